@@ -1,0 +1,130 @@
+"""Images in: every source yields an ImageDataset, whole and in memory, uint8 [N, C, H, W].
+
+    from explorer import datasets
+
+    digits = datasets.load("mnist", split="test")
+    mine = datasets.load("folder:~/cells", size=64)
+    datasets.available()                    # what there is, and how to get what is not on this machine
+
+Data lie in `root`: the argument, else $EXPLORER_DATA, else ./data. What is missing is an error that says
+how to get it; nothing is downloaded unasked and nothing takes its place.
+
+To add a data set: a module with a subclass of `base.Source`, and a line in SOURCES.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from .base import SPLITS, DatasetError, DatasetInfo, DatasetMissing, ImageDataset, Progress, Source
+from .cache import DatasetCache
+from .cifar10 import Cifar10
+from .folder import FolderSource, load_folder
+from .idx import load_idx
+from .images import check_size, resize_batch
+from .mnist import FASHION_MNIST, MNIST
+from .mnist_5k import Mnist5k
+from .textures import Textures
+
+__all__ = [
+    "DatasetError",
+    "DatasetInfo",
+    "DatasetMissing",
+    "ImageDataset",
+    "available",
+    "clear_cache",
+    "data_root",
+    "fetch",
+    "load",
+    "load_folder",
+    "load_idx",
+]
+
+# In the order in which a list of choices shows them.
+SOURCES: dict[str, Source] = {
+    source.name: source for source in (Mnist5k(), MNIST, FASHION_MNIST, Cifar10(), Textures())
+}
+
+_cache = DatasetCache()
+
+
+def load(
+    name: str,
+    split: str = "test",
+    *,
+    root: str | os.PathLike[str] | None = None,
+    size: int | None = None,
+    channels: int | None = None,
+    progress: Progress | None = None,
+) -> ImageDataset:
+    """The `train` or `test` split of data set `name`: one of `available()`, or `folder:PATH`.
+
+    Images come as they are unless `size` (pixels a side) or `channels` (1: gray, 3: colour) is given;
+    images in a folder are brought to a common shape chosen by their content. The same call again returns
+    the same object: treat it as read-only. `progress` is called with bytes done and bytes in all while many
+    files are decoded.
+
+    Raises DatasetMissing if it is not on this machine, DatasetError if it is damaged, unknown, or cannot be
+    had in this shape.
+    """
+    if split not in SPLITS:
+        raise DatasetError(f"There is no split {split!r}; there are {' and '.join(SPLITS)}.")
+    check_size(size, channels)
+    source, place = _source(name), data_root(root)
+
+    def read() -> ImageDataset:
+        try:
+            dataset = source.load(split, place, size, channels, progress)
+        except OSError as error:
+            raise DatasetError(f"{name} could not be read: {_reason(error)}.") from error
+        images = resize_batch(dataset.images, size, channels)
+        return dataset if images is dataset.images else replace(dataset, images=images)
+
+    key = (source.name, split, str(place.absolute()), size, channels, source.stamp(place))
+    return _cache.get(key, read)
+
+
+def available(root: str | os.PathLike[str] | None = None) -> list[DatasetInfo]:
+    """Every data set with a name of its own, there or not. Takes milliseconds: no data are read."""
+    place = data_root(root)
+    return [source.info(place) for source in SOURCES.values()]
+
+
+def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: Progress | None = None) -> None:
+    """Download data set `name` to `root`; what is there and intact is not fetched again.
+
+    An exception that `progress` raises cancels the download. Raises DatasetError if it fails or if the data
+    set is not one that can be downloaded.
+    """
+    try:
+        _source(name).fetch(data_root(root), progress)
+    except OSError as error:
+        raise DatasetError(f"{name} could not be stored: {_reason(error)}.") from error
+    clear_cache()
+
+
+def clear_cache() -> None:
+    """Forget what has been loaded, to free memory or after files were changed by hand."""
+    _cache.clear()
+
+
+def data_root(root: str | os.PathLike[str] | None = None) -> Path:
+    """The folder of the data sets: `root`, else $EXPLORER_DATA, else ./data. It need not exist."""
+    return Path(root or os.environ.get("EXPLORER_DATA") or "data").expanduser()
+
+
+def _reason(error: OSError) -> str:
+    return f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")
+
+
+def _source(name: str) -> Source:
+    kind, _, path = name.partition(":")
+    if kind == "folder" and path:
+        return FolderSource(path)
+    if name not in SOURCES:
+        raise DatasetError(
+            f"There is no data set {name!r}; there are {', '.join(SOURCES)} and, for your own images, folder:PATH."
+        )
+    return SOURCES[name]

@@ -1,0 +1,187 @@
+"""What every data set is once it is loaded, what every source of one must offer, and how both go wrong."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+Progress = Callable[[int, int | None], None]
+"""Called with (bytes done, bytes in all or None when that is not known)."""
+
+SPLITS = ("train", "test")
+
+
+class DatasetError(ValueError):
+    """A data set is damaged or was asked for in a way that cannot be met; the message is one sentence."""
+
+
+class DatasetMissing(DatasetError):
+    """A data set is not on this machine; the message says how to get it."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageDataset:
+    """One split of a data set, whole and in memory.
+
+    Loaded data sets are shared between callers: treat the tensors as read-only.
+    """
+
+    name: str
+    """What `explorer.datasets.load` was asked for, such as `mnist`."""
+    split: str
+    """`train` or `test`; `all` for a person's own images that were not split."""
+    images: torch.Tensor
+    """uint8 [N, C, H, W], on the CPU, 0 is black."""
+    labels: torch.Tensor | None
+    """int64 [N], each an index into `classes`; None for images without classes."""
+    classes: list[str]
+    """The names of the classes; empty exactly when there are no labels."""
+    group: list[str] | None = None
+    """For each image what it must not be separated from in a split, such as the patient; N names or None."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should know about this data, one sentence each: files left out, a subset in use."""
+
+    def __post_init__(self) -> None:
+        """Raise DatasetError if the parts do not fit together."""
+        if self.images.dtype != torch.uint8 or self.images.dim() != 4:
+            raise DatasetError(
+                f"{self.name}: images must be uint8 [N, C, H, W], not {self.images.dtype} {list(self.images.shape)}."
+            )
+        if 0 in self.images.shape[1:]:
+            raise DatasetError(f"{self.name}: images of shape {list(self.images.shape)} have no pixels.")
+        count = len(self.images)
+        if self.group is not None and len(self.group) != count:
+            raise DatasetError(f"{self.name}: {len(self.group)} groups for {count} images.")
+        if self.labels is None:
+            if self.classes:
+                raise DatasetError(f"{self.name}: there are classes but no labels.")
+            return
+        if self.labels.dtype != torch.int64 or self.labels.dim() != 1:
+            raise DatasetError(
+                f"{self.name}: labels must be int64 [N], not {self.labels.dtype} {list(self.labels.shape)}."
+            )
+        if len(self.labels) != count:
+            raise DatasetError(f"{self.name}: {len(self.labels)} labels for {count} images.")
+        if count and not (int(self.labels.min()) >= 0 and int(self.labels.max()) < len(self.classes)):
+            raise DatasetError(
+                f"{self.name}: labels run from {int(self.labels.min())} to {int(self.labels.max())}, "
+                f"but there are {len(self.classes)} classes."
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 in hex of the shape, the images' bytes and the labels' bytes: equal data, equal values."""
+        digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
+        digest.update(self.images.contiguous().numpy().data)
+        if self.labels is not None:
+            digest.update(self.labels.contiguous().numpy().data)
+        return digest.hexdigest()
+
+    def subset(self, index: torch.Tensor | np.ndarray | Sequence[int] | slice) -> ImageDataset:
+        """The images that `index` (positions, a mask bool [N], or a slice) picks, in its order.
+
+        Raises DatasetError for a position that is out of range.
+        """
+        try:
+            if not isinstance(index, slice):
+                index = torch.as_tensor(index)
+                if index.numel() == 0 or index.dtype not in (torch.bool, torch.float32, torch.float64):
+                    index = index.long()
+            where = torch.arange(len(self))[index]
+        except (IndexError, TypeError, ValueError, RuntimeError) as error:
+            raise DatasetError(f"{self.name}: no such subset of {len(self)} images ({error}).") from error
+        return replace(
+            self,
+            images=self.images[where],
+            labels=None if self.labels is None else self.labels[where],
+            group=None if self.group is None else [self.group[i] for i in where.tolist()],
+            notes=list(self.notes),
+        )
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A data set as a list of choices shows it, without loading it."""
+
+    name: str
+    title: str
+    present: bool
+    how: str
+    """One sentence on how to get it; empty when it is present."""
+    image_shape: tuple[int, int, int] | None
+    """(C, H, W) as it is loaded by default, where that is known beforehand."""
+    origin: str
+    """Where the data come from and under which licence."""
+    can_fetch: bool
+    """Whether `explorer.datasets.fetch` can download it."""
+
+
+class Source(ABC):
+    """Where one data set comes from. A new source is a subclass in a file of its own."""
+
+    name: str
+    title: str
+    origin: str
+    image_shape: tuple[int, int, int] | None = None
+    can_fetch: bool = False
+
+    @abstractmethod
+    def present(self, root: Path) -> bool:
+        """Whether all of it lies under `root` or where the system keeps it. Fast: look, do not read."""
+
+    @abstractmethod
+    def how(self, root: Path) -> str:
+        """One sentence that says how to get it."""
+
+    @abstractmethod
+    def load(
+        self, split: str, root: Path, size: int | None, channels: int | None, progress: Progress | None
+    ) -> ImageDataset:
+        """Read one split. A source may leave `size` and `channels` to the caller, who resizes what differs.
+
+        Raises DatasetMissing or DatasetError.
+        """
+
+    def fetch(self, root: Path, progress: Progress | None) -> None:
+        """Download it to `root`. Raises DatasetError if that fails, or if there is nowhere to get it."""
+        raise DatasetError(f"{self.name} cannot be downloaded. {self.how(root)}")
+
+    def stamp(self, root: Path) -> Hashable:
+        """Changes when the files that a person may edit have changed; nothing is cached across a change."""
+        return None
+
+    def missing(self, root: Path) -> DatasetMissing:
+        """The error that says that it is not there and how to get it."""
+        return DatasetMissing(f"{self.name} is not on this machine. {self.how(root)}")
+
+    def info(self, root: Path) -> DatasetInfo:
+        """What `explorer.datasets.available` says of it."""
+        try:
+            present = self.present(root)
+        except OSError:  # a folder that may not be looked into
+            present = False
+        return DatasetInfo(
+            name=self.name,
+            title=self.title,
+            present=present,
+            how="" if present else self.how(root),
+            image_shape=self.image_shape,
+            origin=self.origin,
+            can_fetch=self.can_fetch,
+        )
