@@ -1,0 +1,316 @@
+"""The command line: `python -m explorer VERB`. Errors are one line on stderr and a non-zero exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from explorer import datasets
+from explorer.checkpoints import CheckpointError, checkpoints
+from explorer.datasets import DatasetError
+from explorer.presets import PRESETS, Recipe
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb; the exit code: 0, 1 for an error that was said in one line, 130 for a run that was stopped."""
+    try:
+        args = _parser().parse_args(argv)
+        return int(args.verb(args) or 0)
+    except (CheckpointError, DatasetError, ValueError, OSError) as error:
+        print(f"explorer: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("explorer: stopped", file=sys.stderr)
+        return 130
+
+
+def _train(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from explorer.training import Progress, TrainConfig, train
+
+    if args.resume and args.preset:
+        raise ValueError("--resume goes on with a run's own preset: leave --preset out")
+    out = args.resume or args.out
+    if out is None or not (args.preset or args.resume):
+        raise ValueError("name a --preset and a folder with --out, or a run with --resume")
+    settings = {f.name: v for f in fields(Recipe) if f.name != "epochs" and (v := getattr(args, f.name)) is not None}
+    config = TrainConfig(
+        preset=args.preset or "",
+        dataset=args.dataset,
+        epochs=args.epochs,
+        seed=args.seed,
+        device=args.device,
+        precision=args.precision,
+        data_root=args.data_root,
+        settings=settings,
+    )
+    bar: Any = None  # made at the first step: an error before it is one line, without an empty bar
+
+    def show(p: Progress) -> None:
+        nonlocal bar
+        if bar is None:
+            bar = tqdm(unit="epoch", dynamic_ncols=True, bar_format="{desc} {percentage:3.0f}%|{bar}|{postfix}")
+        if p.phase != "training":
+            bar.set_description("fitting the map" if p.phase == "mapping" else "done")
+            return
+        bar.total, bar.n = p.epochs * p.steps, (p.epoch - 1) * p.steps + p.step
+        bar.set_description(f"epoch {p.epoch}/{p.epochs}", refresh=False)
+        minutes, seconds = divmod(round(p.seconds_left), 60)
+        nats = f"ELBO {p.elbo:.1f} KL {p.kl:.1f} " if p.elbo is not None else ""
+        speed = f"{p.images_per_second:,.0f} images/s, {minutes}:{seconds:02d} left"
+        bar.set_postfix_str(f"{nats}reconstruction {p.reconstruction:.1f} nats, {speed}", refresh=False)
+        bar.update(0)
+        bar.refresh()
+
+    try:
+        run = train(config, out, resume=bool(args.resume), on_progress=show)
+    finally:
+        if bar is not None:
+            bar.close()
+    if run.status == "finished":
+        print(f"{run.path}: {_one_line(run.metrics)}")
+        return 0
+    if run.status == "stopped":
+        print(f"{run.path}: stopped after {len(run.history)} epochs; go on with --resume {run.path}")
+        return 130
+    print(f"explorer: {run.message}", file=sys.stderr)
+    return 1
+
+
+def _one_line(metrics: dict[str, Any]) -> str:
+    names = ("elbo", "reconstruction", "kl", "loss", "mse", "active_units", "n")
+    return ", ".join(f"{name} {metrics[name]:.6g}" for name in names if metrics.get(name) is not None)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from explorer.loaded import load
+
+    model = load(args.name, device=args.device)
+    c, h, _ = model.image_shape
+    name = args.dataset or model.info.config["dataset"]["name"]
+    data = datasets.load(name, "test", root=args.data_root, size=h, channels=c)
+    metrics = model.evaluate(data.images, seed=args.seed).metrics(model.info.config.get("recipe", {}).get("beta", 1.0))
+    if args.json:
+        print(json.dumps(metrics))
+        return 0
+    units = {
+        "elbo": "nats",
+        "reconstruction": "nats",
+        "kl": "nats",
+        "loss": "nats",
+        "mse": "",
+        "active_units": "",
+        "n": "images",
+    }
+    for key, unit in units.items():
+        value = metrics[key]
+        text = "none: the model has no prior" if value is None else f"{value:.6g} {unit}".rstrip()
+        print(f"{key:15} {text}")
+    return 0
+
+
+def _sample(args: argparse.Namespace) -> int:
+    from explorer.loaded import load
+    from explorer.pictures import save_grid
+
+    model = load(args.name, device=args.device)
+    if args.n < 1:
+        raise ValueError("-n must be at least 1")
+    save_grid(model.sample(args.n, temperature=args.temperature, seed=args.seed), args.out)
+    print(f"{args.n} samples in {args.out}")
+    return 0
+
+
+def _encode(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from explorer.loaded import load
+
+    model = load(args.name, device=args.device)
+    c, h, _ = model.image_shape
+    source = Path(args.source)
+    if source.is_dir() or source.suffix.lower() == ".zip":
+        data = datasets.load_folder(source, size=h, channels=c)
+    elif source.is_file():
+        data = datasets.load_idx(source, size=h, channels=c)
+    else:
+        raise ValueError(f"there is no {source}")
+    mean, logvar = model.encode(data.images)
+    arrays = {"mean": mean.numpy(), "logvar": logvar.numpy()}
+    if data.labels is not None:
+        arrays |= {"labels": data.labels.numpy(), "classes": np.array(data.classes)}
+    with open(args.out, "wb") as f:
+        np.savez(f, **arrays)  # type: ignore[arg-type]
+    for note in data.notes:
+        print(f"explorer: {note}", file=sys.stderr)
+    print(f"{len(mean)} codes of {model.latent} latents in {args.out}")
+    return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    found = checkpoints()
+    if args.json:
+        rows = [
+            {
+                "id": c.id,
+                "path": str(c.path),
+                "shipped": c.shipped,
+                "problem": c.problem,
+                "created": c.created.isoformat() if not c.problem else None,
+                "config": c.config,
+                "metrics": c.metrics,
+            }
+            for c in found
+        ]
+        print(json.dumps(rows))
+        return 0
+    if not found:
+        print("no checkpoints yet: python -m explorer train --preset mlp-2d --dataset mnist-5k --out runs/first")
+    width = max((len(c.id) for c in found), default=0)
+    for c in found:
+        print(f"{c.id:{width}}  {'damaged: ' if c.problem else ''}{c.summary}")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from explorer.exporting import export
+
+    for file in export(args.name, Path(args.out)):
+        print(file)
+    return 0
+
+
+def _data_list(args: argparse.Namespace) -> int:
+    for info in datasets.available(args.data_root):
+        print(
+            f"{info.name:15} {'here' if info.present else 'not here':9} {info.title}"
+            + ("" if info.present else f" — {info.how}")
+        )
+    return 0
+
+
+def _data_fetch(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    with tqdm(unit="B", unit_scale=True, unit_divisor=1024, desc=args.name) as bar:
+
+        def show(done: int, total: int | None) -> None:
+            bar.total, bar.n = total, done
+            bar.refresh()
+
+        datasets.fetch(args.name, root=args.data_root, progress=show)
+    print(f"{args.name} is here")
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message} (see {self.prog} --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m explorer", description="Train and use variational autoencoders.", allow_abbrev=False
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def add(name: str, verb: Any, help: str) -> argparse.ArgumentParser:
+        p: argparse.ArgumentParser = verbs.add_parser(name, help=help, description=help, allow_abbrev=False)
+        p.set_defaults(verb=verb)
+        return p
+
+    def common(p: argparse.ArgumentParser, *, data: bool = False, device: bool = True, seed: bool = False) -> None:
+        if device:
+            p.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+        if data:
+            p.add_argument("--data-root", type=Path, help="where data sets lie (default: $EXPLORER_DATA, else ./data)")
+        if seed:
+            p.add_argument("--seed", type=_seed, default=0, help="seed of everything random (default: 0)")
+
+    train = add(
+        "train",
+        _train,
+        "Train a preset on a data set; Ctrl-C leaves a checkpoint that --resume goes on from.",
+    )
+    presets = "; ".join(f"{p.name}: {p.summary}" for p in PRESETS.values())
+    train.add_argument("--preset", choices=sorted(PRESETS), metavar="PRESET", help=presets)
+    train.add_argument("--dataset", help="mnist-5k is always there; see `data list` (default: the preset's)")
+    train.add_argument("--out", type=Path, metavar="DIR", help="folder of the new checkpoint, such as runs/first")
+    train.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run that was stopped")
+    train.add_argument("--precision", default="auto", help="auto, float32 or bfloat16 (default: auto)")
+    common(train, data=True, seed=True)
+    for f in fields(Recipe):
+        kind: Any = {"int": int, "float": float, "str": str}.get(str(f.type), _widths)
+        choices = f.metadata.get("choices")
+        train.add_argument(
+            f"--{f.name.replace('_', '-')}",
+            type=kind,
+            choices=choices,
+            metavar=None if choices else "N,N" if kind is _widths else "N",
+            help=f"{f.metadata['help']} (default: the preset's)",
+        )
+
+    evaluate = add("evaluate", _evaluate, "Measure a checkpoint on a data set's test images.")
+    evaluate.add_argument("name", type=Path, help="a checkpoint's name, or its folder")
+    evaluate.add_argument("--dataset", help="another data set than the one it was trained on")
+    evaluate.add_argument("--json", action="store_true", help="print JSON")
+    common(evaluate, data=True, seed=True)
+
+    sample = add("sample", _sample, "Draw images from the prior into one picture.")
+    sample.add_argument("name", type=Path, help="a checkpoint's name, or its folder")
+    sample.add_argument("-n", type=int, default=64, help="how many (default: 64)")
+    sample.add_argument("--temperature", type=float, default=1.0, help="scale of the prior's draws (default: 1)")
+    sample.add_argument("--out", type=Path, default=Path("samples.png"), help="the picture (default: samples.png)")
+    common(sample, seed=True)
+
+    encode = add("encode", _encode, "Encode images into an .npz of posterior means and log variances.")
+    encode.add_argument("name", type=Path, help="a checkpoint's name, or its folder")
+    encode.add_argument("source", help="a folder or zip of images, or an IDX file")
+    encode.add_argument("--out", type=Path, default=Path("codes.npz"), help="the file (default: codes.npz)")
+    common(encode)
+
+    listing = add("list", _list, "List checkpoints, newest first.")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+
+    export_ = add(
+        "export",
+        _export,
+        "Save encoder and decoder apart, as torch.export programs that need no Latent Explorer.",
+    )
+    export_.add_argument("name", type=Path, help="a checkpoint's name, or its folder")
+    export_.add_argument("--out", type=Path, required=True, help="the folder")
+
+    data = verbs.add_parser("data", help="List or fetch data sets.", description="List or fetch data sets.")
+    actions = data.add_subparsers(required=True, metavar="list|fetch")
+    data_list = actions.add_parser("list", help="which data sets are on this machine")
+    data_list.set_defaults(verb=_data_list)
+    common(data_list, data=True, device=False)
+    fetch = actions.add_parser("fetch", help="download a data set")
+    fetch.set_defaults(verb=_data_fetch)
+    fetch.add_argument("name", help="mnist, fashion-mnist or cifar10")
+    common(fetch, data=True, device=False)
+    return parser
+
+
+def _seed(text: str) -> int:
+    if not (text.isdecimal() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to {2**32 - 1}, not {text!r}")
+    return int(text)
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"widths are whole numbers like 256,128, not {text!r}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

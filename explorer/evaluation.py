@@ -1,0 +1,105 @@
+"""How well a model describes images that it was not trained on: ELBO, its terms, active units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from explorer.models import LatentModel, Posterior
+from explorer.objectives import gaussian_kl
+
+ACTIVE_UNIT_VARIANCE = 0.01  # Burda et al. 2016, section 5.2: the field's threshold
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Every image's posterior and terms, one draw of z an image, float32 on the CPU.
+
+    `reconstruction` [N] is log p(x|z) in nats (negative for images far from certain), `kl` [N] the KL in nats,
+    `kl_by_latent` [D] its average over images, `mse` [N] squared errors averaged over pixels; `posterior` has
+    mean and logvar [N, D]. `constant` is what the training loss leaves out of -log p(x|z), in nats.
+    """
+
+    posterior: Posterior
+    reconstruction: Float[Tensor, " n"]
+    kl: Float[Tensor, " n"]
+    kl_by_latent: Float[Tensor, " d"]
+    mse: Float[Tensor, " n"]
+    constant: float
+    has_prior: bool
+
+    def metrics(self, beta: float = 1.0) -> dict[str, float | int | None]:
+        """The averages, as a checkpoint stores them.
+
+        `loss` is the training objective without additive constants: for `conv-100`, 784 MSE + KL. A plain
+        autoencoder has no prior, so no ELBO and no KL: these are None.
+        """
+        reconstruction, kl = self.reconstruction.double().mean().item(), self.kl.double().mean().item()
+        return {
+            "elbo": reconstruction - kl if self.has_prior else None,
+            "reconstruction": reconstruction,
+            "kl": kl if self.has_prior else None,
+            "loss": -reconstruction - self.constant + (beta * kl if self.has_prior else 0.0),
+            "mse": self.mse.double().mean().item(),
+            "active_units": active_units(self.posterior.mean),
+            "n": len(self.kl),
+        }
+
+
+def active_units(mean: Float[Tensor, "n d"]) -> int:
+    """How many latents' posterior means vary over the data: Var_x(E[z|x]) > 0.01 (Burda et al. 2016, section 5.2)."""
+    if len(mean) < 2:
+        return 0
+    return int((mean.double().var(dim=0) > ACTIVE_UNIT_VARIANCE).sum())
+
+
+def to_float(images: UInt8[Tensor, "n c h w"], device: torch.device) -> Float[Tensor, "n c h w"]:
+    """Images as a model takes them: float32 in [0, 1], scaled on the device."""
+    return images.to(device, non_blocking=True).float().div_(255)
+
+
+@torch.inference_mode()
+def evaluate(
+    model: LatentModel, images: UInt8[Tensor, "n c h w"], *, seed: int = 0, batch_size: int = 1000
+) -> Evaluation:
+    """Evaluate on images in float32, with a fresh draw of z for each from its own seeded generator.
+
+    Raises:
+        ValueError: the images' shape is not the model's, or there are none.
+    """
+    if len(images) == 0:
+        raise ValueError("there are no images to evaluate on")
+    if tuple(images.shape[1:]) != model.config.image_shape:
+        raise ValueError(f"the model takes images of {model.config.image_shape}, not {tuple(images.shape[1:])}")
+    device = next(model.parameters()).device
+    # Drawn on the CPU, so that a figure does not depend on the device that computed it.
+    generator = torch.Generator().manual_seed(seed)
+    training = model.training
+    model.eval()
+    parts: list[tuple[Tensor, ...]] = []
+    try:
+        for start in range(0, len(images), batch_size):
+            x = to_float(images[start : start + batch_size], device)
+            posterior = model.posterior(x)
+            noise = torch.randn(posterior.mean.shape, generator=generator).to(device)
+            z = posterior.mean + noise * torch.exp(0.5 * posterior.logvar)
+            logits = model.logits(z)
+            error = (model.likelihood.mean(logits) - x).square().flatten(1).mean(1)
+            kl = gaussian_kl(*posterior) if model.has_prior else torch.zeros_like(posterior.mean)
+            row = (*posterior, model.likelihood.log_prob(logits, x), kl.sum(1), kl.sum(0, keepdim=True), error)
+            parts.append(tuple(t.cpu() for t in row))
+    finally:
+        model.train(training)
+    mean, logvar, reconstruction, kl, kl_sums, mse = (torch.cat(column) for column in zip(*parts, strict=True))
+    return Evaluation(
+        posterior=Posterior(mean, logvar),
+        reconstruction=reconstruction,
+        kl=kl,
+        kl_by_latent=kl_sums.sum(0) / len(mean),
+        mse=mse,
+        constant=model.likelihood.constant(model.config.pixels),
+        has_prior=model.has_prior,
+    )

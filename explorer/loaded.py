@@ -1,0 +1,161 @@
+"""A checkpoint opened for use: the network behind plain calls on images and codes."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explorer.checkpoints import CheckpointError, CheckpointInfo, find, read_metadata, read_tensors
+from explorer.devices import choose_device
+from explorer.evaluation import Evaluation, evaluate, to_float
+from explorer.latents import Latents
+from explorer.models import LatentModel, ModelConfig, Posterior, build
+
+_BATCH = 1024  # images at a time: bounds the memory of a decode of any size
+
+
+class Model:
+    """A trained model. Calls are thread-safe: they change nothing.
+
+    Attributes:
+        info: the checkpoint's name, config and metrics.
+        classes: names of the labels, in order.
+        image_shape: (C, H, W).
+        latent: D, the length of a code.
+    """
+
+    def __init__(self, info: CheckpointInfo, network: LatentModel, device: torch.device) -> None:
+        self.info, self.network, self.device = info, network, device
+        self.config: ModelConfig = network.config
+        self.classes: list[str] = list(info.config.get("classes") or [])
+        self.image_shape, self.latent = self.config.image_shape, self.config.latent
+
+    @property
+    def has_prior(self) -> bool:
+        """False for a plain autoencoder, whose codes follow no prior."""
+        return self.network.has_prior
+
+    @cached_property
+    def latents(self) -> Latents:
+        """The stored codes of the test set, with their maps. Raises CheckpointError."""
+        file = self.info.path / "latents.safetensors"
+        try:
+            return Latents.from_tensors(read_tensors(file), read_metadata(file))
+        except (KeyError, ValueError, IndexError, TypeError, RuntimeError) as error:
+            raise CheckpointError(f"latents.safetensors is incomplete: {error}") from error
+
+    @torch.inference_mode()
+    def encode(self, images: Tensor | np.ndarray) -> Posterior:
+        """The posterior of images: mean and logvar, float32 [N, D] on the CPU.
+
+        Args:
+            images: uint8 [N, C, H, W], or float in [0, 1].
+
+        Raises:
+            ValueError: the shape is not the model's, or values lie outside [0, 1].
+        """
+        tensor = self._images(images)
+        parts = [self.network.posterior(self._to_float(b)) for b in tensor.split(_BATCH)]
+        return Posterior(torch.cat([p.mean for p in parts]).cpu(), torch.cat([p.logvar for p in parts]).cpu())
+
+    @torch.inference_mode()
+    def decode(self, codes: Tensor | np.ndarray) -> Float[Tensor, "n c h w"]:
+        """The decoder's images of codes [N, D]: the mean of p(x|z), float32 [N, C, H, W] in [0, 1] on the CPU.
+
+        Raises:
+            ValueError: the codes' shape is not [N, D], or one is not finite.
+        """
+        z = torch.as_tensor(codes, dtype=torch.float32)
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            raise ValueError(f"codes of this model are [N, {self.latent}], not {list(z.shape)}")
+        if not torch.isfinite(z).all():
+            raise ValueError("a code has a value that is not a finite number")
+        if len(z) == 0:
+            return torch.empty(0, *self.image_shape)
+        return torch.cat([self.network.decode(b.to(self.device)).cpu() for b in z.split(_BATCH)])
+
+    def reconstruct(self, images: Tensor | np.ndarray) -> Float[Tensor, "n c h w"]:
+        """Images encoded and decoded at the posterior's mean: float32 [N, C, H, W] in [0, 1]."""
+        return self.decode(self.encode(images).mean)
+
+    def draw(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Float[Tensor, "n d"]:
+        """Codes from the prior N(0, temperature² I); for a plain autoencoder from the Gaussian fitted to its codes.
+
+        Raises:
+            ValueError: n or the temperature is negative.
+        """
+        if n < 0 or not 0 <= temperature < float("inf"):
+            raise ValueError(f"cannot draw {n} codes at temperature {temperature}")
+        noise = temperature * torch.randn(n, self.latent, generator=torch.Generator().manual_seed(seed))
+        if self.has_prior:
+            return noise
+        # Ex-post density estimation with one Gaussian, Ghosh et al. 2020, arXiv:1903.12436, section 4.
+        codes = self.latents.mean.double()
+        covariance = torch.cov(codes.T, correction=0).reshape(self.latent, self.latent)
+        # The symmetric root, not Cholesky's: latents that do not vary, or only together, leave it singular.
+        variances, axes = torch.linalg.eigh(covariance)
+        root = (axes * variances.clamp_min(0).sqrt()) @ axes.T
+        return (codes.mean(0) + noise.double() @ root).float()
+
+    def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Float[Tensor, "n c h w"]:
+        """Images of codes drawn as `draw` does."""
+        return self.decode(self.draw(n, temperature=temperature, seed=seed))
+
+    def evaluate(self, images: Tensor | np.ndarray, *, seed: int = 0) -> Evaluation:
+        """Terms of the ELBO for uint8 images [N, C, H, W]; see `explorer.evaluation.evaluate`.
+
+        Raises:
+            ValueError: the shape is not the model's, or the images are not uint8.
+        """
+        tensor = self._images(images)
+        if tensor.dtype != torch.uint8:
+            raise ValueError("a model is evaluated on uint8 images, as a data set holds them")
+        return evaluate(self.network, tensor, seed=seed)
+
+    def _images(self, images: Tensor | np.ndarray) -> Tensor:
+        if isinstance(images, np.ndarray) and not images.flags.writeable:
+            images = images.copy()  # np.asarray of a picture; PyTorch warns of tensors over read-only memory
+        tensor = torch.as_tensor(images)
+        if tensor.ndim != 4 or tuple(tensor.shape[1:]) != self.image_shape:
+            raise ValueError(
+                f"this model takes images of [N, {', '.join(map(str, self.image_shape))}], not {list(tensor.shape)}"
+            )
+        if len(tensor) == 0:
+            raise ValueError("there are no images")
+        if tensor.dtype != torch.uint8:
+            tensor = tensor.float()
+            if not (tensor.min() >= 0 and tensor.max() <= 1):
+                raise ValueError("images are uint8, or floating point in [0, 1]")
+        return tensor
+
+    def _to_float(self, batch: Tensor) -> Tensor:
+        return to_float(batch, self.device) if batch.dtype == torch.uint8 else batch.to(self.device)
+
+
+def load(name: str | Path, device: str = "auto") -> Model:
+    """Open a checkpoint by its id (`mnist-mlp-2d`, `runs/first`) or by the path of its folder.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged, foreign or too new; the message says which.
+        ValueError: the device is unknown or not on this machine.
+    """
+    info = find(name)
+    where = choose_device(device)
+    try:
+        # Built without memory: a foreign config may claim sizes that its weights do not have.
+        with torch.device("meta"):
+            network = build(ModelConfig.from_json(info.config["model"]))
+        weights = read_tensors(info.path / "model.safetensors")
+        network.load_state_dict({k: v.float() for k, v in weights.items()}, assign=True)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"checkpoint {str(name)!r} cannot be opened: its weights do not fit its config"
+        ) from error
+    except ValueError as error:
+        raise CheckpointError(f"checkpoint {str(name)!r} cannot be opened: {error}") from error
+    return Model(info, network.to(where).eval().requires_grad_(False), where)

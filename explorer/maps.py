@@ -1,0 +1,176 @@
+"""Two-dimensional maps of codes: the plane itself, PCA and UMAP; placing a code, finding the code under a point.
+
+UMAP (McInnes et al. 2018, arXiv:1802.03426) costs ten seconds to import and more to fit, and cannot be inverted
+in the time of a click. So it is fitted once, at the end of training, and stored; a new code is placed from its
+nearest neighbours' places, and the code under a point found from the codes of the map's nearest points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+NEIGHBOURS = 15  # of a map's quality figures, and UMAP's own default
+PLACING = 8  # neighbours that a placed code is averaged from: few enough to stay local, enough to be smooth
+
+
+@dataclass(frozen=True)
+class Map:
+    """A map of stored codes: `points` float32 [N, 2] belong to `codes` float32 [N, D], row by row.
+
+    `kind` is `plane` (two latents as they are), `pca` or `umap`; a PCA also has its `mean` [D] and
+    orthonormal `components` [2, D].
+    """
+
+    kind: str
+    points: Float[Tensor, "n 2"]
+    codes: Float[Tensor, "n d"]
+    mean: Float[Tensor, " d"] | None = None
+    components: Float[Tensor, "2 d"] | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether the code under a point is the code itself and not an estimate."""
+        return self.kind == "plane"
+
+    def place(self, codes: Float[Tensor, "m d"]) -> Float[Tensor, "m 2"]:
+        """Where codes lie on the map; on a UMAP map, the distance-weighted mean of their neighbours' places."""
+        if self.kind == "plane":
+            return codes.clone()
+        if self.mean is not None and self.components is not None:
+            return (codes - self.mean) @ self.components.T
+        return _from_neighbours(codes, self.codes, self.points)
+
+    def code_at(self, points: Float[Tensor, "m 2"]) -> Float[Tensor, "m d"]:
+        """The codes under points of the map.
+
+        Exact on the plane; the point of the principal plane for PCA; the distance-weighted mean of the nearest
+        points' codes for UMAP, which is an estimate and nowhere an inverse.
+        """
+        if self.kind == "plane":
+            return points.clone()
+        if self.mean is not None and self.components is not None:
+            return self.mean + points @ self.components
+        return _from_neighbours(points, self.points, self.codes)
+
+
+def plane(codes: Float[Tensor, "n 2"]) -> Map:
+    """Two latents as they are."""
+    return Map("plane", codes, codes)
+
+
+def pca(codes: Float[Tensor, "n d"]) -> Map:
+    """The two principal components of the codes, each with its largest loading positive, so that it is unique."""
+    mean = codes.mean(0)
+    _, _, basis = torch.linalg.svd((codes - mean).double(), full_matrices=False)
+    components = basis[:2]
+    if len(components) < 2:  # one latent, or one image
+        components = torch.cat([components, torch.zeros(2 - len(components), codes.shape[1], dtype=torch.float64)])
+    strongest = components.abs().argmax(dim=1, keepdim=True)
+    components = (components * torch.where(components.gather(1, strongest) < 0, -1.0, 1.0)).float()
+    return Map("pca", (codes - mean) @ components.T, codes, mean, components)
+
+
+def fit_umap(codes: Float[Tensor, "n d"], *, seed: int = 0, neighbours: int = NEIGHBOURS) -> Map:
+    """Fit a UMAP of the codes. Takes half a minute at 10,000 codes, ten seconds of it for the import.
+
+    Raises:
+        ValueError: there are too few codes for a neighbourhood.
+    """
+    if len(codes) <= neighbours:
+        raise ValueError(f"UMAP needs more than {neighbours} codes, not {len(codes)}")
+    import warnings
+
+    import umap
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "n_jobs overridden by the seed", and numba's own deprecations
+        points = umap.UMAP(n_neighbors=neighbours, min_dist=0.1, random_state=seed, n_jobs=1).fit_transform(
+            codes.numpy()
+        )
+    return Map("umap", torch.from_numpy(np.asarray(points, dtype=np.float32)), codes)
+
+
+def nearest(
+    queries: Float[Tensor, "m d"], among: Float[Tensor, "n d"], k: int
+) -> tuple[Float[Tensor, "m k"], Int[Tensor, "m k"]]:
+    """Euclidean distances and indices of the k nearest of `among` to each query, nearest first."""
+    distances = torch.cdist(queries, among, compute_mode="donot_use_mm_for_euclid_dist")
+    values, index = distances.topk(min(k, len(among)), largest=False)
+    return values, index
+
+
+def _from_neighbours(
+    queries: Float[Tensor, "m d"], keys: Float[Tensor, "n d"], values: Float[Tensor, "n e"]
+) -> Float[Tensor, "m e"]:
+    """Inverse-distance weighting over the nearest keys (Shepard 1968): a query on a key gets that key's value."""
+    distances, index = nearest(queries, keys, PLACING)
+    weights = 1.0 / distances.square().clamp_min(1e-12)  # [M, k]
+    weights = weights / weights.sum(1, keepdim=True)
+    return (weights.unsqueeze(2) * values[index]).sum(1)
+
+
+def quality(
+    codes: Float[Tensor, "n d"],
+    points: Float[Tensor, "n 2"],
+    labels: Int[Tensor, " n"] | None = None,
+    *,
+    k: int = NEIGHBOURS,
+) -> dict[str, float]:
+    """How far a map can be trusted, each from 0 to 1.
+
+    `trustworthiness`: neighbours on the map are neighbours in code space. `continuity`: neighbours in code space
+    stay neighbours on the map (Venna & Kaski 2001; eq. 1 and 2 of Venna & Kaski 2006, "Local multidimensional
+    scaling"). With labels, `accuracy_codes` and `accuracy_map`: how often a majority vote of the k nearest others
+    gives an item's own class. NaN where there are too few items for k.
+    """
+    n = len(codes)
+    if n < 2 * k + 2:  # the formula's normalisation needs k < n / 2
+        names = ["trustworthiness", "continuity"] + (["accuracy_codes", "accuracy_map"] if labels is not None else [])
+        return dict.fromkeys(names, float("nan"))
+    in_codes, in_map = _neighbours_of_each(codes, k), _neighbours_of_each(points, k)
+    scale = 2.0 / (n * k * (2 * n - 3 * k - 1))
+    result = {
+        "trustworthiness": 1.0 - scale * _rank_excess(codes, in_map, k),
+        "continuity": 1.0 - scale * _rank_excess(points, in_codes, k),
+    }
+    if labels is not None:
+        result["accuracy_codes"] = _vote_accuracy(in_codes, labels)
+        result["accuracy_map"] = _vote_accuracy(in_map, labels)
+    return result
+
+
+_ROWS = 512  # distances in blocks of so many rows: 20 MB at 10,000 codes
+
+
+def _neighbours_of_each(x: Float[Tensor, "n d"], k: int) -> Int[Tensor, "n k"]:
+    blocks = []
+    for start in range(0, len(x), _ROWS):
+        distances = torch.cdist(x[start : start + _ROWS], x)
+        rows = torch.arange(len(distances))
+        distances[rows, rows + start] = torch.inf
+        blocks.append(distances.topk(k, largest=False).indices)
+    return torch.cat(blocks)
+
+
+def _rank_excess(x: Float[Tensor, "n d"], neighbours: Int[Tensor, "n k"], k: int) -> float:
+    """Sum over items of how far beyond k their given neighbours rank in the space of x."""
+    total = 0
+    for start in range(0, len(x), _ROWS):
+        distances = torch.cdist(x[start : start + _ROWS], x)
+        rows = torch.arange(len(distances))
+        distances[rows, rows + start] = -torch.inf  # an item is rank 0 of itself
+        ordered = distances.sort(dim=1).values
+        chosen = distances.gather(1, neighbours[start : start + _ROWS])
+        ranks = torch.searchsorted(ordered, chosen.contiguous())
+        total += int((ranks - k).clamp_min(0).sum())
+    return float(total)
+
+
+def _vote_accuracy(neighbours: Int[Tensor, "n k"], labels: Int[Tensor, " n"]) -> float:
+    votes = torch.nn.functional.one_hot(labels[neighbours], int(labels.max()) + 1).sum(1)  # [N, classes]
+    return float((votes.argmax(1) == labels).double().mean())

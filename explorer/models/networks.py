@@ -1,0 +1,81 @@
+"""Encoder and decoder bodies, dense and convolutional, and how their weights start."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from explorer.models.base import ModelConfig
+
+
+def encoder(config: ModelConfig, outputs: int) -> nn.Module:
+    """Images [N, C, H, W] to [N, outputs], without a nonlinearity at the end."""
+    if config.network == "dense":
+        widths = (config.pixels, *config.encoder)
+        layers: list[nn.Module] = [nn.Flatten()]
+        for a, b in pairwise(widths):
+            layers += [nn.Linear(a, b), nn.ReLU(inplace=True)]
+        return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
+    if config.network == "conv":
+        c, h, w = config.image_shape
+        _check_conv(config)
+        layers = []
+        for a, b in pairwise((c, *config.encoder)):
+            layers += [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+        shrink = 2 ** len(config.encoder)
+        features = config.encoder[-1] * (h // shrink) * (w // shrink)
+        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(features, outputs))
+    raise ValueError(f"unknown network {config.network!r}: choose dense or conv")
+
+
+def decoder(config: ModelConfig) -> nn.Module:
+    """Codes [N, D] to logits [N, C, H, W]."""
+    c, h, w = config.image_shape
+    if config.network == "dense":
+        widths = (config.latent, *config.decoder)
+        layers: list[nn.Module] = []
+        for a, b in pairwise(widths):
+            layers += [nn.Linear(a, b), nn.ReLU(inplace=True)]
+        return nn.Sequential(*layers, nn.Linear(widths[-1], config.pixels), nn.Unflatten(1, (c, h, w)))
+    if config.network == "conv":
+        _check_conv(config)
+        widths = config.decoder
+        grow = 2 ** len(widths)
+        first = (config.encoder[-1], h // grow, w // grow)
+        layers = [
+            nn.Linear(config.latent, first[0] * first[1] * first[2]),
+            nn.ReLU(inplace=True),
+            nn.Unflatten(1, first),
+        ]
+        for a, b in pairwise((first[0], *widths)):
+            # A transposed convolution of stride 1 that keeps the size is a convolution; oneDNN runs it faster.
+            layers += [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(inplace=True), nn.Upsample(scale_factor=2)]
+        return nn.Sequential(*layers, nn.Conv2d(widths[-1], c, 3, padding=1))
+    raise ValueError(f"unknown network {config.network!r}: choose dense or conv")
+
+
+def _check_conv(config: ModelConfig) -> None:
+    _, h, w = config.image_shape
+    if len(config.encoder) != len(config.decoder):
+        raise ValueError("a convolutional encoder and decoder need the same number of layers")
+    shrink = 2 ** len(config.encoder)
+    if h % shrink or w % shrink:
+        raise ValueError(f"{len(config.encoder)} poolings need sides divisible by {shrink}, not {h} x {w}")
+
+
+def initialise(module: nn.Module, how: str) -> None:
+    """Start the weights: `pytorch` leaves them, `xavier` is Keras' default (Glorot & Bengio 2010, eq. 16).
+
+    Biases start at zero under `xavier`, as in Keras.
+    """
+    if how == "pytorch":
+        return
+    if how != "xavier":
+        raise ValueError(f"unknown initialisation {how!r}: choose pytorch or xavier")
+    for layer in module.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            nn.init.xavier_uniform_(layer.weight)
+            bias: Tensor | None = layer.bias
+            if bias is not None:
+                nn.init.zeros_(bias)

@@ -1,0 +1,70 @@
+"""Decoded images as pictures: uint8 arrays, sheets of tiles, PNG and WebP bytes."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+
+def to_uint8(images: Tensor) -> np.ndarray:
+    """Images in [0, 1], float [N, C, H, W], as uint8 [N, H, W, C], rounded to the nearest; uint8 passes through."""
+    if images.dtype != torch.uint8:
+        images = images.clamp(0, 1).mul(255).round().to(torch.uint8)
+    return images.permute(0, 2, 3, 1).cpu().numpy()
+
+
+def sheet(images: Tensor, columns: int | None = None) -> Image.Image:
+    """Images [N, C, H, W] side by side, row by row, `columns` to a row (default: a square); black where none is left.
+
+    Raises:
+        ValueError: there are no images.
+    """
+    if len(images) == 0:
+        raise ValueError("a sheet needs at least one image")
+    tiles = to_uint8(images)
+    n, h, w, c = tiles.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    canvas = np.zeros((rows * columns, h, w, c), np.uint8)
+    canvas[:n] = tiles
+    canvas = canvas.reshape(rows, columns, h, w, c).transpose(0, 2, 1, 3, 4).reshape(rows * h, columns * w, c)
+    return Image.fromarray(canvas[:, :, 0] if c == 1 else canvas)
+
+
+def encode(picture: Image.Image, format: str) -> bytes:
+    """A picture's bytes as `PNG` (lossless) or `WEBP` (small, for sheets that are only looked at)."""
+    data = io.BytesIO()
+    # method 0: a sheet is encoded while somebody waits for it, and 4 would take five times as long.
+    options = {"quality": 82, "method": 0} if format == "WEBP" else {}
+    picture.save(data, format, **options)
+    return data.getvalue()
+
+
+def save_grid(images: Tensor, path: Path) -> None:
+    """Images as one PNG. Raises OSError when the file cannot be written."""
+    Path(path).write_bytes(encode(sheet(images), "PNG"))
+
+
+def single(image: Tensor) -> Image.Image:
+    """One image [C, H, W] as a picture, pixel by pixel."""
+    return sheet(image[None], 1)
+
+
+def difference(original: Tensor, reconstruction: Tensor) -> Image.Image:
+    """Where a reconstruction is brighter (orange) or darker (blue) than its original; clear where they agree.
+
+    Both are [C, H, W], uint8 or float in [0, 1]; channels are averaged.
+    """
+    a, b = (torch.from_numpy(to_uint8(t[None]).copy()).float()[0].mean(-1) / 255 for t in (original, reconstruction))
+    signed = (b - a).numpy()  # [H, W]
+    rgba = np.zeros((*signed.shape, 4), np.uint8)
+    rgba[signed > 0, :3] = (242, 120, 40)
+    rgba[signed <= 0, :3] = (60, 120, 246)
+    rgba[..., 3] = np.round(np.abs(signed).clip(0, 1) * 255)
+    return Image.fromarray(rgba)
