@@ -1,0 +1,130 @@
+"""Plotly figures from arrays. Knows nothing of models, and nothing of the page's theme: backgrounds are clear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from scipy.ndimage import gaussian_filter
+
+# Ten hues that stay apart on white and on near-black, for people who see red and green alike too: neighbours
+# in the circle differ in lightness.
+PALETTE = (
+    "#4e79f6",
+    "#f28e2b",
+    "#2aa876",
+    "#e15759",
+    "#9d6be0",
+    "#c49a1a",
+    "#e377c2",
+    "#17a2b8",
+    "#8c8c8c",
+    "#a0693f",
+)
+COLORSCALE = "Viridis"
+
+
+def palette(n: int) -> list[str]:
+    """n colours for classes; beyond ten, the same hues again in lighter and darker shades."""
+    colors = []
+    for i in range(n):
+        base = [int(PALETTE[i % len(PALETTE)][j : j + 2], 16) for j in (1, 3, 5)]
+        turn = i // len(PALETTE)
+        shade = (1.0, 0.62, 1.38, 0.8, 1.2)[turn % 5]
+        colors.append("#" + "".join(f"{min(255, round(c * shade)):02x}" for c in base))
+    return colors
+
+
+def map_figure(
+    points: np.ndarray,
+    *,
+    classes: np.ndarray | None = None,
+    values: np.ndarray | None = None,
+    value_name: str = "",
+    axes: tuple[str, str] | None = None,
+    revision: str = "",
+) -> go.Figure:
+    """The scatter that the map component draws: one trace, row numbers in `customdata`.
+
+    One trace, because points selected over several vanish (plotly.js issue 7728); row numbers, because a point's
+    own index changes when classes are hidden.
+
+    Args:
+        points: float [N, 2].
+        classes: class ids [N], or None.
+        values: what to colour by, float [N]; None colours by class.
+        axes: names of the axes with equal scales; None for a projection, whose axes mean nothing.
+        revision: while this stays the same, zoom and selection survive another figure.
+    """
+    n = len(points)
+    marker: dict[str, Any] = {"size": 5 if n <= 6000 else 4, "opacity": 0.75}
+    meta: dict[str, Any] = {}
+    if classes is not None:
+        meta["classes"] = np.asarray(classes).tolist()
+    if values is not None:
+        low, high = np.nanpercentile(values, [1, 99])  # one outlier must not take all the colours
+        marker |= {
+            "color": np.asarray(values, np.float32),
+            "colorscale": COLORSCALE,
+            "cmin": float(low),
+            "cmax": float(max(high, low + 1e-6)),
+            "showscale": True,
+            "colorbar": {"title": {"text": value_name, "side": "right"}, "thickness": 12, "outlinewidth": 0},
+        }
+        meta |= {"values": np.round(values, 2).tolist(), "value_name": value_name}
+    trace = go.Scattergl(
+        x=np.asarray(points[:, 0], np.float32),
+        y=np.asarray(points[:, 1], np.float32),
+        customdata=np.arange(n, dtype=np.int32),
+        mode="markers",
+        marker=marker,
+        meta=meta,
+        hoverinfo="none",
+    )
+    axis: dict[str, Any] = {
+        "visible": axes is not None,
+        "zeroline": axes is not None,
+        "showgrid": axes is not None,
+        "showticklabels": axes is not None,
+    }
+    layout = go.Layout(
+        xaxis={**axis, "title": {"text": axes[0]} if axes else None},
+        yaxis={**axis, "title": {"text": axes[1]} if axes else None, "scaleanchor": "x"},
+        margin={"l": 44 if axes else 8, "r": 8, "t": 8, "b": 40 if axes else 8},
+        meta={"uirevision": revision},
+        showlegend=False,
+    )
+    return go.Figure(trace, layout)
+
+
+def density(points: np.ndarray, *, bins: int = 128, blur: float = 1.5) -> np.ndarray:
+    """How crowded the map is at each point, relative to an even spread over it: float32 [N].
+
+    A histogram of `bins` cells a side, smoothed by a Gaussian of `blur` cells, read off at the points' own cells.
+    """
+    low, high = points.min(0), points.max(0)
+    cell = np.clip(((points - low) / np.maximum(high - low, 1e-9) * bins).astype(int), 0, bins - 1)
+    counts = np.zeros((bins, bins))
+    np.add.at(counts, (cell[:, 0], cell[:, 1]), 1)
+    smooth = gaussian_filter(counts, blur)
+    return (smooth[cell[:, 0], cell[:, 1]] * bins * bins / len(points)).astype(np.float32)
+
+
+def class_histogram(names: Sequence[str], counts: Sequence[int]) -> go.Figure:
+    """Bars of how many items each class has, in the classes' colours of the map."""
+    bars = go.Bar(
+        x=list(names),
+        y=list(counts),
+        marker={"color": palette(len(names))},
+        hovertemplate="%{x}: %{y}<extra></extra>",
+    )
+    layout = go.Layout(
+        height=150,
+        margin={"l": 30, "r": 4, "t": 6, "b": 24},
+        xaxis={"type": "category", "fixedrange": True},
+        yaxis={"fixedrange": True, "nticks": 4},
+        bargap=0.2,
+    )
+    return go.Figure(bars, layout)

@@ -1,0 +1,216 @@
+"""The map of codes: points to hover and click, a plane to decode anywhere, classes to hide, a lasso.
+
+The browser's part is in `latent_map_js/`, one subject a file. They are joined, in the order of `_PARTS`, into
+the one ES module that Streamlit loads: top-level names are shared and must be unique among them, and only
+`main.js` exports. It draws with plotly.js, fetches the figure and the pictures from `explorer.ui.assets`, and
+sends back clicks and selections. Nothing but those reaches Python, so hovering never waits for the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+from explorer.ui import assets
+
+__all__ = ["Atlas", "Click", "LegendEntry", "MapEvents", "Mark", "Overlay", "Selected", "Sprites", "latent_map"]
+
+
+@dataclass(frozen=True)
+class LegendEntry:
+    """A class of the figure's `meta.classes`. Its colour is the points' colour too."""
+
+    id: int
+    name: str
+    color: str  # any CSS colour
+    count: int
+
+
+@dataclass(frozen=True)
+class Sprites:
+    """Small pictures of the points, in sheets: `assets.publish_sheets` gives the URL."""
+
+    url: str  # has "{sheet}"; sheet k holds the ids k * per_sheet to (k + 1) * per_sheet - 1, row-major
+    columns: int
+    tile: tuple[int, int]  # width, height in pixels
+    per_sheet: int
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """The plane decoded on a regular grid, as one picture of `rows` x `columns` tiles.
+
+    In picture order: row 0 holds the highest y, column 0 the lowest x.
+    """
+
+    url: str
+    columns: int
+    rows: int
+    tile: tuple[int, int]  # width, height in pixels
+    x: tuple[float, float]  # centres of the leftmost and the rightmost tiles
+    y: tuple[float, float]  # centres of the lowest and the highest tiles
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A transparent picture below the points, stretched over a rectangle of the plane."""
+
+    url: str
+    x: tuple[float, float]  # left and right edge
+    y: tuple[float, float]  # lower and upper edge
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A ring on the map. A click moves the `selected` one in the browser before Python answers."""
+
+    x: float
+    y: float
+    label: str = ""
+    kind: str = "selected"
+
+
+@dataclass(frozen=True)
+class Click:
+    """A place that was chosen: by pointer, by touch or with the arrow keys."""
+
+    x: float
+    y: float
+    id: int | None  # of the point hit, else None: the empty plane
+
+
+@dataclass(frozen=True)
+class Selected:
+    """Points inside an outline."""
+
+    ids: list[int]
+    kind: Literal["lasso", "box"]
+    outline: list[list[float]]  # corners [x, y] in the plane
+
+
+@dataclass(frozen=True)
+class MapEvents:
+    """`click` is there in the one run that it causes; `selected` until it is cleared."""
+
+    click: Click | None
+    selected: Selected | None
+
+
+_HERE = Path(__file__).parent
+_PARTS = ("load", "theme", "plot", "marks", "legend", "hover", "input", "main")
+
+_COMPONENT = st.components.v2.component(
+    "latent_map",
+    html='<div class="lx-map" data-state="loading"></div>',
+    css=(_HERE / "latent_map.css").read_text(encoding="utf-8"),
+    js="\n".join((_HERE / "latent_map_js" / f"{part}.js").read_text(encoding="utf-8") for part in _PARTS),
+    isolate_styles=False,
+)
+
+
+def latent_map(
+    *,
+    key: str,
+    figure_url: str,
+    legend: Sequence[LegendEntry] | None = None,
+    sprites: Sprites | None = None,
+    atlas: Atlas | None = None,
+    marks: Sequence[Mark] = (),
+    overlay: Overlay | None = None,
+    names: Sequence[str] | None = None,
+    revision: str = "",
+    empty_hint: str = "",
+    label: str = "Map of codes",
+    height: int = 560,
+    on_click: Callable[[Click], None] | None = None,
+    on_select: Callable[[Selected | None], None] | None = None,
+) -> MapEvents:
+    """Show the map and return what a person did on it.
+
+    Parameters
+    ----------
+    figure_url
+        JSON `{data: [trace], layout}` from `assets.publish`, as `go.Figure.to_json` writes it: one scattergl
+        trace with `x` and `y` [N], `customdata` [N] the integer ids; arrays as lists or in base64. Optional in
+        its `meta`: `classes` [N] the class ids, `values` [N] and `value_name` for the card. A trace's `text` [N]
+        takes their place on the card.
+    legend
+        The classes, in order, with their colours, for a figure with `meta.classes`; the trace needs no colours
+        then. None for a continuous colouring: `marker.showscale` asks for a colour scale above the plot.
+    names
+        Class names by class id, for the card of a figure without a legend.
+    revision
+        Names what the points are, such as model and projection; `layout.meta.uirevision` when empty. While it
+        stays, zoom and selection survive a change of figure. A selection of another revision is not returned.
+    empty_hint
+        What a click on the empty plane does, said on the card there.
+    label
+        What a screen reader calls the map.
+    height
+        In pixels; at most 420 on narrow screens.
+    on_click, on_select
+        Called before the run that the event causes.
+    """
+    ack_key = f"{key}-answered"
+
+    def heard() -> None:
+        payload = _field(st.session_state.get(key), "click")
+        if payload is None:
+            return
+        st.session_state[ack_key] = payload["t"]
+        if on_click is not None:
+            on_click(_click(payload))
+
+    def outlined() -> None:
+        if on_select is not None:
+            on_select(_selected(_field(st.session_state.get(key), "selected"), revision))
+
+    result = _COMPONENT(
+        key=key,
+        data={
+            "key": key,
+            "plotly_url": assets.plotly_url(),
+            "figure_url": figure_url,
+            "legend": None if legend is None else [asdict(entry) for entry in legend],
+            "sprites": None if sprites is None else asdict(sprites),
+            "atlas": None if atlas is None else asdict(atlas),
+            "marks": [asdict(mark) for mark in marks],
+            "overlay": None if overlay is None else asdict(overlay),
+            "names": None if names is None else list(names),
+            "revision": revision,
+            "hint": empty_hint,
+            "label": label,
+            "height": height,
+            # The newest click that Python has seen: the browser's own mark gives way to `marks`.
+            "ack": st.session_state.get(ack_key, 0),
+        },
+        on_click_change=heard,
+        on_selected_change=outlined,
+    )
+    click = _field(result, "click")
+    return MapEvents(
+        click=None if click is None else _click(click),
+        selected=_selected(_field(result, "selected"), revision),
+    )
+
+
+def _field(state: Any, name: str) -> dict[str, Any] | None:
+    value = None if state is None else state.get(name)
+    return value if isinstance(value, dict) else None
+
+
+def _click(payload: dict[str, Any]) -> Click:
+    point = payload.get("id")
+    return Click(float(payload["x"]), float(payload["y"]), None if point is None else int(point))
+
+
+def _selected(payload: dict[str, Any] | None, revision: str) -> Selected | None:
+    if payload is None or (revision and payload.get("revision") != revision):
+        return None
+    kind: Literal["lasso", "box"] = "box" if payload["kind"] == "box" else "lasso"
+    return Selected([int(i) for i in payload["ids"]], kind, payload["outline"])

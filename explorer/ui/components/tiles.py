@@ -1,0 +1,111 @@
+"""A clickable grid of pictures from one sheet: a latent plane decoded, a gallery, a row of reconstructions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+__all__ = ["tiles"]
+
+_HERE = Path(__file__).parent
+
+_COMPONENT = st.components.v2.component(
+    "tiles",
+    html='<div class="lx-tiles" data-state="loading"></div>',
+    css=(_HERE / "tiles.css").read_text(encoding="utf-8"),
+    js=(_HERE / "tiles.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def tiles(
+    *,
+    key: str,
+    sheet_url: str,
+    count: int,
+    columns: int,
+    tile: tuple[int, int] = (28, 28),
+    titles: Sequence[str] | None = None,
+    captions: Sequence[str] | None = None,
+    ids: Sequence[int] | None = None,
+    selected: int | None = None,
+    across: int | None = None,
+    max_tile_px: int = 112,
+    min_tile_px: int = 0,
+    gap: int = 0,
+    label: str = "Pictures",
+    on_pick: Callable[[int], None] | None = None,
+) -> int | None:
+    """Show the first `count` tiles of a sheet; the index of the one picked, in the run that the pick causes.
+
+    Parameters
+    ----------
+    sheet_url
+        One picture of tiles in row-major order, from `assets.publish`.
+    count
+        Number of tiles shown; quick up to about 1,600.
+    columns
+        Tiles in a row of the sheet.
+    tile
+        Width and height of a tile in the sheet, in pixels.
+    titles
+        One a tile: shown on hover and read out.
+    captions
+        One a tile: shown under it.
+    ids
+        One a tile: put into the page as `data-id`.
+    selected
+        Index of the tile with the ring. A pick moves the ring before Python answers.
+    across
+        Tiles in a row on the screen; as in the sheet when None.
+    max_tile_px, min_tile_px
+        Bounds of a tile's width on the screen. Where `across` tiles of `min_tile_px` do not fit, rows are
+        shorter; with 0, tiles shrink as far as it takes, so that a grid keeps its shape.
+    gap
+        Pixels between tiles.
+    label
+        What a screen reader calls the grid.
+    on_pick
+        Called with the index, before the run that the pick causes.
+    """
+    ack_key = f"{key}-answered"
+
+    def heard() -> None:
+        payload = _payload(st.session_state.get(key))
+        if payload is None:
+            return
+        st.session_state[ack_key] = payload["t"]
+        if on_pick is not None:
+            on_pick(int(payload["index"]))
+
+    result = _COMPONENT(
+        key=key,
+        data={
+            "sheet_url": sheet_url,
+            "count": count,
+            "columns": columns,
+            "tile": list(tile),
+            "titles": None if titles is None else list(titles),
+            "captions": None if captions is None else list(captions),
+            "ids": None if ids is None else [int(i) for i in ids],
+            "selected": selected,
+            "across": across or columns,
+            "max_tile_px": max_tile_px,
+            "min_tile_px": min_tile_px,
+            "gap": gap,
+            "label": label,
+            # The newest pick that Python has seen: the browser's own ring gives way to `selected`.
+            "ack": st.session_state.get(ack_key, 0),
+        },
+        on_pick_change=heard,
+    )
+    payload = _payload(result)
+    return None if payload is None else int(payload["index"])
+
+
+def _payload(state: Any) -> dict[str, Any] | None:
+    value = None if state is None else state.get("pick")
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,54 @@
+"""Small pieces of HTML for what Streamlit has no element for: crisp images with their codes, a code as bars."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+
+from PIL import Image
+from torch import Tensor
+
+from explorer import pictures
+
+
+def image(picture: Image.Image, caption: str, *, alt: str, **data: str | int | None) -> str:
+    """A picture at its own resolution (lossless), scaled up without blur; `data` become data attributes."""
+    source = base64.b64encode(pictures.encode(picture, "PNG")).decode()
+    attributes = "".join(f' data-{k}="{escape(str(v))}"' for k, v in data.items() if v is not None)
+    return (
+        f'<figure class="lx-figure"><img src="data:image/png;base64,{source}" alt="{escape(alt)}"{attributes}>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def row(*figures: str) -> str:
+    return f'<div class="lx-row">{"".join(figures)}</div>'
+
+
+def facts(pairs: list[tuple[str, str, str]]) -> str:
+    """Name, value and an explaining title of each."""
+    cells = "".join(
+        f'<div title="{escape(title)}"><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>'
+        for name, value, title in pairs
+    )
+    return f'<dl class="lx-facts">{cells}</dl>'
+
+
+def code_bars(code: Tensor, kl_by_latent: Tensor | None = None) -> str:
+    """A code [D] as bars around zero; latents that carry less than 0.01 nats on average are faint."""
+    values = code.tolist()
+    reach = max(2.0, *(abs(v) for v in values))
+    bars = []
+    for i, v in enumerate(values):
+        tall = abs(v) / reach * 50
+        side = "bottom" if v > 0 else "top"
+        faint = kl_by_latent is not None and float(kl_by_latent[i]) < 0.01
+        bars.append(
+            f'<span title="latent {i}: {v:.3f}"><i{" data-faint" if faint else ""} '
+            f'style="{side}:50%;height:{max(tall, 1):.1f}%"></i></span>'
+        )
+    numbers = ", ".join(f"{v:.2f}" for v in values).replace("-", "−") if len(values) <= 4 else f"{len(values)} latents"
+    return (
+        f'<figure class="lx-code" role="img" aria-label="The code as bars from {-reach:.1f} to {reach:.1f}">'
+        f"<div>{''.join(bars)}</div><figcaption>code: {numbers}</figcaption></figure>"
+    )

@@ -1,0 +1,149 @@
+"""Cached loading: one copy of each model and of each encoded data set for all sessions of the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from explorer import datasets, maps
+from explorer.checkpoints import CheckpointInfo, checkpoints
+from explorer.datasets import DatasetError, ImageDataset
+from explorer.latents import Latents
+from explorer.loaded import Model, load
+from explorer.maps import Map
+
+STORED = "test"  # the data that a checkpoint brings along: codes of its test set
+_QUALITY_ITEMS = 2000  # codes that the quality of an unstored map is judged by: a second instead of ten
+_MOST_ITEMS = 10_000  # images that are encoded on the spot
+
+
+@st.cache_data(ttl=2, show_spinner=False)
+def all_checkpoints() -> list[CheckpointInfo]:
+    """Every checkpoint, looked up again after two seconds: a run may have finished."""
+    return checkpoints()
+
+
+def digest(info: CheckpointInfo) -> str:
+    """Names a checkpoint's content, for caches and URLs of what is computed from it."""
+    return sha256((info.path / "SHA256SUMS").read_bytes()).hexdigest()[:20]
+
+
+@st.cache_resource(max_entries=12, show_spinner="Opening the model …")
+def open_model(ident: str, content: str) -> Model:
+    """The model of that id; `content` is its digest, so that a run that went on is opened again."""
+    return load(ident)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Codes of a data set under a model, with one of their maps.
+
+    `key` names the content; row r of `latents` is image `latents.index[r]` of `source`, a data set's name.
+    """
+
+    key: str
+    name: str
+    source: str
+    latents: Latents
+    map: Map
+    classes: list[str]
+    model: Model
+
+    @property
+    def quality(self) -> dict[str, float]:
+        return self.latents.quality.get(self.map.kind, {})
+
+    def originals(self) -> ImageDataset | str:
+        """The images themselves, in the order of the codes, or a sentence on how to get them."""
+        channels, size, _ = self.model.image_shape
+        try:
+            if self.name == STORED:
+                return datasets.load(self.source, "test", size=size, channels=channels)
+            return encodable(self.source, size, channels)
+        except DatasetError as error:
+            return str(error)
+
+    def original(self, row: int) -> Tensor | None:
+        """The uint8 image [C, H, W] of a row, or None when its data set is not on this machine."""
+        data = self.originals()
+        index = int(self.latents.index[row])
+        if isinstance(data, str) or index >= len(data) or data.image_shape != self.model.image_shape:
+            return None
+        return data.images[index]
+
+    @cached_property
+    def _rows(self) -> dict[int, int]:
+        return {index: row for row, index in enumerate(self.latents.index.tolist())}
+
+    def row_of(self, index: int) -> int | None:
+        """The row of an image's index in its data set."""
+        return self._rows.get(index)
+
+
+def encodable(name: str, size: int, channels: int) -> ImageDataset:
+    """The images of a data set that are encoded on the spot: its test split, or all of `mnist-5k`.
+
+    At most the first 10,000. Raises DatasetError.
+    """
+    data = datasets.load(name, "test", size=size, channels=channels)
+    if name == "mnist-5k":
+        train = datasets.load(name, "train", size=size, channels=channels)
+        labels = None
+        if train.labels is not None and data.labels is not None:
+            labels = torch.cat([train.labels, data.labels])
+        return replace(data, split="all", images=torch.cat([train.images, data.images]), labels=labels)
+    return data if len(data) <= _MOST_ITEMS else data.subset(slice(0, _MOST_ITEMS))
+
+
+def choices_of_data(model: Model) -> dict[str, str]:
+    """What can be mapped, with its name on the screen: the stored test set, then every data set on this machine."""
+    own = model.info.config["dataset"]["name"]
+    found = {STORED: f"test set of {own} (stored)"}
+    found |= {info.name: f"{info.title} (encoded now)" for info in datasets.available() if info.present}
+    return found
+
+
+def projections(model: Model) -> list[str]:
+    """The maps that a model's codes have, the default first."""
+    if model.latent == 2:
+        return ["plane"]
+    return [kind for kind in ("umap", "pca") if kind in model.latents.maps]
+
+
+@st.cache_resource(max_entries=24, show_spinner="Encoding the images …")
+def mapped(ident: str, content: str, data: str, projection: str) -> Mapped:
+    """A data set's codes on a map of the model; a new data set is placed on the stored one.
+
+    Raises:
+        DatasetError: the data set is not on this machine, or it cannot be read.
+    """
+    model = open_model(ident, content)
+    stored = model.latents
+    if data == STORED:
+        source = model.info.config["dataset"]["name"]
+        return Mapped(f"{content}-{data}", data, source, stored, stored.maps[projection], model.classes, model)
+    codes, classes, print_ = _encoded(ident, content, data)
+    placed = stored.maps[projection].place(codes.mean)
+    place = replace(stored.maps[projection], points=placed, codes=codes.mean)
+    chosen = torch.randperm(len(placed), generator=torch.Generator().manual_seed(0))[:_QUALITY_ITEMS]
+    labels = None if codes.labels is None else codes.labels[chosen]
+    quality = maps.quality(codes.mean[chosen], placed[chosen], labels)
+    latents = replace(codes, maps={projection: place}, quality={projection: quality})
+    return Mapped(f"{content}-{print_}", data, data, latents, place, classes, model)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _encoded(ident: str, content: str, data: str) -> tuple[Latents, list[str], str]:
+    model = open_model(ident, content)
+    channels, size, _ = model.image_shape
+    images = encodable(data, size, channels)
+    return (
+        Latents.of(model.evaluate(images.images), images.labels, images.group),
+        images.classes,
+        images.fingerprint[:20],
+    )

@@ -1,0 +1,105 @@
+"""The panel of the picked code: original, reconstruction, difference, the code, its ELBO, its neighbours."""
+
+from __future__ import annotations
+
+import streamlit as st
+import torch
+
+from explorer import pictures
+from explorer.latents import neighbours
+from explorer.ui import html, sheets, view
+from explorer.ui.components.tiles import tiles
+from explorer.ui.library import Mapped
+from explorer.ui.view import Pick
+
+_NEIGHBOURS = 8
+
+
+def decoded_panel(data: Mapped, pick: Pick | None) -> None:
+    """Draw the panel; without a pick, the centre of the prior with a hint."""
+    with st.container(key="decoded", border=True):
+        if pick is None:
+            centre = torch.zeros(data.model.latent) if data.model.has_prior else data.latents.mean.mean(0)
+            shown = Pick(data.model.info.id, tuple(centre.tolist()))
+            st.markdown(
+                "##### The centre of the codes" if not data.model.has_prior else "##### The centre of the prior"
+            )
+            _spot(data, shown)
+            st.caption("Click a point of the map to see that image, or any spot to see what the decoder makes of it.")
+            return
+        row = view.row_of(data, pick)
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"##### {_title(data, pick, row)}", width="content")
+            st.button("Clear", key="clear_pick", on_click=view.clear, type="tertiary", help="Forget this pick")
+        if row is None:
+            _spot(data, pick)
+        else:
+            _item(data, pick, row)
+        near = neighbours(pick.tensor(), data.latents.mean, k=_NEIGHBOURS, without=row)
+        st.caption("Nearest in latent space")
+        tiles(
+            key="neighbours",
+            sheet_url=sheets.rows_sheet(data, near, _NEIGHBOURS),
+            count=len(near),
+            columns=_NEIGHBOURS,
+            tile=sheets.tile_size(data.model),
+            titles=[_name(data, int(r)) for r in near],
+            ids=[int(data.latents.index[r]) for r in near],
+            max_tile_px=56,
+            gap=3,
+            label="Nearest items in latent space",
+            on_pick=lambda i: view.choose_row(data, int(near[i]), "its neighbours"),
+        )
+
+
+def _title(data: Mapped, pick: Pick, row: int | None) -> str:
+    if row is not None:
+        return _name(data, row)
+    return f"A spot from {pick.origin}" if pick.origin else "A spot"
+
+
+def _name(data: Mapped, row: int) -> str:
+    label = "" if data.latents.labels is None else f"{data.classes[int(data.latents.labels[row])]} · "
+    return f"{label}#{int(data.latents.index[row])}"
+
+
+def _spot(data: Mapped, pick: Pick) -> None:
+    image = data.model.decode(pick.tensor()[None])[0]
+    caption = "decoded, code estimated" if pick.approximate else "decoded"
+    shown = html.image(pictures.single(image), caption, alt="the decoder's image", code=view.code_text(pick))
+    st.html(html.row(shown, _bars(data, pick)))
+    if pick.approximate:
+        st.caption(
+            "A map of this kind has no inverse everywhere: this code is the "
+            + ("point of the principal plane." if data.map.kind == "pca" else "weighted mean of its neighbours' codes.")
+        )
+
+
+def _item(data: Mapped, pick: Pick, row: int) -> None:
+    image = data.model.decode(pick.tensor()[None])[0]
+    shown = html.image(
+        pictures.single(image), "reconstruction", alt="the reconstruction", code=view.code_text(pick), index=pick.index
+    )
+    original = data.original(row)
+    if original is None:
+        st.html(html.row(shown, _bars(data, pick)))
+        st.caption(f"The original is not on this machine. {data.originals()}")
+    else:
+        first = html.image(pictures.single(original), "original", alt="the original image")
+        apart = html.image(pictures.difference(original, image), "difference", alt="orange: brighter, blue: darker")
+        st.html(html.row(first, shown, apart))
+        st.html(_bars(data, pick))
+    reconstruction, kl = float(data.latents.reconstruction[row]), float(data.latents.kl[row])
+    terms = [("Reconstruction", _nats(reconstruction), "log p(x|z) at one draw of z: the higher, the closer the image")]
+    if data.model.has_prior:
+        elbo = ("ELBO", _nats(reconstruction - kl), "reconstruction − KL: a lower bound of the image's log-likelihood")
+        terms = [elbo, *terms, ("KL", _nats(kl), "how much the code tells about this image, beyond the prior")]
+    st.html(html.facts(terms))
+
+
+def _bars(data: Mapped, pick: Pick) -> str:
+    return html.code_bars(pick.tensor(), data.latents.kl_by_latent if data.model.has_prior else None)
+
+
+def _nats(value: float) -> str:
+    return f"{value:,.1f} nats".replace("-", "−")

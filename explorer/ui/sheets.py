@@ -1,0 +1,147 @@
+"""Pictures that the map and the grids show, published as assets: nothing is decoded until a browser asks."""
+
+from __future__ import annotations
+
+import math
+from hashlib import sha256
+
+import numpy as np
+import streamlit as st
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from explorer import figures, pictures
+from explorer.latents import find_holes
+from explorer.loaded import Model
+from explorer.ui import assets
+from explorer.ui.components.latent_map import Atlas, Overlay, Sprites
+from explorer.ui.library import Mapped
+
+_PER_SHEET = 1000  # tiles: a sheet of digits is 0.3 MB and takes 50 ms to decode
+_ACROSS = 40
+_ATLAS = 40  # tiles a side: blended, a step of 1/40 of the plane cannot be told from the decoder
+_TILE = 40  # pixels a side at most: sheets are for looking, the panel shows the exact image
+
+
+def tile_size(model: Model) -> tuple[int, int]:
+    """Width and height of a model's images as tiles of a sheet, in pixels."""
+    _, h, w = model.image_shape
+    shrink = min(1.0, _TILE / max(h, w))
+    return max(1, round(w * shrink)), max(1, round(h * shrink))
+
+
+def _tiles(model: Model, images: Tensor) -> Tensor:
+    width, height = tile_size(model)
+    if images.dtype == torch.uint8:
+        images = images.float() / 255
+    if images.shape[-2:] == (height, width):
+        return images
+    return F.interpolate(images, (height, width), mode="bilinear", antialias=True)
+
+
+def image_sheet(model: Model, images: Tensor, columns: int, format: str = "WEBP") -> bytes:
+    """Images [N, C, H, W] as one picture of tiles."""
+    return pictures.encode(pictures.sheet(_tiles(model, images), columns), format)
+
+
+def decoded_sheet(key: str, model: Model, codes: Tensor, columns: int) -> str:
+    """URL of the decoder's images of codes [N, D]. `key` names model and purpose; the codes are hashed here."""
+    name = sha256(codes.contiguous().numpy().tobytes()).hexdigest()[:20]
+    return assets.publish(
+        f"{key}-{name}-{columns}.webp", lambda: image_sheet(model, model.decode(codes), columns), "image/webp"
+    )
+
+
+def rows_sheet(data: Mapped, rows: Tensor, columns: int) -> str:
+    """URL of pictures of some rows: originals when they are here, else reconstructions."""
+    name = sha256(rows.contiguous().numpy().tobytes()).hexdigest()[:20]
+    originals = data.originals()
+    index = data.latents.index[rows]
+    here = not isinstance(originals, str) and int(index.max()) < len(originals)
+
+    def make() -> bytes:
+        if here and not isinstance(originals, str):
+            return image_sheet(data.model, originals.images[index], columns)
+        return image_sheet(data.model, data.model.decode(data.latents.mean[rows]), columns)
+
+    return assets.publish(f"{data.key}-rows-{name}-{columns}-{int(here)}.webp", make, "image/webp")
+
+
+def sprites(data: Mapped) -> Sprites:
+    """The reconstruction of every point, for the hover card."""
+
+    def make(sheet: int) -> bytes:
+        codes = data.latents.mean[sheet * _PER_SHEET : (sheet + 1) * _PER_SHEET]
+        return image_sheet(data.model, data.model.decode(codes), _ACROSS)
+
+    url = assets.publish_sheets(
+        f"{data.key}-sprites-{{sheet}}.webp", make, count=math.ceil(len(data.latents) / _PER_SHEET)
+    )
+    return Sprites(url, _ACROSS, tile_size(data.model), _PER_SHEET)
+
+
+def atlas(data: Mapped) -> Atlas | None:
+    """The decoded plane, for the pointer to run over; None where a place on the map is not a code."""
+    if not data.map.exact:
+        return None
+    points = data.map.points
+    low, high = points.min(0).values, points.max(0).values
+    if data.model.has_prior:  # the prior's own range belongs to the plane, with data or without
+        low, high = low.clamp_max(-3.0), high.clamp_min(3.0)
+    pad = 0.05 * (high - low)
+    low, high = low - pad, high + pad
+    x = torch.linspace(float(low[0]), float(high[0]), _ATLAS)
+    y = torch.linspace(float(high[1]), float(low[1]), _ATLAS)  # the first row of the picture is the highest y
+    rows, columns = torch.meshgrid(y, x, indexing="ij")
+    codes = torch.stack([columns.flatten(), rows.flatten()], dim=1)
+    url = decoded_sheet(f"{data.key}-atlas", data.model, codes, _ATLAS)
+    return Atlas(
+        url, _ATLAS, _ATLAS, tile_size(data.model), (float(low[0]), float(high[0])), (float(low[1]), float(high[1]))
+    )
+
+
+@st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={Mapped: lambda data: data.key})
+def holes(data: Mapped) -> tuple[Overlay, float]:
+    """The holes of the aggregate posterior as a layer under the map's points, and the prior's mass in them."""
+    found = find_holes(data.latents.posterior, fitted=not data.model.has_prior)
+
+    def make() -> bytes:
+        mask = found.hole.flip(0).numpy()  # pictures have their first row on top
+        mask = np.kron(mask, np.ones((4, 4), bool))
+        stripes = (np.add.outer(np.arange(mask.shape[0]), np.arange(mask.shape[1])) // 6) % 2 == 0
+        rgba = np.zeros((*mask.shape, 4), np.uint8)
+        rgba[mask] = (225, 87, 89, 46)
+        rgba[mask & stripes] = (225, 87, 89, 120)
+        return pictures.encode(Image.fromarray(rgba), "PNG")
+
+    half_x = float(found.x[1] - found.x[0]) / 2
+    half_y = float(found.y[1] - found.y[0]) / 2
+    url = assets.publish(f"{data.key}-holes.png", make, "image/png")
+    x = (float(found.x[0]) - half_x, float(found.x[-1]) + half_x)
+    y = (float(found.y[0]) - half_y, float(found.y[-1]) + half_y)
+    return Overlay(url, x, y), found.mass
+
+
+def map_figure(data: Mapped, color_by: str) -> str:
+    """URL of the map's figure, coloured by `class`, `kl`, `error` or `density`."""
+    axes = ("latent 0", "latent 1") if data.map.exact else None
+    revision = f"{data.key}-{data.map.kind}"
+
+    def make() -> bytes:
+        labels = None if data.latents.labels is None else data.latents.labels.numpy()
+        points = data.map.points.numpy()
+        values, name = None, ""
+        if color_by == "kl":
+            values, name = data.latents.kl.numpy(), "KL, nats"
+        elif color_by == "error":
+            values, name = -data.latents.reconstruction.numpy(), "reconstruction error, nats"
+        elif color_by == "density":
+            values, name = figures.density(points), "density, times the average"
+        figure = figures.map_figure(
+            points, classes=labels, values=values, value_name=name, axes=axes, revision=revision
+        )
+        return str(figure.to_json()).encode()
+
+    return assets.publish(f"{revision}-{color_by}.json", make, "application/json")

@@ -1,0 +1,192 @@
+"""The view that a person has chosen, in the session and in the URL: model, colours, projection, data and the pick.
+
+A pick is one code: an item of the mapped data, or any spot of the code space. It belongs to a model; when the
+model changes, an item stays picked (as the other model encodes it) and a bare code is dropped.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from explorer.ui.library import STORED, Mapped
+
+COLORS = {"class": "class", "kl": "KL", "error": "reconstruction error", "density": "density"}
+PROJECTIONS = {"plane": "the two latents", "umap": "UMAP", "pca": "principal components"}
+
+_PICK, _NOTICES, _RESTORED = "explore_pick", "explore_notices", "explore_restored"
+_MAX_MAGNITUDE = 1e6  # a code further out than this is a typing error
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A chosen code of `model`. `index` is the image's in its data set `items`, None for a bare code.
+
+    `xy` is the spot on the map where it was picked, if it was; `approximate` says that the code was estimated
+    from that spot; `origin` says in words where it came from.
+    """
+
+    model: str
+    code: tuple[float, ...]
+    items: str = ""
+    index: int | None = None
+    xy: tuple[float, float] | None = None
+    approximate: bool = False
+    origin: str = ""
+
+    def tensor(self) -> Tensor:
+        """The code as float32 [D]."""
+        return torch.tensor(self.code, dtype=torch.float32)
+
+
+def items_of(data: Mapped) -> str:
+    """Names the images that an index counts: the same for a stored test set and the same set encoded now."""
+    whole = data.name == "mnist-5k"  # both its splits are mapped
+    return f"{data.source}/{'all' if whole else 'test'}"
+
+
+def choose_row(data: Mapped, row: int, origin: str = "the map") -> None:
+    """Pick an item by its row."""
+    st.session_state[_PICK] = Pick(
+        data.model.info.id,
+        _rounded(data.latents.mean[row]),
+        items_of(data),
+        int(data.latents.index[row]),
+        origin=origin,
+    )
+
+
+def choose_code(
+    data: Mapped, code: Tensor, origin: str, *, xy: tuple[float, float] | None = None, approximate: bool = False
+) -> None:
+    """Pick a bare code."""
+    st.session_state[_PICK] = Pick(data.model.info.id, _rounded(code), xy=xy, approximate=approximate, origin=origin)
+
+
+def choose_spot(data: Mapped, x: float, y: float) -> None:
+    """Pick the code under a spot of the map."""
+    code = data.map.code_at(torch.tensor([[x, y]], dtype=torch.float32))[0]
+    choose_code(data, code, "the map", xy=(x, y), approximate=not data.map.exact)
+
+
+def clear() -> None:
+    """Forget the pick."""
+    st.session_state.pop(_PICK, None)
+
+
+def current(data: Mapped) -> Pick | None:
+    """The pick as it applies to the mapped data: kept, encoded anew for another model, or None."""
+    pick: Pick | None = st.session_state.get(_PICK)
+    if pick is None or (pick.model == data.model.info.id and pick.index is None):
+        return pick
+    if pick.index is not None and pick.items == items_of(data):
+        row = data.row_of(pick.index)
+        if row is not None:
+            if pick.model != data.model.info.id:
+                choose_row(data, row, pick.origin)
+            return st.session_state[_PICK]
+    if pick.model == data.model.info.id:  # its data set is not on the map any more; the code still is one
+        return Pick(pick.model, pick.code, origin=pick.origin)
+    clear()
+    return None
+
+
+def row_of(data: Mapped, pick: Pick) -> int | None:
+    """The row of a picked item among the mapped data."""
+    return data.row_of(pick.index) if pick.index is not None and pick.items == items_of(data) else None
+
+
+def _rounded(code: Tensor) -> tuple[float, ...]:
+    # As many digits as the URL has, so that a pasted link decodes the very same code.
+    return tuple(float(f"{v:.6g}") for v in code.tolist())
+
+
+def code_text(pick: Pick) -> str:
+    """The code as the URL and the page's `data-code` have it: numbers separated by commas."""
+    return ",".join(f"{v:.6g}" for v in pick.code)
+
+
+def notice(text: str) -> None:
+    """Say something about the address that could not be followed; shown until the next model is chosen."""
+    st.session_state.setdefault(_NOTICES, []).append(text)
+
+
+def notices() -> list[str]:
+    return list(st.session_state.get(_NOTICES, []))
+
+
+def forget_notices() -> None:
+    st.session_state.pop(_NOTICES, None)
+
+
+def restore_choice(param: str, key: str, options: list[str], what: str) -> None:
+    """Before a widget of that key is made: start it from the URL, and say so when the URL asks for what is not there.
+
+    A value that the session has but the options no longer do is dropped.
+    """
+    seen = st.session_state.setdefault(_RESTORED, set())
+    if param not in seen:
+        seen.add(param)
+        asked = st.query_params.get(param)
+        if asked is not None and asked not in options:
+            notice(f"The address asks for {what} “{asked[:60]}”, which is not here: showing {options[0]}.")
+        elif asked is not None:
+            st.session_state[key] = asked
+    if key in st.session_state and st.session_state[key] not in options:
+        del st.session_state[key]
+
+
+def restore_pick(data: Mapped) -> None:
+    """On the session's first run: the pick that the URL names, or a notice why it was ignored."""
+    seen = st.session_state.setdefault(_RESTORED, set())
+    if "pick" in seen:
+        return
+    seen.add("pick")
+    index, z = st.query_params.get("index"), st.query_params.get("z")
+    if index is not None:
+        row = data.row_of(int(index)) if index.isascii() and index.isdigit() and len(index) < 10 else None
+        if row is not None:
+            choose_row(data, row, "the address")
+            return
+        notice(f"The item “{index[:20]}” in the address was ignored: this map has items 0 to {len(data.latents) - 1}.")
+    if z is not None:
+        code = _parse(z, data.model.latent)
+        if code is None:
+            notice(
+                f"The code in the address was ignored: this model's codes are {data.model.latent} numbers, "
+                "separated by commas."
+            )
+        else:
+            choose_code(data, torch.tensor(code), "the address")
+
+
+def _parse(text: str, length: int) -> list[float] | None:
+    parts = text.split(",")
+    if len(parts) != length:
+        return None
+    try:
+        code = [float(part) for part in parts]
+    except ValueError:
+        return None
+    return code if all(math.isfinite(v) and abs(v) <= _MAX_MAGNITUDE for v in code) else None
+
+
+def write_url(model: str, color: str, projection: str, data: str, pick: Pick | None) -> None:
+    """Put the view in the URL; what is the default stays out of it."""
+    view = {"model": model}
+    if color != "class":
+        view["color"] = color
+    if projection not in ("plane", "umap"):
+        view["projection"] = projection
+    if data != STORED:
+        view["data"] = data
+    if pick is not None and pick.index is not None:
+        view["index"] = str(pick.index)
+    elif pick is not None:
+        view["z"] = code_text(pick)
+    if st.query_params.to_dict() != view:
+        st.query_params.from_dict(view)
