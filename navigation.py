@@ -6,6 +6,7 @@ import streamlit as st
 
 UI = Path(__file__).parent / "explorer" / "ui"
 st.set_page_config(page_title="Latent Explorer", page_icon=UI / "favicon.png", layout="wide")
+st.logo(UI / "favicon.png", size="large")
 st.html(UI / "style.css")
 st.navigation(
     [st.Page("pages/explore.py", title="Explore", icon=":material/scatter_plot:", default=True)],

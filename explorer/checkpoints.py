@@ -233,9 +233,9 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def read(path: Path, *, name: str | None = None, shipped: bool = False) -> CheckpointInfo:
     """Look at one folder. Never raises for what is in it: `problem` says what is wrong."""
-    recover(path)
     ident = name or (path.name if shipped else f"runs/{path.name}")
     try:
+        recover(path)
         config = read_config(path)
         verify(path)
         metrics = _read_metrics(path)
@@ -296,7 +296,7 @@ def find(name: str | Path) -> CheckpointInfo:
     else:
         path = Path(name)
         info = read(path, name=text)
-    if not path.is_dir():
+    if not os.path.isdir(path):  # which, unlike Path.is_dir, takes a name of any length
         raise _no_such(text)
     if info.problem:
         raise CheckpointError(f"checkpoint {text!r} cannot be opened: {info.problem}")
@@ -305,7 +305,7 @@ def find(name: str | Path) -> CheckpointInfo:
 
 def _no_such(text: str) -> CheckpointError:
     known = ", ".join(c.id for c in checkpoints()) or "none"
-    return CheckpointError(f"there is no checkpoint {text!r}; there are: {known}")
+    return CheckpointError(f"there is no checkpoint {text[:200]!r}; there are: {known}")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -307,7 +307,7 @@ def find_holes(posterior: Posterior, *, fitted: bool, size: int = 160) -> Holes:
 
 def _bandwidth(codes: Float[Tensor, "n 2"]) -> float:
     """The kernel's width, in standard deviations of the codes, under which half the codes predict the others best."""
-    codes = codes / codes.std(0).clamp_min(1e-9)
+    codes = codes / codes.std(0, correction=0).clamp_min(1e-9)
     known, held_out = codes[::2][:4000], codes[1::2][:2000]
     squared = torch.cdist(held_out, known).square()
     widths = torch.logspace(-2, 0, 17, dtype=torch.float64)

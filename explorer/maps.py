@@ -85,10 +85,10 @@ def fit_umap(codes: Float[Tensor, "n d"], *, seed: int = 0, neighbours: int = NE
         raise ValueError(f"UMAP needs more than {neighbours} codes, not {len(codes)}")
     import warnings
 
-    import umap
-
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "n_jobs overridden by the seed", and numba's own deprecations
+        warnings.simplefilter("ignore")  # no TensorFlow, "n_jobs overridden by the seed", numba's own deprecations
+        import umap
+
         points = umap.UMAP(n_neighbors=neighbours, min_dist=0.1, random_state=seed, n_jobs=1).fit_transform(
             codes.numpy()
         )
@@ -132,6 +132,8 @@ def quality(
     if n < 2 * k + 2:  # the formula's normalisation needs k < n / 2
         names = ["trustworthiness", "continuity"] + (["accuracy_codes", "accuracy_map"] if labels is not None else [])
         return dict.fromkeys(names, float("nan"))
+    # Matrix products give the distances, and they lose digits far from the origin.
+    codes, points = codes - codes.mean(0), points - points.mean(0)
     in_codes, in_map = _neighbours_of_each(codes, k), _neighbours_of_each(points, k)
     scale = 2.0 / (n * k * (2 * n - 3 * k - 1))
     result = {

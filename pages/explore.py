@@ -41,7 +41,9 @@ def pick_model() -> library.Model:
     )
     show_damaged(found)
     try:
-        return library.open_model(chosen, library.digest(usable[chosen]))
+        model = library.open_model(chosen, library.digest(usable[chosen]))
+        model.latents  # noqa: B018 - read here, so that a damaged file is said in this sentence and not later
+        return model
     except (CheckpointError, OSError) as error:
         st.error(str(error))
         st.stop()
@@ -65,21 +67,23 @@ def pick_map(model: library.Model) -> tuple[Mapped, str, bool]:
         format_func=view.COLORS.__getitem__,
         key="color_by",
         persist_state="session",
-        width=150,
+        width=195,
     )
     kinds = library.projections(model)
     view.restore_choice("projection", "projection", kinds, "the projection")
-    projection = controls.selectbox(
-        "Projection",
-        kinds,
-        format_func=view.PROJECTIONS.__getitem__,
-        key="projection",
-        persist_state="session",
-        disabled=len(kinds) == 1,
-        width=190,
-        help="Two latents are shown as they are. More are laid out by UMAP, which keeps neighbours together but "
-        "not distances, or by the two principal components, which keep the largest distances.",
-    )
+    if len(kinds) == 1:  # two latents: nothing to choose
+        projection = kinds[0]
+    else:
+        projection = controls.selectbox(
+            "Projection",
+            kinds,
+            format_func=view.PROJECTIONS.__getitem__,
+            key="projection",
+            persist_state="session",
+            width=200,
+            help="UMAP keeps neighbours together but not distances; the two principal components keep the largest "
+            "distances but lay unlike items on each other.",
+        )
     sources = library.choices_of_data(model)
     view.restore_choice("data", "map_data", list(sources), "the data")
     data = controls.selectbox(
@@ -88,7 +92,7 @@ def pick_map(model: library.Model) -> tuple[Mapped, str, bool]:
         format_func=sources.__getitem__,
         key="map_data",
         persist_state="session",
-        width=210,
+        width=235,
         help="The test set that came with the model, or any data set on this machine, encoded now.",
     )
     try:
@@ -165,7 +169,22 @@ def quality_line(data: Mapped) -> str:
     return " · ".join(parts)
 
 
+WORDS = """
+- **Code**: a few numbers that stand for an image. The *encoder* turns an image into a distribution over codes, the
+  *posterior*; the map shows its mean. The *decoder* turns any code into an image.
+- **Prior**: the distribution that codes should follow as a whole, a round cloud around zero. *Samples* are its draws.
+- **ELBO**: how well the model accounts for an image, in nats; higher is better. It is the **reconstruction** term (how
+  close the decoded image comes) less the **KL** (how much the code tells beyond the prior).
+- **Holes**: where the prior would draw codes but no image lies.
+- **UMAP, principal components**: ways to lay out codes of many numbers on a plane. Read neighbourhoods, not distances.
+"""
+
+
 def main() -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown("### Explore what a model has learnt", width="content")
+        with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
+            st.markdown(WORDS)
     model = pick_model()
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     left, right = st.columns([3, 2], gap="medium")
@@ -174,9 +193,9 @@ def main() -> None:
         view.restore_pick(data)
         pick = view.current(data)
         selected = draw_map(data, color, show_holes, pick)
-        group_panel(data, selected)
     with right:
         decoded_panel(data, pick)
+    group_panel(data, selected)
     below_left, below_right = st.columns(2, gap="medium")
     with below_left:
         grid_panel(data, pick)

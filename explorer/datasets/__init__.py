@@ -18,15 +18,15 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from .base import SPLITS, DatasetError, DatasetInfo, DatasetMissing, ImageDataset, Progress, Source
-from .cache import DatasetCache
-from .cifar10 import Cifar10
-from .folder import FolderSource, load_folder
-from .idx import load_idx
-from .images import check_size, resize_batch
-from .mnist import FASHION_MNIST, MNIST
-from .mnist_5k import Mnist5k
-from .textures import Textures
+from explorer.datasets.base import SPLITS, DatasetError, DatasetInfo, DatasetMissing, ImageDataset, Progress, Source
+from explorer.datasets.cache import DatasetCache
+from explorer.datasets.cifar10 import Cifar10
+from explorer.datasets.folder import FolderSource, load_folder
+from explorer.datasets.idx import load_idx
+from explorer.datasets.images import check_size, resize_batch
+from explorer.datasets.mnist import FASHION_MNIST, MNIST
+from explorer.datasets.mnist_5k import Mnist5k
+from explorer.datasets.textures import Textures
 
 __all__ = [
     "DatasetError",

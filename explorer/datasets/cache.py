@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
-from .base import ImageDataset
+from explorer.datasets.base import ImageDataset
 
 MAX_ENTRIES = 16
 MAX_BYTES = 1 << 30  # of images; the newest stays even if it alone is larger

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .base import SPLITS, DatasetError, ImageDataset, Progress, Source
-from .download import download, md5_of_file, mirrors
-from .folder import FolderSource
+from explorer.datasets.base import SPLITS, DatasetError, ImageDataset, Progress, Source
+from explorer.datasets.download import download, md5_of_file, mirrors
+from explorer.datasets.folder import FolderSource
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 RECORD = 1 + 3 * 32 * 32

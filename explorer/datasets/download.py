@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from .base import DatasetError, Progress
+from explorer.datasets.base import DatasetError, Progress
 
 CHUNK = 1 << 18
 TIMEOUT = 30.0  # seconds without a single byte, not for the whole download

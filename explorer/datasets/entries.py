@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .base import DatasetError, DatasetMissing
-from .images import MAX_FILE_BYTES, ImageError
+from explorer.datasets.base import DatasetError, DatasetMissing
+from explorer.datasets.images import MAX_FILE_BYTES, ImageError
 
 MAX_ENTRIES = 500_000
 MAX_TOTAL_BYTES = 16 << 30  # of a zip, unpacked

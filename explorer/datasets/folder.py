@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .base import SPLITS, DatasetError, ImageDataset, Progress, Source
-from .entries import Entry, Files, open_files, stamp
-from .images import ImageError, check_size, decode_image, is_gray, to_array
-from .layout import arrange, unreadable_note
+from explorer.datasets.base import SPLITS, DatasetError, ImageDataset, Progress, Source
+from explorer.datasets.entries import Entry, Files, open_files, stamp
+from explorer.datasets.images import ImageError, check_size, decode_image, is_gray, to_array
+from explorer.datasets.layout import arrange, unreadable_note
 
 SAMPLE = 200  # images looked at to choose a size and whether there is colour
 MAX_BYTES = 8 << 30  # of one split in memory

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from PIL import ExifTags, Image
 
-from .base import DatasetError
+from explorer.datasets.base import DatasetError
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit: a quarter of a gigabyte of RGB
 MAX_FILE_BYTES = 256 << 20

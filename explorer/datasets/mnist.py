@@ -14,9 +14,9 @@ from pathlib import Path
 
 import torch
 
-from .base import DatasetError, ImageDataset, Progress, Source
-from .download import download, mirrors
-from .idx import read_idx
+from explorer.datasets.base import DatasetError, ImageDataset, Progress, Source
+from explorer.datasets.download import download, mirrors
+from explorer.datasets.idx import read_idx
 
 STEMS = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .base import DatasetError, ImageDataset, Progress, Source
+from explorer.datasets.base import DatasetError, ImageDataset, Progress, Source
 
 SEED = 0
 PER_CLASS, TEST_PER_CLASS = 500, 100

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .base import SPLITS, DatasetError, ImageDataset, Progress, Source
-from .entries import Entry, Files, open_files, stamp
-from .images import ImageError, decode_image, image_suffixes
-from .layout import unreadable_note
+from explorer.datasets.base import SPLITS, DatasetError, ImageDataset, Progress, Source
+from explorer.datasets.entries import Entry, Files, open_files, stamp
+from explorer.datasets.images import ImageError, decode_image, image_suffixes
+from explorer.datasets.layout import unreadable_note
 
 COUNTS = {"train": 42_000, "test": 4_200}
 SIZE = 28

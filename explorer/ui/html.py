@@ -28,10 +28,10 @@ def row(*figures: str) -> str:
 def facts(pairs: list[tuple[str, str, str]]) -> str:
     """Name, value and an explaining title of each."""
     cells = "".join(
-        f'<div title="{escape(title)}"><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>'
+        f'<div title="{escape(title)}"><span>{escape(name)}</span><b>{escape(value)}</b></div>'
         for name, value, title in pairs
     )
-    return f'<dl class="lx-facts">{cells}</dl>'
+    return f'<div class="lx-facts">{cells}</div>'
 
 
 def code_bars(code: Tensor, kl_by_latent: Tensor | None = None) -> str:

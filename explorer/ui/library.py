@@ -22,7 +22,7 @@ _QUALITY_ITEMS = 2000  # codes that the quality of an unstored map is judged by:
 _MOST_ITEMS = 10_000  # images that are encoded on the spot
 
 
-@st.cache_data(ttl=2, show_spinner=False)
+@st.cache_resource(ttl=2, show_spinner=False)
 def all_checkpoints() -> list[CheckpointInfo]:
     """Every checkpoint, looked up again after two seconds: a run may have finished."""
     return checkpoints()
@@ -103,8 +103,8 @@ def encodable(name: str, size: int, channels: int) -> ImageDataset:
 def choices_of_data(model: Model) -> dict[str, str]:
     """What can be mapped, with its name on the screen: the stored test set, then every data set on this machine."""
     own = model.info.config["dataset"]["name"]
-    found = {STORED: f"test set of {own} (stored)"}
-    found |= {info.name: f"{info.title} (encoded now)" for info in datasets.available() if info.present}
+    found = {STORED: f"{own} test set (stored)"}
+    found |= {info.name: f"{info.name} (encoded now)" for info in datasets.available() if info.present}
     return found
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from explorer.ui.library import STORED, Mapped
 
 COLORS = {"class": "class", "kl": "KL", "error": "reconstruction error", "density": "density"}
-PROJECTIONS = {"plane": "the two latents", "umap": "UMAP", "pca": "principal components"}
+PROJECTIONS = {"umap": "UMAP", "pca": "principal components"}
 
 _PICK, _NOTICES, _RESTORED = "explore_pick", "explore_notices", "explore_restored"
 _MAX_MAGNITUDE = 1e6  # a code further out than this is a typing error

@@ -20,45 +20,60 @@ from explorer.ui.components.tiles import tiles
 from explorer.ui.library import Mapped
 
 _TYPICAL = 24
-_ACROSS = 12
+_ACROSS = 8
 
 
 def group_panel(data: Mapped, selected: Selected | None) -> None:
     """Draw the panel; without a selection, nothing but how to make one."""
     rows = [] if selected is None else [i for i in selected.ids if 0 <= i < len(data.latents)]
-    with st.container(key="group", border=True):
+    with st.container(key="group", border=bool(rows)):
         if selected is None or not rows:
             st.caption("Draw a lasso or a box on the map (its toolbar has both) to look at many items together.")
             return
         members = group(data.latents.mean, torch.tensor(rows), typical=_TYPICAL)
-        st.markdown(f"##### {len(rows):,} items selected")
-        classes, means = st.columns([3, 2], gap="medium")
-        if data.latents.labels is not None:
-            counts = torch.bincount(data.latents.labels[members.rows], minlength=len(data.classes))
-            chart = figures.class_histogram(data.classes, counts.tolist())
-            classes.plotly_chart(chart, key="group_classes", config={"displayModeBar": False})
-        average, what = _mean_image(data, members.rows)
-        decoded = html.image(
-            pictures.single(data.model.decode(members.mean[None])[0]),
-            "decoded mean code",
-            alt="the decoder's image of the mean code",
-            mean=",".join(f"{v:.6g}" for v in members.mean.tolist()),
-        )
-        means.html(html.row(html.image(pictures.single(average), what, alt="the average of the images"), decoded))
-        st.caption("Most typical: nearest to the mean code")
-        tiles(
-            key="typical",
-            sheet_url=sheets.rows_sheet(data, members.typical, _ACROSS),
-            count=len(members.typical),
-            columns=_ACROSS,
-            tile=sheets.tile_size(data.model),
-            ids=[int(data.latents.index[r]) for r in members.typical],
-            max_tile_px=48,
-            gap=3,
-            label="Most typical members of the selection",
-            on_pick=lambda i: view.choose_row(data, int(members.typical[i]), "the selection"),
-        )
-        _downloads(data, members, selected)
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"##### {len(rows):,} items selected", width="content")
+            with st.container(horizontal=True, width="content"):
+                _downloads(data, members, selected)
+        classes, means, typical = st.columns([4, 3, 5], gap="medium")
+        with classes:
+            _classes(data, members)
+        with means:
+            _means(data, members)
+        with typical:
+            st.caption("Most typical: nearest to the mean code")
+            tiles(
+                key="typical",
+                sheet_url=sheets.rows_sheet(data, members.typical, _ACROSS),
+                count=len(members.typical),
+                columns=_ACROSS,
+                tile=sheets.tile_size(data.model),
+                ids=[int(data.latents.index[r]) for r in members.typical],
+                max_tile_px=56,
+                gap=3,
+                label="Most typical members of the selection",
+                on_pick=lambda i: view.choose_row(data, int(members.typical[i]), "the selection"),
+            )
+
+
+def _classes(data: Mapped, members: Group) -> None:
+    if data.latents.labels is None:
+        st.caption("These items have no classes.")
+        return
+    counts = torch.bincount(data.latents.labels[members.rows], minlength=len(data.classes))
+    chart = figures.class_histogram(data.classes, counts.tolist())
+    st.plotly_chart(chart, key="group_classes", config={"displayModeBar": False})
+
+
+def _means(data: Mapped, members: Group) -> None:
+    average, what = _mean_image(data, members.rows)
+    decoded = html.image(
+        pictures.single(data.model.decode(members.mean[None])[0]),
+        "decoded mean code",
+        alt="the decoder's image of the mean code",
+        mean=",".join(f"{v:.6g}" for v in members.mean.tolist()),
+    )
+    st.html(html.row(html.image(pictures.single(average), what, alt="the average of the images"), decoded))
 
 
 def _mean_image(data: Mapped, rows: Tensor) -> tuple[Tensor, str]:
@@ -78,8 +93,7 @@ def _downloads(data: Mapped, members: Group, selected: Selected) -> None:
         "tool": selected.kind,
         "outline": selected.outline,
     }
-    buttons = st.container(horizontal=True)
-    buttons.download_button(
+    st.download_button(
         "Download CSV",
         lambda: to_csv(data, members.rows, recipe),
         "selection.csv",
@@ -88,7 +102,7 @@ def _downloads(data: Mapped, members: Group, selected: Selected) -> None:
         on_click="ignore",
         help="index, class and code of each item; the first line says how they were selected",
     )
-    buttons.download_button(
+    st.download_button(
         "Download NPZ",
         lambda: to_npz(data, members.rows, recipe),
         "selection.npz",
