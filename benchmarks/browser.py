@@ -2,68 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
+import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).parent.parent
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from benchmarks.serving import launch, serve
+
 FIRST = "mnist-mlp-2d"
 
 
 def main() -> None:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "app.py",
-        "--server.port",
-        str(port),
-        "--server.headless",
-        "true",
-    ]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://localhost:{port}"
-    try:
-        wait_for(url)
-        with sync_playwright() as playwright:
-            path = next((p for p in ("chromium", "chromium-browser", "google-chrome") if shutil.which(p)), None)
-            browser = playwright.chromium.launch(executable_path=shutil.which(path) if path else None, args=FLAGS)
-            measure(browser, url, server.pid)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def wait_for(url: str) -> None:
-    for _ in range(240):
-        try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).read()
-            return
-        except OSError:
-            time.sleep(0.25)
-    sys.exit("the server did not start within a minute")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serve(Path(folder) / "log", EXPLORER_RUNS=folder) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = launch(playwright)
+        if browser is None:
+            sys.exit("there is no Chromium here: run `make browser` once")
+        measure(browser, server.url, server.pid)
+        browser.close()
 
 
 def measure(browser: Browser, url: str, pid: int) -> None:
@@ -165,5 +127,4 @@ def memory(pid: int) -> float:
 
 
 if __name__ == "__main__":
-    os.chdir(ROOT)
     main()

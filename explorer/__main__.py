@@ -197,13 +197,20 @@ def _data_list(args: argparse.Namespace) -> int:
 def _data_fetch(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    with tqdm(unit="B", unit_scale=True, unit_divisor=1024, desc=args.name) as bar:
+    bar: Any = None
 
-        def show(done: int, total: int | None) -> None:
-            bar.total, bar.n = total, done
-            bar.refresh()
+    def show(done: int, total: int | None) -> None:
+        nonlocal bar
+        if bar is None:
+            bar = tqdm(unit="B", unit_scale=True, unit_divisor=1024, desc=args.name)
+        bar.total, bar.n = total, done
+        bar.refresh()
 
+    try:
         datasets.fetch(args.name, root=args.data_root, progress=show)
+    finally:
+        if bar is not None:
+            bar.close()
     print(f"{args.name} is here")
     return 0
 

@@ -85,13 +85,15 @@ def fit_umap(codes: Float[Tensor, "n d"], *, seed: int = 0, neighbours: int = NE
         raise ValueError(f"UMAP needs more than {neighbours} codes, not {len(codes)}")
     import warnings
 
+    threads = torch.get_num_threads()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # no TensorFlow, "n_jobs overridden by the seed", numba's own deprecations
         import umap
 
-        points = umap.UMAP(n_neighbors=neighbours, min_dist=0.1, random_state=seed, n_jobs=1).fit_transform(
-            codes.numpy()
-        )
+        mapper = umap.UMAP(n_neighbors=neighbours, min_dist=0.1, random_state=seed, n_jobs=1)
+        points = mapper.fit_transform(codes.numpy())
+    # numba has set OpenMP's number of threads, and so PyTorch's: training in this process might be ten times slower.
+    torch.set_num_threads(threads)
     return Map("umap", torch.from_numpy(np.asarray(points, dtype=np.float32)), codes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, get_args
 
 import torch
 from jaxtyping import Float
@@ -71,6 +71,8 @@ class ModelConfig:
             tuples = {k: tuple(int(v) for v in data[k]) for k in ("image_shape", "encoder", "decoder")}
             config = cls(**{**data, **tuples, "latent": int(data["latent"])})
             sizes = (*config.image_shape, config.latent, *config.encoder, *config.decoder)
+            if config.likelihood not in get_args(LikelihoodName):
+                raise ValueError(f"unknown likelihood {config.likelihood!r}")
             Likelihood(config.likelihood, config.noise_variance)
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"incomplete model settings: {error}") from error

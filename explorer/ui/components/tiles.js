@@ -100,6 +100,7 @@ async function loadSheet(g, url) {
     await image.decode();
     if (g.url !== url) return;
     g.shown = image; // held, or the browser may decode it again
+    g.shownUrl = url;
     g.root.style.setProperty("--lx-sheet", `url(${JSON.stringify(url)})`);
     show(g);
     g.root.dataset.state = "ready";
@@ -127,12 +128,13 @@ function ringSelected(g) {
 }
 
 function pick(g, tile) {
-  if (!tile) return;
+  if (!tile || g.shownUrl !== g.url) return; // these pictures are about to be replaced
   const index = Number(tile.dataset.index);
   g.pending = { index, t: Date.now() };
   makeActive(g, index);
   ringSelected(g);
-  g.component.setTriggerValue("pick", { index, t: g.pending.t });
+  // With the sheet that was clicked on: Python may have sent another one that is not decoded yet.
+  g.component.setTriggerValue("pick", { index, sheet: g.shownUrl, t: g.pending.t });
 }
 
 // One tile is in the tab order; the arrow keys move which.

@@ -38,8 +38,8 @@ def tiles(
     gap: int = 0,
     label: str = "Pictures",
     on_pick: Callable[[int], None] | None = None,
-) -> int | None:
-    """Show the first `count` tiles of a sheet; the index of the one picked, in the run that the pick causes.
+) -> None:
+    """Show the first `count` tiles of a sheet.
 
     Parameters
     ----------
@@ -78,10 +78,10 @@ def tiles(
         if payload is None:
             return
         st.session_state[ack_key] = payload["t"]
-        if on_pick is not None:
+        if on_pick is not None and payload.get("sheet") == sheet_url:  # else another sheet was picked from
             on_pick(int(payload["index"]))
 
-    result = _COMPONENT(
+    _COMPONENT(
         key=key,
         data={
             "sheet_url": sheet_url,
@@ -102,8 +102,6 @@ def tiles(
         },
         on_pick_change=heard,
     )
-    payload = _payload(result)
-    return None if payload is None else int(payload["index"])
 
 
 def _payload(state: Any) -> dict[str, Any] | None:

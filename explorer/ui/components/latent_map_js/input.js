@@ -22,10 +22,16 @@ function listenToInput(m) {
     hideCard(m);
   }, { signal, capture: true });
 
+  // A lasso is closed where it began, and is no click for that.
+  const strayed = (event) => Math.hypot(event.clientX - down.x, event.clientY - down.y) > MOVED_PX;
+  window.addEventListener("pointermove", (event) => {
+    if (down && event.isPrimary && strayed(event)) down = null;
+  }, { signal, capture: true });
+
   // plotly lays a sheet over the page while it drags, so the release may land outside the plot.
   window.addEventListener("pointerup", (event) => {
     if (!down || !event.isPrimary) return;
-    const moved = Math.hypot(event.clientX - down.x, event.clientY - down.y) > MOVED_PX;
+    const moved = strayed(event);
     down = null;
     if (moved) return;
     const near = last && Math.hypot(event.clientX - last.x, event.clientY - last.y) < 2 * MOVED_PX;

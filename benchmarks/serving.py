@@ -1,0 +1,104 @@
+"""The app on a free port and a Chromium to look at it: for benchmarks, screenshots and browser tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Playwright
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 120  # PyTorch's import on a busy machine takes most of it
+_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running app: its address, the file that its output goes to, and its process."""
+
+    url: str
+    log: Path
+    pid: int
+
+    def log_tail(self, lines: int = 60) -> str:
+        """The last lines of its output."""
+        return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
+
+
+@contextlib.contextmanager
+def serve(log: Path, **environment: str) -> Iterator[Server]:
+    """The app as `make run` serves it, with more environment variables; ended with the context.
+
+    Raises:
+        RuntimeError: it does not answer within two minutes; the message has the end of its output.
+    """
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    server = Server(f"http://localhost:{port}", log, process.pid)
+    try:
+        _wait_for(server, process)
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(server: Server, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the server did not start; its output ends with\n{server.log_tail()}")
+
+
+def find_chromium(own: str) -> str | None:
+    """A Chromium of this machine, else Playwright's `own` when it is there: the order of tests/browser/install.sh."""
+    names = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", _MAC]
+    for path in filter(None, (shutil.which(name) for name in names if name)):
+        if subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0:
+            return path
+    return own if os.path.exists(own) else None
+
+
+def launch(playwright: Playwright) -> Browser | None:
+    """A headless Chromium, or None when there is none here."""
+    path = find_chromium(playwright.chromium.executable_path)
+    return None if path is None else playwright.chromium.launch(executable_path=path, args=_FLAGS)

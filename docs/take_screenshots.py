@@ -1,0 +1,56 @@
+"""The README's pictures, taken anew: `python -m docs.take_screenshots`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.serving import ROOT, launch, serve
+
+VIEWS = {
+    # name: address, width, colour scheme
+    "explore-light": ("?model=mnist-mlp-2d&data=mnist-5k&index=4321", 1280, "light"),
+    "explore-dark": ("?model=mnist-conv-100&index=7", 1280, "dark"),
+    "explore-phone-light": ("?model=fashion-mlp-2d&index=11", 390, "light"),
+    "explore-phone-dark": ("?model=mnist-mlp-2d&z=0.8,-1.2", 390, "dark"),
+}
+
+
+def main() -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serve(Path(folder) / "log", EXPLORER_RUNS=folder, EXPLORER_DATA=folder) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = launch(playwright)
+        if browser is None:
+            sys.exit("there is no Chromium here: run `make browser` once")
+        for name, (address, width, scheme) in VIEWS.items():
+            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+            page = context.new_page()
+            page.goto(f"{server.url}/{address}")
+            settle(page)
+            height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+            page.set_viewport_size({"width": width, "height": height})
+            settle(page)
+            page.screenshot(path=ROOT / "docs" / f"{name}.png")
+            context.close()
+        browser.close()
+
+
+def settle(page: Page) -> None:
+    """Wait until the map and every sheet of pictures are drawn."""
+    page.wait_for_selector(".lx-map[data-state=ready]", timeout=60_000)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.lx-tiles')].length >= 2 &&"
+        " [...document.querySelectorAll('.lx-tiles')].every(t => t.dataset.state === 'ready')",
+        timeout=60_000,
+    )
+    page.wait_for_timeout(1000)  # plotly's own resize
+
+
+if __name__ == "__main__":
+    main()

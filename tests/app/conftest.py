@@ -1,0 +1,29 @@
+"""What the tests of the app share: models of a few seconds' training in place of the person's own runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+
+from explorer.ui import library
+from tests.app import tiny_runs
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny models and the damaged ones, trained once a session."""
+    return tiny_runs.once(tmp_path_factory)
+
+
+@pytest.fixture
+def own_runs(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The app and the package see those runs, and no data set but the one of the installation."""
+    monkeypatch.setenv("EXPLORER_RUNS", str(runs))
+    monkeypatch.setenv("EXPLORER_DATA", str(tmp_path))
+    library.all_checkpoints.clear()
+    yield runs
+    st.cache_data.clear()
+    st.cache_resource.clear()

@@ -1,0 +1,223 @@
+"""The Explore page under Streamlit's own test runner: every view runs, bad addresses are said, nothing is fatal."""
+
+from __future__ import annotations
+
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer.ui import library
+from explorer.ui.view import COLORS
+from tests.app.tiny_runs import AUTOENCODER, CONV, DAMAGED, PLANE, edit_config
+
+pytestmark = pytest.mark.usefixtures("own_runs")
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 60  # a first run opens a model, on a machine that may be busy
+
+
+def page(**query: str) -> AppTest:
+    """The page after its first run under an address."""
+    at = AppTest.from_file(ROOT / "navigation.py", default_timeout=TIMEOUT)
+    for name, value in query.items():
+        at.query_params[name] = value
+    return at.run()
+
+
+def texts(elements: object) -> str:
+    return " ".join(element.value for element in elements)  # type: ignore[attr-defined]
+
+
+def sound(at: AppTest) -> AppTest:
+    """The page without an exception or a complaint."""
+    assert not at.exception
+    assert not at.error
+    assert not at.warning
+    return at
+
+
+@pytest.mark.parametrize("color", list(COLORS))
+@pytest.mark.parametrize("ident", [PLANE, AUTOENCODER, CONV])
+def test_every_model_in_every_colour(ident, color):
+    at = sound(page(model=ident, color=color))
+    assert at.selectbox(key="explore_model").value == ident
+    assert at.selectbox(key="color_by").value == color
+    assert at.query_params["model"] == ident
+    assert at.query_params.get("color") == (None if color == "class" else color)
+    if ident == CONV:
+        assert at.selectbox(key="projection").value == "umap"
+        assert "trustworthiness" in texts(at.caption)
+    else:  # two latents are shown as they are
+        assert "projection" not in [box.key for box in at.selectbox]
+    assert "projection" not in at.query_params
+    at.selectbox(key="color_by").select("kl" if color != "kl" else "class").run()
+    assert sound(at).query_params.get("color") == ("kl" if color != "kl" else None)
+
+
+def test_the_line_says_what_a_model_is():
+    at = sound(page(model=PLANE))
+    (line,) = [option for option in at.selectbox(key="explore_model").options if option.startswith(PLANE)]
+    assert "mnist-5k · dense VAE · 2 latents · test ELBO" in line
+    (line,) = [option for option in at.selectbox(key="explore_model").options if option.startswith(AUTOENCODER)]
+    assert "no ELBO" in line
+
+
+def test_an_item_in_the_address():
+    at = sound(page(model=PLANE, index="17"))
+    assert "#17" in texts(at.markdown)
+    assert any('data-index="17"' in element.value for element in at.html)
+    assert at.query_params["index"] == "17"
+    at.button(key="clear_pick").click().run()
+    assert "index" not in sound(at).query_params
+    assert "centre of the prior" in texts(at.markdown)
+
+
+def test_a_code_in_the_address():
+    at = sound(page(model=PLANE, z="0.25,-1.5"))
+    assert any('data-code="0.25,-1.5"' in element.value for element in at.html)
+    assert at.query_params["z"] == "0.25,-1.5"
+
+
+def test_projection_and_data_in_the_address():
+    at = sound(page(model=CONV, projection="pca", data="mnist-5k", index="4321"))
+    assert at.selectbox(key="projection").value == "pca"
+    assert at.selectbox(key="map_data").value == "mnist-5k"
+    assert "5,000 items of mnist-5k" in texts(at.caption)
+    assert any('data-index="4321"' in element.value for element in at.html)
+    assert {"projection": "pca", "data": "mnist-5k", "index": "4321"}.items() <= at.query_params.items()
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"z": "one,two"}, "this model's codes are 2 numbers"),
+        ({"z": "1"}, "this model's codes are 2 numbers"),
+        ({"z": "1,2,3"}, "this model's codes are 2 numbers"),
+        ({"z": "nan,0"}, "this model's codes are 2 numbers"),
+        ({"z": "inf,0"}, "this model's codes are 2 numbers"),
+        ({"z": "1e400,0"}, "this model's codes are 2 numbers"),
+        ({"z": "1e7,0"}, "this model's codes are 2 numbers"),
+        ({"z": ""}, "this model's codes are 2 numbers"),
+        ({"index": "1000"}, "items 0 to 999"),
+        ({"index": "-1"}, "items 0 to 999"),
+        ({"index": "٣"}, "items 0 to 999"),
+        ({"index": "9" * 40}, "items 0 to 999"),
+        ({"color": "mauve"}, "mauve"),
+        ({"projection": "umap"}, "umap"),
+        ({"data": "folder:/etc"}, "folder:/etc"),
+    ],
+    ids=str,
+)
+def test_a_bad_address_gets_a_sentence(query, sentence):
+    at = page(model=PLANE, **query)
+    assert not at.exception
+    assert len(at.warning) == 1
+    assert sentence in at.warning[0].value
+    assert "centre of the prior" in texts(at.markdown)
+    assert at.query_params == {"model": PLANE}  # what is not followed does not stay
+
+
+@pytest.mark.parametrize("asked", ["no-such-model", "runs/flipped-byte", "runs/../../etc/passwd", "/etc"])
+def test_an_unknown_model_in_the_address(asked):
+    at = page(model=asked)
+    assert not at.exception
+    assert len(at.warning) == 1
+    assert asked in at.warning[0].value
+    shown = at.selectbox(key="explore_model").value
+    assert shown in at.warning[0].value
+    assert at.query_params["model"] == shown
+    at.selectbox(key="explore_model").select(PLANE).run()
+    sound(at)  # the notice went with the model that it spoke of
+    assert at.query_params["model"] == PLANE
+
+
+def test_damaged_checkpoints_are_listed():
+    at = sound(page(model=PLANE))
+    (listed,) = at.expander
+    said = {line.value.split("**")[1]: line.value for line in listed.markdown}
+    assert set(said) == set(DAMAGED)
+    for ident, reason in DAMAGED.items():
+        assert reason in said[ident]
+    assert not any(option.startswith(tuple(DAMAGED)) for option in at.selectbox(key="explore_model").options)
+
+
+def test_an_item_stays_when_the_model_changes():
+    at = sound(page(model=PLANE, index="5"))
+    for ident in (CONV, AUTOENCODER):
+        at.selectbox(key="explore_model").select(ident).run()
+        assert sound(at).query_params["index"] == "5"
+        assert any('data-index="5"' in element.value for element in at.html)
+
+
+def test_a_bare_code_does_not():
+    at = sound(page(model=PLANE, z="1,1"))
+    at.selectbox(key="explore_model").select(CONV).run()
+    assert "z" not in sound(at).query_params
+
+
+def test_holes():
+    at = sound(page(model=AUTOENCODER))
+    at.toggle(key="holes").set_value(True).run()
+    assert "falls into holes" in texts(sound(at).markdown)
+    at.selectbox(key="explore_model").select(CONV).run()
+    assert "falls into holes" not in texts(sound(at).markdown)
+
+
+def test_the_grid_explains_what_it_lacks():
+    at = sound(page(model=CONV))
+    plane = at.get_by_key("grid_plane")
+    plane.set_value("points").run()
+    assert "Still open: A, B, C" in texts(sound(at).info)
+    plane.set_value("latents").run()
+    at.selectbox(key="grid_b").select(at.selectbox(key="grid_a").value).run()
+    assert "Choose two different latents" in texts(sound(at).info)
+
+
+@pytest.fixture
+def nothing_ships(monkeypatch, tmp_path):
+    """No shipped model and an empty folder of runs; the folder."""
+    (tmp_path / "runs").mkdir()
+    monkeypatch.setattr(import_module("explorer.checkpoints"), "SHIPPED", tmp_path / "nothing")
+    monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+def test_without_any_model(nothing_ships):
+    at = page()
+    assert not at.exception
+    assert "There is no model yet" in at.info[0].value
+    assert "python -m explorer train" in at.info[0].value
+    assert not at.selectbox
+
+
+def test_with_damaged_ones_only(nothing_ships, runs):
+    shutil.copytree(runs / "newer-schema", nothing_ships / "newer-schema")
+    at = page()
+    assert not at.exception
+    assert "There is no model yet" in at.info[0].value
+    assert "newer version" in texts(at.expander[0].markdown)
+
+
+def test_a_model_that_vanishes(nothing_ships, runs):
+    for name in ("tiny-2d", "tiny-conv"):
+        shutil.copytree(runs / name, nothing_ships / name)
+    at = sound(page(model=PLANE))
+    shutil.rmtree(nothing_ships / "tiny-2d")
+    library.all_checkpoints.clear()
+    at.run()
+    assert not at.exception
+    assert at.selectbox(key="explore_model").value == CONV
+
+
+def test_a_model_that_is_spoiled_while_it_is_open(nothing_ships, runs):
+    for name in ("tiny-2d", "tiny-conv"):
+        shutil.copytree(runs / name, nothing_ships / name)
+    at = sound(page(model=PLANE))
+    edit_config(nothing_ships / "tiny-2d", model={"family": "gan"})
+    library.all_checkpoints.clear()
+    at.run()
+    assert not at.exception
+    assert at.selectbox(key="explore_model").value == CONV
+    assert "'gan' is unknown" in texts(at.expander[0].markdown)

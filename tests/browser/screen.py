@@ -1,0 +1,211 @@
+"""The Explore screen as a test sees it: its parts by their keys, its pictures as pixels."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+from scipy.spatial import KDTree
+
+from explorer.loaded import Model
+
+RESULTS = Path(__file__).parents[2] / "test-results"
+
+_DECODED = ".st-key-decoded img[data-code]"
+_SHEET_URL = "e => JSON.parse(e.style.getPropertyValue('--lx-sheet').slice(4, -1))"
+_IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The image of the panel: its code as the page says it, the item's index if it is one, its pixels."""
+
+    code: np.ndarray  # float64 [D]
+    index: int | None
+    source: str  # the data: URI
+
+    @property
+    def pixels(self) -> np.ndarray:
+        return pixels_of(self.source)
+
+    def assert_decodes(self, model: Model) -> None:
+        """The pixels are what the decoder makes of the code that stands in the page."""
+        image = model.decode(self.code[None].astype(np.float32))[0, 0].numpy() * 255
+        assert np.abs(self.pixels - image).max() <= 1
+
+
+def pixels_of(source: str) -> np.ndarray:
+    """Pixels [H, W] or [H, W, C] of a data: URI."""
+    return pixels(base64.b64decode(source.split(",", 1)[1]))
+
+
+def pixels(data: bytes) -> np.ndarray:
+    """Pixels of the bytes of a picture, as float64."""
+    with Image.open(io.BytesIO(data)) as picture:
+        return np.asarray(picture, np.float64)
+
+
+class Explore:
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    # Opening
+
+    def open(self, model: str = "", **query: str) -> Explore:
+        """Open the screen and wait for its map; `query` are the other parameters of the address."""
+        self.visit(model, **query)
+        return self.ready()
+
+    def visit(self, model: str = "", **query: str) -> None:
+        asked = {"model": model, **query} if model else query
+        self.page.goto(f"/?{urlencode(asked)}", wait_until="commit")
+
+    def ready(self) -> Explore:
+        expect(self.page.locator('.st-key-map .lx-map[data-state="ready"]')).to_be_visible()
+        expect(self.page.locator(_DECODED)).to_be_visible()
+        self.idle()
+        return self
+
+    def idle(self) -> None:
+        """Wait until the server's script has run to its end. No proof that it has begun."""
+        expect(self.page.locator(_IDLE)).to_have_count(1)
+
+    # Parts
+
+    def key(self, name: str) -> Locator:
+        return self.page.locator(f".st-key-{name}")
+
+    def tile(self, key: str, index: int) -> Locator:
+        # Of a sheet that is decoded: a click on pictures that are about to be replaced does nothing.
+        return self.key(key).locator(f'.lx-tiles[data-state="ready"] .lx-tile[data-index="{index}"]')
+
+    def sheet(self, key: str) -> np.ndarray:
+        """Pixels of the sheet that tiles show, as the server has it."""
+        answer = self.page.request.get(self._sheet(key).evaluate(_SHEET_URL))
+        assert answer.ok
+        return pixels(answer.body())
+
+    def after_sheet(self, key: str, action: Callable[[], object]) -> None:
+        """Do something that makes tiles show another sheet, and wait until they do."""
+        before = self._sheet(key).evaluate(_SHEET_URL)
+        action()
+        self.page.wait_for_function(
+            f"([selector, old]) => ({_SHEET_URL})(document.querySelector(selector)) !== old",
+            arg=[f".st-key-{key} .lx-tiles", before],
+        )
+        self.idle()
+
+    def _sheet(self, key: str) -> Locator:
+        return self.key(key).locator('.lx-tiles[data-state="ready"]')
+
+    def box(self, key: str) -> Locator:
+        """The input of a select box: its value is the label of what is chosen."""
+        return self.key(key).get_by_role("combobox")
+
+    def choose(self, key: str, label: str) -> None:
+        """Choose an option of a select box by a part of its label."""
+        self.box(key).click()
+        self.page.get_by_role("option").filter(has_text=label).first.click()
+
+    def query(self) -> dict[str, str]:
+        """The address's parameters."""
+        return self.page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
+
+    def wait_for_query(self, name: str, value: str | None) -> None:
+        self.page.wait_for_function(
+            "([name, value]) => new URLSearchParams(location.search).get(name) === value", arg=[name, value]
+        )
+
+    # The decoded panel
+
+    def decoded(self) -> Decoded:
+        source, code, index = self.page.locator(_DECODED).evaluate(
+            "e => [e.getAttribute('src'), e.dataset.code, e.dataset.index ?? null]"
+        )
+        return Decoded(np.array([float(v) for v in code.split(",")]), None if index is None else int(index), source)
+
+    def original(self) -> np.ndarray:
+        return pixels_of(self.key("decoded").get_by_alt_text("the original image").get_attribute("src") or "")
+
+    def after(self, action: Callable[[], object]) -> Decoded:
+        """Do something that picks another code; the panel once it shows that one."""
+        before = self.page.locator(_DECODED).get_attribute("data-code")
+        action()
+        expect(self.page.locator(_DECODED)).not_to_have_attribute("data-code", before or "")
+        self.idle()
+        return self.decoded()
+
+    # The map
+
+    def map(self, expression: str) -> Any:
+        """A value from the map's hooks, such as `shown`."""
+        return self.page.evaluate(f"window.__latentMaps.map.{expression}")
+
+    def scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """(a, b) with pixel = a * place + b on both axes, from two places: the map's axes are linear."""
+        zero, one = self.map("pixelOf(0, 0)"), self.map("pixelOf(1, 1)")
+        b = np.array([zero["x"], zero["y"]])
+        return np.array([one["x"], one["y"]]) - b, b
+
+    def pixels_of_points(self, points: np.ndarray) -> np.ndarray:
+        a, b = self.scale()
+        return points * a + b
+
+    def place_of(self, pixel: tuple[float, float]) -> np.ndarray:
+        a, b = self.scale()
+        return (np.array(pixel) - b) / a
+
+    def frame(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of the plot's inside, in pixels."""
+        view = self.map("view")
+        corners = self.pixels_of_points(np.array([view["x"], view["y"]]).T)
+        left, right = sorted(corners[:, 0])
+        top, bottom = sorted(corners[:, 1])
+        return left, top, right, bottom
+
+    def lonely_points(self, points: np.ndarray, count: int) -> list[int]:
+        """Rows whose nearest neighbour on the screen is furthest away, so that a click cannot mean another."""
+        where = self.pixels_of_points(points)
+        left, top, right, bottom = self.frame()
+        gap = KDTree(where).query(where, 2)[0][:, 1]
+        inside = (where > [left + 12, top + 12]).all(1) & (where < [right - 12, bottom - 12]).all(1)
+        gap[~inside] = 0
+        rows = np.argsort(-gap)[:count].tolist()
+        assert gap[rows].min() > 3
+        return rows
+
+    def empty_spots(self, points: np.ndarray, count: int) -> list[tuple[float, float]]:
+        """Whole pixels inside the plot, away from every point and from one another."""
+        where = self.pixels_of_points(points)
+        left, top, right, bottom = self.frame()
+        x, y = np.meshgrid(np.arange(left + 40, right - 40, 11).round(), np.arange(top + 40, bottom - 40, 11).round())
+        spots = np.stack([x.ravel(), y.ravel()], 1)
+        free = spots[KDTree(where).query(spots)[0] > 12]
+        assert len(free) >= count
+        chosen = np.linspace(0, len(free) - 1, count + 2)[1:-1].astype(int)
+        return [(float(a), float(b)) for a, b in free[chosen]]
+
+    def click_point(self, row: int) -> None:
+        at = self.map(f"pointOf({row})")
+        self.page.mouse.click(at["clientX"], at["clientY"])
+
+    def drag(self, corners: list[tuple[float, float]]) -> None:
+        """Draw through these pixels with the button held."""
+        self.page.mouse.move(*corners[0])
+        self.page.mouse.down()
+        for x, y in corners[1:]:
+            self.page.mouse.move(x, y, steps=6)
+        self.page.mouse.up()
+
+    def tool(self, name: str) -> None:
+        """Choose a tool of the map's toolbar: `lasso`, `select` (the box), `pan` or `zoom`."""
+        self.key("map").locator(f'.modebar-btn[data-attr="dragmode"][data-val="{name}"]').click()
+        self.page.wait_for_function("name => window.__latentMaps.map.dragmode === name", arg=name)

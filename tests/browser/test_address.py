@@ -1,0 +1,73 @@
+"""The address: a shared one gives the same view, a bad one a sentence and a page that works."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from tests.app.tiny_runs import CONV, PLANE
+from tests.browser.screen import Explore
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_shared_address_gives_the_same_view(explore, models, new_page):
+    model = models(CONV)
+    explore.open(CONV)
+    explore.choose("projection", "principal components")
+    explore.wait_for_query("projection", "pca")
+    explore.choose("color_by", "reconstruction error")
+    explore.wait_for_query("color", "error")
+    explore.ready()
+    spot = explore.empty_spots(model.latents.maps["pca"].points.numpy(), 1)[0]
+    shown = explore.after(lambda: explore.page.mouse.click(*spot))
+    explore.page.wait_for_function("new URLSearchParams(location.search).has('z')")
+
+    other = Explore(new_page())
+    other.page.goto(explore.page.url)
+    other.ready()
+    assert other.query() == explore.query()
+    for key in ("explore_model", "projection", "color_by", "map_data"):
+        assert other.box(key).input_value() == explore.box(key).input_value()
+    assert other.decoded().source == shown.source
+    np.testing.assert_array_equal(other.decoded().code, shown.code)
+    other.decoded().assert_decodes(model)
+    np.testing.assert_allclose(
+        [other.map("marks[0].x"), other.map("marks[0].y")],
+        [explore.map("marks[0].x"), explore.map("marks[0].y")],
+        atol=1e-3,
+    )
+
+    # The same for an item.
+    row = explore.lonely_points(model.latents.maps["pca"].points.numpy(), 1)[0]
+    shown = explore.after(lambda: explore.click_point(row))
+    explore.wait_for_query("index", str(row))
+    other.page.goto(explore.page.url)
+    other.ready()
+    assert (other.decoded().source, other.decoded().index) == (shown.source, row)
+
+
+def test_a_bad_address_is_said_and_does_no_harm(explore, models):
+    page = explore.page
+    warnings = page.locator('[data-testid="stAlertContentWarning"]')
+    bad_code = "this model's codes are 2 numbers"
+    for ident, query, sentence in (
+        (PLANE, {"z": "one,two"}, bad_code),
+        (PLANE, {"z": "1,2,3"}, bad_code),
+        (PLANE, {"z": "nan,0"}, bad_code),
+        (PLANE, {"z": "1e400,0"}, bad_code),
+        (PLANE, {"index": "1000"}, "items 0 to 999"),
+        (PLANE, {"index": "-1"}, "items 0 to 999"),
+        (PLANE, {"color": "<b>loud</b>"}, "<b>loud</b>"),
+        ("runs/../../etc", {}, "runs/../../etc"),
+    ):
+        explore.visit(ident, **query)
+        expect(warnings).to_have_count(1)
+        expect(warnings).to_contain_text(sentence)
+        expect(explore.key("decoded")).to_contain_text("The centre of")
+    explore.open(PLANE, z="1,2,3")
+    row = explore.lonely_points(models(PLANE).latents.mean.numpy(), 1)[0]
+    shown = explore.after(lambda: explore.click_point(row))
+    assert shown.index == row
+    shown.assert_decodes(models(PLANE))

@@ -1,0 +1,146 @@
+"""The page as a whole: many visitors, damaged models, narrow screens, both themes, nobody else told."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from explorer import datasets, load
+from explorer.checkpoints import SHIPPED
+from tests.app.tiny_runs import AUTOENCODER, CONV, DAMAGED, PLANE
+from tests.browser.screen import RESULTS, Explore
+
+pytestmark = pytest.mark.browser
+
+
+def test_damaged_checkpoints_are_listed_with_their_reasons(explore):
+    explore.open(PLANE)
+    explore.page.get_by_text("checkpoints cannot be opened").click()
+    for ident, reason in DAMAGED.items():
+        line = explore.page.get_by_role("paragraph").filter(has_text=ident)
+        expect(line).to_be_visible()
+        expect(line).to_contain_text(reason)
+    explore.box("explore_model").click()
+    options = explore.page.get_by_role("option")
+    expect(options.filter(has_text=PLANE)).to_be_visible()
+    for ident in DAMAGED:
+        expect(options.filter(has_text=ident)).to_have_count(0)
+
+
+def test_ten_visitors_at_once(new_page, models):
+    visitors = []
+    for number in range(10):
+        ident = (PLANE, AUTOENCODER, CONV)[number % 3]
+        visitor = Explore(new_page(viewport={"width": 1000, "height": 1100}))
+        visitor.open(ident)
+        visitors.append((visitor, ident))
+    clicks = []
+    for number, (visitor, ident) in enumerate(visitors):
+        latents = models(ident).latents
+        points = next(latents.maps[kind].points for kind in ("plane", "umap") if kind in latents.maps).numpy()
+        clicks.append(visitor.lonely_points(points, 10)[number])
+    for (visitor, _), row in zip(visitors, clicks, strict=True):
+        visitor.click_point(row)
+    for (visitor, ident), row in zip(visitors, clicks, strict=True):
+        expect(visitor.key("decoded").locator("img[data-index]")).to_have_attribute("data-index", str(row))
+        shown = visitor.decoded()
+        np.testing.assert_allclose(shown.code, models(ident).latents.mean[row], rtol=1e-5, atol=1e-5)
+        shown.assert_decodes(models(ident))
+
+
+def test_nothing_leaves_this_machine(new_page, server):
+    page = new_page()
+    hosts = set()
+
+    def pass_or_stop(route) -> None:
+        host = urlsplit(route.request.url).hostname
+        hosts.add(host)
+        if host == "localhost":
+            route.continue_()
+        else:
+            route.abort()
+
+    page.context.route("**/*", pass_or_stop)
+    explore = Explore(page).open(PLANE)
+    explore.after(explore.tile("grid", 3).click)
+    explore.choose("color_by", "KL")
+    explore.wait_for_query("color", "kl")
+    explore.ready()
+    assert hosts == {"localhost"}
+
+
+def test_themes_and_widths(new_page):
+    """Screenshots for whoever looks; checked is that the theme is followed and that nothing sticks out sideways."""
+    page = new_page(color_scheme="light", viewport={"width": 1280, "height": 900})
+    explore = Explore(page).open(PLANE, index="3")
+    RESULTS.mkdir(exist_ok=True)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(
+            "light => { const app = document.querySelector('[data-testid=stApp]');"
+            " const [r, g, b] = getComputedStyle(app).backgroundColor.match(/\\d+/g).map(Number);"
+            " return (r + g + b > 384) === light }",
+            arg=scheme == "light",
+        )
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_function(
+                "() => { const plot = document.querySelector('.st-key-map .lx-plot');"
+                " return Math.abs(plot.querySelector('.main-svg').clientWidth - plot.clientWidth) <= 1 }"
+            )
+            explore.idle()
+            page.screenshot(path=RESULTS / f"explore-{scheme}-{width}.png", full_page=True)
+            wide = page.evaluate(
+                "[document.documentElement, document.querySelector('[data-testid=stMain]')]"
+                ".map(e => e.scrollWidth - e.clientWidth)"
+            )
+            assert max(wide) <= 0
+            box = page.locator(".st-key-map .lx-frame").bounding_box()
+            assert box
+            assert 0 <= box["x"] <= box["x"] + box["width"] <= width
+
+
+SHIPS = sorted(p.name for p in SHIPPED.glob("[!.]*") if p.is_dir())
+
+
+@pytest.mark.parametrize("name", SHIPS)
+def test_a_shipped_model_opens_and_decodes(explore, name):
+    model = load(name)
+    explore.open(name)
+    latents = model.latents
+    kind = "plane" if model.latent == 2 else "umap"
+    assert explore.map("shown") == len(latents)
+    points = latents.maps[kind].points
+    # Ten thousand points: only those near the edge stand alone, and fewer are enough to find one.
+    some = points[(points - points.mean(0)).norm(dim=1).argsort(descending=True)[:800]]
+    spots = explore.empty_spots(points.numpy(), 1)
+    shown = explore.after(lambda: explore.page.mouse.click(*spots[0]))
+    assert shown.index is None
+    shown.assert_decodes(model)
+    at = explore.lonely_points(some.numpy(), 1)[0]
+    row = int((points - some[at]).norm(dim=1).argmin())
+    shown = explore.after(lambda: explore.click_point(row))
+    assert shown.index is not None
+    code = latents.mean[int((latents.index == shown.index).nonzero())]
+    np.testing.assert_allclose(shown.code, code, rtol=1e-4, atol=1e-4)
+    shown.assert_decodes(model)
+
+
+@pytest.mark.data
+def test_the_original_of_a_shipped_model_when_its_data_are_here(explore, server, data_root):
+    name = next((name for name in SHIPS if load(name).info.config["dataset"]["name"] == "mnist"), None)
+    assert name, "no model of MNIST ships"
+    explore.open(name, index="11")
+    expect(explore.key("decoded")).to_contain_text("The original is not on this machine")
+    link = server.log.parent / "data" / "mnist"
+    link.symlink_to(data_root / "mnist")
+    try:
+        explore.open(name, index="12")
+        image = datasets.load("mnist", "test", root=data_root).images[12, 0]
+        np.testing.assert_array_equal(explore.original(), image)
+        expect(explore.key("decoded")).to_contain_text("difference")
+    finally:
+        link.unlink()

@@ -1,0 +1,85 @@
+"""What all tests share: shapes checked at run time, where the real data are, one small trained model."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+_CHECKED = ["explorer.latents", "explorer.objectives", "explorer.maps", "explorer.evaluation"]
+if imported := [name for name in _CHECKED if name in sys.modules]:
+    raise RuntimeError(f"{imported[0]} was imported before its shapes could be checked")
+install_import_hook(_CHECKED, "beartype.beartype")
+
+import torch  # noqa: E402
+
+from explorer import training  # noqa: E402
+from explorer.training import Run, TrainConfig, train  # noqa: E402
+
+ROOT = Path(__file__).parent.parent
+
+# One thread: sums come in one order, and tests are quicker than with threads that wait for a busy core.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of the full data sets. Where there is none a test is skipped; continuous integration has one."""
+    named = os.environ.get("EXPLORER_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    if folder.is_dir():
+        return folder.resolve()
+    reason = "the full data sets are not here: name their folder by EXPLORER_DATA"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _data_where_marked(request: pytest.FixtureRequest) -> None:
+    """A test marked `data` looks for the data first, whether or not it asks for their folder."""
+    if request.node.get_closest_marker("data"):
+        request.getfixturevalue("data_root")
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A model of two latents, trained for two epochs on 4,000 digits: `runs/tiny` in a folder of its own."""
+    folder = tmp_path_factory.mktemp("tiny") / "runs" / "tiny"
+    config = TrainConfig(preset="mlp-2d", dataset="mnist-5k", epochs=2, device="cpu")
+    return train(config, folder)
+
+
+@pytest.fixture
+def tiny_runs(tiny_run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder `runs` that holds `tiny`, in place of the person's own."""
+    monkeypatch.setenv("EXPLORER_RUNS", str(tiny_run.path.parent))
+    return tiny_run.path.parent
+
+
+@pytest.fixture
+def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a run without the ten seconds that UMAP takes to import; `test_maps` fits a real one."""
+    monkeypatch.setattr(training.maps, "NEIGHBOURS", sys.maxsize)
+
+
+@pytest.fixture
+def small_train(tmp_path: Path, without_umap: None) -> Callable[..., Run]:
+    """`train` for a narrow network on `mnist-5k`: keywords are the config's, the settings' or `train`'s."""
+
+    def run(name: str = "run", *, out: Path | None = None, **options: object) -> Run:
+        passed = {k: options.pop(k) for k in ("resume", "on_progress", "should_stop") if k in options}
+        known = {k: options.pop(k) for k in ("preset", "dataset", "epochs", "seed", "data_root") if k in options}
+        resuming = bool(passed.get("resume"))
+        narrow = {} if resuming or known.get("preset") == "conv-100" else {"encoder": (16,), "decoder": (16,)}
+        config = TrainConfig(
+            **{"preset": "mlp-2d", "dataset": "mnist-5k", "device": "cpu", **known},  # type: ignore[arg-type]
+            settings={**narrow, **options},
+        )
+        return train(config, out or tmp_path / name, **passed)  # type: ignore[arg-type]
+
+    return run

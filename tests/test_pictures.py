@@ -1,0 +1,67 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from explorer.pictures import encode, save_grid, sheet, to_uint8
+
+
+def test_rounding_is_to_the_nearest():
+    images = torch.tensor([0.0, 0.49 / 255, 0.51 / 255, 1.0, -1.0, 2.0]).reshape(1, 1, 1, 6)
+    assert to_uint8(images).flatten().tolist() == [0, 0, 1, 255, 0, 255]
+
+
+def test_bytes_pass_through():
+    images = torch.randint(0, 256, (3, 3, 4, 5), dtype=torch.uint8)
+    assert np.array_equal(to_uint8(images), images.numpy().transpose(0, 2, 3, 1))
+    assert np.array_equal(to_uint8(images.float() / 255), images.numpy().transpose(0, 2, 3, 1))
+
+
+@given(
+    n=st.integers(1, 30),
+    columns=st.none() | st.integers(1, 40),
+    c=st.sampled_from([1, 3]),
+    h=st.integers(1, 5),
+    w=st.integers(1, 5),
+)
+@settings(deadline=None)
+def test_tiles_lie_row_by_row(n, columns, c, h, w):
+    images = torch.randint(1, 256, (n, c, h, w), dtype=torch.uint8)
+    picture = np.asarray(sheet(images, columns)).reshape(*reversed(sheet(images, columns).size), c)
+    across = columns or int(np.ceil(np.sqrt(n)))
+    assert picture.shape == (-(-n // across) * h, across * w, c)
+    for i in range(n):
+        row, column = divmod(i, across)
+        tile = picture[row * h : (row + 1) * h, column * w : (column + 1) * w]
+        assert np.array_equal(tile, images[i].numpy().transpose(1, 2, 0))
+    assert np.count_nonzero(picture.any(-1)) == n * h * w  # what is left is black
+
+
+def test_no_images_are_no_sheet():
+    with pytest.raises(ValueError, match="at least one image"):
+        sheet(torch.zeros(0, 1, 2, 2))
+
+
+@pytest.mark.parametrize("c", [1, 3])
+def test_a_png_is_lossless_and_a_webp_is_close(c):
+    smooth = torch.linspace(0, 1, 32).expand(4, c, 32, 32)
+    picture = sheet(smooth)
+    back = Image.open(io.BytesIO(encode(picture, "PNG")))
+    assert back.format == "PNG"
+    assert np.array_equal(np.asarray(back), np.asarray(picture))
+    near = Image.open(io.BytesIO(encode(picture, "WEBP")))
+    assert near.format == "WEBP"
+    gap = np.asarray(near.convert(picture.mode)).astype(int) - np.asarray(picture)
+    assert np.abs(gap).mean() < 5
+
+
+def test_a_grid_is_saved(tmp_path):
+    save_grid(torch.zeros(5, 1, 28, 28), tmp_path / "grid.png")
+    with Image.open(tmp_path / "grid.png") as picture:
+        assert picture.size == (84, 56)
+    with pytest.raises(FileNotFoundError):
+        save_grid(torch.zeros(5, 1, 28, 28), tmp_path / "nowhere" / "grid.png")
