@@ -7,7 +7,8 @@ from explorer.datasets import DatasetError, ImageDataset
 from explorer.datasets import load as dataset
 from explorer.loaded import Model, load
 from explorer.models import Posterior
-from explorer.training import Progress, Run, TrainConfig, train
+from explorer.presets import TrainConfig
+from explorer.training import Progress, Run, train
 
 __version__ = "0.1.0"
 

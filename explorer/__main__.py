@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from explorer import datasets
 from explorer.checkpoints import CheckpointError, checkpoints
 from explorer.datasets import DatasetError
-from explorer.presets import PRESETS, Recipe
+from explorer.presets import PRESETS, Recipe, TrainConfig
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 def _train(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from explorer.training import Progress, TrainConfig, train
+    from explorer.training import Progress, train
 
     if args.resume and args.preset:
         raise ValueError("--resume goes on with a run's own preset: leave --preset out")
@@ -46,6 +46,7 @@ def _train(args: argparse.Namespace) -> int:
         seed=args.seed,
         device=args.device,
         precision=args.precision,
+        umap=not args.no_umap,
         data_root=args.data_root,
         settings=settings,
     )
@@ -252,6 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, metavar="DIR", help="folder of the new checkpoint, such as runs/first")
     train.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run that was stopped")
     train.add_argument("--precision", default="auto", help="auto, float32 or bfloat16 (default: auto)")
+    train.add_argument("--no-umap", action="store_true", help="leave out the UMAP of more than two latents")
     common(train, data=True, seed=True)
     for f in fields(Recipe):
         kind: Any = {"int": int, "float": float, "str": str}.get(str(f.type), _widths)

@@ -6,8 +6,8 @@ documentation, the options of `python -m explorer train`, and the JSON in a chec
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 
@@ -141,9 +141,7 @@ PRESETS: dict[str, Preset] = {
             source=f"{_CLAY}; {_SPENCE}",
             published="figures only: holes between the clusters",
             # The network of `mlp-2d`, trained as Clay trains.
-            recipe=dataclasses.replace(
-                _MLP_2D, family="ae", optimizer="adam", learning_rate=2e-3, batch_size=128, epochs=100
-            ),
+            recipe=replace(_MLP_2D, family="ae", optimizer="adam", learning_rate=2e-3, batch_size=128, epochs=100),
         ),
         Preset(
             name="conv-100",
@@ -174,3 +172,45 @@ def preset(name: str) -> Preset:
         return PRESETS[name]
     except KeyError:
         raise ValueError(f"there is no preset {name!r}: choose from {', '.join(PRESETS)}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What to train, on what, and how it differs from the preset.
+
+    Attributes:
+        preset: a name in `PRESETS`.
+        dataset: a data set's name; None for the preset's own.
+        epochs: passes over the training set; None for the preset's.
+        seed: of the weights, the order and the noise.
+        device: auto, cpu, cuda or mps.
+        precision: auto, float32 or bfloat16.
+        umap: fit a UMAP of the codes at the end, which takes half a minute for more than two latents.
+        data_root: where data sets lie; None for $EXPLORER_DATA or `data`.
+        settings: other fields of `Recipe` that differ from the preset's.
+    """
+
+    preset: str
+    dataset: str | None = None
+    epochs: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+    umap: bool = True
+    data_root: Path | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # UMAP's generator takes no other; it would say so only at the end of the run.
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"the seed must be a whole number from 0 to {2**32 - 1:,}, not {self.seed}")
+
+    def recipe(self) -> Recipe:
+        """The preset's recipe with this config's changes. Raises ValueError for a bad name or value."""
+        changes = dict(self.settings)
+        if self.epochs is not None:
+            changes["epochs"] = self.epochs
+        try:
+            return replace(preset(self.preset).recipe, **changes)
+        except TypeError as error:
+            raise ValueError(f"unknown setting: {error}") from error

@@ -7,13 +7,10 @@ from one generator whose state is saved, so that a stopped run goes on bit for b
 
 from __future__ import annotations
 
-import contextlib
 import platform
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -21,60 +18,22 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from explorer import datasets, maps
+from explorer import datasets
 from explorer.checkpoints import find, is_slug, read_history, read_tensors, recover
 from explorer.checkpoints import save as save_checkpoint
 from explorer.datasets import ImageDataset
 from explorer.devices import choose_device, choose_precision
 from explorer.evaluation import Evaluation, evaluate, to_float
-from explorer.latents import Latents
+from explorer.interrupts import graceful_interrupt
+from explorer.latents import Latents, map_latents
 from explorer.models import LatentModel, ModelConfig, build
-from explorer.presets import Preset, Recipe, preset
+from explorer.optimisation import learning_rate, make_optimizer
+from explorer.presets import Preset, Recipe, TrainConfig, preset
 
 CHECK_EVERY = 32  # steps between looks at the loss: a look waits for the device, and progress needs no more
 SAVE_SECONDS = 60.0  # at most so much work is lost when the machine dies
 
 Status = Literal["finished", "stopped", "diverged", "running"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """What to train, on what, and how it differs from the preset.
-
-    Attributes:
-        preset: a name in `explorer.presets.PRESETS`.
-        dataset: a data set's name; None for the preset's own.
-        epochs: passes over the training set; None for the preset's.
-        seed: of the weights, the order and the noise.
-        device: auto, cpu, cuda or mps.
-        precision: auto, float32 or bfloat16.
-        data_root: where data sets lie; None for $EXPLORER_DATA or `data`.
-        settings: other fields of `Recipe` that differ from the preset's.
-    """
-
-    preset: str
-    dataset: str | None = None
-    epochs: int | None = None
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "auto"
-    data_root: Path | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        # UMAP's generator takes no other; it would say so only at the end of the run.
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"the seed must be a whole number from 0 to {2**32 - 1:,}, not {self.seed}")
-
-    def recipe(self) -> Recipe:
-        """The preset's recipe with this config's changes. Raises ValueError for a bad name or value."""
-        changes = dict(self.settings)
-        if self.epochs is not None:
-            changes["epochs"] = self.epochs
-        try:
-            return replace(preset(self.preset).recipe, **changes)
-        except TypeError as error:
-            raise ValueError(f"unknown setting: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -141,7 +100,7 @@ def train(
         raise ValueError(f"{path} is there already: choose another name, or --resume it")
     else:
         trainer = Trainer.start(path, config)
-    with _graceful_interrupt() as interrupted:
+    with graceful_interrupt() as interrupted:
         return trainer.run(
             on_progress or (lambda _: None), lambda: interrupted() or bool(should_stop and should_stop())
         )
@@ -361,7 +320,7 @@ class Trainer:
         finished = self.status == "finished"
         if finished:
             phase("mapping")
-            if self.recipe.latent != 2:
+            if self.recipe.latent != 2 and self.config.umap:
                 self.save(evaluation, resumable=True)  # UMAP takes half a minute, in which the machine may die
         metrics = self.save(evaluation, resumable=not finished, final=finished)
         phase("saving")
@@ -370,7 +329,10 @@ class Trainer:
     def save(self, evaluation: Evaluation, *, resumable: bool, final: bool = False) -> dict[str, Any]:
         """Write the checkpoint folder; the metrics that went into it."""
         latents = map_latents(
-            Latents.of(evaluation, self.test_set.labels, self.test_set.group), final=final, seed=self.config.seed
+            Latents.of(evaluation, self.test_set.labels, self.test_set.group),
+            final=final,
+            umap=self.config.umap,
+            seed=self.config.seed,
         )
         metrics: dict[str, Any] = {
             **evaluation.metrics(self.recipe.beta),
@@ -470,57 +432,3 @@ def model_config(recipe: Recipe, image_shape: tuple[int, int, int]) -> ModelConf
         noise_variance=recipe.noise_variance,
         init=recipe.init,
     )
-
-
-def make_optimizer(model: LatentModel, recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam, or RMSprop with Keras' constants (rho 0.9, epsilon 1e-7), which the write-ups used."""
-    if recipe.optimizer == "adam":
-        return torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
-    return torch.optim.RMSprop(model.parameters(), lr=recipe.learning_rate, alpha=0.9, eps=1e-7)
-
-
-def learning_rate(recipe: Recipe, epoch: float) -> float:
-    """The rate at a (fractional) epoch: constant, or half a cosine down to 1% of it (Loshchilov & Hutter 2017)."""
-    if recipe.schedule == "constant":
-        return recipe.learning_rate
-    progress = torch.tensor(min(epoch / recipe.epochs, 1.0), dtype=torch.float64)
-    return recipe.learning_rate * float(0.01 + 0.99 * 0.5 * (1 + torch.cos(progress * torch.pi)))
-
-
-def map_latents(latents: Latents, *, final: bool, seed: int) -> Latents:
-    """The latents with their maps; two latents are never put through anything.
-
-    What takes long, UMAP and the maps' quality (each about half a minute for 10,000 codes of 100 latents), is left
-    to the `final` checkpoint: a run saves every minute.
-    """
-    if latents.mean.shape[1] == 2:
-        made = {"plane": maps.plane(latents.mean)}
-    else:
-        made = {"pca": maps.pca(latents.mean)}
-        if final and len(latents) > maps.NEIGHBOURS:
-            made["umap"] = maps.fit_umap(latents.mean, seed=seed)
-    if not final:
-        return replace(latents, maps=made)
-    quality = {name: maps.quality(latents.mean, m.points, latents.labels) for name, m in made.items()}
-    return replace(latents, maps=made, quality=quality)
-
-
-@contextlib.contextmanager
-def _graceful_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a flag, so that a run stops between two steps."""
-    flag = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield flag.is_set
-        return
-
-    def handle(signum: int, frame: object) -> None:
-        if flag.is_set():
-            raise KeyboardInterrupt
-        flag.set()
-
-    before = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield flag.is_set
-    finally:
-        for s, handler in before.items():
-            signal.signal(s, handler)

@@ -70,6 +70,9 @@ def pick_map(model: library.Model) -> tuple[Mapped, str, bool]:
         width=195,
     )
     kinds = library.projections(model)
+    if not kinds:
+        st.error("This checkpoint has no map of its codes: train it again.")
+        st.stop()
     view.restore_choice("projection", "projection", kinds, "the projection")
     if len(kinds) == 1:  # two latents: nothing to choose
         projection = kinds[0]

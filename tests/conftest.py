@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-_CHECKED = ["explorer.latents", "explorer.objectives", "explorer.maps", "explorer.evaluation"]
+_CHECKED = [f"explorer.{name}" for name in ("evaluation", "holes", "latents", "maps", "objectives", "planes")]
 if imported := [name for name in _CHECKED if name in sys.modules]:
     raise RuntimeError(f"{imported[0]} was imported before its shapes could be checked")
 install_import_hook(_CHECKED, "beartype.beartype")
 
 import torch  # noqa: E402
 
-from explorer import training  # noqa: E402
-from explorer.training import Run, TrainConfig, train  # noqa: E402
+from explorer.presets import TrainConfig  # noqa: E402
+from explorer.training import Run, train  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 
@@ -62,22 +62,18 @@ def tiny_runs(tiny_run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The end of a run without the ten seconds that UMAP takes to import; `test_maps` fits a real one."""
-    monkeypatch.setattr(training.maps, "NEIGHBOURS", sys.maxsize)
-
-
-@pytest.fixture
-def small_train(tmp_path: Path, without_umap: None) -> Callable[..., Run]:
+def small_train(tmp_path: Path) -> Callable[..., Run]:
     """`train` for a narrow network on `mnist-5k`: keywords are the config's, the settings' or `train`'s."""
 
     def run(name: str = "run", *, out: Path | None = None, **options: object) -> Run:
         passed = {k: options.pop(k) for k in ("resume", "on_progress", "should_stop") if k in options}
-        known = {k: options.pop(k) for k in ("preset", "dataset", "epochs", "seed", "data_root") if k in options}
+        known = {
+            k: options.pop(k) for k in ("preset", "dataset", "epochs", "seed", "umap", "data_root") if k in options
+        }
         resuming = bool(passed.get("resume"))
         narrow = {} if resuming or known.get("preset") == "conv-100" else {"encoder": (16,), "decoder": (16,)}
         config = TrainConfig(
-            **{"preset": "mlp-2d", "dataset": "mnist-5k", "device": "cpu", **known},  # type: ignore[arg-type]
+            **{"preset": "mlp-2d", "dataset": "mnist-5k", "device": "cpu", "umap": False, **known},  # type: ignore[arg-type]
             settings={**narrow, **options},
         )
         return train(config, out or tmp_path / name, **passed)  # type: ignore[arg-type]

@@ -470,6 +470,32 @@ def test_a_save_after_such_a_crash(runs, monkeypatch):
     assert not (runs / ".one.older").exists()
 
 
+def test_a_reader_between_the_renames_does_not_stop_the_save(runs, monkeypatch):
+    write(runs / "one", metrics={"elbo": -1.0})
+    rename, looks = Path.rename, []
+
+    def look_first(self, target):
+        if self.name.endswith(".tmp") and not looks:
+            looks.append(explorer.checkpoints())  # and so puts the older one back
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", look_first)
+    write(runs / "one", metrics={"elbo": -2.0})
+    assert [c.metrics["elbo"] for c in looks[0]] == [-1.0]
+    assert find("runs/one").metrics["elbo"] == -2.0
+    assert names(runs) == ["one"]
+
+
+def test_a_recovery_that_comes_too_late_is_none(runs, monkeypatch):
+    write(runs / ".one.older")
+
+    def gone(self, target):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(Path, "rename", gone)
+    module.recover(runs / "one")
+
+
 def test_readers_never_see_half_a_checkpoint(runs):
     """A page lists and opens while a run saves; either may look between the other's renames."""
     path = runs / "one"

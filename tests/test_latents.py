@@ -1,30 +1,16 @@
 """Codes as data: what is stored comes back, and what is asked of codes agrees with closed forms and other libraries."""
 
 import json
-import math
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import multivariate_normal, norm
 from sklearn.neighbors import NearestNeighbors
 
 from explorer import maps
-from explorer.latents import (
-    HOLE_RATIO,
-    HOLE_REACH,
-    Latents,
-    find_holes,
-    group,
-    latent_plane,
-    neighbours,
-    plane_through,
-    principal_plane,
-    quantiles,
-    spread_plane,
-)
+from explorer.latents import Latents, group, neighbours
 from explorer.models import Posterior
 from explorer.objectives import gaussian_kl
 
@@ -202,165 +188,3 @@ def test_neighbours(k, row, seed):
     assert neighbours(codes[row], codes, k=k, without=row).tolist() == [i for i in expected if i != row][:k]
     far = expected[-1]
     assert neighbours(codes[row], codes, k=k, without=far).tolist() == expected[:-1][:k]
-
-
-@given(n=st.integers(2, 60), outer=st.floats(1e-6, 0.499))
-@settings(deadline=None)
-def test_quantiles_are_norm_ppf(n, outer):
-    np.testing.assert_allclose(quantiles(n, outer), norm.ppf(np.linspace(outer, 1 - outer, n)), rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize(("n", "outer"), [(1, 0.05), (0, 0.05), (15, 0.0), (15, 0.5), (15, -0.1), (15, math.nan)])
-def test_a_grid_that_makes_no_sense(n, outer):
-    with pytest.raises(ValueError, match="at least 2 places"):
-        quantiles(n, outer)
-
-
-codes_3 = st.lists(
-    st.lists(st.floats(-100, 100, width=32), min_size=4, max_size=4).map(torch.tensor), min_size=3, max_size=3
-)
-CORNERS = torch.tensor([-1.0, 1.0, -1.0]), torch.tensor([-1.0, -1.0, 1.0])
-
-
-@given(codes=codes_3)
-@settings(deadline=None)
-def test_three_codes_are_corners_of_their_plane(codes):
-    a, b, c = codes
-    p, q = (b - a).double(), (c - a).double()
-    assume(p.norm() > 1e-3 and q.norm() > 1e-3)
-    assume(abs(float(p @ q / (p.norm() * q.norm()))) < 0.999)
-    found = plane_through(a, b, c).codes(*CORNERS)
-    torch.testing.assert_close(found, torch.stack([a, b, c]), rtol=1e-4, atol=1e-4)
-
-
-@given(
-    codes=codes_3, t=st.just(0.0) | st.floats(0.01, 3) | st.floats(-3, -0.01), scale=st.sampled_from([1e-4, 1.0, 1e4])
-)
-@settings(deadline=None)
-def test_three_codes_on_a_line_are_no_plane(codes, t, scale):
-    a, b, _ = codes
-    assume((b - a).norm() > 1)
-    with pytest.raises(ValueError, match="on a line"):
-        plane_through(scale * a, scale * b, scale * (a + t * (b - a)))
-
-
-@pytest.mark.parametrize("scale", [1e-5, 1.0, 1e5])
-def test_what_a_line_is_does_not_depend_on_the_scale(scale):
-    a, b, c = scale * torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 0.1]])
-    torch.testing.assert_close(plane_through(a, b, c).codes(*CORNERS), torch.stack([a, b, c]))
-    with pytest.raises(ValueError, match="on a line"):
-        plane_through(a, b, a)
-
-
-def test_a_plane_of_two_latents():
-    origin = torch.tensor([1.0, 2.0, 3.0, 4.0])
-    plane = latent_plane(origin, 3, 1)
-    code = plane.codes(torch.tensor([0.5]), torch.tensor([-0.25]))[0]
-    assert code.tolist() == [1.0, -0.25, 3.0, 0.5]
-    assert origin.tolist() == [1.0, 2.0, 3.0, 4.0]
-
-
-@pytest.mark.parametrize(("a", "b"), [(0, 0), (0, 4), (-1, 0)])
-def test_a_plane_needs_two_latents(a, b):
-    with pytest.raises(ValueError, match="two different latents from 0 to 3"):
-        latent_plane(torch.zeros(4), a, b)
-
-
-def test_a_grid_runs_as_one_reads():
-    grid = latent_plane(torch.zeros(2), 0, 1).grid(torch.tensor([-1.0, 0.0, 1.0]))
-    assert grid[0].tolist() == [-1.0, 1.0]  # the upper left
-    assert grid[2].tolist() == [1.0, 1.0]
-    assert grid[6].tolist() == [-1.0, -1.0]
-    assert grid.shape == (9, 2)
-
-
-def test_the_principal_plane_counts_standard_deviations():
-    codes = normal(4000, 3) * torch.tensor([5.0, 2.0, 0.1]) + torch.tensor([7.0, -1.0, 0.0])
-    m = maps.pca(codes)
-    plane = principal_plane(codes, m.components)
-    torch.testing.assert_close(plane.origin, codes.mean(0))
-    u = m.place(codes) / torch.stack([plane.across.norm(), plane.up.norm()])
-    torch.testing.assert_close(u.std(0), torch.ones(2), rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(plane.codes(u[:, 0], u[:, 1]), m.code_at(m.points), rtol=1e-4, atol=1e-4)
-
-
-def test_the_spread_plane_counts_standard_deviations():
-    codes = normal(4000, 2) * torch.tensor([5.0, 2.0]) + torch.tensor([7.0, -1.0])
-    plane = spread_plane(codes)
-    torch.testing.assert_close(plane.codes(torch.zeros(1), torch.zeros(1))[0], codes.mean(0))
-    torch.testing.assert_close(torch.stack([plane.across[0], plane.up[1]]), codes.std(0), rtol=1e-3, atol=1e-3)
-    assert plane.across[1] == plane.up[0] == 0
-
-
-def test_planes_of_a_single_code_are_finite():
-    code = normal(1, 2)
-    for plane in (spread_plane(code), principal_plane(code, torch.eye(2))):
-        torch.testing.assert_close(plane.codes(torch.ones(1), torch.ones(1)), code)
-
-
-def test_no_holes_where_every_posterior_is_the_prior():
-    found = find_holes(Posterior(torch.zeros(30, 2), torch.zeros(30, 2)), fitted=False)
-    assert not found.hole.any()
-    assert found.mass == 0
-
-
-def test_no_holes_where_the_aggregate_posterior_is_the_prior():
-    # means N(0, 1 - v) with variance v add up to N(0, 1), in expectation
-    v = 0.3
-    mean = math.sqrt(1 - v) * normal(5000, 2)
-    found = find_holes(Posterior(mean, torch.full((5000, 2), math.log(v))), fitted=False)
-    assert found.mass < 1e-3
-
-
-def test_half_of_the_prior_without_codes_is_half_a_hole():
-    mean = normal(20_000, 2)
-    mean[:, 0] = mean[:, 0].abs()
-    found = find_holes(Posterior(mean, torch.full((20_000, 2), math.log(1e-2))), fitted=False)
-    # Twice the prior right of x = 0, blurred by the posteriors' width of 0.1: q / p = 2 Phi(x / 0.1) near the edge.
-    # Holes are left of where that is HOLE_RATIO, within the ellipse of HOLE_REACH.
-    edge = 0.1 * norm.ppf(HOLE_RATIO / 2)
-    assert found.mass == pytest.approx(norm.cdf(edge) - (1 - HOLE_REACH) / 2, abs=0.01)
-    inside = found.x[None, :].square() + found.y[:, None].square() < 2**2
-    left, right = found.x < -0.5, found.x > 0.1
-    assert found.hole[:, left][inside[:, left]].all()
-    assert not found.hole[:, right][inside[:, right]].any()
-
-
-def test_holes_against_densities_of_scipy():
-    mean, logvar = normal(6, 2), torch.log(0.02 + 0.1 * torch.rand(6, 2, generator=torch.Generator().manual_seed(1)))
-    found = find_holes(Posterior(mean, logvar), fitted=False, size=40)
-    at = np.stack(np.meshgrid(found.x.numpy(), found.y.numpy()), -1)
-    q = np.mean([multivariate_normal(m, np.diag(v)).pdf(at) for m, v in zip(mean, logvar.exp(), strict=True)], 0)
-    p = multivariate_normal(np.zeros(2), np.eye(2)).pdf(at)
-    # Within the ellipse that holds HOLE_REACH of the prior: a chi-square with two degrees of freedom.
-    inside = (at**2).sum(-1) < -2 * math.log(1 - HOLE_REACH)
-    expected = (q < HOLE_RATIO * p) & inside
-    sure = np.abs(q / p - HOLE_RATIO) > 1e-3
-    assert (found.hole.numpy() == expected)[sure].all()
-    cell = float((found.x[1] - found.x[0]) * (found.y[1] - found.y[0]))
-    assert found.mass == pytest.approx((p * expected).sum() * cell, rel=0.02)
-    assert 0.2 < found.mass < 1
-
-
-def test_fitted_holes_lie_between_clusters():
-    n = 4000
-    mean = 0.3 * normal(n, 2) + torch.tensor([50.0, -20.0])
-    mean[: n // 2, 0] -= 10
-    found = find_holes(Posterior(mean, torch.full((n, 2), -torch.inf)), fitted=True, size=81)
-    assert found.x[40].item() == pytest.approx(45, abs=0.1)  # the middle of the fitted Gaussian, between both
-    assert found.y[40].item() == pytest.approx(-20, abs=0.1)
-    assert found.hole[40, 40]
-    for cluster in (40.0, 50.0):
-        assert not found.hole[40, (found.x - cluster).abs().argmin()]
-    assert 0.1 < found.mass < HOLE_REACH
-
-
-def test_no_fitted_holes_in_codes_that_are_gaussian():
-    mean = normal(5000, 2) * torch.tensor([30.0, 0.5]) + torch.tensor([-100.0, 3.0])
-    found = find_holes(Posterior(mean, torch.full((5000, 2), -torch.inf)), fitted=True)
-    assert found.mass < 0.005
-
-
-def test_holes_of_a_single_code_are_finite():
-    found = find_holes(Posterior(torch.ones(1, 2), torch.full((1, 2), -torch.inf)), fitted=True)
-    assert math.isfinite(found.mass)

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from explorer.models import build
+from explorer.optimisation import learning_rate, make_optimizer
 from explorer.presets import PRESETS, Recipe, preset
-from explorer.training import learning_rate, make_optimizer, model_config
+from explorer.training import model_config
 
 RMSPROP_200 = {"optimizer": "rmsprop", "learning_rate": 1e-3, "batch_size": 100, "epochs": 200}
 ADAM_100 = {"optimizer": "adam", "learning_rate": 2e-3, "batch_size": 128, "epochs": 100}
@@ -87,6 +88,24 @@ def test_a_preset_has_the_parameters_of_its_layers(name):
     model = build(model_config(preset(name).recipe, (1, 28, 28)))
     layers = [sum(p.numel() for p in layer.parameters(recurse=False)) for layer in model.modules()]
     assert [count for count in layers if count] == PARAMETERS[name]
+
+
+def test_conv_100_has_its_layers_in_the_published_order():
+    model = build(model_config(preset("conv-100").recipe, (1, 28, 28)))
+    encoder, decoder = ([type(layer).__name__ for layer in half] for half in (model.encoder, model.decoder))
+    block = ["Conv2d", "ReLU"]
+    assert encoder == [*block, "MaxPool2d", *block, "MaxPool2d", "Flatten", "Linear"]
+    # Its transposed convolutions are convolutions: see test_models. The sigmoid is the likelihood's.
+    assert decoder == ["Linear", "ReLU", "Unflatten", *block, "Upsample", *block, "Upsample", "Conv2d"]
+    assert model.decoder[2].unflattened_size == (32, 7, 7)
+
+
+@pytest.mark.parametrize("name", ["mlp-2d", "mlp-2d-mse", "ae-2d"])
+def test_a_dense_preset_has_its_layers_in_the_published_order(name):
+    model = build(model_config(preset(name).recipe, (1, 28, 28)))
+    encoder, decoder = ([type(layer).__name__ for layer in half] for half in (model.encoder, model.decoder))
+    assert encoder == ["Flatten", "Linear", "ReLU", "Linear"]
+    assert decoder == ["Linear", "ReLU", "Linear", "Unflatten"]
 
 
 @pytest.mark.parametrize("name", PRESETS)

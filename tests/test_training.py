@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import explorer
-from explorer import training
+from explorer import maps, training
 from explorer.checkpoints import find, read_history, read_tensors
 from explorer.loaded import load
-from explorer.training import TrainConfig, Trainer, train
+from explorer.presets import TrainConfig
+from explorer.training import Trainer, train
 
 TIMES = {"seconds", "images_per_second"}
 
@@ -244,6 +245,15 @@ def test_history_and_metrics_say_the_same(small_train):
         assert sum(line["kl_by_latent"]) == pytest.approx(line["test"]["kl"], abs=1e-3)
 
 
+def test_averages_over_an_epoch_are_those_of_the_images(small_train):
+    """With a rate at which no weight moves, what training averages is what evaluation measures, but for its draws."""
+    run = small_train(epochs=1, batch_size=300, learning_rate=1e-12)  # 300 does not divide 4,000
+    images = explorer.dataset("mnist-5k", split="train").images
+    expected = load(run.path, device="cpu").evaluate(images).metrics()
+    for name in ("elbo", "reconstruction", "loss", "kl"):
+        assert run.history[0]["train"][name] == pytest.approx(expected[name], rel=1e-3)
+
+
 def test_progress_counts_every_step(small_train):
     seen = []
     small_train(on_progress=seen.append, **SMALL)
@@ -329,17 +339,12 @@ def test_a_final_checkpoint_has_its_maps(small_train):
 
 
 def test_a_map_that_fails_does_not_cost_the_run(small_train, tmp_path, monkeypatch):
-    pca, calls = training.maps.pca, []
+    def dies(codes, *, seed):
+        raise RuntimeError("the machine died")
 
-    def once(codes):
-        calls.append(None)
-        if len(calls) == 2:  # the final checkpoint's
-            raise RuntimeError("the machine died")
-        return pca(codes)
-
-    monkeypatch.setattr(training.maps, "pca", once)
+    monkeypatch.setattr(maps, "fit_umap", dies)
     with pytest.raises(RuntimeError, match="died"):
-        small_train(epochs=2, latent=4)
+        small_train(epochs=2, latent=4, umap=True)
     monkeypatch.undo()
     assert find(tmp_path / "run").config["epochs_done"] == 2
     before = weights(tmp_path / "run")

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from explorer import figures, pictures
-from explorer.latents import find_holes
+from explorer.holes import find_holes
 from explorer.loaded import Model
 from explorer.ui import assets
 from explorer.ui.components.latent_map import Atlas, Overlay, Sprites

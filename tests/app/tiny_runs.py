@@ -7,11 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from torch import Tensor
 
 import explorer
-from explorer import maps
 
 PLANE, AUTOENCODER, CONV = "runs/tiny-2d", "runs/tiny-ae", "runs/tiny-conv"
 
@@ -38,23 +35,13 @@ def train_all(folder: Path) -> None:
     one = {"dataset": "mnist-5k", "device": "cpu"}
     train(folder, PLANE, explorer.TrainConfig(preset="mlp-2d-mse", epochs=8, **one))
     train(folder, AUTOENCODER, explorer.TrainConfig(preset="ae-2d", epochs=4, seed=1, **one))
-    with pytest.MonkeyPatch.context() as patch:
-        # UMAP itself takes longer than all of these tests; the app only ever sees the points that it left.
-        patch.setattr(maps, "fit_umap", curled)
-        train(folder, CONV, explorer.TrainConfig(preset="conv-100", epochs=1, settings={"latent": 8}, **one))
+    train(folder, CONV, explorer.TrainConfig(preset="conv-100", epochs=1, settings={"latent": 8}, **one))
     damage(folder, folder / "tiny-2d")
 
 
 def train(folder: Path, ident: str, config: explorer.TrainConfig) -> None:
     run = explorer.train(config, folder / ident.removeprefix("runs/"))
     assert run.status == "finished"
-
-
-def curled(codes: Tensor, *, seed: int = 0) -> maps.Map:
-    """A layout that no linear map gives, in the place of UMAP's."""
-    mixed = codes @ torch.randn(codes.shape[1], 3, generator=torch.Generator().manual_seed(seed))
-    a, b, c = mixed.T
-    return maps.Map("umap", torch.stack([8 * torch.sin(a / 2) + c, 8 * torch.tanh(b / 3) + c * c / 8], 1), codes)
 
 
 def damage(folder: Path, sound: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 import torch
 
-from explorer import latents
-from explorer.latents import Plane
+from explorer import planes
+from explorer.planes import Plane
 from explorer.ui import sheets, view
 from explorer.ui.components.tiles import tiles
 from explorer.ui.library import Mapped
@@ -37,7 +37,7 @@ def grid_panel(data: Mapped, pick: Pick | None) -> None:
             st.info(found)
             return
         plane, (across, up) = found
-        axis = latents.quantiles(n, outer)
+        axis = planes.quantiles(n, outer)
         codes = plane.grid(axis)
         v, u = torch.meshgrid(axis.flip(0), axis, indexing="ij")
         titles = [f"{across} {a:.2f}, {up} {b:.2f}" for a, b in zip(u.flatten(), v.flatten(), strict=True)]
@@ -77,8 +77,8 @@ def _plane(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | s
         return "A grid needs at least two latents."
     if model.latent == 2:
         if model.has_prior:
-            return latents.latent_plane(torch.zeros(2), 0, 1), ("z₀", "z₁")
-        return latents.spread_plane(codes), ("σ₀", "σ₁")
+            return planes.latent_plane(torch.zeros(2), 0, 1), ("z₀", "z₁")
+        return planes.spread_plane(codes), ("σ₀", "σ₁")
     kinds = {"pca": "Two principal components", "latents": "Two latents", "points": "Through three codes"}
     kind = st.segmented_control(
         "Plane",
@@ -97,7 +97,7 @@ def _plane(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | s
     components = stored.maps["pca"].components
     if components is None:
         return "This checkpoint has no principal components stored."
-    return latents.principal_plane(stored.mean, components), ("1st component, σ", "2nd component, σ")
+    return planes.principal_plane(stored.mean, components), ("1st component, σ", "2nd component, σ")
 
 
 def _two_latents(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
@@ -115,7 +115,7 @@ def _two_latents(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str
     st.caption(
         "Through the picked code." if pick is not None else "Through the prior mean; pick a code to go through it."
     )
-    return latents.latent_plane(origin, a, b), (f"latent {a}", f"latent {b}")
+    return planes.latent_plane(origin, a, b), (f"latent {a}", f"latent {b}")
 
 
 def _three_codes(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
@@ -132,7 +132,7 @@ def _three_codes(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str
         missing = ", ".join(name for name in _CORNERS if name not in corners)
         return f"Pick a code on the map, then set it as a corner. Still open: {missing}."
     try:
-        plane = latents.plane_through(*(torch.tensor(corners[name]) for name in _CORNERS))
+        plane = planes.plane_through(*(torch.tensor(corners[name]) for name in _CORNERS))
     except ValueError as error:
         return f"{str(error).capitalize()}."
     return plane, ("A to B", "A to C")

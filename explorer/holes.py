@@ -1,0 +1,81 @@
+"""Holes: where the aggregate posterior of two latents has no mass although the prior does."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explorer.models import Posterior
+
+
+@dataclass(frozen=True)
+class Holes:
+    """Where the aggregate posterior has no mass although the prior does.
+
+    `hole` bool [H, W] over `x` [W] and `y` [H] (ascending), `mass` the prior's probability of the holes.
+    """
+
+    x: Float[Tensor, " w"]
+    y: Float[Tensor, " h"]
+    hole: Tensor
+    mass: float
+
+
+HOLE_RATIO = 0.1  # a hole is where q(z) < a tenth of p(z): ten times rarer than the prior promises
+HOLE_REACH = 0.99  # of the prior's mass: beyond this ellipse nobody would draw a code
+
+
+def find_holes(posterior: Posterior, *, fitted: bool, size: int = 160) -> Holes:
+    """Holes of a two-dimensional aggregate posterior q(z) = mean over the data of q(z|x).
+
+    With `fitted` (deterministic codes) the prior is the Gaussian fitted to the codes, from which one would have
+    to draw (ex-post density estimation, Ghosh et al. 2020, arXiv:1903.12436), and q(z) a kernel density estimate
+    of the codes whose bandwidth maximises the likelihood of held-out codes (Habbema et al. 1974), since a rule of
+    thumb for one bell-shaped cluster would paint over the gaps between many; otherwise N(0, I) and the posteriors
+    themselves.
+
+    Args:
+        posterior: mean and logvar [N, 2].
+        size: cells along each axis of the picture.
+    """
+    mean = posterior.mean.double()
+    if fitted:
+        centre = mean.mean(0)
+        covariance = torch.cov(mean.T, correction=0) + 1e-9 * torch.eye(2, dtype=torch.float64)
+        variance = (covariance.diagonal() * _bandwidth(mean) ** 2).expand_as(mean)
+    else:
+        centre, covariance = torch.zeros(2, dtype=torch.float64), torch.eye(2, dtype=torch.float64)
+        variance = posterior.logvar.double().exp()
+    reach = math.sqrt(-2 * math.log(1 - HOLE_REACH))  # radius of the chi-square with two degrees of freedom
+    half = reach * covariance.diagonal().sqrt()
+    x = torch.linspace(float(centre[0] - half[0]), float(centre[0] + half[0]), size, dtype=torch.float64)
+    y = torch.linspace(float(centre[1] - half[1]), float(centre[1] + half[1]), size, dtype=torch.float64)
+    # The Gaussians are axis-aligned, so the sum over items is one matrix product of two one-dimensional tables.
+    q = _density_table(y, mean[:, 1], variance[:, 1]).T @ _density_table(x, mean[:, 0], variance[:, 0]) / len(mean)
+    offset = torch.stack(torch.meshgrid(x - centre[0], y - centre[1], indexing="xy"), dim=-1)  # [H, W, 2]
+    distance = (offset @ torch.linalg.inv(covariance) * offset).sum(-1)
+    p = torch.exp(-0.5 * distance) / (2 * torch.pi * torch.linalg.det(covariance).sqrt())
+    hole = (q < HOLE_RATIO * p) & (distance < reach**2)
+    cell = float((x[1] - x[0]) * (y[1] - y[0]))
+    return Holes(x.float(), y.float(), hole, float(p[hole].sum() * cell))
+
+
+def _bandwidth(codes: Float[Tensor, "n 2"]) -> float:
+    """The kernel's width, in standard deviations of the codes, under which half the codes predict the others best."""
+    codes = codes / codes.std(0, correction=0).clamp_min(1e-9)
+    known, held_out = codes[::2][:4000], codes[1::2][:2000]
+    squared = torch.cdist(held_out, known).square()
+    widths = torch.logspace(-2, 0, 17, dtype=torch.float64)
+    score = [torch.logsumexp(-0.5 * squared / w**2, dim=1).mean() - 2 * torch.log(w) for w in widths]
+    return float(widths[int(torch.stack(score).argmax())])
+
+
+def _density_table(
+    at: Float[Tensor, " m"], mean: Float[Tensor, " n"], variance: Float[Tensor, " n"]
+) -> Float[Tensor, "n m"]:
+    scaled = (at[None, :] - mean[:, None]).square() / variance[:, None]
+    return torch.exp(-0.5 * scaled) / torch.sqrt(2 * torch.pi * variance)[:, None]

@@ -1,0 +1,89 @@
+"""Planes through the code space, and the places on them that a grid decodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def quantiles(n: int, outer: float) -> Float[Tensor, " n"]:
+    """n places on an axis of the prior: norm.ppf of equally spaced quantiles from `outer` to 1 - outer.
+
+    Guo 2020's grid is `quantiles(15, 0.05)`: equal steps of probability, so that the decoded grid shows images
+    as often as the prior draws them.
+
+    Raises:
+        ValueError: n is less than 2, or outer is not between 0 and 0.5.
+    """
+    if n < 2 or not 0 < outer < 0.5:
+        raise ValueError(f"a grid needs at least 2 places and an outer quantile between 0 and 0.5, not {n}, {outer}")
+    return torch.special.ndtri(torch.linspace(outer, 1 - outer, n, dtype=torch.float64)).float()  # norm.ppf
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane in code space: code = origin + u * across + v * up, with origin, across and up float32 [D]."""
+
+    origin: Float[Tensor, " d"]
+    across: Float[Tensor, " d"]
+    up: Float[Tensor, " d"]
+
+    def codes(self, u: Float[Tensor, " m"], v: Float[Tensor, " m"]) -> Float[Tensor, "m d"]:
+        """The codes at pairs of coordinates."""
+        return self.origin + u[:, None] * self.across + v[:, None] * self.up
+
+    def grid(self, axis: Float[Tensor, " n"]) -> Float[Tensor, "nn d"]:
+        """The codes of an n x n grid over the plane, row by row from the top: v falls, u grows."""
+        v, u = torch.meshgrid(axis.flip(0), axis, indexing="ij")
+        return self.codes(u.flatten(), v.flatten())
+
+
+def latent_plane(origin: Float[Tensor, " d"], a: int, b: int) -> Plane:
+    """The plane along latents a and b through a code, at zero of both: u and v are the latents' values.
+
+    Raises:
+        ValueError: a latent is out of range, or both are the same.
+    """
+    d = len(origin)
+    if a == b or not (0 <= a < d and 0 <= b < d):
+        raise ValueError(f"a plane needs two different latents from 0 to {d - 1}, not {a} and {b}")
+    start, across, up = origin.clone(), torch.zeros(d), torch.zeros(d)
+    start[a] = start[b] = 0.0
+    across[a] = up[b] = 1.0
+    return Plane(start, across, up)
+
+
+def principal_plane(codes: Float[Tensor, "n d"], components: Float[Tensor, "2 d"]) -> Plane:
+    """The plane of two principal components through the mean code; u and v count standard deviations."""
+    mean = codes.mean(0)
+    spread = ((codes - mean) @ components.T).std(0, correction=0)
+    return Plane(mean, components[0] * spread[0], components[1] * spread[1])
+
+
+def plane_through(a: Float[Tensor, " d"], b: Float[Tensor, " d"], c: Float[Tensor, " d"]) -> Plane:
+    """The plane through three codes: a at the lower left (-1, -1), b at the lower right, c at the upper left.
+
+    Raises:
+        ValueError: the three lie on a line.
+    """
+    across, up = (b - a) / 2, (c - a) / 2
+    both = torch.stack([across, up]).double()
+    gram = both @ both.T
+    # The squared sine of their angle, whatever the scale: what remains of a line after float32's rounding is less.
+    if torch.linalg.det(gram) <= 1e-8 * gram[0, 0] * gram[1, 1]:
+        raise ValueError("the three points lie on a line: choose another one")
+    return Plane(a + across + up, across, up)
+
+
+def spread_plane(codes: Float[Tensor, "n 2"]) -> Plane:
+    """The plane of two latents scaled to the codes: u and v count standard deviations from the mean code.
+
+    For a deterministic code, which no prior keeps near zero.
+    """
+    mean, spread = codes.mean(0), codes.std(0, correction=0)
+    across, up = torch.zeros(2), torch.zeros(2)
+    across[0], up[1] = spread[0], spread[1]
+    return Plane(mean, across, up)
