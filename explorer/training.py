@@ -76,7 +76,7 @@ def train(
 ) -> Run:
     """Train a model into the folder `out`.
 
-    Ctrl-C (in the main thread) and `should_stop` end the run after the current step with a checkpoint that loads
+    Ctrl-C (in the main thread) and `should_stop` end the run within 32 steps with a checkpoint that loads
     and resumes; a second Ctrl-C ends it at once. A loss that is not finite ends it with status `diverged` and the
     last good epoch's weights.
 

@@ -204,7 +204,7 @@ def main() -> None:
         grid_panel(data, pick)
     with below_right:
         samples_panel(data)
-    for text in view.notices():
+    for text in [*view.notices(), *data.notes]:
         notices.warning(text)
     view.write_url(model.info.id, color, data.map.kind, data.name, pick)
 

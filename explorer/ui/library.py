@@ -53,6 +53,7 @@ class Mapped:
     map: Map
     classes: list[str]
     model: Model
+    notes: tuple[str, ...] = ()  # counted warnings of the data set: files that could not be read
 
     @property
     def quality(self) -> dict[str, float]:
@@ -85,6 +86,7 @@ class Mapped:
         return self._rows.get(index)
 
 
+@st.cache_resource(max_entries=6, show_spinner=False)
 def encodable(name: str, size: int, channels: int) -> ImageDataset:
     """The images of a data set that are encoded on the spot: its test split, or all of `mnist-5k`.
 
@@ -127,23 +129,20 @@ def mapped(ident: str, content: str, data: str, projection: str) -> Mapped:
     if data == STORED:
         source = model.info.config["dataset"]["name"]
         return Mapped(f"{content}-{data}", data, source, stored, stored.maps[projection], model.classes, model)
-    codes, classes, print_ = _encoded(ident, content, data)
+    codes, images = _encoded(ident, content, data)
     placed = stored.maps[projection].place(codes.mean)
     place = replace(stored.maps[projection], points=placed, codes=codes.mean)
     chosen = torch.randperm(len(placed), generator=torch.Generator().manual_seed(0))[:_QUALITY_ITEMS]
     labels = None if codes.labels is None else codes.labels[chosen]
     quality = maps.quality(codes.mean[chosen], placed[chosen], labels)
     latents = replace(codes, maps={projection: place}, quality={projection: quality})
-    return Mapped(f"{content}-{print_}", data, data, latents, place, classes, model)
+    key = f"{content}-{images.fingerprint[:20]}"
+    return Mapped(key, data, data, latents, place, images.classes, model, tuple(images.notes))
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _encoded(ident: str, content: str, data: str) -> tuple[Latents, list[str], str]:
+def _encoded(ident: str, content: str, data: str) -> tuple[Latents, ImageDataset]:
     model = open_model(ident, content)
     channels, size, _ = model.image_shape
     images = encodable(data, size, channels)
-    return (
-        Latents.of(model.evaluate(images.images), images.labels, images.group),
-        images.classes,
-        images.fingerprint[:20],
-    )
+    return Latents.of(model.evaluate(images.images), images.labels, images.group), images

@@ -1,0 +1,71 @@
+"""The README keeps its word: its figures are the checkpoints' own, its commands and its Python run."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from explorer.checkpoints import SHIPPED
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def block(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def results():
+    """Rows of the table of results: checkpoint's name to its cells."""
+    table = README.split("<!-- results -->")[1].split("<!-- /results -->")[0]
+    rows = [[cell.strip() for cell in line.strip("|\n ").split("|")] for line in table.strip().splitlines()]
+    return rows[0], {row[0].strip("`"): row for row in rows[2:]}
+
+
+def test_the_table_has_every_shipped_checkpoint():
+    _, rows = results()
+    assert set(rows) == {p.name for p in SHIPPED.iterdir()}
+
+
+@pytest.mark.parametrize("name", sorted(results()[1]))
+def test_the_figures_are_the_checkpoints_own(name):
+    header, rows = results()
+    row = dict(zip(header, rows[name], strict=True))
+    metrics = json.loads((SHIPPED / name / "metrics.json").read_text())
+    config = json.loads((SHIPPED / name / "config.json").read_text())
+    assert float(row["loss"]) == pytest.approx(metrics["loss"], abs=0.005)
+    assert float(row["MSE"]) == pytest.approx(metrics["mse"], abs=5e-6)
+    assert row["active"] == f"{metrics['active_units']} of {config['model']['latent']}"
+    assert row["epochs"].split(",")[0] == str(config["epochs_done"])
+    if metrics["elbo"] is None:
+        assert row["ELBO"] == "—"
+    else:
+        assert float(row["ELBO"].replace("−", "-")) == pytest.approx(metrics["elbo"], abs=0.05)
+
+
+def test_the_commands_are_those_of_the_program():
+    commands = [line for text in block("sh") for line in text.splitlines() if line.startswith("python -m explorer")]
+    assert len(commands) >= 8
+    for line in commands:
+        verb = shlex.split(line, comments=True)[3:]
+        options = [word for word in verb if word.startswith("-")]
+        help_ = [*verb[: 2 if verb[0] == "data" else 1], "--help"]
+        shown = subprocess.run([sys.executable, "-m", "explorer", *help_], capture_output=True, text=True, check=True)
+        assert all(re.search(rf"(?<![\w-]){re.escape(o)}\b", shown.stdout) for o in options), line
+
+
+def test_the_python_runs(tmp_path):
+    (code,) = block("python")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "runs" / "first" / "model.safetensors").is_file()
