@@ -12,17 +12,19 @@ from benchmarks.serving import ROOT, launch, serve
 
 VIEWS = {
     # name: address, width, colour scheme
-    "explore-light": ("?model=mnist-mlp-2d&data=mnist-5k&index=4321", 1280, "light"),
+    "explore-light": ("?model=mnist-mlp-2d&data=mnist-5k&index=2072", 1280, "light"),
     "explore-dark": ("?model=mnist-conv-100&index=7", 1280, "dark"),
     "explore-phone-light": ("?model=fashion-mlp-2d&index=11", 390, "light"),
     "explore-phone-dark": ("?model=mnist-mlp-2d&z=0.8,-1.2", 390, "dark"),
 }
 
+HOLES = ("mnist-ae-2d", "mnist-mlp-2d")
+
 
 def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
-        serve(Path(folder) / "log", EXPLORER_RUNS=folder, EXPLORER_DATA=folder) as server,
+        serve(Path(folder) / "log", EXPLORER_RUNS=folder, EXPLORER_DATA="data") as server,
         sync_playwright() as playwright,
     ):
         browser = launch(playwright)
@@ -38,6 +40,17 @@ def main() -> None:
             settle(page)
             page.screenshot(path=ROOT / "docs" / f"{name}.png")
             context.close()
+        for name in HOLES:
+            page = browser.new_page(viewport={"width": 1280, "height": 1000})
+            page.goto(f"{server.url}/?model={name}")
+            settle(page)
+            page.locator(".st-key-holes label").first.click()
+            page.wait_for_function(
+                "document.querySelector('.stMainBlockContainer').innerText.includes('falls into holes')"
+            )
+            settle(page)
+            page.locator(".st-key-map .lx-map").screenshot(path=ROOT / "docs" / f"holes-{name}.png")
+            page.close()
         browser.close()
 
 

@@ -44,6 +44,8 @@ def map_figure(
     values: np.ndarray | None = None,
     value_name: str = "",
     axes: tuple[str, str] | None = None,
+    bounds: tuple[tuple[float, float], tuple[float, float]] | None = None,
+    equal: bool = True,
     revision: str = "",
 ) -> go.Figure:
     """The scatter that the map component draws: one trace, row numbers in `customdata`.
@@ -55,7 +57,9 @@ def map_figure(
         points: float [N, 2].
         classes: class ids [N], or None.
         values: what to colour by, float [N]; None colours by class.
-        axes: names of the axes with equal scales; None for a projection, whose axes mean nothing.
+        axes: names of the axes; None for a projection, whose axes mean nothing.
+        bounds: what of x and of y is in view at first; None for all points.
+        equal: whether a unit is as long on both axes.
         revision: while this stays the same, zoom and selection survive another figure.
     """
     n = len(points)
@@ -89,9 +93,15 @@ def map_figure(
         "showgrid": axes is not None,
         "showticklabels": axes is not None,
     }
+    ranges = [list(bound) for bound in bounds] if bounds else [None, None]
     layout = go.Layout(
-        xaxis={**axis, "title": {"text": axes[0]} if axes else None},
-        yaxis={**axis, "title": {"text": axes[1]} if axes else None, "scaleanchor": "x"},
+        xaxis={**axis, "range": ranges[0], "title": {"text": axes[0]} if axes else None},
+        yaxis={
+            **axis,
+            "range": ranges[1],
+            "title": {"text": axes[1]} if axes else None,
+            "scaleanchor": "x" if equal else None,
+        },
         margin={"l": 44 if axes else 8, "r": 8, "t": 8, "b": 40 if axes else 8},
         meta={"uirevision": revision},
         showlegend=False,

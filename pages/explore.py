@@ -67,7 +67,7 @@ def pick_map(model: library.Model) -> tuple[Mapped, str, bool]:
         format_func=view.COLORS.__getitem__,
         key="color_by",
         persist_state="session",
-        width=195,
+        width=180,
     )
     kinds = library.projections(model)
     if not kinds:
@@ -83,7 +83,7 @@ def pick_map(model: library.Model) -> tuple[Mapped, str, bool]:
             format_func=view.PROJECTIONS.__getitem__,
             key="projection",
             persist_state="session",
-            width=200,
+            width=185,
             help="UMAP keeps neighbours together but not distances; the two principal components keep the largest "
             "distances but lay unlike items on each other.",
         )
@@ -95,7 +95,7 @@ def pick_map(model: library.Model) -> tuple[Mapped, str, bool]:
         format_func=sources.__getitem__,
         key="map_data",
         persist_state="session",
-        width=235,
+        width=215,
         help="The test set that came with the model, or any data set on this machine, encoded now.",
     )
     try:

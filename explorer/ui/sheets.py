@@ -86,20 +86,32 @@ def atlas(data: Mapped) -> Atlas | None:
     """The decoded plane, for the pointer to run over; None where a place on the map is not a code."""
     if not data.map.exact:
         return None
-    points = data.map.points
-    low, high = points.min(0).values, points.max(0).values
-    if data.model.has_prior:  # the prior's own range belongs to the plane, with data or without
-        low, high = low.clamp_max(-3.0), high.clamp_min(3.0)
-    pad = 0.05 * (high - low)
-    low, high = low - pad, high + pad
-    x = torch.linspace(float(low[0]), float(high[0]), _ATLAS)
-    y = torch.linspace(float(high[1]), float(low[1]), _ATLAS)  # the first row of the picture is the highest y
+    (x0, x1), (y0, y1) = plane_bounds(data)
+    x = torch.linspace(x0, x1, _ATLAS)
+    y = torch.linspace(y1, y0, _ATLAS)  # the first row of the picture is the highest y
     rows, columns = torch.meshgrid(y, x, indexing="ij")
     codes = torch.stack([columns.flatten(), rows.flatten()], dim=1)
     url = decoded_sheet(f"{data.key}-atlas", data.model, codes, _ATLAS)
-    return Atlas(
-        url, _ATLAS, _ATLAS, tile_size(data.model), (float(low[0]), float(high[0])), (float(low[1]), float(high[1]))
-    )
+    return Atlas(url, _ATLAS, _ATLAS, tile_size(data.model), (x0, x1), (y0, y1))
+
+
+_TAIL = 0.005  # of a plain autoencoder's codes at either end of an axis: some lie ten times as far out as the rest
+_REACH = 3.0  # standard deviations of the prior: its own range belongs to the plane, with data or without
+
+
+def plane_bounds(data: Mapped) -> tuple[tuple[float, float], tuple[float, float]]:
+    """What of a plane of two latents is shown at first, and decoded for the pointer: x and y from, to."""
+    points = data.map.points
+    if data.model.has_prior:
+        low, high = points.min(0).values.clamp_max(-_REACH), points.max(0).values.clamp_min(_REACH)
+    else:
+        ends = torch.quantile(points, torch.tensor([_TAIL, 1 - _TAIL]), dim=0)
+        centre, spread = points.mean(0), points.std(0)
+        low = torch.minimum(ends[0], centre - _REACH * spread)
+        high = torch.maximum(ends[1], centre + _REACH * spread)
+    pad = 0.05 * (high - low).clamp_min(1e-6)
+    low, high = low - pad, high + pad
+    return (float(low[0]), float(high[0])), (float(low[1]), float(high[1]))
 
 
 @st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={Mapped: lambda data: data.key})
@@ -140,7 +152,15 @@ def map_figure(data: Mapped, color_by: str) -> str:
         elif color_by == "density":
             values, name = figures.density(points), "density, times the average"
         figure = figures.map_figure(
-            points, classes=labels, values=values, value_name=name, axes=axes, revision=revision
+            points,
+            classes=labels,
+            values=values,
+            value_name=name,
+            axes=axes,
+            bounds=plane_bounds(data) if data.map.exact else None,
+            # Without a prior the two latents have no common scale, and one may spread ten times as far.
+            equal=data.model.has_prior or not data.map.exact,
+            revision=revision,
         )
         return str(figure.to_json()).encode()
 

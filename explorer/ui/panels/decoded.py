@@ -83,7 +83,8 @@ def _item(data: Mapped, pick: Pick, row: int) -> None:
     original = data.original(row)
     if original is None:
         st.html(html.row(shown, _bars(data, pick)))
-        st.caption(f"The original is not on this machine. {data.originals()}")
+        why = str(data.originals()).removeprefix(f"{data.source} is not on this machine. ")
+        st.caption(f"The original is not on this machine. {why}")
     else:
         first = html.image(pictures.single(original), "original", alt="the original image")
         apart = html.image(pictures.difference(original, image), "difference", alt="orange: brighter, blue: darker")
