@@ -21,7 +21,8 @@ from explorer.ui.library import Mapped
 
 _PER_SHEET = 1000  # tiles: a sheet of digits is 0.3 MB and takes 50 ms to decode
 _ACROSS = 40
-_ATLAS = 40  # tiles a side: blended, a step of 1/40 of the plane cannot be told from the decoder
+_ATLAS = 48  # tiles a side: blended, a step of 1/48 of the plane cannot be told from the decoder
+_ASPECT = 1.5  # the widest or tallest plot that the atlas fills: equal scales make plotly show more of one axis
 _TILE = 40  # pixels a side at most: sheets are for looking, the panel shows the exact image
 
 
@@ -87,6 +88,10 @@ def atlas(data: Mapped) -> Atlas | None:
     if not data.map.exact:
         return None
     (x0, x1), (y0, y1) = plane_bounds(data)
+    if data.model.has_prior:
+        x_more = max(0.0, _ASPECT * (y1 - y0) - (x1 - x0)) / 2
+        y_more = max(0.0, _ASPECT * (x1 - x0) - (y1 - y0)) / 2
+        x0, x1, y0, y1 = x0 - x_more, x1 + x_more, y0 - y_more, y1 + y_more
     x = torch.linspace(x0, x1, _ATLAS)
     y = torch.linspace(y1, y0, _ATLAS)  # the first row of the picture is the highest y
     rows, columns = torch.meshgrid(y, x, indexing="ij")

@@ -150,10 +150,13 @@ class Explore:
         return self.page.evaluate(f"window.__latentMaps.map.{expression}")
 
     def scale(self) -> tuple[np.ndarray, np.ndarray]:
-        """(a, b) with pixel = a * place + b on both axes, from two places: the map's axes are linear."""
-        zero, one = self.map("pixelOf(0, 0)"), self.map("pixelOf(1, 1)")
-        b = np.array([zero["x"], zero["y"]])
-        return np.array([one["x"], one["y"]]) - b, b
+        """(a, b) with pixel = a * place + b on both axes, from the view's corners: the map's axes are linear."""
+        view = self.map("view")
+        places = np.array([view["x"], view["y"]]).T
+        corners = [self.map(f"pixelOf({x}, {y})") for x, y in places.tolist()]
+        pixels = np.array([[corner["x"], corner["y"]] for corner in corners])
+        a = (pixels[1] - pixels[0]) / (places[1] - places[0])
+        return a, pixels[0] - a * places[0]
 
     def pixels_of_points(self, points: np.ndarray) -> np.ndarray:
         a, b = self.scale()
