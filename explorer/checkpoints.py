@@ -82,7 +82,8 @@ class CheckpointInfo:
             if elbo is not None
             else f"test reconstruction {self.metrics.get('reconstruction', float('nan')):,.1f} nats, no ELBO"
         )
-        return f"{data} · {network} {family} · {model['latent']} latents · {quality}"
+        latents = "1 latent" if model["latent"] == 1 else f"{model['latent']} latents"
+        return f"{data} · {network} {family} · {latents} · {quality}"
 
 
 def runs_folder() -> Path:

@@ -60,7 +60,7 @@ def show_damaged(found: list[library.CheckpointInfo]) -> None:
 def pick_map(model: library.Model) -> tuple[Mapped, str, bool]:
     """The controls above the map: the mapped data, what colours it, whether holes are shown."""
     controls = st.container(horizontal=True, vertical_alignment="bottom")
-    view.restore_choice("color", "color_by", list(view.COLORS), "the colouring")
+    view.restore_choice("color", "color_by", list(view.COLORS), "the colouring", view.COLORS)
     color = controls.selectbox(
         "Colour by",
         list(view.COLORS),
@@ -73,7 +73,7 @@ def pick_map(model: library.Model) -> tuple[Mapped, str, bool]:
     if not kinds:
         st.error("This checkpoint has no map of its codes: train it again.")
         st.stop()
-    view.restore_choice("projection", "projection", kinds, "the projection")
+    view.restore_choice("projection", "projection", kinds, "the projection", view.PROJECTIONS)
     if len(kinds) == 1:  # two latents: nothing to choose
         projection = kinds[0]
     else:
@@ -88,7 +88,7 @@ def pick_map(model: library.Model) -> tuple[Mapped, str, bool]:
             "distances but lay unlike items on each other.",
         )
     sources = library.choices_of_data(model)
-    view.restore_choice("data", "map_data", list(sources), "the data")
+    view.restore_choice("data", "map_data", list(sources), "the data", sources)
     data = controls.selectbox(
         "Data",
         list(sources),

@@ -7,6 +7,7 @@ model changes, an item stays picked (as the other model encodes it) and a bare c
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -123,17 +124,18 @@ def forget_notices() -> None:
     st.session_state.pop(_NOTICES, None)
 
 
-def restore_choice(param: str, key: str, options: list[str], what: str) -> None:
+def restore_choice(param: str, key: str, options: list[str], what: str, names: Mapping[str, str] | None = None) -> None:
     """Before a widget of that key is made: start it from the URL, and say so when the URL asks for what is not there.
 
-    A value that the session has but the options no longer do is dropped.
+    A value that the session has but the options no longer do is dropped. `names` are the options' on the screen.
     """
     seen = st.session_state.setdefault(_RESTORED, set())
     if param not in seen:
         seen.add(param)
         asked = st.query_params.get(param)
         if asked is not None and asked not in options:
-            notice(f"The address asks for {what} “{asked[:60]}”, which is not here: showing {options[0]}.")
+            shown = (names or {}).get(options[0], options[0])
+            notice(f"The address asks for {what} “{asked[:60]}”, which is not here: showing {shown}.")
         elif asked is not None:
             st.session_state[key] = asked
     if key in st.session_state and st.session_state[key] not in options:
