@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from explorer.models import LatentModel
 from explorer.presets import Recipe
+
+# Of the one-cycle schedule, as in torch.optim.lr_scheduler.OneCycleLR.
+RISING_SHARE = 0.3  # of the steps
+FIRST_DIVISOR = 25.0  # the first rate is the highest / 25
+LAST_DIVISOR = 1e4  # and the last the first / 10,000
 
 
 def make_optimizer(model: LatentModel, recipe: Recipe) -> torch.optim.Optimizer:
@@ -15,9 +22,40 @@ def make_optimizer(model: LatentModel, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.RMSprop(model.parameters(), lr=recipe.learning_rate, alpha=0.9, eps=1e-7)
 
 
-def learning_rate(recipe: Recipe, epoch: float) -> float:
-    """The rate at a (fractional) epoch: constant, or half a cosine down to 1% of it (Loshchilov & Hutter 2017)."""
-    if recipe.schedule == "constant":
-        return recipe.learning_rate
-    progress = torch.tensor(min(epoch / recipe.epochs, 1.0), dtype=torch.float64)
-    return recipe.learning_rate * float(0.01 + 0.99 * 0.5 * (1 + torch.cos(progress * torch.pi)))
+def learning_rate(recipe: Recipe, epoch: float, steps: int = 1) -> float:
+    """The rate of the step that is taken after so many (fractional) epochs.
+
+    `constant`; `cosine`: half a cosine down to 1% (Loshchilov & Hutter 2017, arXiv:1608.03983); `one-cycle`: up
+    over the first 30% of the steps and far down over the others (Smith & Topin 2018, arXiv:1708.07120);
+    `halved` after every epoch. Each is divided by 1 + decay * steps so far, which is Keras' time decay.
+
+    Args:
+        epoch: epochs done so far.
+        steps: steps in an epoch, which one-cycle and decay count.
+    """
+    return recipe.learning_rate * _schedule(recipe, epoch, steps) / (1 + recipe.decay * epoch * steps)
+
+
+def _schedule(recipe: Recipe, epoch: float, steps: int) -> float:
+    """The share of the recipe's rate that its schedule gives, from 0 to 1."""
+    if recipe.schedule == "one-cycle":
+        return _one_cycle(epoch * steps, recipe.epochs * steps)
+    if recipe.schedule == "halved":
+        return 0.5 ** math.floor(epoch)
+    if recipe.schedule == "cosine":
+        progress = torch.tensor(min(epoch / recipe.epochs, 1.0), dtype=torch.float64)
+        return float(0.01 + 0.99 * 0.5 * (1 + torch.cos(progress * torch.pi)))
+    return 1.0
+
+
+def _one_cycle(step: float, steps: int) -> float:
+    """OneCycleLR's rate at a step (from 0) of so many, as a share of the highest."""
+    top, last = RISING_SHARE * steps - 1, steps - 1
+    first = 1 / FIRST_DIVISOR
+    if step <= top:
+        return _half_cosine(first, 1.0, step / top)
+    return _half_cosine(1.0, first / LAST_DIVISOR, min((step - top) / (last - top), 1.0))
+
+
+def _half_cosine(start: float, end: float, progress: float) -> float:
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))

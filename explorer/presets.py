@@ -1,7 +1,6 @@
 """The named recipes, as data: what five write-ups built, with the numbers they gave.
 
-A `Recipe` is flat: one value a hyperparameter, each with its one-sentence help. The same fields are the
-documentation, the options of `python -m explorer train`, and the JSON in a checkpoint's config.
+A `Recipe` (`explorer.recipes`) is flat: one value a hyperparameter, each with its help.
 """
 
 from __future__ import annotations
@@ -10,72 +9,23 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from explorer.recipes import Recipe, beta_at
 
-def option(default: Any, help: str, **more: Any) -> Any:
-    """A dataclass field that carries its own help text, and `choices` where there are any."""
-    return field(default=default, metadata={"help": help, **more})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Every hyperparameter of a training run that does not depend on the data set."""
-
-    family: str = option("vae", "vae draws a code from its posterior; ae is a plain autoencoder", choices=("vae", "ae"))
-    network: str = option("dense", "fully connected or convolutional layers", choices=("dense", "conv"))
-    latent: int = option(2, "number of latents, the length of a code")
-    encoder: tuple[int, ...] = option((256,), "widths of the encoder's layers (channels for conv), input to code")
-    decoder: tuple[int, ...] = option((256,), "widths of the decoder's layers (channels for conv), code to image")
-    likelihood: str = option(
-        "bernoulli", "how a pixel varies around the decoder's image", choices=("bernoulli", "gaussian")
-    )
-    noise_variance: float = option(0.5, "variance of the Gaussian observation noise; 0.5 makes the loss SSE + KL")
-    beta: float = option(1.0, "weight of the KL; 1 is the ELBO, more gives tidier codes and blurrier images")
-    optimizer: str = option("adam", "how the weights follow the gradient", choices=("adam", "rmsprop"))
-    learning_rate: float = option(1e-3, "step size of the optimiser")
-    schedule: str = option("constant", "how the learning rate changes over the run", choices=("constant", "cosine"))
-    batch_size: int = option(128, "images a step")
-    epochs: int = option(10, "passes over the training set")
-    init: str = option(
-        "pytorch",
-        "how weights start: PyTorch's default, or Xavier (Glorot) uniform as in Keras",
-        choices=("pytorch", "xavier"),
-    )
-
-    def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
-            choices = f.metadata.get("choices")
-            if choices and value not in choices:
-                raise ValueError(f"{f.name} must be one of {', '.join(choices)}, not {value!r}")
-            if f.type == "int" and type(value) is not int:
-                raise ValueError(f"{f.name} must be a whole number, not {value!r}")
-            if f.type == "float" and type(value) not in (int, float):
-                raise ValueError(f"{f.name} must be a number, not {value!r}")
-        for name in ("encoder", "decoder"):
-            widths = getattr(self, name)
-            if not isinstance(widths, list | tuple) or not all(type(w) is int for w in widths):
-                raise ValueError(f"{name} must be a list of whole numbers, not {widths!r}")
-            widths = tuple(widths)
-            if not widths or min(widths) < 1 or max(widths) > 65_536:
-                raise ValueError(f"{name} needs at least one layer, each of 1 to 65,536 units")
-            object.__setattr__(self, name, widths)  # a list, after JSON
-        _positive(self, "latent", "batch_size", "epochs", "learning_rate", "noise_variance")
-        if self.epochs > 100_000 or self.latent > 4096 or self.batch_size > 65_536:
-            raise ValueError("epochs go up to 100,000, latents to 4,096, batches to 65,536")
-        if not 0 <= self.beta < float("inf"):
-            raise ValueError(f"beta must be zero or more, not {self.beta}")
-
-
-def _positive(recipe: Recipe, *names: str) -> None:
-    for name in names:
-        value = getattr(recipe, name)
-        if not 0 < value < float("inf"):
-            raise ValueError(f"{name} must be more than zero, not {value}")
+__all__ = ["PRESETS", "Preset", "Recipe", "TrainConfig", "beta_at", "preset"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A recipe with its name, source and published result."""
+    """A recipe with its name, source and published result, in words for the Train screen.
+
+    Attributes:
+        name: what commands and addresses call it.
+        summary: what it is, in a sentence.
+        source: the write-up that it follows.
+        published: the result that the write-up gives.
+        dataset: the data set that the write-up uses.
+        notes: where this differs from the write-up, and why.
+    """
 
     name: str
     summary: str
@@ -89,6 +39,7 @@ class Preset:
 _GUO = "Guo 2020, “Variational Autoencoders: An Intuitive Explanation & Some Keras Code”"
 _CLAY = "Clay 2024, “Note of Variational AutoEncoder”"
 _SPENCE = "Spence (SciNet) 2022, “Neural network programming: variational autoencoders”"
+_FRAMEWORK = "VAE-framework, “Variational autoencoders I. MNIST, Fashion-MNIST, CIFAR10, textures”"
 
 _MLP_2D = Recipe(
     latent=2,
@@ -102,6 +53,33 @@ _MLP_2D = Recipe(
     init="xavier",  # Keras' default for dense layers
 )
 
+_SMALL_DENSE = Recipe(
+    latent=16,
+    encoder=(420, 210, 105),
+    decoder=(200, 400, 800),
+    likelihood="gaussian",
+    output="linear",
+    # 100 (SSE + KL). With the write-up's unit variance the same beta would be SSE / 2 + 100 KL: 200 times as heavy a
+    # KL, more than any latent can pay for.
+    noise_variance=0.005,
+    beta=100.0,
+    warmup_share=3 / 7,
+    optimizer="adam",
+    learning_rate=1e-5,
+    decay=1e-5,
+    batch_size=100,
+    epochs=70,
+    init="xavier",  # Keras' default for dense layers
+)
+_SMALL_DENSE_NOTES = (
+    "A beta of 100 against unit noise makes the KL outweigh the image 200 times over, and every latent collapses onto "
+    "the prior. With a noise variance of 0.005 squared errors count 100 times as well, so that the loss is "
+    "100 x (squared errors + KL): the balance of conv-100, since Adam does not mind the factor. The ELBO that is shown "
+    "is for that variance, so compare it only with models of the same. The write-up's epoch is 1,000 steps of 100 "
+    "images, which is 1 2/3 passes over MNIST; here an epoch is one pass. Beta grows from 0 over the first 3/7 of the "
+    "epochs. The learning rate of 0.00001 is the published one and slow: with few epochs, raise it to 0.001."
+)
+
 PRESETS: dict[str, Preset] = {
     p.name: p
     for p in (
@@ -109,7 +87,7 @@ PRESETS: dict[str, Preset] = {
             name="mlp-2d",
             summary="A dense VAE with two latents: the whole model is a plane that you can look at.",
             source=_GUO,
-            published="figures only: scatter by digit, 15 × 15 grid at norm.ppf(linspace(0.05, 0.95))",
+            published="pictures only: scatter by digit, 15 × 15 grid at norm.ppf(linspace(0.05, 0.95, 15))",
             recipe=_MLP_2D,
             notes=(
                 "The write-up averages the KL over dimensions and scales pixels to [-1, 1] under a cross-entropy; "
@@ -120,7 +98,7 @@ PRESETS: dict[str, Preset] = {
             name="mlp-2d-mse",
             summary="The same with squared errors and a light KL: crisper clusters, a narrower network.",
             source=_CLAY,
-            published="figures only: scatter of the codes by digit, grid",
+            published="pictures only: scatter of the codes by digit, grid",
             recipe=Recipe(
                 latent=2,
                 encoder=(128,),
@@ -134,14 +112,22 @@ PRESETS: dict[str, Preset] = {
                 batch_size=128,
                 epochs=100,
             ),
+            notes=(
+                "The write-up minimises the mean of squared errors + 0.001 KL. That is a thousandth of the negative "
+                "ELBO for pixel noise of variance 0.392, less a constant, so beta is 1 here and the variance says it."
+            ),
         ),
         Preset(
             name="ae-2d",
             summary="A plain autoencoder: no prior, so the plane has holes where the decoder has never been.",
             source=f"{_CLAY}; {_SPENCE}",
-            published="figures only: holes between the clusters",
+            published="pictures only: holes between the clusters",
             # The network of `mlp-2d`, trained as Clay trains.
             recipe=replace(_MLP_2D, family="ae", optimizer="adam", learning_rate=2e-3, batch_size=128, epochs=100),
+            notes=(
+                "The network of mlp-2d with the code itself in place of a posterior: compare their planes. Without a "
+                "prior there is no KL and no ELBO, and beta does nothing."
+            ),
         ),
         Preset(
             name="conv-100",
@@ -161,6 +147,27 @@ PRESETS: dict[str, Preset] = {
                 epochs=50,
                 init="xavier",
             ),
+            notes=(
+                "The write-up minimises 784 x the mean squared error + KL: the negative ELBO for pixel noise of "
+                "variance 0.5, less a constant, which is the loss that is shown. Its transposed convolutions of "
+                "stride 1 are plain convolutions here, which compute the same functions faster."
+            ),
+        ),
+        Preset(
+            name="small-dense",
+            summary="Three dense layers each way, 16 latents, a linear output and a beta that warms up slowly.",
+            source=_FRAMEWORK,
+            published="pictures only: originals next to reconstructions, a grid of samples from the prior",
+            recipe=_SMALL_DENSE,
+            notes=_SMALL_DENSE_NOTES,
+        ),
+        Preset(
+            name="dense",
+            summary="The same idea, wider: twice the weights of small-dense.",
+            source=_FRAMEWORK,
+            published="pictures only: originals next to reconstructions, a grid of samples from the prior",
+            recipe=replace(_SMALL_DENSE, encoder=(1024, 512, 256), decoder=(256, 512, 1024)),
+            notes=f"The write-up gives no widths: these are ours. {_SMALL_DENSE_NOTES}",
         ),
     )
 }
@@ -186,6 +193,7 @@ class TrainConfig:
         device: auto, cpu, cuda or mps.
         precision: auto, float32 or bfloat16.
         umap: fit a UMAP of the codes at the end, which takes half a minute for more than two latents.
+        save_seconds: at most so much work is lost when the machine dies; 0 saves after every epoch.
         data_root: where data sets lie; None for $EXPLORER_DATA or `data`.
         settings: other fields of `Recipe` that differ from the preset's.
     """
@@ -197,6 +205,7 @@ class TrainConfig:
     device: str = "auto"
     precision: str = "auto"
     umap: bool = True
+    save_seconds: float = 60.0
     data_root: Path | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -204,6 +213,8 @@ class TrainConfig:
         # UMAP's generator takes no other; it would say so only at the end of the run.
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"the seed must be a whole number from 0 to {2**32 - 1:,}, not {self.seed}")
+        if not 0 <= self.save_seconds < float("inf"):
+            raise ValueError(f"save_seconds must be zero or more seconds, not {self.save_seconds}")
 
     def recipe(self) -> Recipe:
         """The preset's recipe with this config's changes. Raises ValueError for a bad name or value."""
@@ -214,3 +225,32 @@ class TrainConfig:
             return replace(preset(self.preset).recipe, **changes)
         except TypeError as error:
             raise ValueError(f"unknown setting: {error}") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads back."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**values, "data_root": None if self.data_root is None else str(self.data_root)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TrainConfig:
+        """Raises ValueError when a key is unknown, missing or of the wrong type."""
+        try:
+            root = data.get("data_root")
+            return cls(**{**data, "data_root": None if root is None else Path(root)})
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"incomplete settings of a run: {error}") from error
+
+    @classmethod
+    def of_checkpoint(cls, config: dict[str, Any]) -> TrainConfig:
+        """What would train the checkpoint with this config.json. Raises KeyError or ValueError."""
+        own = preset(config["preset"]).recipe
+        stored = Recipe(**config["recipe"])
+        names = [f.name for f in fields(Recipe) if f.name != "epochs"]
+        return cls(
+            preset=config["preset"],
+            dataset=config["dataset"]["name"],
+            epochs=stored.epochs,
+            seed=config["seed"],
+            precision=config["precision"],
+            settings={n: v for n in names if (v := getattr(stored, n)) != getattr(own, n)},
+        )

@@ -54,6 +54,23 @@ def test_it_needs_no_latent_explorer(exported, tmp_path):
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=120)
 
 
+@pytest.mark.parametrize("network", ["dense", "conv"])
+def test_a_model_with_batch_norm_learnt_noise_and_a_linear_output(small_train, tmp_path, network):
+    options = {"network": network, "batch_norm": True, "likelihood": "sigma", "output": "linear"}
+    run = small_train(epochs=1, batch_size=500, **options)
+    encoder, decoder = (torch.export.load(file).module() for file in export(run.path, tmp_path / "out"))
+    model = load(run.path, device="cpu")
+    for n in (1, 5):
+        images, codes = torch.rand(n, 1, 28, 28), 100 * torch.randn(n, 2)
+        mean, logvar = encoder(images)  # an image's code does not depend on the others of its batch
+        torch.testing.assert_close(mean, model.encode(images).mean)
+        torch.testing.assert_close(mean[:1], encoder(images[:1])[0])
+        torch.testing.assert_close(logvar, model.encode(images).logvar)
+        torch.testing.assert_close(decoder(codes), model.decode(codes))
+        assert decoder(codes).min() >= 0
+        assert decoder(codes).max() <= 1
+
+
 def test_an_unknown_checkpoint(tmp_path):
     with pytest.raises(explorer.CheckpointError):
         export(tmp_path / "nowhere", tmp_path / "out")

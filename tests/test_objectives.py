@@ -6,9 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.distributions import Bernoulli, ContinuousBernoulli, Independent, Normal, kl_divergence
 
-from explorer.objectives import Likelihood, gaussian_kl
+from explorer.objectives import LEAST_NOISE, Likelihood, gaussian_kl, kl_penalty
 
 shapes = st.tuples(st.integers(1, 4), st.sampled_from([1, 3]), st.integers(1, 6), st.integers(1, 6))
 seeds = st.integers(0, 2**31)
@@ -41,6 +42,38 @@ def test_kl_is_zero_for_the_prior_and_positive_elsewhere():
     mean, _ = draw((1000, 2), 0)
     logvar, _ = draw((1000, 2), 1)
     assert gaussian_kl(mean, logvar).gt(0).all()
+
+
+@given(n=st.integers(1, 20), d=st.integers(1, 8), seed=seeds)
+@settings(deadline=None)
+def test_without_free_bits_the_penalty_is_the_mean_kl(n, d, seed):
+    kl = gaussian_kl(draw((n, d), seed)[0], draw((n, d), seed + 1, 2.0)[0])
+    assert torch.equal(kl_penalty(kl), kl.sum(1).mean())
+    assert torch.equal(kl_penalty(kl, 0.0), kl_penalty(kl))
+
+
+@given(n=st.integers(1, 20), d=st.integers(1, 8), seed=seeds, floor=st.floats(1e-3, 10))
+@settings(deadline=None)
+def test_free_bits_are_a_floor_under_each_latents_mean(n, d, seed, floor):
+    kl = gaussian_kl(draw((n, d), seed, 2.0)[0], draw((n, d), seed + 1, 2.0)[0]).double()
+    # Kingma et al. 2016, eq. 15, written out.
+    expected = sum(max(floor, sum(column) / n) for column in kl.T.tolist())
+    found = kl_penalty(kl.float(), floor)
+    assert found.shape == ()
+    assert found.item() == pytest.approx(expected, rel=1e-4)
+    assert found.item() >= d * floor * (1 - 1e-6)
+
+
+def test_a_latent_below_the_floor_feels_nothing_and_one_above_it_all():
+    mean = torch.tensor([[0.1, 2.0], [0.1, -1.0]], requires_grad=True)
+    kl_penalty(gaussian_kl(mean, torch.zeros(2, 2)), 0.5).backward()
+    # KL = mean^2 / 2: 0.005 of the first latent, 1.25 of the second, whose gradient is mean / n.
+    assert mean.grad[:, 0].eq(0).all()
+    torch.testing.assert_close(mean.grad[:, 1], torch.tensor([1.0, -0.5]))
+
+
+def test_a_kl_that_is_no_number_is_not_hidden_by_the_floor():
+    assert kl_penalty(torch.tensor([[1.0, math.nan]]), 0.5).isnan()
 
 
 @given(shape=shapes, seed=seeds)
@@ -112,6 +145,82 @@ def test_the_mean_is_in_the_unit_interval():
 def test_no_images_have_no_log_prob():
     empty = torch.zeros(0, 1, 2, 2)
     assert Likelihood("gaussian").log_prob(empty, empty).shape == (0,)
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "linear"])
+@given(shape=shapes, seed=seeds)
+@settings(deadline=None)
+def test_sigma_is_a_gaussian_of_the_likeliest_variance(output, shape, seed):
+    logits, x = (t.double() for t in draw(shape, seed))
+    location = torch.sigmoid(logits) if output == "sigmoid" else logits
+    likelihood = Likelihood("sigma", output=output)
+    variance = likelihood.noise_of(logits, x)
+    torch.testing.assert_close(variance, (location - x).square().mean())
+    fitted = Likelihood("sigma", variance, output)
+    expected = Independent(Normal(location, variance.sqrt()), 3).log_prob(x)
+    torch.testing.assert_close(fitted.log_prob(logits, x), expected)
+    torch.testing.assert_close(fitted.misfit(logits, x), -expected)  # all of it: there is no constant
+    assert fitted.constant(784) == 0.0
+    for other in (0.9, 1.1):
+        worse = Likelihood("sigma", variance * other, output)
+        assert worse.misfit(logits, x).mean() > fitted.misfit(logits, x).mean()
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "linear"])
+def test_sigmas_gradient_is_that_of_the_whole_even_though_its_variance_is_detached(output):
+    logits, x = (t.double() for t in draw((6, 3, 5, 4), 0))
+    logits.requires_grad_()
+    likelihood = Likelihood("sigma", output=output)
+    variance = likelihood.noise_of(logits, x)
+    assert not variance.requires_grad
+    fitted = Likelihood("sigma", variance, output).misfit(logits, x)
+    (detached,) = torch.autograd.grad(fitted.mean(), logits)
+    # Rybkin et al. 2021: at its optimum the loss is D / 2 * (log(2 pi MSE) + 1), which is differentiated as it is.
+    mse = (likelihood.location(logits) - x).square().mean()
+    whole = 60 / 2 * (torch.log(2 * math.pi * mse) + 1)
+    torch.testing.assert_close(fitted.mean(), whole)
+    (undetached,) = torch.autograd.grad(whole, logits)
+    torch.testing.assert_close(detached, undetached)
+
+
+def test_sigma_of_a_perfect_image_stays_finite():
+    x = torch.rand(2, 1, 3, 3)
+    likelihood = Likelihood("sigma", output="linear")
+    assert likelihood.noise_of(x, x).item() == pytest.approx(LEAST_NOISE) == pytest.approx(math.exp(-6) ** 2)
+    misfit = Likelihood("sigma", likelihood.noise_of(x, x), "linear").misfit(x, x)
+    assert misfit.tolist() == pytest.approx([9 * (0.5 * math.log(2 * math.pi) - 6)] * 2)
+
+
+def test_sigma_with_a_number_is_the_gaussian_of_that_number():
+    logits, x = draw((4, 1, 3, 3), 0)
+    torch.testing.assert_close(
+        Likelihood("sigma", 0.3).log_prob(logits, x), Likelihood("gaussian", 0.3).log_prob(logits, x)
+    )
+
+
+@given(shape=shapes, seed=seeds, variance=st.floats(1e-3, 10))
+@settings(deadline=None)
+def test_a_linear_output_is_judged_as_it_is_and_shown_within_bounds(shape, seed, variance):
+    logits, x = draw(shape, seed)
+    likelihood = Likelihood("gaussian", variance, "linear")
+    expected = Independent(Normal(logits, math.sqrt(variance)), 3).log_prob(x)
+    torch.testing.assert_close(likelihood.log_prob(logits, x), expected, rtol=1e-4, atol=1e-3)
+    assert torch.equal(likelihood.location(logits), logits)
+    assert torch.equal(likelihood.mean(logits), logits.clamp(0, 1))
+
+
+def test_a_linear_output_of_a_bernoulli_is_refused():
+    with pytest.raises(ValueError, match="needs the output sigmoid"):
+        Likelihood("bernoulli", output="linear")
+
+
+def test_a_learnt_variance_is_not_looked_at():
+    """A look would wait for the device at every step; on the meta device it fails."""
+    likelihood = Likelihood("sigma", torch.tensor(0.5, device="meta"))
+    images = torch.zeros(2, 1, 3, 3, device="meta")
+    assert isinstance(likelihood.noise_variance, Tensor)
+    assert likelihood.noise_of(images, images).is_meta
+    assert likelihood.log_prob(images, images).is_meta
 
 
 @pytest.mark.parametrize("variance", [0.0, -1.0, math.nan, math.inf])

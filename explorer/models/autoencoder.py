@@ -28,9 +28,9 @@ class Autoencoder(LatentModel):
         return self.decoder(z).float()
 
     def terms(self, x: Float[Tensor, "n c h w"], generator: torch.Generator | None = None) -> Terms:
-        logits = self.logits(self.encoder(x))
-        misfit = self.likelihood.misfit(logits, x)
-        return Terms(misfit, torch.zeros_like(misfit), logits)
+        code = self.encoder(x).float()
+        logits = self.logits(code)
+        return Terms(self.misfit(logits, x), torch.zeros_like(code), logits)
 
 
 FAMILIES = (Autoencoder,)

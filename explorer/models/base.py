@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from explorer.objectives import Likelihood, LikelihoodName
+from explorer.objectives import Likelihood, LikelihoodName, OutputName
+
+NOISE_WINDOW = 2000  # images over which a learnt noise variance is averaged: it is then known to about 1%
 
 
 class Posterior(NamedTuple):
@@ -30,12 +32,12 @@ class Posterior(NamedTuple):
 class Terms(NamedTuple):
     """The pieces of a batch's objective, in nats an image.
 
-    `misfit` [N] is -log p(x|z) less its constant at one draw of z, `kl` [N] the KL of the posterior from the
-    prior, `logits` [N, C, H, W] the decoder's output for that draw.
+    `misfit` [N] is -log p(x|z) less its constant at one draw of z, `kl` [N, D] the KL of each latent's posterior from
+    the prior (sum the last axis for an image's KL), `logits` [N, C, H, W] the decoder's output for that draw.
     """
 
     misfit: Float[Tensor, " n"]
-    kl: Float[Tensor, " n"]
+    kl: Float[Tensor, "n d"]
     logits: Float[Tensor, "n c h w"]
 
 
@@ -52,6 +54,8 @@ class ModelConfig:
     likelihood: LikelihoodName
     noise_variance: float = 0.5
     init: str = "pytorch"
+    output: OutputName = "sigmoid"
+    batch_norm: bool = False
 
     @property
     def pixels(self) -> int:
@@ -70,10 +74,17 @@ class ModelConfig:
         try:
             tuples = {k: tuple(int(v) for v in data[k]) for k in ("image_shape", "encoder", "decoder")}
             config = cls(**{**data, **tuples, "latent": int(data["latent"])})
+            for name, kind in (("family", str), ("network", str), ("init", str), ("batch_norm", bool)):
+                if not isinstance(value := getattr(config, name), kind):
+                    raise ValueError(f"{name} must be {'true or false' if kind is bool else 'a word'}, not {value!r}")
             sizes = (*config.image_shape, config.latent, *config.encoder, *config.decoder)
             if config.likelihood not in get_args(LikelihoodName):
                 raise ValueError(f"unknown likelihood {config.likelihood!r}")
-            Likelihood(config.likelihood, config.noise_variance)
+            if config.output not in get_args(OutputName):
+                raise ValueError(f"unknown output {config.output!r}")
+            if type(config.noise_variance) not in (int, float):
+                raise ValueError(f"noise_variance must be a number, not {config.noise_variance!r}")
+            Likelihood(config.likelihood, float(config.noise_variance), config.output)
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"incomplete model settings: {error}") from error
         # A config may come from anywhere, and sizes allocate memory.
@@ -83,15 +94,38 @@ class ModelConfig:
 
 
 class LatentModel(nn.Module):
-    """A model with codes: images in [0, 1] to a posterior, codes to images."""
+    """A model with codes: images in [0, 1] to a posterior, codes to images.
+
+    With the likelihood `sigma` the noise variance is learnt: in training each batch is judged by the variance that
+    makes it likeliest, and the buffer `noise_variance` (0-d) follows, a mean over the last `NOISE_WINDOW` images or
+    so. In evaluation the buffer is the variance. `noise_images` counts what it has seen, so that both are in
+    `state_dict` and a resumed run goes on as it would have.
+    """
 
     family: ClassVar[str]
     has_prior: ClassVar[bool] = True  # False: codes have no density that the objective knows of
+    noise_variance: Tensor
+    noise_images: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.likelihood = Likelihood(config.likelihood, config.noise_variance)
+        self._likelihood = Likelihood(config.likelihood, float(config.noise_variance), config.output)
+        if config.likelihood == "sigma":
+            self.register_buffer("noise_variance", torch.tensor(float(config.noise_variance)))
+            self.register_buffer("noise_images", torch.tensor(0))
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """p(x|z), with the noise as it is known by now."""
+        if self.config.likelihood != "sigma":
+            return self._likelihood
+        return replace(self._likelihood, noise_variance=self.noise_variance)
+
+    @property
+    def noise_variance_value(self) -> float:
+        """The variance of a pixel's noise, learnt or given, as a number: waits for the device. Unused by bernoulli."""
+        return float(self.noise_variance if self.config.likelihood == "sigma" else self.config.noise_variance)
 
     def posterior(self, x: Float[Tensor, "n c h w"]) -> Posterior:
         """q(z|x) for images in [0, 1]."""
@@ -105,6 +139,16 @@ class LatentModel(nn.Module):
         """Misfit, KL and logits of a batch for one draw of z an image."""
         raise NotImplementedError
 
+    def misfit(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        """`likelihood.misfit`, nats an image; in training a learnt noise is first fitted to the batch."""
+        if not self.training or self.config.likelihood != "sigma":
+            return self.likelihood.misfit(logits, x)
+        noise = self._likelihood.noise_of(logits, x)
+        # A plain mean at first, then an exponential one; all on the device, since a step waits for nothing.
+        self.noise_images += len(x)
+        self.noise_variance.lerp_(noise, len(x) / self.noise_images.clamp(max=max(len(x), NOISE_WINDOW)))
+        return replace(self._likelihood, noise_variance=noise).misfit(logits, x)
+
     def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
-        """The mean of p(x|z), in [0, 1]."""
+        """The mean of p(x|z) as an image, in [0, 1]."""
         return self.likelihood.mean(self.logits(z))

@@ -30,7 +30,7 @@ class VAE(LatentModel):
     def terms(self, x: Float[Tensor, "n c h w"], generator: torch.Generator | None = None) -> Terms:
         posterior = self.posterior(x)
         logits = self.logits(posterior.sample(generator))
-        return Terms(self.likelihood.misfit(logits, x), gaussian_kl(*posterior).sum(1), logits)
+        return Terms(self.misfit(logits, x), gaussian_kl(*posterior), logits)
 
 
 FAMILIES = (VAE,)
