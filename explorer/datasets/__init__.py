@@ -1,9 +1,11 @@
 """Images in: every source yields an ImageDataset, whole and in memory, uint8 [N, C, H, W].
 
     from explorer import datasets
+    from explorer.datasets import own
 
     digits = datasets.load("mnist", split="test")
     mine = datasets.load("folder:~/cells", size=64)
+    own.create("cells", Path("cells.zip"))  # decoded once and kept: datasets.load("own:cells")
     datasets.available()                    # what there is, and how to get what is not on this machine
 
 Data lie in `root`: the argument, else $EXPLORER_DATA, else ./data. What is missing is an error that says
@@ -16,9 +18,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
-from explorer.datasets.base import SPLITS, DatasetError, DatasetInfo, DatasetMissing, ImageDataset, Progress, Source
+from explorer.datasets.base import (
+    SPLITS,
+    DatasetError,
+    DatasetInfo,
+    DatasetMissing,
+    ImageDataset,
+    Progress,
+    Source,
+    data_root,
+)
 from explorer.datasets.cache import DatasetCache
 from explorer.datasets.cifar10 import Cifar10
 from explorer.datasets.folder import FolderSource, load_folder
@@ -26,6 +36,7 @@ from explorer.datasets.idx import load_idx
 from explorer.datasets.images import check_size, resize_batch
 from explorer.datasets.mnist import FASHION_MNIST, MNIST
 from explorer.datasets.mnist_5k import Mnist5k
+from explorer.datasets.own import kept
 from explorer.datasets.textures import Textures
 
 __all__ = [
@@ -34,6 +45,7 @@ __all__ = [
     "DatasetMissing",
     "ImageDataset",
     "available",
+    "check",
     "clear_cache",
     "data_root",
     "fetch",
@@ -59,7 +71,7 @@ def load(
     channels: int | None = None,
     progress: Progress | None = None,
 ) -> ImageDataset:
-    """The `train` or `test` split of data set `name`: one of `available()`, or `folder:PATH`.
+    """The `train` or `test` split of data set `name`: one of `available()`, `own:NAME` or `folder:PATH`.
 
     Images come as they are unless `size` (pixels a side) or `channels` (1: gray, 3: colour) is given;
     images in a folder are brought to a common shape chosen by their content. The same call again returns
@@ -87,9 +99,20 @@ def load(
 
 
 def available(root: str | os.PathLike[str] | None = None) -> list[DatasetInfo]:
-    """Every data set with a name of its own, there or not. Takes milliseconds: no data are read."""
+    """Every data set with a name of its own, there or not, a person's own last. Quick: no data are read."""
     place = data_root(root)
-    return [source.info(place) for source in SOURCES.values()]
+    return [source.info(place) for source in SOURCES.values()] + kept.available(place)
+
+
+def check(name: str, root: str | os.PathLike[str] | None = None) -> None:
+    """Raise DatasetMissing, with how to get it, or DatasetError unless a data set of that name is there. Fast."""
+    source, place = _source(name), data_root(root)
+    try:
+        there = source.present(place)
+    except OSError as error:
+        raise DatasetError(f"{name} could not be read: {_reason(error)}.") from error
+    if not there:
+        raise source.missing(place)
 
 
 def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: Progress | None = None) -> None:
@@ -110,11 +133,6 @@ def clear_cache() -> None:
     _cache.clear()
 
 
-def data_root(root: str | os.PathLike[str] | None = None) -> Path:
-    """The folder of the data sets: `root`, else $EXPLORER_DATA, else ./data. It need not exist."""
-    return Path(root or os.environ.get("EXPLORER_DATA") or "data").expanduser()
-
-
 def _reason(error: OSError) -> str:
     return f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")
 
@@ -123,8 +141,11 @@ def _source(name: str) -> Source:
     kind, _, path = name.partition(":")
     if kind == "folder" and path:
         return FolderSource(path)
+    if kind == "own" and path:
+        return kept.OwnSource(path)
     if name not in SOURCES:
         raise DatasetError(
-            f"There is no data set {name!r}; there are {', '.join(SOURCES)} and, for your own images, folder:PATH."
+            f"There is no data set {name!r}; there are {', '.join(SOURCES)} and, for your own images, own:NAME and "
+            "folder:PATH."
         )
     return SOURCES[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,11 @@ Progress = Callable[[int, int | None], None]
 """Called with (bytes done, bytes in all or None when that is not known)."""
 
 SPLITS = ("train", "test")
+
+
+def data_root(root: str | os.PathLike[str] | None = None) -> Path:
+    """The folder of the data sets: `root`, else $EXPLORER_DATA, else ./data. It need not exist."""
+    return Path(root or os.environ.get("EXPLORER_DATA") or "data").expanduser()
 
 
 class DatasetError(ValueError):

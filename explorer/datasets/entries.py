@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
-import zlib
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from explorer.datasets.base import DatasetError, DatasetMissing
+from explorer.datasets.base import DatasetError
 from explorer.datasets.images import MAX_FILE_BYTES, ImageError
+from explorer.datasets.zips import is_encrypted, members, open_zip, printable, read_member
 
 MAX_ENTRIES = 500_000
-MAX_TOTAL_BYTES = 16 << 30  # of a zip, unpacked
+MAX_TOTAL_BYTES = 8 << 30  # of a zip, unpacked
 
 # What file managers leave beside pictures; Thumbs.db is in the malaria set as NIH publishes it.
 CLUTTER = {"thumbs.db", "desktop.ini", "__macosx"}
@@ -39,6 +39,11 @@ class Entry:
         return "/".join(self.parts)
 
     @property
+    def encrypted(self) -> bool:
+        """Whether it needs a password."""
+        return isinstance(self.key, zipfile.ZipInfo) and is_encrypted(self.key)
+
+    @property
     def suffix(self) -> str:
         """The ending of the name in lower case with the dot, or nothing."""
         return os.path.splitext(self.parts[-1])[1].lower()
@@ -47,8 +52,12 @@ class Entry:
 class Files:
     """The files below a folder or in a zip, without clutter and hidden files, sorted by path."""
 
-    def __init__(self, entries: list[Entry], archive: zipfile.ZipFile | None = None) -> None:
+    def __init__(
+        self, entries: list[Entry], archive: zipfile.ZipFile | None = None, notes: list[str] | None = None
+    ) -> None:
+        """`notes` tell of what was left out of `entries`."""
         self.entries = sorted(entries, key=lambda entry: entry.parts)
+        self.notes = notes or []
         self._archive = archive
 
     def read(self, entry: Entry) -> bytes:
@@ -61,20 +70,20 @@ class Files:
                 with open(entry.key, "rb") as file:
                     return file.read(MAX_FILE_BYTES)
             assert self._archive is not None
-            return self._archive.read(entry.key)  # no more than the size that it declares
+            return read_member(self._archive, entry.key)
         except OSError as error:
             raise ImageError(name, error.strerror or str(error)) from error
+        except NotImplementedError as error:
+            raise ImageError(name, "it is packed by another method than the usual Deflate") from error
         except RuntimeError as error:  # which is what zipfile raises for a password
             raise ImageError(name, "it is encrypted") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+        except Exception as error:  # besides BadZipFile, whatever a malformed header leads zipfile and zlib to
             raise ImageError(name, "its place in the zip is damaged") from error
-        except Exception as error:  # lzma and bz2 have errors of their own
-            raise ImageError(name, "it could not be unpacked") from error
 
 
 @contextmanager
-def open_files(path: Path) -> Iterator[Files]:
-    """The files at `path`, a folder or a .zip.
+def open_files(path: Path, label: str | None = None) -> Iterator[Files]:
+    """The files at `path`, a folder or a .zip. Sentences call it `label`, by default its path.
 
     Raises DatasetMissing if there is nothing at `path`, DatasetError if it is something else, cannot be
     read, or if a zip is damaged, exceeds MAX_ENTRIES or MAX_TOTAL_BYTES, or has names that lead out of it.
@@ -82,23 +91,10 @@ def open_files(path: Path) -> Iterator[Files]:
     if os.path.isdir(path):  # which, unlike Path.is_dir, never raises
         yield Files(list(_walk(path)))
         return
-    with _open_zip(path) as archive:
-        yield Files(_zip_entries(archive, path.name), archive)
-
-
-def _open_zip(path: Path) -> zipfile.ZipFile:
-    try:
-        if not path.exists():
-            raise DatasetMissing(f"There is nothing at {path}; name a folder of images or a .zip of one.")
-        if not zipfile.is_zipfile(path):
-            raise DatasetError(f"{path} is neither a folder nor an intact .zip.")
-        return zipfile.ZipFile(path)
-    except DatasetError:
-        raise
-    except OSError as error:
-        raise DatasetError(f"{path} could not be read: {error.strerror or error}.") from error
-    except Exception as error:  # a malformed directory of entries makes zipfile raise errors of many kinds
-        raise DatasetError(f"{path} is a damaged .zip: {error}.") from error
+    with open_zip(path, label or str(path), MAX_ENTRIES) as archive:
+        found, notes = members(archive, label or path.name, MAX_TOTAL_BYTES)
+        entries = [Entry(parts, info.file_size, info) for parts, info in found if not any(map(_hidden, parts))]
+        yield Files(entries, archive, notes)
 
 
 def stamp(path: Path) -> Hashable:
@@ -125,7 +121,7 @@ def _walk(top: Path) -> Iterator[Entry]:
     count = 0
     for folder, subfolders, names in os.walk(top, onerror=refuse):
         subfolders[:] = [name for name in subfolders if not _hidden(name)]
-        inside = tuple(_printable(part) for part in Path(folder).relative_to(top).parts)
+        inside = tuple(printable(part) for part in Path(folder).relative_to(top).parts)
         for name in names:
             if _hidden(name):
                 continue
@@ -139,29 +135,4 @@ def _walk(top: Path) -> Iterator[Entry]:
             count += 1
             if count > MAX_ENTRIES:
                 raise DatasetError(f"{top} has more than the {MAX_ENTRIES:,} files that are allowed.")
-            yield Entry((*inside, _printable(name)), status.st_size, path, status.st_mtime_ns)
-
-
-def _printable(name: str) -> str:
-    """A name in no known encoding must not break what prints it later."""
-    return name.encode("utf-8", "replace").decode()
-
-
-def _zip_entries(archive: zipfile.ZipFile, name: str) -> list[Entry]:
-    infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
-    if len(infos) > MAX_ENTRIES:
-        raise DatasetError(f"{name} has {len(infos):,} files, more than the limit of {MAX_ENTRIES:,}.")
-    total = sum(info.file_size for info in infos)
-    if total > MAX_TOTAL_BYTES:
-        raise DatasetError(
-            f"{name} would unpack to {total / 2**30:,.1f} GB, more than the limit of {MAX_TOTAL_BYTES >> 30}."
-        )
-    entries = []
-    for info in infos:
-        path = info.filename.replace("\\", "/")
-        parts = tuple(part for part in path.split("/") if part not in ("", "."))
-        if path.startswith("/") or ".." in parts or path[1:2] == ":":
-            raise DatasetError(f"{name} holds a name that leads out of it, {info.filename!r}; nothing was read.")
-        if parts and not any(_hidden(part) for part in parts):
-            entries.append(Entry(parts, info.file_size, info))
-    return entries
+            yield Entry((*inside, printable(name)), status.st_size, path, status.st_mtime_ns)

@@ -6,8 +6,9 @@ How paths become classes and splits is told in `layout.py`.
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,16 @@ import torch
 from explorer.datasets.base import SPLITS, DatasetError, ImageDataset, Progress, Source
 from explorer.datasets.entries import Entry, Files, open_files, stamp
 from explorer.datasets.images import ImageError, check_size, decode_image, is_gray, to_array
-from explorer.datasets.layout import arrange, unreadable_note
+from explorer.datasets.layout import Layout, arrange, unreadable_note
 
 SAMPLE = 200  # images looked at to choose a size and whether there is colour
+SAMPLE_LEAST, SAMPLE_BYTES = 20, 256 << 20  # of photographs of 10 MB fewer will do: somebody waits for the choice
 MAX_BYTES = 8 << 30  # of one split in memory
 THREADS = min(8, os.cpu_count() or 1)  # Pillow's decoders let go of the interpreter's lock
+BLOCK_BYTES = 64 << 20  # of files between two reports of progress
+
+Seen = Callable[[int, bytes], None]
+"""Called with the position and the bytes of each file that could be read, from several threads at once."""
 
 
 class FolderSource(Source):
@@ -69,24 +75,56 @@ def load_folder(
     path = Path(path).expanduser()
     with open_files(path) as files:
         layout = arrange(files.entries, str(path))
-        if size is None or channels is None:
-            # Both splits are sampled, whichever is asked for: they must agree on the shape.
-            every = [entry for entry, _ in layout.everything]
-            best_size, best_channels = suitable_shape(files, every[:: -(-len(every) // SAMPLE)])
-            size, channels = size or best_size, channels or best_channels
-        wanted = layout.everything if split == "all" else layout.splits[split]
-        if not wanted:
-            raise DatasetError(f"{path} has too few images for a {split} set.")
-        images, reasons = decode_all(files, [entry for entry, _ in wanted], size, channels, progress)
-    notes = [*layout.notes, *(layout.split_notes if split != "all" else [])]
+        size, channels = shape_of(files, layout, size, channels)
+        dataset = read_split(files, layout, split, size, channels, label=str(path), progress=progress)
+    return replace(dataset, name=name or f"folder:{path}")
+
+
+def shape_of(files: Files, layout: Layout, size: int | None, channels: int | None) -> tuple[int, int]:
+    """`size` and `channels`, with what suits the images in place of None."""
+    if size is None or channels is None:
+        # Both splits are sampled, whichever is asked for: they must agree on the shape.
+        look = look_at(files, sample_of(layout))
+        size, channels = size or look.size, channels or look.channels
+    return size, channels
+
+
+def sample_of(layout: Layout) -> list[Entry]:
+    """Images spread evenly over all of them: at most SAMPLE, fewer where they are large files."""
+    every = [entry for entry, _ in layout.everything]
+    mean = sum(entry.size for entry in every) / len(every)
+    count = min(SAMPLE, max(SAMPLE_LEAST, int(SAMPLE_BYTES / max(mean, 1))))
+    return every[:: -(-len(every) // count)]
+
+
+def read_split(
+    files: Files,
+    layout: Layout,
+    split: str,
+    size: int,
+    channels: int,
+    *,
+    label: str,
+    progress: Progress | None = None,
+    seen: Seen | None = None,
+) -> ImageDataset:
+    """The images of a split, or `all`, decoded; `label` is their name, and what sentences call the source.
+
+    `seen` is as for decode_all. Raises DatasetError if there are none or none that can be read.
+    """
+    wanted = layout.everything if split == "all" else layout.splits[split]
+    if not wanted:
+        raise DatasetError(f"{label} has too few images for a {split} set.")
+    images, reasons = decode_all(files, [entry for entry, _ in wanted], size, channels, progress, seen)
+    notes = [*files.notes, *layout.notes, *(layout.split_notes if split != "all" else [])]
     if reasons:
         notes.append(unreadable_note({wanted[i][0].path: why for i, why in reasons.items()}, len(wanted)))
     if len(images) == 0:
-        raise DatasetError(f"{path} has no readable {split} images. {notes[-1]}")
+        raise DatasetError(f"{label} has no readable {split} images. {notes[-1]}")
     number = {label: i for i, label in enumerate(layout.classes)}
     labels = [number[label] for i, (_, label) in enumerate(wanted) if label is not None and i not in reasons]
     return ImageDataset(
-        name=name or f"folder:{path}",
+        name=label,
         split=split,
         images=torch.from_numpy(images),
         labels=torch.tensor(labels) if layout.classes else None,
@@ -95,30 +133,46 @@ def load_folder(
     )
 
 
-def suitable_shape(files: Files, sample: list[Entry]) -> tuple[int, int]:
-    """The size and the number of channels that suit these images: (28, 32 or 64, 1 or 3).
+@dataclass(frozen=True)
+class Look:
+    """What a sample of images says of all of them."""
 
-    The size goes by the median of the longer side; one image in colour makes all of them colour.
-    """
+    size: int
+    """What suits them: 28, 32 or 64, by the median of the longer side."""
+    channels: int
+    """1, or 3 if a single one is in colour."""
+    reasons: dict[str, str]
+    """Why some cannot be read, by path."""
 
-    def look(entry: Entry) -> tuple[int, bool] | None:
+
+def look_at(files: Files, sample: list[Entry]) -> Look:
+    """Decode a sample, as coarsely as will do, to see what suits the images."""
+
+    def look(entry: Entry) -> tuple[int, bool] | str:
         try:
             image = decode_image(files.read(entry), name=entry.parts[-1], at_least=64)
-        except ImageError:
-            return None
+        except ImageError as error:
+            return error.reason
         return max(image.size), is_gray(image)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        looks = [look for look in pool.map(look, sample) if look is not None]
-    if not looks:
-        return 64, 3
-    side = float(np.median([side for side, _ in looks]))
+        looks = list(pool.map(look, sample))
+    reasons = {entry.path: look for entry, look in zip(sample, looks, strict=True) if isinstance(look, str)}
+    seen = [look for look in looks if not isinstance(look, str)]
+    if not seen:
+        return Look(64, 3, reasons)
+    side = float(np.median([side for side, _ in seen]))
     size = 64 if side >= 48 else 32 if side > 28 else 28
-    return size, 1 if all(gray for _, gray in looks) else 3
+    return Look(size, 1 if all(gray for _, gray in seen) else 3, reasons)
 
 
 def decode_all(
-    files: Files, entries: list[Entry], size: int, channels: int, progress: Progress | None = None
+    files: Files,
+    entries: list[Entry],
+    size: int,
+    channels: int,
+    progress: Progress | None = None,
+    seen: Seen | None = None,
 ) -> tuple[np.ndarray, dict[int, str]]:
     """The readable ones of `entries` as uint8 [M, channels, size, size], in order, and why others are not.
 
@@ -137,25 +191,38 @@ def decode_all(
     def one(position: int) -> None:
         entry = entries[position]
         try:
+            data = files.read(entry)
+            if seen:
+                seen(position, data)
             # Twice the size: what JPEG's coarse shrinking leaves to do is done by the finer filter.
-            image = decode_image(files.read(entry), name=entry.parts[-1], at_least=2 * size)
+            image = decode_image(data, name=entry.parts[-1], at_least=2 * size)
             images[position] = to_array(image, size, channels)
         except ImageError as error:
             reasons[position] = error.reason
 
     done = 0
     with ThreadPoolExecutor(THREADS) as pool:
-        for block in _blocks(len(entries), 64 * THREADS):
+        for block in _blocks(entries):
             list(pool.map(one, block))
             if progress:
                 done += sum(entries[i].size for i in block)
                 progress(done, total)
     if reasons:
-        images = images[[i for i in range(len(entries)) if i not in reasons]]
+        readable = [i for i in range(len(entries)) if i not in reasons]
+        for place, position in enumerate(readable):  # in place: a copy of all would double the memory for one bad file
+            if place != position:
+                images[place] = images[position]
+        images = images[: len(readable)]
     return images, dict(sorted(reasons.items()))
 
 
-def _blocks(count: int, length: int) -> Iterator[range]:
+def _blocks(entries: list[Entry]) -> Iterator[range]:
     """Consecutive ranges: a pool handed everything at once could not be stopped between two reports."""
-    for start in range(0, count, length):
-        yield range(start, min(start + length, count))
+    start = volume = 0
+    for position, entry in enumerate(entries):
+        volume += entry.size
+        if position + 1 - start == 64 * THREADS or volume >= BLOCK_BYTES:
+            yield range(start, position + 1)
+            start, volume = position + 1, 0
+    if start < len(entries):
+        yield range(start, len(entries))

@@ -6,8 +6,10 @@ becomes an ImageError of one sentence.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import threading
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +24,10 @@ MAX_PIXELS = 89_478_485  # Pillow's own limit: a quarter of a gigabyte of RGB
 MAX_FILE_BYTES = 256 << 20
 MAX_SQUARE = 4096  # the largest side that is padded as it is; see to_array
 CHANNELS = (1, 3)
+
+# A camera's picture is below; eight threads with one of MAX_PIXELS each would take gigabytes.
+LARGE_PIXELS = 36_000_000
+_one_large = threading.Lock()
 
 # EPS starts Ghostscript and WMF the system's renderer, on a file from anywhere; the others are stubs that
 # open a file of their kind and cannot decode it.
@@ -117,8 +123,9 @@ def _decode(stream: BinaryIO, name: str, at_least: int | None) -> Image.Image:
         try:
             if at_least is not None:
                 image.draft(None, (at_least, at_least))
-            image.load()
-            return _eight_bits(_upright(image))
+            with _one_large if image.width * image.height > LARGE_PIXELS else contextlib.nullcontext():
+                image.load()
+                return _eight_bits(_upright(image))
         except Exception as error:
             raise ImageError(name, "it is cut off or damaged") from error
 

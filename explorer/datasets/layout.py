@@ -49,7 +49,9 @@ def arrange(entries: list[Entry], name: str) -> Layout:
     notes: list[str] = []
     images = _pictures(entries, notes)
     if not images:
-        raise DatasetError(f"{name} holds no images.")
+        inner_zips = sum(entry.suffix == ".zip" for entry in entries)
+        what = f" but {inner_zips:,} zip{'s'[: inner_zips - 1]}: unpack what is inside first" if inner_zips else ""
+        raise DatasetError(f"{name} holds no images{what}.")
     depth = _wrapping(images)
     inner = [(entry, entry.parts[depth:-1]) for entry in images]
     split_of = _named_splits(inner)
@@ -63,6 +65,7 @@ def arrange(entries: list[Entry], name: str) -> Layout:
         splits = {split: [pair for pair in pairs if split_of[pair[0]] == split] for split in SPLITS}
     classes = {split: {label for _, label in splits[split] if label is not None} for split in SPLITS}
     every = sorted(classes["train"] | classes["test"])
+    _note_alike(every, notes)
     split_notes = []
     for split in SPLITS:
         absent = [label for label in every if label not in classes[split]]
@@ -85,7 +88,8 @@ def _pictures(entries: list[Entry], notes: list[str]) -> list[Entry]:
     if not images:
         images = [entry for entry in entries if not entry.suffix]  # some collections give names no endings
     chosen = set(images)
-    _note_left_out([entry for entry in entries if entry not in chosen], "that are no pictures", notes)
+    others = [entry for entry in entries if entry not in chosen]
+    _note_left_out(others, "that is no picture" if len(others) == 1 else "that are no pictures", notes)
     return images
 
 
@@ -129,6 +133,15 @@ def _dealt(images: Labelled, depth: int) -> dict[str, Labelled]:
 
 def _hash(parts: tuple[str, ...]) -> bytes:
     return hashlib.sha256("/".join((SEED, *parts)).encode()).digest()
+
+
+def _note_alike(classes: list[str], notes: list[str]) -> None:
+    by_letters: dict[str, list[str]] = defaultdict(list)
+    for label in classes:
+        by_letters[label.casefold()].append(label)
+    alike = next((labels for labels in by_letters.values() if len(labels) > 1), None)
+    if alike:
+        notes.append(f"Folders that differ only in capitals are classes of their own: {' and '.join(alike)}.")
 
 
 def _note_left_out(entries: list[Entry], where: str, notes: list[str]) -> None:
