@@ -1,6 +1,9 @@
 """What `streamlit run app.py` serves: the Streamlit script, and beside it the pictures that it refers to."""
 
+import asyncio
+import contextlib
 import gc
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,16 +12,34 @@ import streamlit as st
 
 from explorer.ui import assets
 
+_LOG = logging.getLogger(__name__)
+
+
+async def keep_queue() -> None:
+    """Start the runs that wait, whether or not somebody has the app open."""
+    from explorer import runs
+
+    while True:
+        try:
+            await asyncio.to_thread(runs.advance)
+        except Exception:  # such as a runs folder that cannot be read just now
+            _LOG.exception("The queue of runs could not be looked at")
+        await asyncio.sleep(1.0)
+
 
 @asynccontextmanager
-async def warm(app: Any) -> AsyncIterator[None]:
-    """Import what every page needs before the first visitor waits for it."""
+async def ready(app: Any) -> AsyncIterator[None]:
+    """Import what every page needs before the first visitor waits for it, and look after the queue."""
     import explorer.ui.library  # noqa: F401
 
     # The imports leave half a million objects that live as long as the server: no collection need look at them.
     gc.collect()
     gc.freeze()
+    queue = asyncio.create_task(keep_queue())
     yield
+    queue.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await queue
 
 
-app = st.App("navigation.py", routes=assets.routes(), lifespan=warm)
+app = st.App("navigation.py", routes=assets.routes(), lifespan=ready)

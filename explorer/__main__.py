@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
@@ -31,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
 def _train(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    from explorer.checkpoints import runs_folder
+    from explorer.runs import RunInfo, train_here
     from explorer.training import Progress, train
 
     if args.resume and args.preset:
@@ -47,9 +51,11 @@ def _train(args: argparse.Namespace) -> int:
         device=args.device,
         precision=args.precision,
         umap=not args.no_umap,
+        save_seconds=args.save_seconds,
         data_root=args.data_root,
         settings=settings,
     )
+    waiting = False
     bar: Any = None  # made at the first step: an error before it is one line, without an empty bar
 
     def show(p: Progress) -> None:
@@ -68,8 +74,18 @@ def _train(args: argparse.Namespace) -> int:
         bar.update(0)
         bar.refresh()
 
+    def wait(info: RunInfo) -> None:
+        nonlocal waiting
+        if not waiting:
+            waiting = True
+            before = "one run goes" if info.position < 2 else f"{info.position} runs go"
+            print(f"waiting for {info.device}: {before} first (--now does not wait)", file=sys.stderr)
+
     try:
-        run = train(config, out, resume=bool(args.resume), on_progress=show)
+        if not args.now and out.absolute().parent == runs_folder().absolute():
+            run = train_here(config, out.name, again=bool(args.resume), on_wait=wait, on_progress=show)
+        else:
+            run = train(config, out, resume=bool(args.resume), on_progress=show)
     finally:
         if bar is not None:
             bar.close()
@@ -196,6 +212,36 @@ def _data_list(args: argparse.Namespace) -> int:
 
 
 def _data_fetch(args: argparse.Namespace) -> int:
+    with _bytes_bar(args.name) as show:
+        datasets.fetch(args.name, root=args.data_root, progress=show)
+    print(f"{args.name} is here")
+    return 0
+
+
+def _data_add(args: argparse.Namespace) -> int:
+    from explorer.datasets import own
+
+    name = args.name or own.propose_name(str(args.source), args.data_root)
+    with _bytes_bar(name) as show:
+        info = own.create(name, args.source, size=args.size, channels=args.channels, progress=show, root=args.data_root)
+    notes = own.details(name, args.data_root).notes.values()
+    for note in dict.fromkeys(note for of_split in notes for note in of_split):
+        print(f"explorer: {note}", file=sys.stderr)
+    print(f"{info.name} is here: train on it with --dataset {info.name}")
+    return 0
+
+
+def _data_remove(args: argparse.Namespace) -> int:
+    from explorer.datasets import own
+
+    own.remove(args.name.removeprefix("own:"), args.data_root)
+    print(f"own:{args.name.removeprefix('own:')} is in the trash for a week")
+    return 0
+
+
+@contextlib.contextmanager
+def _bytes_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar of bytes, made when there is something to show."""
     from tqdm import tqdm
 
     bar: Any = None
@@ -203,17 +249,15 @@ def _data_fetch(args: argparse.Namespace) -> int:
     def show(done: int, total: int | None) -> None:
         nonlocal bar
         if bar is None:
-            bar = tqdm(unit="B", unit_scale=True, unit_divisor=1024, desc=args.name)
+            bar = tqdm(unit="B", unit_scale=True, unit_divisor=1024, desc=name)
         bar.total, bar.n = total, done
         bar.refresh()
 
     try:
-        datasets.fetch(args.name, root=args.data_root, progress=show)
+        yield show
     finally:
         if bar is not None:
             bar.close()
-    print(f"{args.name} is here")
-    return 0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -253,9 +297,17 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, metavar="DIR", help="folder of the new checkpoint, such as runs/first")
     train.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run that was stopped")
     train.add_argument("--precision", default="auto", help="auto, float32 or bfloat16 (default: auto)")
+    train.add_argument(
+        "--save-seconds", type=float, default=60.0, metavar="N", help="save what to resume from every N s (default: 60)"
+    )
+    train.add_argument("--now", action="store_true", help="do not wait for other runs on the same device")
     train.add_argument("--no-umap", action="store_true", help="leave out the UMAP of more than two latents")
     common(train, data=True, seed=True)
     for f in fields(Recipe):
+        if f.type == "bool":
+            text = f"{f.metadata['help']} (default: the preset's)"
+            train.add_argument(f"--{f.name.replace('_', '-')}", action=argparse.BooleanOptionalAction, help=text)
+            continue
         kind: Any = {"int": int, "float": float, "str": str}.get(str(f.type), _widths)
         choices = f.metadata.get("choices")
         train.add_argument(
@@ -296,8 +348,10 @@ def _parser() -> argparse.ArgumentParser:
     export_.add_argument("name", type=Path, help="a checkpoint's name, or its folder")
     export_.add_argument("--out", type=Path, required=True, help="the folder")
 
-    data = verbs.add_parser("data", help="List or fetch data sets.", description="List or fetch data sets.")
-    actions = data.add_subparsers(required=True, metavar="list|fetch")
+    data = verbs.add_parser(
+        "data", help="List, fetch, add or remove data sets.", description="List, fetch, add or remove data sets."
+    )
+    actions = data.add_subparsers(required=True, metavar="list|fetch|add|remove")
     data_list = actions.add_parser("list", help="which data sets are on this machine")
     data_list.set_defaults(verb=_data_list)
     common(data_list, data=True, device=False)
@@ -305,6 +359,17 @@ def _parser() -> argparse.ArgumentParser:
     fetch.set_defaults(verb=_data_fetch)
     fetch.add_argument("name", help="mnist, fashion-mnist or cifar10")
     common(fetch, data=True, device=False)
+    add_ = actions.add_parser("add", help="make a data set of a folder or a zip of your own images")
+    add_.set_defaults(verb=_data_add)
+    add_.add_argument("source", type=Path, help="a folder or a .zip, a subfolder a class or no classes")
+    add_.add_argument("--name", help="what to call it (default: after the source)")
+    add_.add_argument("--size", type=int, choices=(28, 32, 64, 128), help="pixels a side (default: what suits)")
+    add_.add_argument("--channels", type=int, choices=(1, 3), help="1: gray, 3: colour (default: what suits)")
+    common(add_, data=True, device=False)
+    remove = actions.add_parser("remove", help="put a data set of your own into the trash")
+    remove.set_defaults(verb=_data_remove)
+    remove.add_argument("name", help="such as own:cells")
+    common(remove, data=True, device=False)
     return parser
 
 

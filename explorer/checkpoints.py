@@ -1,14 +1,14 @@
-"""A checkpoint is a folder: safetensors and JSON, hashed, written beside and renamed, never unpickled.
+"""A checkpoint is a folder: safetensors and JSON, hashed, written together, never unpickled.
 
 | file | what |
 |---|---|
 | `config.json` | schema version, family, sizes, likelihood, data set, classes, preset, recipe, seed, versions |
 | `model.safetensors` | the weights |
 | `metrics.json` | final test metrics and where they were measured |
-| `history.jsonl` | a line an epoch |
+| `history.jsonl` | a line an epoch, written as it ends |
 | `latents.safetensors` | the test set: posterior, labels, index, group, terms of the ELBO and the 2-D maps |
 | `optimizer.safetensors` | only while the run can be resumed: optimiser, random state, position |
-| `SHA256SUMS` | of all the others, as `sha256sum -c` reads it |
+| `SHA256SUMS` | of all the others, as `sha256sum -c` reads it; of the history once the run cannot go on |
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -32,6 +31,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
+from explorer import journal
 from explorer.models import FAMILIES, ModelConfig, build
 
 SCHEMA = 1
@@ -39,9 +39,8 @@ SHIPPED = Path(__file__).parent.parent / "checkpoints"
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SUMS = "SHA256SUMS"
 _NEEDED = ("config.json", "model.safetensors", "metrics.json", "latents.safetensors")
-
-
-_ATTEMPTS = 10  # at a rename that another process may get in the way of
+_RESUME = "optimizer.safetensors"
+_ATTEMPTS = 6  # at reading while another process saves
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -107,10 +106,9 @@ def save(
     latents_metadata: dict[str, str] | None = None,
     resume: dict[str, Tensor] | None = None,
 ) -> None:
-    """Write a checkpoint folder as a whole, or leave what was there.
+    """Write a checkpoint's files together, or leave what was there; other files of the folder stay.
 
-    The folder is written beside its place and renamed. Replacing an older one takes two renames; if the machine
-    dies between them, `recover` finds the older one at the next look.
+    `history.jsonl` is only vouched for once the run cannot go on: until then it grows between saves.
 
     Raises:
         OSError: the disk is full or the folder cannot be written.
@@ -118,60 +116,33 @@ def save(
     files = {
         "config.json": _json({"schema": SCHEMA, **config}),
         "metrics.json": _json(metrics),
-        "history.jsonl": "".join(json.dumps(line) + "\n" for line in history).encode(),
         "model.safetensors": tensor_bytes({k: v.detach().cpu().contiguous() for k, v in model.items()}),
         "latents.safetensors": tensor_bytes({k: v.contiguous() for k, v in latents.items()}, latents_metadata),
     }
+    lines = history_bytes(history)
     if resume is not None:
-        files["optimizer.safetensors"] = tensor_bytes({k: v.detach().cpu().contiguous() for k, v in resume.items()})
+        files[_RESUME] = tensor_bytes({k: v.detach().cpu().contiguous() for k, v in resume.items()})
+    else:
+        files["history.jsonl"] = lines
     sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
-    files[_SUMS] = sums.encode()
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
-    try:
-        fresh.chmod(0o755)
-        for name, data in files.items():
-            with open(fresh / name, "wb") as f:
-                f.write(data)
-                f.flush()
-                os.fsync(f.fileno())
-        _replace(path, fresh)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        recover(path)
-        raise
+    files |= {"history.jsonl": lines, _SUMS: sums.encode()}
+    path.mkdir(parents=True, exist_ok=True)
+    journal.commit(path, files, remove=[_RESUME] if resume is None else [])
 
 
-def _replace(path: Path, fresh: Path) -> None:
-    older = _older(path)
-    for attempt in range(_ATTEMPTS):
-        if path.exists():
-            shutil.rmtree(older, ignore_errors=True)
-            path.rename(older)
-        try:
-            fresh.rename(path)
-            break
-        except OSError:
-            # A process that looked between the two renames has put the older folder back.
-            if not path.exists() or attempt == _ATTEMPTS - 1:
-                raise
-    shutil.rmtree(older, ignore_errors=True)
+def history_bytes(history: list[dict[str, Any]]) -> bytes:
+    """The lines of a history as history.jsonl has them."""
+    return "".join(json.dumps(line) + "\n" for line in history).encode()
 
 
 def _json(value: dict[str, Any]) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _older(path: Path) -> Path:
-    return path.with_name(f".{path.name}.older")
-
-
 def recover(path: Path) -> None:
-    """Put back the older folder if a replacement was cut short between its two renames."""
-    if not path.exists() and _older(path).exists():
-        with contextlib.suppress(OSError):  # the process that writes it has just gone on
-            _older(path).rename(path)
+    """Finish a save that was cut short, if this process may."""
+    with contextlib.suppress(OSError, ValueError):  # read-only, or no path at all
+        journal.recover(path)
 
 
 def verify(path: Path) -> None:
@@ -197,7 +168,7 @@ def verify(path: Path) -> None:
             raise CheckpointError(f"{name} is damaged: it is not what was written")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65_536)
 def _digest(path: str, mtime_ns: int, size: int) -> str:
     """SHA-256 of a file; its time and size are only there so that a changed file is read again."""
     with open(path, "rb") as f:
@@ -235,8 +206,30 @@ def read_config(path: Path) -> dict[str, Any]:
 def read(path: Path, *, name: str | None = None, shipped: bool = False) -> CheckpointInfo:
     """Look at one folder. Never raises for what is in it: `problem` says what is wrong."""
     ident = name or (path.name if shipped else f"runs/{path.name}")
-    try:
+    recover(path)
+    for attempt in range(_ATTEMPTS):
+        before = _signature(path)
+        info = _read(ident, path, shipped, before)
+        if before == _signature(path) and not journal.pending(path):
+            break
+        time.sleep(0.02 * attempt)  # a save is just being moved into place: what was read is of two saves
         recover(path)
+    return info
+
+
+def _signature(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Changes when a file of the checkpoint is written."""
+    found = []
+    for name in (*_NEEDED, _RESUME, "history.jsonl", _SUMS):
+        with contextlib.suppress(OSError, ValueError):
+            status = os.stat(path / name)
+            found.append((name, status.st_mtime_ns, status.st_size))
+    return tuple(found)
+
+
+@lru_cache(maxsize=16_384)  # a list of a thousand runs is asked for every few seconds
+def _read(ident: str, path: Path, shipped: bool, signature: object) -> CheckpointInfo:
+    try:
         config = read_config(path)
         verify(path)
         metrics = _read_metrics(path)
@@ -269,13 +262,12 @@ def checkpoints() -> list[CheckpointInfo]:
 def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
-    # `.NAME.older` is what an interrupted replacement left of NAME; other hidden folders are none of ours.
-    names = {
-        p.name[1:].removesuffix(".older") if p.name.startswith(".") and p.name.endswith(".older") else p.name
-        for p in root.iterdir()
-        if p.is_dir()
-    }
-    return [root / name for name in sorted(names) if is_slug(name)]
+    return [p for p in sorted(root.iterdir()) if is_slug(p.name) and p.is_dir() and not _only_begun(p)]
+
+
+def _only_begun(path: Path) -> bool:
+    """Whether this is a run that has not saved a checkpoint yet."""
+    return (path / "run.json").exists() and not (path / "config.json").exists() and not journal.pending(path)
 
 
 def find(name: str | Path) -> CheckpointInfo:
@@ -292,7 +284,7 @@ def find(name: str | Path) -> CheckpointInfo:
         raise _no_such(text)
     if is_slug(bare):
         shipped = SHIPPED / text
-        path = shipped if is_slug(text) and (shipped.is_dir() or _older(shipped).is_dir()) else runs_folder() / bare
+        path = shipped if is_slug(text) and (shipped.is_dir()) else runs_folder() / bare
         info = read(path, shipped=path == shipped)
     else:
         path = Path(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -138,3 +138,63 @@ def class_histogram(names: Sequence[str], counts: Sequence[int]) -> go.Figure:
         bargap=0.2,
     )
     return go.Figure(bars, layout)
+
+
+_METRIC_UNITS = {
+    "elbo": "ELBO, nats an image",
+    "reconstruction": "reconstruction, nats an image",
+    "kl": "KL, nats an image",
+    "loss": "loss, nats an image",
+    "mse": "mean squared error",
+}
+_MOST_POINTS = 1000  # of a curve: a screen shows no more
+
+
+def learning_curves(
+    histories: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, split: str = "test"
+) -> go.Figure:
+    """One metric of several runs by epoch, a line a run in the order of `histories`.
+
+    A run without the metric, such as the ELBO of a plain autoencoder, is left out; its colour stays its own.
+
+    Args:
+        histories: by a run's name, the lines of its history.
+        metric: elbo, reconstruction, kl, loss or mse.
+        split: train or test. There is no mse of the training images.
+
+    Raises:
+        ValueError: an unknown metric or split.
+    """
+    if metric not in _METRIC_UNITS:
+        raise ValueError(f"there is no metric {metric!r}: choose from {', '.join(_METRIC_UNITS)}")
+    if split not in ("train", "test"):
+        raise ValueError(f"there is no split {split!r}: choose train or test")
+    figure = go.Figure()
+    for (name, rows), color in zip(histories.items(), palette(len(histories)), strict=True):
+        points = [(row.get("epoch"), (row.get(split) or {}).get(metric)) for row in rows]
+        known = [(x, y) for x, y in points if isinstance(y, int | float) and np.isfinite(y)]
+        if not known:
+            continue
+        step = -(-len(known) // _MOST_POINTS)
+        x, y = zip(*dict.fromkeys([*known[::step], known[-1]]), strict=True)
+        figure.add_trace(
+            go.Scatter(
+                x=x,
+                y=[float(f"{value:.6g}") for value in y],
+                name=name,
+                mode="lines" if len(x) > 1 else "markers",
+                line={"color": color, "width": 2},
+                marker={"color": color},
+                hovertemplate="%{y:,.5g}",
+            )
+        )
+    figure.update_layout(
+        height=340,
+        margin={"l": 60, "r": 10, "t": 10, "b": 44},
+        xaxis={"title": {"text": "epoch"}, "rangemode": "tozero", "zeroline": False},
+        yaxis={"title": {"text": _METRIC_UNITS[metric]}, "zeroline": False},
+        hovermode="x unified",
+        showlegend=True,
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+    )
+    return figure

@@ -164,6 +164,20 @@ def group(codes: Float[Tensor, "n d"], rows: Int[Tensor, " m"], *, typical: int 
     return Group(rows, mean, rows[order[0]])
 
 
+def fitted_draws(codes: Float[Tensor, "n d"], noise: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
+    """Standard normal noise as draws from the Gaussian fitted to codes.
+
+    Ex-post density estimation with one Gaussian: Ghosh et al. 2020, arXiv:1903.12436, section 4.
+    """
+    codes = codes.double()
+    d = codes.shape[1]
+    covariance = torch.cov(codes.T, correction=0).reshape(d, d)
+    # The symmetric root, not Cholesky's: latents that do not vary, or only together, leave it singular.
+    variances, axes = torch.linalg.eigh(covariance)
+    root = (axes * variances.clamp_min(0).sqrt()) @ axes.T
+    return (codes.mean(0) + noise.double() @ root).float()
+
+
 def neighbours(
     code: Float[Tensor, " d"], codes: Float[Tensor, "n d"], *, k: int = 8, without: int | None = None
 ) -> Int[Tensor, " k"]:

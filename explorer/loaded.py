@@ -13,7 +13,7 @@ from torch import Tensor
 from explorer.checkpoints import CheckpointError, CheckpointInfo, find, read_metadata, read_tensors
 from explorer.devices import choose_device
 from explorer.evaluation import Evaluation, evaluate, to_float
-from explorer.latents import Latents
+from explorer.latents import Latents, fitted_draws
 from explorer.models import LatentModel, ModelConfig, Posterior, build
 
 _BATCH = 1024  # images at a time: bounds the memory of a decode of any size
@@ -94,13 +94,7 @@ class Model:
         noise = temperature * torch.randn(n, self.latent, generator=torch.Generator().manual_seed(seed))
         if self.has_prior:
             return noise
-        # Ex-post density estimation with one Gaussian, Ghosh et al. 2020, arXiv:1903.12436, section 4.
-        codes = self.latents.mean.double()
-        covariance = torch.cov(codes.T, correction=0).reshape(self.latent, self.latent)
-        # The symmetric root, not Cholesky's: latents that do not vary, or only together, leave it singular.
-        variances, axes = torch.linalg.eigh(covariance)
-        root = (axes * variances.clamp_min(0).sqrt()) @ axes.T
-        return (codes.mean(0) + noise.double() @ root).float()
+        return fitted_draws(self.latents.mean, noise)
 
     def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Float[Tensor, "n c h w"]:
         """Images of codes drawn as `draw` does."""
@@ -151,7 +145,7 @@ def load(name: str | Path, device: str = "auto") -> Model:
         with torch.device("meta"):
             network = build(ModelConfig.from_json(info.config["model"]))
         weights = read_tensors(info.path / "model.safetensors")
-        network.load_state_dict({k: v.float() for k, v in weights.items()}, assign=True)
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True)
     except RuntimeError as error:
         raise CheckpointError(
             f"checkpoint {str(name)!r} cannot be opened: its weights do not fit its config"

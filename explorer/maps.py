@@ -75,6 +75,15 @@ def pca(codes: Float[Tensor, "n d"]) -> Map:
     return Map("pca", (codes - mean) @ components.T, codes, mean, components)
 
 
+def align(points: Float[Tensor, "n 2"], to: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
+    """Points turned or mirrored about their centre so that they lie as near to others as they can, row by row.
+
+    The orthogonal Procrustes problem: Schönemann 1966, "A generalized solution of the orthogonal Procrustes problem".
+    """
+    u, _, v = torch.linalg.svd((points - points.mean(0)).double().T @ (to - to.mean(0)).double())
+    return (points - points.mean(0)) @ (u @ v).float() + points.mean(0)
+
+
 def fit_umap(codes: Float[Tensor, "n d"], *, seed: int = 0, neighbours: int = NEIGHBOURS) -> Map:
     """Fit a UMAP of the codes. Takes half a minute at 10,000 codes, ten seconds of it for the import.
 

@@ -1,5 +1,6 @@
 """The folder format: what is saved comes back, and whatever happens to a folder is said in a sentence."""
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -65,6 +66,11 @@ def write(path, *, seed=0, config=None, model=MODEL, metrics=None, resume=None):
     return network
 
 
+def write_with(path, name):
+    """A checkpoint that vouches for the file of that name: one that can be resumed, or one that has finished."""
+    write(path, resume={"position": torch.tensor([1, 0])} if name == "optimizer.safetensors" else None)
+
+
 def rewrite(path, name, text):
     """Change a file and vouch for the change, as somebody who means it can."""
     data = text if isinstance(text, bytes) else text.encode()
@@ -86,7 +92,7 @@ def runs(tmp_path, monkeypatch):
 def pair(runs):
     """`runs/bad`, to be damaged, beside `runs/good`."""
     write(runs / "good")
-    write(runs / "bad", resume={"position": torch.tensor([1, 0])})
+    write(runs / "bad")
     return runs
 
 
@@ -167,7 +173,9 @@ def test_sha256sum_accepts_it(runs):
     found = subprocess.run(
         ["sha256sum", "-c", "--strict", "SHA256SUMS"], cwd=runs / "one", capture_output=True, text=True, check=True
     )
-    assert sorted(found.stdout.splitlines()) == sorted(f"{name}: OK" for name in [*FILES, "optimizer.safetensors"])
+    vouched = [*FILES, "optimizer.safetensors"]
+    vouched.remove("history.jsonl")  # which grows while the run can go on
+    assert sorted(found.stdout.splitlines()) == sorted(f"{name}: OK" for name in vouched)
 
 
 @pytest.mark.parametrize("name", [*FILES, "optimizer.safetensors"])
@@ -175,7 +183,7 @@ def test_sha256sum_accepts_it(runs):
 @settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_flipped_bit_is_noticed(tmp_path_factory, name, data):
     folder = tmp_path_factory.mktemp("flipped") / "run"
-    write(folder, resume={"position": torch.tensor([1, 0])})
+    write_with(folder, name)
     content = bytearray((folder / name).read_bytes())
     place = data.draw(st.integers(0, len(content) - 1))
     content[place] ^= 1 << data.draw(st.integers(0, 7))
@@ -190,6 +198,7 @@ def test_a_flipped_bit_is_noticed(tmp_path_factory, name, data):
 
 @pytest.mark.parametrize("name", [*FILES, "optimizer.safetensors", "SHA256SUMS"])
 def test_a_missing_file(pair, name):
+    write_with(pair / "bad", name)
     (pair / "bad" / name).unlink()
     assert_refused(pair, f"{name} is missing")
 
@@ -197,6 +206,7 @@ def test_a_missing_file(pair, name):
 @pytest.mark.parametrize("name", [*FILES, "optimizer.safetensors", "SHA256SUMS"])
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_a_file_that_is_cut_short(pair, name, share):
+    write_with(pair / "bad", name)
     content = (pair / "bad" / name).read_bytes()
     (pair / "bad" / name).write_bytes(content[: int(share * len(content))])
     assert_refused(pair, "SHA256SUMS" if name == "SHA256SUMS" else name)
@@ -405,99 +415,100 @@ def test_a_full_disk_leaves_what_was_there(runs, monkeypatch):
     assert names(runs) == ["one"]
 
 
-@pytest.mark.parametrize("failing", [1, 2])
-def test_a_rename_that_fails_leaves_what_was_there(runs, monkeypatch, failing):
-    write(runs / "one", metrics={"elbo": -1.0})
-    rename, calls = Path.rename, []
-
-    def refuse(self, target):
-        calls.append(self)
-        if len(calls) == failing:
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(PermissionError):
-        write(runs / "one", metrics={"elbo": -2.0})
-    monkeypatch.undo()
-    monkeypatch.setenv("EXPLORER_RUNS", str(runs))
-    assert find("runs/one").metrics["elbo"] == -1.0
-    assert names(runs) == ["one"]
+class Death(BaseException):
+    """The machine goes down: nothing after it happens, not even the cleaning up."""
 
 
-def cut_between_the_renames(runs, monkeypatch):
-    """As if the machine had died: nothing after the first rename happens, not even the cleaning up."""
-    rename, calls = Path.rename, []
+def die_at(monkeypatch, moment):
+    """Die at that step (from 1) of those that change what is on the disk; the steps taken are in the list."""
+    steps = []
 
-    def die(self, target):
-        calls.append(self)
-        if len(calls) == 2:
-            raise SystemExit
-        return rename(self, target)
+    def dying(original):
+        def step(*args, **options):
+            steps.append(original)
+            if len(steps) == moment:
+                raise Death
+            return original(*args, **options)
 
+        return step
+
+    for owner, name in ((os, "replace"), (os, "fsync"), (Path, "rename"), (Path, "unlink"), (Path, "rmdir")):
+        monkeypatch.setattr(owner, name, dying(getattr(owner, name)))
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    return steps
+
+
+def weights_of(seed):
+    torch.manual_seed(int(seed))
+    return build(ModelConfig.from_json(MODEL)).state_dict()["decoder.0.bias"]
+
+
+LOOKS = [lambda: explorer.checkpoints()[0], lambda: find("runs/one")]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_after_a_crash_at_any_moment_all_of_a_save_is_there_or_nothing(runs, monkeypatch, look):
+    """From a run that can be resumed to one that has finished: files change, come and go."""
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", die)
-        patched.setattr(module, "recover", lambda path: None)
-        patched.setattr(shutil, "rmtree", lambda *_, **__: None)
-        with pytest.raises(SystemExit):
-            write(runs / "one", metrics={"elbo": -2.0})
-    assert not (runs / "one").exists()
-
-
-@pytest.mark.parametrize("look", [lambda: explorer.checkpoints()[0], lambda: find("runs/one")])
-def test_a_crash_between_the_renames_recovers_at_the_next_look(runs, monkeypatch, look):
-    write(runs / "one", metrics={"elbo": -1.0})
-    cut_between_the_renames(runs, monkeypatch)
-    info = look()
-    assert info.problem is None
-    assert info.id == "runs/one"
-    assert info.metrics["elbo"] == -1.0
-    assert load("runs/one", device="cpu").info.metrics["elbo"] == -1.0
-
-
-def test_a_crash_between_the_renames_does_not_free_the_name(runs, monkeypatch):
-    write(runs / "one", metrics={"elbo": -1.0})
-    cut_between_the_renames(runs, monkeypatch)
-    with pytest.raises(ValueError, match="there already"):
-        explorer.train(explorer.TrainConfig(preset="mlp-2d", dataset="mnist-5k", epochs=1), runs / "one")
-
-
-def test_a_save_after_such_a_crash(runs, monkeypatch):
-    write(runs / "one", metrics={"elbo": -1.0})
-    cut_between_the_renames(runs, monkeypatch)
+        steps = die_at(patched, 0)
+        write(runs / "counted", seed=1, metrics={"elbo": -1.0}, resume={"position": torch.tensor([1, 0])})
+        write(runs / "counted", seed=2, metrics={"elbo": -2.0})
+    shutil.rmtree(runs / "counted")
+    seen = []
+    for moment in range(1, len(steps) // 2 + 3):
+        shutil.rmtree(runs / "one", ignore_errors=True)
+        write(runs / "one", seed=1, metrics={"elbo": -1.0}, resume={"position": torch.tensor([1, 0])})
+        with monkeypatch.context() as patched, contextlib.suppress(Death):
+            die_at(patched, moment)
+            write(runs / "one", seed=2, metrics={"elbo": -2.0})
+        info = look()
+        assert info.problem is None
+        assert (runs / "one" / "optimizer.safetensors").exists() == (info.metrics["elbo"] == -1.0)
+        opened = load("runs/one", device="cpu")
+        assert torch.equal(opened.network.state_dict()["decoder.0.bias"], weights_of(-info.metrics["elbo"]))
+        seen.append(info.metrics["elbo"])
+    assert seen == sorted(seen, reverse=True)
+    assert set(seen) == {-1.0, -2.0}
     write(runs / "one", metrics={"elbo": -3.0})
     assert find("runs/one").metrics["elbo"] == -3.0
-    assert not (runs / ".one.older").exists()
+    assert names(runs / "one") == sorted([*FILES, "SHA256SUMS"])
 
 
-def test_a_reader_between_the_renames_does_not_stop_the_save(runs, monkeypatch):
+def test_two_processes_may_finish_the_same_save(runs, monkeypatch):
     write(runs / "one", metrics={"elbo": -1.0})
-    rename, looks = Path.rename, []
+    replace, moves, others = os.replace, [], []
 
-    def look_first(self, target):
-        if self.name.endswith(".tmp") and not looks:
-            looks.append(explorer.checkpoints())  # and so puts the older one back
-        return rename(self, target)
+    def look_first(source, target):
+        moves.append(source)
+        if len(moves) == 2:
+            others.append(explorer.checkpoints())  # and so moves all the files
+        return replace(source, target)
 
-    monkeypatch.setattr(Path, "rename", look_first)
+    monkeypatch.setattr(os, "replace", look_first)
     write(runs / "one", metrics={"elbo": -2.0})
-    assert [c.metrics["elbo"] for c in looks[0]] == [-1.0]
+    assert [c.metrics["elbo"] for c in others[0]] == [-2.0]
     assert find("runs/one").metrics["elbo"] == -2.0
-    assert names(runs) == ["one"]
+    assert names(runs / "one") == sorted([*FILES, "SHA256SUMS"])
 
 
-def test_a_recovery_that_comes_too_late_is_none(runs, monkeypatch):
-    write(runs / ".one.older")
+def test_a_live_history_is_no_damage_and_a_finished_one_is_vouched_for(runs):
+    write(runs / "one", resume={"position": torch.tensor([1, 0])})
+    history = runs / "one" / "history.jsonl"
+    history.write_text(history.read_text() + '{"epoch": 99}\n')
+    assert find("runs/one").problem is None
+    write(runs / "one")
+    history.write_text(history.read_text() + '{"epoch": 99}\n')
+    assert "history.jsonl is damaged" in (explorer.checkpoints()[0].problem or "")
 
-    def gone(self, target):
-        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
 
-    monkeypatch.setattr(Path, "rename", gone)
-    module.recover(runs / "one")
+def test_a_run_that_has_saved_nothing_yet_is_no_damaged_checkpoint(runs):
+    (runs / "begun").mkdir(parents=True)
+    (runs / "begun" / "run.json").write_text("{}")
+    assert explorer.checkpoints() == []
 
 
 def test_readers_never_see_half_a_checkpoint(runs):
-    """A page lists and opens while a run saves; either may look between the other's renames."""
+    """A page lists and opens while a run saves; either may look between two moves of the other's."""
     path = runs / "one"
     write(path, seed=0)
     failures, stop = [], threading.Event()
@@ -505,10 +516,7 @@ def test_readers_never_see_half_a_checkpoint(runs):
     def look():
         while not stop.is_set():
             try:
-                problem = [c.problem for c in explorer.checkpoints() if c.problem]
-                # A folder that is replaced while its files are read has files of both: it says so, and no more.
-                if problem and not any(w in problem[0] for w in ("is missing", "damaged", "cannot be read")):
-                    failures.append(problem)
+                failures.extend(c.problem for c in explorer.checkpoints() if c.problem)
             except Exception as error:
                 failures.append(error)
 

@@ -93,7 +93,8 @@ def test_every_setting_is_an_option(tmp_path, capsys):
         *("train", "--preset", "mlp-2d", "--epochs", 1, "--out", tmp_path / "run", *LIGHT, "--seed", 7),
         *("--family", "ae", "--likelihood", "gaussian", "--noise-variance", 0.1, "--beta", 2, "--optimizer", "adam"),
         *("--learning-rate", 0.01, "--schedule", "cosine", "--batch-size", 500, "--init", "pytorch"),
-        *("--network", "dense", "--latent", 2, "--precision", "float32"),
+        *("--network", "dense", "--latent", 2, "--precision", "float32", "--batch-norm", "--output", "linear"),
+        *("--warmup-epochs", 1, "--warmup-share", 0, "--free-bits", 0.1, "--decay", 1e-6),
     )
     config = load(tmp_path / "run", device="cpu").info.config
     expected = {
@@ -111,6 +112,12 @@ def test_every_setting_is_an_option(tmp_path, capsys):
         "batch_size": 500,
         "epochs": 1,
         "init": "pytorch",
+        "batch_norm": True,
+        "output": "linear",
+        "warmup_epochs": 1,
+        "warmup_share": 0.0,
+        "free_bits": 0.1,
+        "decay": 1e-6,
     }
     assert config["recipe"] == expected
     assert (config["seed"], config["precision"]) == (7, "float32")
@@ -365,3 +372,23 @@ def test_importing_the_package_loads_nothing_heavy():
     )
     anyway = {line.rsplit("|", 1)[1].strip() for line in plain.stderr.splitlines() if "|" in line}
     assert not (imported - anyway) & heavy
+
+
+def test_a_folder_of_ones_own_becomes_a_data_set_and_goes_again(tmp_path, capsys):
+    from PIL import Image
+
+    for i in range(12):
+        for name in ("a", "b"):
+            (tmp_path / "pictures" / name).mkdir(parents=True, exist_ok=True)
+            Image.new("L", (30, 20), 20 * i + (name == "b")).save(tmp_path / "pictures" / name / f"{i}.png")
+    (tmp_path / "pictures" / "a" / "broken.png").write_bytes(b"no picture")
+    root = ("--data-root", tmp_path / "data")
+    out = said(capsys, "data", "add", tmp_path / "pictures", "--name", "mine", "--size", 28, *root)
+    assert out.strip() == "own:mine is here: train on it with --dataset own:mine"
+    assert explorer.dataset("own:mine", "train", root=tmp_path / "data").classes == ["a", "b"]
+    assert any(line.split()[:2] == ["own:mine", "here"] for line in said(capsys, "data", "list", *root).splitlines())
+    assert main(["data", "add", str(tmp_path / "pictures"), "--name", "again", "--size", "28", *map(str, root)]) == 1
+    assert "already here as own:mine" in capsys.readouterr().err
+    said(capsys, "data", "remove", "own:mine", *root)
+    assert "own:mine" not in said(capsys, "data", "list", *root)
+    assert main(["data", "remove", "own:mine", *map(str, root)]) == 1

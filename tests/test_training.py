@@ -16,11 +16,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import explorer
-from explorer import maps, training
+from explorer import maps, trainer
 from explorer.checkpoints import find, read_history, read_tensors
 from explorer.loaded import load
 from explorer.presets import TrainConfig
-from explorer.training import Trainer, train
+from explorer.run_files import RunFiles
+from explorer.status import StatusWriter
+from explorer.trainer import Trainer
+from explorer.training import train
 
 TIMES = {"seconds", "images_per_second"}
 
@@ -48,6 +51,11 @@ def assert_same_run(one, other):
     assert without_times(read_history(one.path)) == without_times(read_history(other.path))
     assert one.metrics == other.metrics
     assert one.status == other.status == "finished"
+
+
+def resumed(run):
+    """The trainer as the run's folder left it."""
+    return Trainer.resume(run.path, TrainConfig(preset="", device="cpu"), StatusWriter(RunFiles(run.path)))
 
 
 def stop_at(look):
@@ -132,8 +140,8 @@ def test_a_run_may_be_stopped_again_and_again(small_train, undisturbed, tmp_path
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 def test_a_stopped_convolution_goes_on_too(small_train, monkeypatch, optimizer):
     """Its weights are laid out channels last, in which a fused Adam needs its state to be as well."""
-    full = training.datasets.load
-    monkeypatch.setattr(training.datasets, "load", lambda *a, **k: full(*a, **k).subset(slice(0, 400)))
+    full = trainer.datasets.load
+    monkeypatch.setattr(trainer.datasets, "load", lambda *a, **k: full(*a, **k).subset(slice(0, 400)))
     chosen = {
         "network": "conv",
         "latent": 3,
@@ -153,8 +161,7 @@ def test_a_stopped_convolution_goes_on_too(small_train, monkeypatch, optimizer):
 def test_the_optimizer_comes_back_bit_for_bit(small_train):
     run = small_train(should_stop=stop_at(2), **SMALL, optimizer="adam")
     stored = read_tensors(run.path / "optimizer.safetensors")
-    trainer = Trainer.resume(run.path, TrainConfig(preset="", device="cpu"))
-    assert_same_tensors(trainer.snapshot(weights=False), stored)
+    assert_same_tensors({k: v for k, v in resumed(run).snapshot().items() if not k.startswith("model.")}, stored)
     assert {name.split(".")[1] for name in stored if name.startswith("optimizer.")} == {"step", "exp_avg", "exp_avg_sq"}
 
 
@@ -166,17 +173,17 @@ def test_more_epochs_may_be_asked_for_on_resuming(small_train, undisturbed):
 
 def test_random_state_of_another_device_does_not_stop_a_resumption(small_train):
     run = small_train(should_stop=stop_at(2), **SMALL)
-    trainer = Trainer.resume(run.path, TrainConfig(preset="", device="cpu"))
-    state = trainer.snapshot()
+    again = resumed(run)
+    state = again.snapshot()
     state["noise"] = torch.zeros(16, dtype=torch.uint8)  # as long as a GPU's
-    trainer.restore(state)
-    assert trainer.noise.get_state().numel() > 16
+    again.restore(state)
+    assert again.at.generator.get_state().numel() > 16
 
 
 def test_a_run_that_diverges_keeps_its_last_good_epoch(small_train, monkeypatch):
     """Learning rate 1e-3 for two epochs, then one that breaks everything."""
     good = small_train("good", epochs=2)
-    monkeypatch.setattr(training, "learning_rate", lambda recipe, epoch: 1e-3 if epoch < 2 else 1e30)
+    monkeypatch.setattr(trainer, "learning_rate", lambda recipe, epoch, steps: 1e-3 if epoch < 2 else 1e30)
     run = small_train("bad", epochs=5)
     assert run.status == "diverged"
     assert "not finite" in run.message
@@ -205,9 +212,9 @@ def test_a_run_that_diverges_at_once_keeps_its_first_weights(small_train):
 def test_the_step_that_is_named_is_the_one(small_train, monkeypatch):
     step = Trainer._step
 
-    def spoilt(self, x, steps):
-        sums = step(self, x, steps)
-        return sums * torch.nan if (self.epoch, self.step) == (1, 69) else sums
+    def spoilt(self, x):
+        sums = step(self, x)
+        return sums * torch.nan if (self.at.epoch, self.at.step) == (1, 69) else sums
 
     monkeypatch.setattr(Trainer, "_step", spoilt)
     run = small_train(**SMALL)
@@ -278,7 +285,7 @@ def test_a_batch_larger_than_the_data_set_is_the_data_set(small_train, batch_siz
 def test_every_image_counts_once_an_epoch(small_train, monkeypatch):
     seen = []
     step = Trainer._step
-    monkeypatch.setattr(Trainer, "_step", lambda self, x, n: (seen.append(x.clone()), step(self, x, n))[1])
+    monkeypatch.setattr(Trainer, "_step", lambda self, x: (seen.append(x.clone()), step(self, x))[1])
     small_train(epochs=2, batch_size=300)  # which does not divide 4,000
     images = torch.cat(seen)
     expected = explorer.dataset("mnist-5k", split="train").images.double().sum() / 255
@@ -292,8 +299,8 @@ def test_the_rate_of_each_step_follows_the_schedule(small_train, monkeypatch):
     rates = []
     step = Trainer._step
 
-    def record(self, x, steps):
-        sums = step(self, x, steps)
+    def record(self, x):
+        sums = step(self, x)
         rates.append(self.optimizer.param_groups[0]["lr"])
         return sums
 
@@ -397,8 +404,8 @@ def test_a_finished_run_has_nothing_to_resume(small_train, tmp_path):
 
 def test_other_data_cannot_be_gone_on_with(small_train, monkeypatch):
     run = small_train(should_stop=stop_at(2), **SMALL)
-    full = training.datasets.load
-    monkeypatch.setattr(training.datasets, "load", lambda *a, **k: full(*a, **k).subset(slice(0, 400)))
+    full = trainer.datasets.load
+    monkeypatch.setattr(trainer.datasets, "load", lambda *a, **k: full(*a, **k).subset(slice(0, 400)))
     with pytest.raises(ValueError, match="had 4,000 training images and now has 400"):
         small_train(out=run.path, resume=True)
 
@@ -461,13 +468,7 @@ def test_an_interrupted_command_leaves_a_run_that_goes_on(small_train, undisturb
 
 
 def test_a_killed_process_leaves_what_it_had_saved(small_train, undisturbed, tmp_path):
-    script = (
-        "import sys, explorer.training as training\n"
-        "from explorer.__main__ import main\n"
-        "training.SAVE_SECONDS = 0\n"
-        "main(sys.argv[1:])\n"
-    )
-    process = start(["-c", script, *COMMAND[2:], "--epochs", "8", "--out", str(tmp_path / "run")])
+    process = start([*COMMAND, "--epochs", "8", "--save-seconds", "0", "--out", str(tmp_path / "run")])
     try:
         wait_for(process, b"epoch 3/8")
     finally:

@@ -1,0 +1,169 @@
+"""What a run writes beside its checkpoint: what was asked for, where it stands, its history as it grows.
+
+| file | what |
+|---|---|
+| `run.json` | the request: the settings, when, on which device |
+| `state.json` | where the run stands; written by the process that trains, or by whoever queues or cancels it before |
+| `history.jsonl` | a line an epoch, as it ends |
+| `log.txt` | what a process in the background printed |
+| `cancel` | while it is there, the process is to stop |
+| `lock` | locked by the process that trains for as long as it lives: the system unlocks it whatever kills the process |
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from explorer.checkpoints import history_bytes
+from explorer.journal import replace_file
+from explorer.presets import TrainConfig
+
+try:
+    import fcntl
+except ImportError:  # Windows: runs work there, but nothing keeps two processes from the same one
+    fcntl = None  # type: ignore[assignment]
+
+SCHEMA = 1
+_LOCK_SECONDS = 5.0  # a look at the lock holds it for an instant, which is no reason to give up
+
+
+class Lock:
+    """A lock file that this process holds until `release` or its death."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def release(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Lock:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
+
+
+def lock(file: Path, *, wait: float = _LOCK_SECONDS) -> Lock | None:
+    """Lock a file, which is made if need be; None when another process holds it after `wait` seconds.
+
+    Raises:
+        OSError: the file cannot be made or opened.
+    """
+    fd = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    until = time.monotonic() + wait
+    try:
+        while not _try_lock(fd, shared=False):
+            if time.monotonic() > until:
+                os.close(fd)
+                return None
+            time.sleep(0.01)
+    except BaseException:
+        os.close(fd)
+        raise
+    return Lock(fd)
+
+
+def is_locked(file: Path) -> bool:
+    """Whether a living process holds the lock."""
+    try:
+        fd = os.open(file, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _try_lock(fd, shared=True)
+    finally:
+        os.close(fd)
+
+
+def _try_lock(fd: int, *, shared: bool) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+
+
+class RunFiles:
+    """The files of the run in a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock_file = path / "lock"
+        self.log = path / "log.txt"
+        self._cancel = path / "cancel"
+        self._history = path / "history.jsonl"
+
+    def create(self, config: TrainConfig, device: str, **state: Any) -> None:
+        """Make the folder and write the request and a first state into it.
+
+        Raises:
+            FileExistsError: something of that name is there.
+            OSError: it cannot be made.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir()
+        self.write_request(config, device, datetime.now(UTC).isoformat(timespec="seconds"))
+        self.write_state({"since": time.time(), **state})
+
+    def write_request(self, config: TrainConfig, device: str, created: str) -> None:
+        request = {"schema": SCHEMA, "config": config.to_json(), "created": created, "device": device}
+        replace_file(self.path / "run.json", (json.dumps(request, indent=1, default=list) + "\n").encode())
+
+    def request(self) -> dict[str, Any]:
+        """What was asked for; empty when there is no request that can be read."""
+        return _read(self.path / "run.json")
+
+    def config(self) -> TrainConfig:
+        """The settings asked for. Raises ValueError when they cannot be read."""
+        return TrainConfig.from_json(self.request().get("config") or {})
+
+    def state(self) -> dict[str, Any]:
+        """Where the run stands, as the process that trains has last said; empty when nobody has."""
+        return _read(self.path / "state.json")
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        """Raises OSError: the folder is gone, or the disk is full."""
+        replace_file(self.path / "state.json", (json.dumps(state) + "\n").encode())
+
+    def append_history(self, line: dict[str, Any]) -> None:
+        """Raises OSError: the folder is gone, or the disk is full."""
+        with open(self._history, "ab") as f:
+            f.write(history_bytes([line]))
+
+    def write_history(self, lines: list[dict[str, Any]]) -> None:
+        """Raises OSError."""
+        replace_file(self._history, history_bytes(lines))
+
+    def ask_to_stop(self) -> None:
+        """Raises OSError."""
+        self._cancel.touch()
+
+    def asked_to_stop(self) -> bool:
+        return self._cancel.exists()
+
+    def forget_stop(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._cancel.unlink()
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process works on this run."""
+        return is_locked(self.lock_file)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

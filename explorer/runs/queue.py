@@ -1,0 +1,242 @@
+"""The queue: one run at a time on a device, in the order in which they were asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from explorer import datasets, training
+from explorer.checkpoints import recover, runs_folder
+from explorer.presets import TrainConfig, preset
+from explorer.run_files import Lock, RunFiles, lock
+from explorer.runs.looking import RunError, RunInfo, active, folders, path_of, run
+from explorer.status import Progress
+from explorer.training import Run
+
+LOCK_FD = "EXPLORER_RUN_LOCK"  # tells a worker which of its open files is its run's lock
+_QUEUE = ".queue.lock"
+_PACKAGE = Path(__file__).parents[2]
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Errors of the file system as a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"The runs folder cannot be written: {error.strerror or error}.") from error
+
+
+_threads = threading.RLock()  # a file lock keeps processes apart, and would keep this process from itself
+
+
+@contextlib.contextmanager
+def queue(wait: float = 10.0) -> Iterator[Lock | bool]:
+    """Nobody else changes the queue meanwhile. Gives False when somebody has done so for `wait` seconds."""
+    with _threads:
+        folder = runs_folder()
+        with writing():
+            folder.mkdir(parents=True, exist_ok=True)
+            held = lock(folder / _QUEUE, wait=wait)
+        if held is None:
+            if wait > 1.0:
+                raise RunError("Another process is changing the runs: try again.")
+            yield False
+            return
+        with held:
+            yield held
+
+
+def suggested_epochs(preset_name: str, dataset: str) -> int:
+    """What a preset trains on a data set in well under a minute on two cores; at most the published number."""
+    recipe = preset(preset_name).recipe
+    images = _TRAINING_IMAGES.get(dataset, 5_000 if dataset.startswith("own:") else 60_000)
+    affordable = (120_000 if recipe.network == "conv" else 240_000) // images
+    return max(2, min(recipe.epochs, affordable))
+
+
+_TRAINING_IMAGES = {"mnist-5k": 4_000, "mnist": 60_000, "fashion-mnist": 60_000, "cifar10": 50_000}
+
+
+def propose_name(dataset: str, preset_name: str) -> str:
+    """A name that is free: `mnist-5k-mlp-2d`, then `mnist-5k-mlp-2d-2` and so on."""
+    stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in dataset.split(":")[-1])
+    base = f"{stem.strip('-._')[:32] or 'data'}-{preset_name}"[:56]
+    taken = {path.name for path in folders()}
+    return next(n for i in range(1, 100_000) if (n := base if i == 1 else f"{base}-{i}") not in taken)
+
+
+def submit(config: TrainConfig, name: str) -> RunInfo:
+    """Queue a run, and start it if its device is free.
+
+    Raises:
+        RunError: the name is bad or taken, or the folder cannot be written.
+        ValueError: a bad setting.
+        DatasetError: the data set is not on this machine.
+    """
+    path = path_of(name)
+    datasets.check(config.dataset or preset(config.preset).dataset, config.data_root)
+    with queue():
+        try:
+            if path.exists():
+                raise RunError(f"There is a run {name!r} already: choose another name, such as {next_name(name)!r}.")
+            training.begin(path, config, state="queued", queued_at=time.time())
+        except OSError as error:
+            raise RunError(f"The run's folder cannot be written: {error.strerror or error}.") from error
+    advance()
+    return run(name)
+
+
+def next_name(name: str) -> str:
+    stem = name.rstrip("0123456789").rstrip("-") if name[-1:].isdigit() and "-" in name else name
+    taken = {path.name for path in folders()}
+    return next(n for i in range(2, 100_000) if (n := f"{stem[:58]}-{i}") not in taken)
+
+
+def resume(name: str, epochs: int | None = None) -> RunInfo:
+    """Queue a run again that was cancelled, interrupted or failed; `epochs` is how many it shall have in all.
+
+    Raises:
+        RunError: it runs, has finished, or cannot go on.
+    """
+    with queue():
+        info = run(name)
+        if info.active:
+            raise RunError(f"{name} is {info.state} already.")
+        if not info.resumable:
+            raise RunError(f"{name} cannot go on: duplicate its settings into a new run instead.")
+        if epochs is not None and epochs <= info.epochs_done:
+            raise RunError(f"{name} has done {info.epochs_done} epochs: ask for more than that.")
+        files = RunFiles(info.path)
+        config = info.config if epochs is None else replace(info.config, epochs=epochs)
+        with writing():
+            config.recipe()
+            recover(info.path)
+            files.write_request(config, info.device, info.created.isoformat(timespec="seconds"))
+            files.forget_stop()
+            files.write_state({**files.state(), "state": "queued", "queued_at": time.time(), "message": ""})
+    advance()
+    return run(name)
+
+
+def advance() -> None:
+    """Start what is next in the queue of each free device. A thread of the app calls this every second."""
+    _reap()
+    if not any(info.state == "queued" for info in active()):
+        return
+    with queue(wait=1.0) as mine:
+        if not mine:
+            return
+        for info in _next_up():
+            files = RunFiles(info.path)
+            if not files.alive:  # else a process waits in it for its turn, and takes it itself
+                with contextlib.suppress(OSError):
+                    _start(info)
+
+
+def take_turn(name: str) -> bool:
+    """For a process that holds its queued run: whether its turn has come; then the state says that it runs."""
+    advance()
+    with queue(wait=1.0) as mine:
+        if not mine or name not in [info.name for info in _next_up()]:
+            return False
+        files = RunFiles(path_of(name))
+        files.write_state({**files.state(), "state": "running", "since": time.time()})
+        return True
+
+
+def train_here(
+    config: TrainConfig,
+    name: str,
+    *,
+    again: bool = False,
+    on_wait: Callable[[RunInfo], None] = lambda _: None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Train a run in this process, when its turn has come: what the command line does, for the app to watch.
+
+    Args:
+        again: go on with the run of that name.
+        on_wait: called with the run as long as it waits, twice a second.
+
+    Raises:
+        RunError, ValueError, DatasetError: as `submit`, and as `explorer.train`.
+        KeyboardInterrupt: Ctrl-C, or the app's cancel, before its turn came.
+    """
+    path = path_of(name)
+    files = RunFiles(path)
+    before = files.state()
+    if again:
+        config = training.going_on(path, config)
+    else:
+        training.begin(path, config, state="queued", queued_at=time.time())
+    with training.hold(path):
+        if again:
+            files.forget_stop()
+            files.write_state({**before, "state": "queued", "queued_at": time.time(), "message": ""})
+        try:
+            while not take_turn(name):
+                on_wait(run(name))
+                if files.asked_to_stop():
+                    raise KeyboardInterrupt
+                time.sleep(0.5)
+        except BaseException:
+            files.write_state({**files.state(), "state": "cancelled", "since": time.time()})
+            raise
+        return training.work(path, config, on_progress=on_progress)
+
+
+def _next_up() -> list[RunInfo]:
+    """The first in the queue of every device on which nothing runs."""
+    found = active()
+    busy = {info.device for info in found if info.state == "running"}
+    return [info for info in found if info.position == 1 and info.device not in busy]
+
+
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def _reap() -> None:
+    """Collect the exit codes of workers that ended, or they would stay as zombies."""
+    _children[:] = [child for child in _children if child.poll() is None]
+
+
+def _start(info: RunInfo) -> None:
+    """Start the worker of a queued run. It holds the run's lock from its first instant, as it inherits it."""
+    files = RunFiles(info.path)
+    held = lock(files.lock_file)
+    if held is None:
+        return
+    with held:
+        state = {k: v for k, v in files.state().items() if k != "pid"}
+        files.write_state({**state, "state": "running", "since": time.time(), "progress": {"phase": "starting"}})
+        environment = {
+            **os.environ,
+            LOCK_FD: str(held.fd),
+            # Threads that wait for one another shall sleep, not spin: somebody wants to look at the app meanwhile.
+            "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(_PACKAGE), os.environ.get("PYTHONPATH")])),
+        }
+        try:
+            with open(files.log, "ab") as log:
+                child = subprocess.Popen(  # noqa: S603 - our own module, and a folder whose name is a slug
+                    [sys.executable, "-m", "explorer.worker", str(info.path.absolute())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    pass_fds=[held.fd],
+                    start_new_session=True,  # Ctrl-C in the app's terminal is not meant for its runs
+                )
+        except OSError as error:
+            message = f"The process could not be started: {error.strerror or error}."
+            files.write_state({**state, "state": "failed", "since": time.time(), "message": message})
+            raise
+    _children.append(child)
