@@ -1,14 +1,23 @@
-"""The Streamlit script: page config, style and navigation."""
+"""The Streamlit script: page config, style, navigation and the sidebar that every screen has."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from explorer.ui import moves
+from explorer.ui.sidebar import sidebar
+
 UI = Path(__file__).parent / "explorer" / "ui"
 st.set_page_config(page_title="Latent Explorer", page_icon=UI / "favicon.png", layout="wide")
 st.logo(UI / "favicon.png", size="large")
 st.html(UI / "style.css")
-st.navigation(
-    [st.Page("pages/explore.py", title="Explore", icon=":material/scatter_plot:", default=True)],
+page = st.navigation(
+    [
+        st.Page(moves.EXPLORE, title="Explore", icon=":material/scatter_plot:", default=True),
+        st.Page(moves.TRAIN, title="Train", icon=":material/model_training:", url_path="train"),
+    ],
     position="top",
-).run()
+)
+moves.follow(fragment=False)
+sidebar(whole_page=page.url_path == "train")
+page.run()

@@ -45,8 +45,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def serve(log: Path, **environment: str) -> Iterator[Server]:
+def serve(log: Path, *, app: Path | str = "app.py", **environment: str) -> Iterator[Server]:
     """The app as `make run` serves it, with more environment variables; ended with the context.
+
+    `app` is another one in its place, for tests of what the app has no page for.
 
     Raises:
         RuntimeError: it does not answer within two minutes; the message has the end of its output.
@@ -54,7 +56,7 @@ def serve(log: Path, **environment: str) -> Iterator[Server]:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
+    command = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}", "--server.headless=true"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,

@@ -20,7 +20,7 @@ from torchvision.datasets import MNIST
 from explorer import DatasetError, TrainConfig, datasets, train
 from explorer.models import build
 from explorer.presets import PRESETS, Recipe
-from explorer.training import model_config
+from explorer.trainer import model_config
 
 ROUNDS = 3
 GOALS = {"mlp-2d-mse": 2.5, "conv-100": 1.8}
@@ -39,7 +39,7 @@ def tutorial_epoch(recipe: Recipe, dataset: MNIST, workers: int) -> float:
     start = time.perf_counter()
     for x, _ in loader:
         terms = model.terms(x)
-        loss = terms.misfit.mean() + recipe.beta * terms.kl.mean()
+        loss = terms.misfit.mean() + recipe.beta * terms.kl.sum(1).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

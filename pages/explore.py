@@ -10,6 +10,7 @@ from explorer.figures import palette
 from explorer.ui import library, sheets, view
 from explorer.ui.components.latent_map import Click, LegendEntry, Mark, Selected, latent_map
 from explorer.ui.library import Mapped
+from explorer.ui.markdown import plain
 from explorer.ui.panels.decoded import decoded_panel
 from explorer.ui.panels.grid import grid_panel
 from explorer.ui.panels.group import group_panel
@@ -22,7 +23,7 @@ def pick_model() -> library.Model:
     found = library.all_checkpoints()
     usable = {c.id: c for c in found if not c.problem}
     if not usable:
-        st.info("There is no model yet. Train one: `python -m explorer train --preset mlp-2d --out runs/first`.")
+        st.info("There is no model yet. Train one: press **Start** in the sidebar.")
         show_damaged(found)
         st.stop()
     # What ships comes first, in the order of a tour: two latents before many.
@@ -205,7 +206,7 @@ def main() -> None:
     with below_right:
         samples_panel(data)
     for text in [*view.notices(), *data.notes]:
-        notices.warning(text)
+        notices.warning(plain(text))
     view.write_url(model.info.id, color, data.map.kind, data.name, pick)
 
 

@@ -64,7 +64,11 @@ class Mapped:
         channels, size, _ = self.model.image_shape
         try:
             if self.name == STORED:
-                return datasets.load(self.source, "test", size=size, channels=channels)
+                data = datasets.load(self.source, "test", size=size, channels=channels)
+                trained = self.model.info.config["dataset"].get("test_sha256", data.fingerprint)
+                if data.fingerprint != trained:
+                    return f"The images of {self.source} on this machine are not those that the model was tested on."
+                return data
             return encodable(self.source, size, channels)
         except DatasetError as error:
             return str(error)

@@ -14,13 +14,13 @@ from explorer.ui.view import COLORS
 from tests.app.tiny_runs import AUTOENCODER, CONV, DAMAGED, PLANE, edit_config
 
 pytestmark = pytest.mark.usefixtures("own_runs")
-ROOT = Path(__file__).parents[2]
+APP = Path(__file__).parent / "whole_app.py"
 TIMEOUT = 60  # a first run opens a model, on a machine that may be busy
 
 
 def page(**query: str) -> AppTest:
     """The page after its first run under an address."""
-    at = AppTest.from_file(ROOT / "navigation.py", default_timeout=TIMEOUT)
+    at = AppTest.from_file(APP, default_timeout=TIMEOUT)
     for name, value in query.items():
         at.query_params[name] = value
     return at.run()
@@ -189,7 +189,7 @@ def test_without_any_model(nothing_ships):
     assert not at.exception
     assert "There is no model yet" in at.info[0].value
     assert "python -m explorer train" in at.info[0].value
-    assert not at.selectbox
+    assert not at.main.selectbox
 
 
 def test_with_damaged_ones_only(nothing_ships, runs):

@@ -84,3 +84,46 @@ def test_class_histogram():
     assert (list(bars.x), list(bars.y)) == (["0", "1", "cat"], [3, 0, 5])
     assert list(bars.marker.color) == figures.palette(3)
     assert figure.layout.xaxis.type == "category"  # "0" and "1" are names, not numbers
+
+
+def history(*elbos: float | None) -> list[dict]:
+    """Lines of a history with these test ELBOs, and training ones that are a nat better."""
+    return [
+        {"epoch": i + 1, "train": {"elbo": None if v is None else v + 1}, "test": {"elbo": v, "mse": 0.1 / (i + 1)}}
+        for i, v in enumerate(elbos)
+    ]
+
+
+def test_learning_curves_are_a_line_a_run():
+    figure = figures.learning_curves({"one": history(-200, -150.25), "two": history(-180, -160, -155)}, "elbo")
+    first, second = figure.data
+    assert (first.name, list(first.x), list(first.y)) == ("one", [1, 2], [-200, -150.25])
+    assert (second.name, list(second.x), list(second.y)) == ("two", [1, 2, 3], [-180, -160, -155])
+    assert [trace.line.color for trace in figure.data] == figures.palette(2)
+    assert "nats" in figure.layout.yaxis.title.text
+    assert figure.layout.xaxis.title.text == "epoch"
+    (train,) = figures.learning_curves({"one": history(-200, -150.25)}, "elbo", "train").data
+    assert list(train.y) == [-199, -149.25]
+    assert "nats" not in figures.learning_curves({}, "mse").layout.yaxis.title.text
+
+
+def test_a_run_without_the_metric_leaves_its_colour_to_nobody():
+    figure = figures.learning_curves({"ae": history(None, None), "none": [], "vae": history(-1.0)}, "elbo")
+    (trace,) = figure.data
+    assert (trace.name, trace.mode, trace.line.color) == ("vae", "markers", figures.palette(3)[2])
+
+
+def test_a_long_curve_keeps_its_ends_and_a_hole_stays_out():
+    lines = history(*np.linspace(-300, -100, 5000).tolist())
+    lines[3]["test"]["elbo"] = float("nan")
+    (trace,) = figures.learning_curves({"long": lines}, "elbo").data
+    assert 900 < len(trace.x) <= 1001
+    assert (trace.x[0], trace.x[-1], trace.y[-1]) == (1, 5000, -100)
+    assert np.isfinite(trace.y).all()
+    assert (np.diff(trace.x) > 0).all()
+
+
+@pytest.mark.parametrize(("metric", "split"), [("accuracy", "test"), ("elbo", "validation")])
+def test_unknown_curves_are_refused(metric, split):
+    with pytest.raises(ValueError, match="choose"):
+        figures.learning_curves({}, metric, split)

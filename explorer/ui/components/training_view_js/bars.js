@@ -1,0 +1,135 @@
+// KL of each latent as bars: which are active, which have collapsed onto the prior, in a picture and in a sentence.
+
+const ACTIVE_NATS = 0.01;
+const BARS_HEIGHT = 172;
+const BARS_MARGIN = { left: 46, right: 10, top: 8, bottom: 20 };
+const WIDEST_BAR = 44;
+const NAMED = 24; // latents that have their numbers below them
+
+function createBars(v, parent) {
+  const panel = panelOf(parent, "bars", "KL of each latent", HELP.bars);
+  const epoch = element("span", "lx-tv-caption", panel.tools);
+  const svg = shape("svg", panel.body, { role: "img", class: "lx-tv-svg", height: BARS_HEIGHT });
+  const grid = shape("g", svg, { class: "lx-tv-grid-lines" });
+  const active = shape("path", svg, { class: "lx-tv-active" });
+  const collapsed = shape("path", svg, { class: "lx-tv-collapsed" });
+  const floor = shape("line", svg, { class: "lx-tv-floor", visibility: "hidden" });
+  const floorName = shape("text", svg, { class: "lx-tv-floor-name", "text-anchor": "end" });
+  const ring = shape("rect", svg, { class: "lx-tv-bar-ring", visibility: "hidden" });
+  const tip = element("div", "lx-tv-tip", panel.body, { "aria-hidden": "true" });
+  tip.hidden = true;
+  v.bars = { ...panel, epoch, svg, grid, active, collapsed, floor, floorName, ring, tip, order: "size", rows: [], kl: null, top: 0 };
+  v.bars.choice = segmented(panel.tools, "Order of the bars", [["size", "by KL"], ["index", "by index"]], "size", (order) => {
+    v.bars.order = order;
+    drawBars(v);
+  });
+  svg.addEventListener("pointermove", (event) => hoverBar(v, event));
+  svg.addEventListener("pointerleave", () => hoverBar(v, null));
+}
+
+function drawBars(v) {
+  const { svg, grid, active, collapsed, note, box } = v.bars;
+  box.hidden = !v.hasPrior;
+  if (!v.hasPrior) return;
+  const kl = v.shown?.kl ?? null;
+  v.bars.kl = kl;
+  const width = v.bars.body.clientWidth;
+  if (!width) return;
+  set(svg, { width, viewBox: `0 0 ${width} ${BARS_HEIGHT}` });
+  v.bars.choice.group.hidden = !kl || kl.length < 3;
+  if (!kl) {
+    grid.replaceChildren();
+    for (const path of [active, collapsed]) path.setAttribute("d", "");
+    setText(note, "");
+    drawFloor(v, null);
+    return;
+  }
+  const { left, right, top, bottom } = BARS_MARGIN;
+  const high = Math.max(v.shown.klTop, ...kl.map((value) => value ?? 0), ACTIVE_NATS * 5);
+  const y = (value) => BARS_HEIGHT - bottom - (value / (high * 1.04)) * (BARS_HEIGHT - bottom - top);
+  const rows = kl.map((value, latent) => ({ latent, value: value ?? 0 }));
+  if (v.bars.order === "size") rows.sort((a, b) => b.value - a.value || a.latent - b.latent);
+  const slot = Math.min((width - left - right) / rows.length, WIDEST_BAR * 1.6);
+  const thick = slot > 3 ? Math.min(slot * 0.78, WIDEST_BAR) : slot;
+  const paths = { active: "", collapsed: "" };
+  rows.forEach((row, i) => {
+    row.x = left + i * slot + (slot - thick) / 2;
+    row.active = row.value >= ACTIVE_NATS;
+    const tall = Math.max(1, y(0) - y(row.value));
+    paths[row.active ? "active" : "collapsed"] += `M${row.x.toFixed(2)} ${y(0)}v${-tall.toFixed(2)}h${thick.toFixed(2)}V${y(0)}z`;
+  });
+  active.setAttribute("d", paths.active);
+  collapsed.setAttribute("d", paths.collapsed);
+  Object.assign(v.bars, { rows, slot, thick, y });
+  drawBarGrid(v, width, high, y);
+  drawFloor(v, v.freeBits > 0 && v.freeBits <= high ? y(v.freeBits) : null, width);
+  const count = rows.filter((row) => row.active).length;
+  const free = v.freeBits > 0 ? ` Free bits let each use ${plain(v.freeBits)} nats for nothing (dashed).` : "";
+  setText(note, collapseText(count, rows.length) + free);
+  svg.setAttribute("aria-label", `KL of ${rows.length} latents in nats after epoch ${v.shown.epoch}: ${count} active, `
+    + `the strongest ${nats(Math.max(...rows.map((row) => row.value)))}`);
+}
+
+function drawBarGrid(v, width, high, y) {
+  const { grid, rows, slot, thick } = v.bars;
+  const { left, right, bottom } = BARS_MARGIN;
+  grid.replaceChildren();
+  const ticks = ticksOf(0, high, 4);
+  const text = tickText(ticks);
+  for (const value of ticks) {
+    const at = Math.round(y(value)) + 0.5;
+    shape("line", grid, { x1: left, x2: width - right, y1: at, y2: at });
+    shape("text", grid, { x: left - 6, y: at + 3.5, "text-anchor": "end" }, text(value));
+  }
+  const base = BARS_HEIGHT - bottom + 14;
+  if (rows.length <= NAMED && slot >= 14) {
+    for (const row of rows) shape("text", grid, { x: row.x + thick / 2, y: base, "text-anchor": "middle" }, row.latent);
+  } else if (v.bars.order === "index") {
+    for (const latent of epochTicks(0, rows.length - 1, width / 70)) {
+      shape("text", grid, { x: rows[latent].x + thick / 2, y: base, "text-anchor": "middle" }, latent);
+    }
+  } else {
+    shape("text", grid, { x: left, y: base }, `${rows.length} latents, the strongest first`);
+  }
+}
+
+// What free bits let every latent use for nothing.
+function drawFloor(v, y, width) {
+  const { floor, floorName } = v.bars;
+  floor.setAttribute("visibility", y === null ? "hidden" : "visible");
+  floorName.textContent = y === null ? "" : "free bits";
+  if (y === null) return;
+  const right = width - BARS_MARGIN.right;
+  set(floor, { x1: BARS_MARGIN.left, x2: right, y1: y, y2: y });
+  set(floorName, { x: right, y: y - 4 });
+}
+
+function collapseText(active, count) {
+  if (count === active) {
+    if (count === 1) return "The only latent is active.";
+    return `${count === 2 ? "Both" : `All ${count}`} latents are active: each carries at least ${ACTIVE_NATS} nats.`;
+  }
+  if (!active) {
+    return `No latent is active: ${count === 1 ? "it" : "every one"} carries under ${ACTIVE_NATS} nats. The posterior `
+      + "equals the prior, and the decoder ignores the code (posterior collapse).";
+  }
+  const others = count - active === 1 ? "the other carries" : "the others carry";
+  return `${active} of ${count} latents ${active === 1 ? "is" : "are"} active: ${others} under ${ACTIVE_NATS} nats, the `
+    + "posterior equals the prior there (posterior collapse).";
+}
+
+function hoverBar(v, event) {
+  const { rows, slot, ring, tip, svg, y, thick } = v.bars;
+  let row = null;
+  if (event && v.bars.kl) {
+    const x = event.clientX - svg.getBoundingClientRect().left - BARS_MARGIN.left;
+    row = rows[Math.floor(x / slot)] ?? null;
+  }
+  tip.hidden = !row;
+  ring.setAttribute("visibility", row ? "visible" : "hidden");
+  if (!row) return;
+  set(ring, { x: row.x - 1, width: thick + 2, y: BARS_MARGIN.top, height: y(0) - BARS_MARGIN.top });
+  setText(tip, `latent ${row.latent}\n${row.value < 0.1 ? plain(row.value) : nats(row.value)} nats\n${row.active ? "active" : "collapsed"}`);
+  const left = row.x + 14 + tip.offsetWidth > svg.clientWidth ? row.x - 12 - tip.offsetWidth : row.x + thick + 10;
+  tip.style.transform = `translate(${Math.round(left)}px, ${BARS_MARGIN.top}px)`;
+}

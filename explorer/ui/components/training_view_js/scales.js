@@ -1,0 +1,68 @@
+// Numbers as text, round ticks, and the mapping from values to pixels.
+
+const minus = (text) => text.replace("-", "−");
+
+function nats(value) {
+  if (value === null || value === undefined) return "–";
+  const size = Math.abs(value);
+  return minus(value.toLocaleString("en", {
+    minimumFractionDigits: size < 1000 ? 2 : 1, maximumFractionDigits: size < 1000 ? 2 : 1,
+  }));
+}
+
+// Four significant digits, for what has no fixed scale: beta, learning rate, squared errors.
+function plain(value) {
+  if (value === null || value === undefined) return "–";
+  if (value !== 0 && Math.abs(value) < 1e-4) return minus(value.toExponential(1).replace("e", " e"));
+  return minus(String(Number(value.toPrecision(4))));
+}
+
+const whole = (value) => (value === null || value === undefined ? "–" : minus(Math.round(value).toLocaleString("en")));
+
+// Round steps between `low` and `high`, about `count` of them.
+function ticksOf(low, high, count) {
+  const span = high - low;
+  if (!(span > 0)) return [low];
+  const rough = span / Math.max(1, count);
+  const size = 10 ** Math.floor(Math.log10(rough));
+  const step = size * [1, 2, 5, 10].find((factor) => factor * size >= rough);
+  const ticks = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(i * step + 0) // no −0;
+  return ticks;
+}
+
+// Every tick with as many decimals as their step needs.
+function tickText(ticks) {
+  const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : Math.abs(ticks[0]) || 1;
+  if (step < 1e-4) {
+    const size = Math.max(...ticks.map(Math.abs));
+    const digits = Math.max(0, Math.floor(Math.log10(size)) - Math.floor(Math.log10(step)));
+    return (value) => (value ? minus(value.toExponential(digits)) : "0");
+  }
+  const digits = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
+  return (value) => minus(value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+}
+
+function epochTicks(low, high, count) {
+  const ticks = ticksOf(low, high, count).filter(Number.isInteger);
+  return ticks.length ? ticks : [Math.round(low)];
+}
+
+// The range of a curve: all of it, save that a first epoch far off must not flatten the rest.
+function rangeOf(values) {
+  const sorted = values.filter((value) => value !== null).sort((a, b) => a - b);
+  if (!sorted.length) return null;
+  const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
+  let [low, high] = [sorted[0], sorted.at(-1)];
+  if (sorted.length >= 12) {
+    const reach = 3 * (at(0.9) - at(0.1));
+    if (reach > 0) {
+      low = Math.max(low, at(0.1) - reach);
+      high = Math.min(high, at(0.9) + reach);
+    }
+  }
+  const pad = (high - low) * 0.08 || Math.abs(high) * 0.5 || 1;
+  return [low - pad, high + pad];
+}
+
+const clamp = (value, low, high) => Math.max(low, Math.min(high, value));

@@ -1,0 +1,36 @@
+"""What a widget's callback leaves for the script to do next: rerun the whole page, or go to another one.
+
+A callback itself can do neither, and a widget of a fragment reruns only its fragment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+_PAGES = Path(__file__).parents[2] / "pages"
+EXPLORE, TRAIN = _PAGES / "explore.py", _PAGES / "train.py"
+
+_NEXT = "next_move"
+
+
+def refresh() -> None:
+    """From a callback: let the whole page follow what has changed."""
+    st.session_state.setdefault(_NEXT, None)
+
+
+def go(page: Path) -> None:
+    """From a callback: show another page."""
+    st.session_state[_NEXT] = page
+
+
+def follow(*, fragment: bool = True) -> None:
+    """At the start of the script, and of each fragment whose callbacks use this: make the move."""
+    if _NEXT not in st.session_state:
+        return
+    page: Path | None = st.session_state.pop(_NEXT)
+    if page is not None:
+        st.switch_page(page)
+    if fragment:
+        st.rerun()

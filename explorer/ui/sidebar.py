@@ -1,0 +1,244 @@
+"""The sidebar of every screen: train a small model, and what is being trained now."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explorer import datasets, runs
+from explorer.presets import PRESETS
+from explorer.run_files import RunFiles
+from explorer.runs import RunError, RunInfo
+from explorer.ui import followed, moves, training_form
+from explorer.ui.markdown import plain
+from explorer.ui.training_form import bind, from_widget
+from explorer.ui.wording import duration, epochs_text, nats, progress_share, progress_text
+
+_BUSY_SECONDS, _IDLE_SECONDS = 1.0, 3.0  # between two looks at the runs
+
+Shown = tuple[tuple[str, str], ...]
+
+
+def sidebar(*, whole_page: bool) -> None:
+    """Draw it. With `whole_page` a change of the form reruns the page, which shows the same choices."""
+    with st.sidebar:
+        st.markdown("##### Train a small model")
+        if whole_page:
+            _form()
+        else:
+            st.fragment(_form)()
+        active = runs.active()
+        every = _BUSY_SECONDS if active else _IDLE_SECONDS
+        st.fragment(_runs, run_every=every)(_shown(active, followed.update(active)), [active])
+
+
+# --- the form ------------------------------------------------------------------------------------------------------
+
+
+def _form() -> None:
+    moves.follow()
+    form = training_form.current()
+    training_form.propose_name(form)
+    with st.container(key="train_form_box", gap="xsmall"):
+        _data(form)
+        bind("train_preset", form.preset)
+        st.selectbox(
+            "Preset",
+            list(PRESETS),
+            key="train_preset",
+            help="A recipe of one of the write-ups that this program follows. "
+            "Choosing one sets latents, epochs, beta and all other options to its own.",
+            on_change=from_widget("train_preset", training_form.choose_preset),
+        )
+        st.caption(PRESETS[form.preset].summary)
+        _numbers(form)
+        bind("train_name", form.name)
+        st.text_input(
+            "Name",
+            key="train_name",
+            max_chars=64,
+            help="Letters, digits, dot, dash and underscore. Empty it to have one proposed.",
+            on_change=from_widget("train_name", training_form.choose_name),
+        )
+        if changed := training_form.changed(form):
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+                st.caption(f"+ {len(changed)} changed option{'s' * (len(changed) > 1)}", width="content")
+                st.button(
+                    "Reset",
+                    key="train_reset",
+                    type="tertiary",
+                    help=f"Back to the preset: {', '.join(changed)}",
+                    on_click=training_form.reset_changes,
+                )
+        st.button("Start", key="train_start", type="primary", width="stretch", on_click=training_form.start)
+        if problem := training_form.problem(form):
+            st.error(plain(problem))
+
+
+def _data(form: training_form.Form) -> None:
+    known = datasets.available()
+    bind("train_dataset", form.dataset)
+    st.selectbox(
+        "Data set",
+        [info.name for info in known if info.present],
+        key="train_dataset",
+        on_change=from_widget("train_dataset", training_form.choose_dataset),
+    )
+    missing = [info for info in known if not info.present]
+    how = [f"**{info.name}**: {info.how}" for info in missing]
+    own = "Your own images can be added"
+    more = f"{len(missing)} more can be had" if missing else own
+    st.caption(more, help="\n\n".join([*how, f"{own} on the Train page, at its end."]))
+
+
+def _numbers(form: training_form.Form) -> None:
+    row = st.grid(3, min_column_width=56, gap="xsmall")
+    bind("train_latent", form.latent)
+    row.number_input(
+        "Latents",
+        step=1,
+        key="train_latent",
+        help="How many numbers describe an image: 1 to 4,096. Two can be seen as a map as they are.",
+        on_change=from_widget("train_latent", lambda v: training_form.change("latent", v)),
+    )
+    bind("train_epochs", form.epochs)
+    row.number_input(
+        "Epochs",
+        step=1,
+        key="train_epochs",
+        help="Passes over the training images: 1 to 100,000. The proposal takes well under a minute.",
+        on_change=from_widget("train_epochs", lambda v: training_form.change("epochs", v)),
+    )
+    bind("train_beta", form.beta)
+    autoencoder = training_form.is_autoencoder(form)
+    row.number_input(
+        "Beta",
+        step=0.1,
+        format="%g",
+        key="train_beta",
+        disabled=autoencoder,
+        help="A plain autoencoder has no KL to weigh."
+        if autoencoder
+        else "Weight of the KL: 1 is the ELBO, more gives tidier codes and blurrier images. Both terms are sums in "
+        "nats: the Train page has more on it.",
+        on_change=from_widget("train_beta", lambda v: training_form.change("beta", v)),
+    )
+    published = PRESETS[form.preset].recipe.epochs
+    if form.epochs != published:
+        st.caption(f"Epochs as published: {published}")
+
+
+# --- the runs ------------------------------------------------------------------------------------------------------
+
+
+def _shown(active: list[RunInfo], ended: list[RunInfo]) -> Shown:
+    """What a change of makes the page draw itself anew: which runs there are to see, and their states."""
+    return tuple((info.name, info.state) for info in [*active, *ended])
+
+
+def _runs(shown: Shown, fresh: list[list[RunInfo]]) -> None:
+    """The active runs and those that have just ended.
+
+    `shown` is what the page as a whole was drawn for. `fresh` has the active runs as they were then, for the one time
+    that this is drawn with the page; later it looks itself.
+    """
+    moves.follow()
+    active = fresh.pop() if fresh else runs.active()
+    ended = followed.update(active)
+    if _shown(active, ended) != shown:
+        st.rerun()
+    with st.container(key="train_runs", gap="small"):
+        running = [info for info in active if info.state == "running"]
+        for i, info in enumerate(running):
+            _running(info, "" if i == 0 else f"_{info.name}")
+        for i, info in enumerate(ended):
+            _ended(info, "" if i == 0 else f"_{info.name}")
+        for i, info in enumerate(info for info in active if info.state == "queued"):
+            _queued(info, "" if i == 0 and not running else f"_{info.name}")
+
+
+def _running(info: RunInfo, key: str) -> None:
+    with st.container(border=True, gap="xsmall", key=f"train_run_{info.name}"):
+        st.markdown(f"**{info.name}**")
+        st.progress(progress_share(info), progress_text(info))
+        progress = info.progress
+        value = None if progress is None or progress.phase == "starting" else progress.elbo
+        what = "ELBO"
+        if progress is not None and progress.elbo is None and progress.phase != "starting":
+            value, what = progress.reconstruction, "reconstruction"
+        if value is not None:
+            st.caption(f"{what} {nats(value)} an image")
+        _buttons(info, key)
+
+
+def _queued(info: RunInfo, key: str) -> None:
+    with st.container(border=True, gap="xsmall", key=f"train_run_{info.name}"):
+        st.markdown(f"**{info.name}**")
+        place = "next" if info.position == 1 else f"number {info.position}"
+        st.caption(f"waiting, {place} in line")
+        _buttons(info, key)
+
+
+def _buttons(info: RunInfo, key: str) -> None:
+    stopping = info.state == "running" and RunFiles(info.path).asked_to_stop()
+    with st.container(horizontal=True, gap="xsmall"):
+        st.button("Watch", key=f"train_watch{key}", on_click=followed.open_in_train, args=(info.name,))
+        st.button(
+            "Stopping …" if stopping else "Cancel",
+            key=f"train_cancel{key}",
+            disabled=stopping,
+            on_click=_cancel,
+            args=(info.name,),
+        )
+
+
+def _cancel(name: str) -> None:
+    try:
+        runs.cancel(name)
+    except (RunError, OSError) as error:
+        st.toast(plain(training_form.sentence(error)), icon=":material/warning:")
+
+
+def _ended(info: RunInfo, key: str) -> None:
+    with st.container(border=True, gap="xsmall", key=f"train_run_{info.name}"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{info.name}**", width="content")
+            st.button(
+                f"Dismiss {info.name}",
+                key=f"train_dismiss{key}",
+                type="tertiary",
+                icon=":material/close:",
+                on_click=followed.dismiss,
+                args=(info.name,),
+            )
+        if info.state == "finished":
+            st.success(f"{result_text(info)} after {duration(info.seconds)}", icon=":material/check_circle:")
+        elif info.state == "cancelled":
+            st.info(f"Cancelled after {epochs_text(info.epochs_done)}.")
+        else:
+            why = training_form.sentence(RunError(info.message or "no reason is known"))
+            st.error(plain(f"{info.state.capitalize()}: {why}"))
+        with st.container(horizontal=True, gap="xsmall"):
+            if info.has_checkpoint and info.state in ("finished", "cancelled"):
+                st.button(
+                    "Open in Explore",
+                    key=f"train_open{key}",
+                    type="primary",
+                    on_click=followed.open_in_explore,
+                    args=(info.name,),
+                )
+            if info.state != "finished":
+                st.button(
+                    "See why" if info.state != "cancelled" else "See the run",
+                    key=f"train_why{key}",
+                    on_click=followed.open_in_train,
+                    args=(info.name,),
+                )
+
+
+def result_text(info: RunInfo) -> str:
+    """The run's last test ELBO in words, or the reconstruction of an autoencoder."""
+    if (elbo := info.test.get("elbo")) is not None:
+        return f"Test ELBO {nats(elbo)}"
+    if (reconstruction := info.test.get("reconstruction")) is not None:
+        return f"Test reconstruction {nats(reconstruction)}"
+    return "No epoch done"

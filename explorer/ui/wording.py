@@ -1,0 +1,67 @@
+"""Numbers, times and states of runs in words, the same on every screen."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from explorer.runs import RunInfo
+
+
+def number(value: object) -> str:
+    """A metric to one decimal, or a dash for none, for NaN and for what is no number."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return "–"
+    return f"{value:,.1f}".replace("-", "−")
+
+
+def nats(value: object) -> str:
+    return f"{number(value)} nats"
+
+
+def duration(seconds: float) -> str:
+    """0:21, 12:05, 1:02:10."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How long ago, roughly: 3 min ago, 2 days ago."""
+    seconds = (now - then).total_seconds()
+    if seconds < 45:
+        return "just now"
+    for size, name in ((86_400, "day"), (3600, "h"), (60, "min")):
+        count = round(seconds / size)
+        if seconds >= 0.9 * size:
+            plural = "s" if name == "day" and count > 1 else ""
+            return f"{count} {name}{plural} ago"
+    return "1 min ago"
+
+
+def epochs_text(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count:,} epochs"
+
+
+def progress_share(info: RunInfo) -> float:
+    """How much of a running run is done, 0 to 1."""
+    progress = info.progress
+    if progress is None or not progress.epochs or progress.phase == "starting":
+        return 0.0
+    if progress.phase != "training":
+        return 1.0
+    within = progress.step / progress.steps if progress.steps else 0.0
+    return min(1.0, max(0.0, (progress.epoch - 1 + within) / progress.epochs))
+
+
+def progress_text(info: RunInfo) -> str:
+    """Where a running run stands, in a line."""
+    progress = info.progress
+    if progress is None or progress.phase == "starting":
+        return "starting …"
+    if progress.phase == "mapping":
+        return "laying out the map …"
+    if progress.phase == "saving":
+        return "saving …"
+    return f"epoch {progress.epoch} of {progress.epochs} · {duration(progress.seconds_left)} left"

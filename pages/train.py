@@ -1,0 +1,173 @@
+"""Train: one run as it learns, the list of runs, every option, and a person's own images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from explorer import runs
+from explorer.runs import RunError, RunInfo
+from explorer.ui import followed, moves, training_form, view
+from explorer.ui.markdown import plain
+from explorer.ui.panels.options import options_panel
+from explorer.ui.panels.own_data import own_data_panel
+from explorer.ui.panels.run_list import resume, run_list
+from explorer.ui.panels.watch import watch_panel
+from explorer.ui.wording import epochs_text, number
+
+_SECONDS = 1.0  # between two looks at a run that trains
+
+WORDS = """
+- **Run**: one training, from start to end, in a process of its own: closing this page does not stop it.
+- **Epoch**: one pass over the training images. The **test** curves are of images that training never sees.
+- **ELBO**: how well the model accounts for an image, in nats; higher is better. It is the **reconstruction** term (how
+  close the decoded image comes) less the **KL** (how much the code tells beyond the prior).
+- **Beta**: the weight of the KL in what training minimises. **Warm-up** lets it grow from 0.
+- **Posterior collapse**: a latent whose KL is near zero tells nothing: the decoder has learnt to do without it.
+- **Preset**: the settings of one of the write-ups that this program follows.
+"""
+
+
+def main() -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown("### Watch a model learn", width="content")
+        with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
+            st.markdown(WORDS)
+    found = runs.runs()
+    if found:
+        watched(found)
+    else:
+        nothing_yet()
+    if found or "run_deleted" in st.session_state:
+        st.markdown("#### Runs")
+        run_list(found)
+    with st.expander("All options", icon=":material/tune:", key="train_options"):
+        options_panel()
+    with st.expander("Your own images", icon=":material/add_photo_alternate:", key="train_own"):
+        own_data_panel(on_ready=use_own_data)
+
+
+def nothing_yet() -> None:
+    """What will be seen here, and the quickest way to it."""
+    if "run" in st.query_params:
+        st.query_params.clear()
+    with st.container(border=True, key="train_empty"):
+        st.markdown(
+            "**Nothing has been trained yet.** Here you will see a model while it learns: its curves, what it makes of "
+            "eight test images and of 64 random codes, and the map of test images as it takes shape, epoch by epoch."
+        )
+        st.button(
+            "Train the default now",
+            key="train_first",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=training_form.start_default,
+        )
+        st.caption(
+            f"{training_form.PRESET} on {training_form.DATASET}: about half a minute. The form has more to choose."
+        )
+        if problem := training_form.current().problem:
+            st.error(plain(problem))
+
+
+def watched(found: list[RunInfo]) -> None:
+    """The chosen run: the picker, its buttons, and all that is known of it."""
+    ordered = sorted(found, key=lambda info: not info.active)  # active ones first, then the newest
+    known = {info.name: info for info in ordered}
+    view.restore_choice("run", "train_run", list(known), "the run")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="train_watched"):
+        name = st.selectbox(
+            "Run",
+            list(known),
+            format_func=lambda name: label(known[name]),
+            key="train_run",
+            persist_state="session",
+            on_change=view.forget_notices,
+            label_visibility="collapsed",
+        )
+        info = known[name]
+        buttons(info)
+    for text in view.notices():
+        st.warning(plain(text))
+    if problem := st.session_state.pop("train_action_problem", ""):
+        st.error(plain(problem))
+    if st.query_params.to_dict() != {"run": name}:
+        st.query_params.from_dict({"run": name})
+    st.fragment(follow_run, run_every=_SECONDS if info.active else None)(info)
+
+
+def label(info: RunInfo) -> str:
+    """A run in the picker."""
+    elbo = info.test.get("elbo")
+    quality = f" · test ELBO {number(elbo)}" if elbo is not None else ""
+    return f"{info.name} — {info.state}{quality}"
+
+
+def follow_run(before: RunInfo) -> None:
+    """The run as it stands now; the page follows when its state has changed."""
+    try:
+        info = runs.run(before.name)
+    except RunError as error:
+        st.warning(plain(str(error)))
+        return
+    if info.state != before.state:
+        st.rerun()
+    watch_panel(info)
+
+
+def buttons(info: RunInfo) -> None:
+    """What can be done with the run in its state."""
+    if info.active:
+        st.button(
+            "Cancel", key="watch_cancel", icon=":material/stop_circle:", on_click=act, args=(runs.cancel, info.name)
+        )
+    if info.has_checkpoint:
+        st.button(
+            "Open in Explore",
+            key="watch_open",
+            icon=":material/scatter_plot:",
+            type="primary" if info.state == "finished" else "secondary",
+            on_click=followed.open_in_explore,
+            args=(info.name,),
+        )
+    if info.resumable:
+        if info.state == "cancelled":
+            st.number_input(
+                "Epochs in all",
+                value=planned_epochs(info),
+                step=1,
+                key=f"resume_epochs_{info.name}",
+                help=f"{epochs_text(info.epochs_done)} done; ask for more than were planned if you like.",
+                width=130,
+            )
+        st.button("Resume", key="train_resume", icon=":material/resume:", on_click=act, args=(go_on, info.name))
+
+
+def planned_epochs(info: RunInfo) -> int:
+    try:
+        return info.config.recipe().epochs
+    except ValueError:  # settings of another version
+        return info.epochs_done + 1
+
+
+def go_on(name: str) -> None:
+    epochs = st.session_state.get(f"resume_epochs_{name}")
+    resume(name, None if epochs is None else int(epochs))
+
+
+def act(action: Callable[[str], object], name: str) -> None:
+    """As a callback: do something to a run; a refusal is said above it."""
+    try:
+        action(name)
+    except (RunError, ValueError, OSError) as error:
+        st.session_state["train_action_problem"] = training_form.sentence(error)
+
+
+def use_own_data(name: str) -> None:
+    """A data set of the person's own is ready: take it into the form."""
+    training_form.choose_dataset(name)
+    moves.refresh()
+
+
+main()

@@ -1,0 +1,90 @@
+"""A data set on its way in, without a page: who may name folders, the thread, text of files where Markdown is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import streamlit as st
+
+from explorer.datasets import own
+from explorer.ui.adding import Adding, Origin
+from explorer.ui.markdown import plain
+from explorer.ui.panels import own_origin
+
+TIMEOUT = 60  # on a machine that may be busy
+
+
+def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    return place
+
+
+def test_an_upload_lies_in_a_file_of_our_name_and_only_meanwhile(tmp_path, monkeypatch):
+    place = _temporary(tmp_path, monkeypatch)
+    with Origin("one", "../../evil.zip", b"data").path() as path:
+        assert path.parent == place
+        assert re.fullmatch(r"upload-\w+\.zip", path.name)
+        assert path.read_bytes() == b"data"
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(28, "No space left on device"), "cells.zip could not be taken in: No space left on device."),
+        (MemoryError(), "does not suffice for cells.zip; choose a smaller size."),
+        (KeyError("x"), "cells.zip could not be added (KeyError)."),
+    ],
+)
+def test_whatever_goes_wrong_is_a_sentence(error, sentence, tmp_path, monkeypatch):
+    place = _temporary(tmp_path, monkeypatch)
+
+    def fail(*args: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(own, "create", fail)
+    job = Adding("cells", Origin("one", "cells.zip", b"zip"), None, None)
+    job.join(TIMEOUT)
+    assert not job.running
+    assert sentence in job.problem
+    assert list(place.iterdir()) == []
+
+
+def test_the_time_left(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("explorer.ui.adding.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(own, "create", lambda *args, **options: None)
+    job = Adding("cells", Origin("one", "cells.zip", b""), None, None)
+    job.join(TIMEOUT)
+    assert job.seconds_left is None
+    now[0] += 30
+    job.share = 0.75
+    assert job.seconds_left == pytest.approx(10)
+
+
+@pytest.mark.parametrize(
+    ("headers", "local"),
+    [
+        ({}, True),
+        ({"Host": "localhost:8501"}, True),
+        ({"Host": "[::1]:8501"}, True),
+        ({"host": "127.0.0.1"}, True),
+        ({"Host": "explorer.example.org"}, False),
+        ({"Host": "localhost:8501", "X-Forwarded-For": "10.1.2.3"}, False),
+    ],
+)
+def test_a_proxy_in_front_is_noticed(headers, local, monkeypatch):
+    monkeypatch.setattr(st, "get_option", lambda key: "localhost")
+    monkeypatch.setattr(st, "context", SimpleNamespace(headers=headers))
+    assert own_origin._may_name_folders() is local
+
+
+def test_text_is_shown_as_it_is():
+    assert plain("a\nb") == "a b"
+    assert plain("![x](http://e.com)") == r"\!\[x\]\(http\://e.com\)"
+    assert plain(r"$x$ `y` <b> \z") == r"\$x\$ \`y\` \<b\> \\z"

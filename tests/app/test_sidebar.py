@@ -1,0 +1,184 @@
+"""The sidebar on every screen: the form's rules, a run from the click to Explore, what cannot be started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer import runs
+from explorer.presets import PRESETS, TrainConfig
+from explorer.ui import training_form
+from tests.app.screens import explore, keys, own_space, press, put, sound, texts, train, wait_for
+
+
+@pytest.fixture(autouse=True)
+def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with own_space(tmp_path, monkeypatch) as place:
+        yield place
+
+
+def shown(at: AppTest) -> dict[str, object]:
+    """What the form says."""
+    return {
+        "dataset": at.selectbox(key="train_dataset").value,
+        "preset": at.selectbox(key="train_preset").value,
+        "latent": at.number_input(key="train_latent").value,
+        "epochs": at.number_input(key="train_epochs").value,
+        "beta": at.number_input(key="train_beta").value,
+        "name": at.text_input(key="train_name").value,
+    }
+
+
+def test_a_run_from_the_click_to_explore():
+    at = explore()
+    assert shown(at) == {
+        "dataset": "mnist-5k",
+        "preset": "mlp-2d",
+        "latent": 2,
+        "epochs": runs.suggested_epochs("mlp-2d", "mnist-5k"),
+        "beta": 1.0,
+        "name": "mnist-5k-mlp-2d",
+    }
+    at.selectbox(key="explore_model").select("mnist-ae-2d").run()  # the address now names another model
+    at.number_input(key="train_epochs").set_value(1).run()
+    press(at, "train_start")
+    assert not at.error
+    assert {"train_watch", "train_cancel"} <= keys(at)
+    assert at.text_input(key="train_name").value == "mnist-5k-mlp-2d-2"  # the next one's
+    other = explore()  # another tab, or the same after a reload
+    assert {"train_watch", "train_cancel"} <= keys(other)
+    late = wait_for("mnist-5k-mlp-2d", "finished") and explore()
+    for tab in (at, other):
+        sound(tab.run())
+        assert "train_cancel" not in keys(tab)
+        assert "Test ELBO" in texts(tab.sidebar.success)
+    assert not late.sidebar.success  # it was over before this one came
+    press(other, "train_dismiss")
+    assert not other.sidebar.success
+    press(at, "train_open")
+    assert at.selectbox(key="explore_model").value == "runs/mnist-5k-mlp-2d"
+    assert at.query_params["model"] == "runs/mnist-5k-mlp-2d"
+    assert not at.warning
+    assert not at.sidebar.success
+
+
+def test_a_model_opens_from_the_train_page_too(tiny_run, space):
+    put(tiny_run.path, space / "here")
+    at = press(train(), "watch_open")
+    assert at.selectbox(key="explore_model").value == "runs/here"
+
+
+def test_a_preset_sets_its_own_numbers():
+    at = explore()
+    at.number_input(key="train_beta").set_value(4.0).run()
+    at.number_input(key="train_latent").set_value(7).run()
+    at.selectbox(key="train_preset").select("conv-100").run()
+    now = shown(at)
+    assert (now["latent"], now["beta"], now["name"]) == (100, 1.0, "mnist-5k-conv-100")
+    assert now["epochs"] == runs.suggested_epochs("conv-100", "mnist-5k")
+    assert PRESETS["conv-100"].summary in texts(at.sidebar.caption)
+    assert f"as published: {PRESETS['conv-100'].recipe.epochs}" in texts(at.sidebar.caption)
+    at.selectbox(key="train_preset").select("ae-2d").run()
+    assert at.number_input(key="train_beta").disabled
+    assert not sound(at).error
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_can_be_started_as_it_is(name):
+    at = explore()
+    at.selectbox(key="train_preset").select(name).run()
+    assert not sound(at).error
+    made = training_form.config(at.session_state["train_form"])
+    assert made == TrainConfig(preset=name, dataset="mnist-5k", epochs=runs.suggested_epochs(name, "mnist-5k"))
+
+
+def test_a_name_of_ones_own_stays_until_it_is_emptied():
+    at = explore()
+    at.text_input(key="train_name").input("mine").run()
+    at.selectbox(key="train_preset").select("ae-2d").run()
+    assert shown(at)["name"] == "mine"
+    at.text_input(key="train_name").input("").run()
+    assert shown(at)["name"] == "mnist-5k-ae-2d"
+
+
+def test_data_that_is_not_here_is_named_with_how_to_get_it():
+    at = explore()
+    assert at.selectbox(key="train_dataset").options == ["mnist-5k"]
+    (line,) = [c for c in at.sidebar.caption if "can be had" in c.value]
+    assert "explorer data fetch mnist" in line.help
+
+
+def test_the_number_of_epochs_follows_the_data_unless_it_was_chosen(monkeypatch, data_root):
+    monkeypatch.setenv("EXPLORER_DATA", str(data_root))
+    at = explore()
+    at.selectbox(key="train_dataset").select("fashion-mnist").run()
+    assert shown(at)["epochs"] == runs.suggested_epochs("mlp-2d", "fashion-mnist")
+    assert shown(at)["name"] == "fashion-mnist-mlp-2d"
+    at.number_input(key="train_epochs").set_value(3).run()
+    at.selectbox(key="train_dataset").select("mnist-5k").run()
+    assert shown(at)["epochs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("train_epochs", 0, "Epochs must be more than zero"),
+        ("train_epochs", 10**9, "Epochs must be at most 100,000"),
+        ("train_latent", 0, "Latent must be more than zero"),
+        ("train_latent", -3, "Latent must be more than zero"),
+        ("train_latent", 5000, "Latent must be at most 4,096"),
+        ("train_beta", -1.0, "Beta must be zero or more"),
+    ],
+)
+def test_a_number_out_of_range_gets_a_sentence_before_the_start(key, value, sentence, space):
+    at = explore()
+    at.number_input(key=key).set_value(value).run()
+    assert sentence in texts(sound(at).sidebar.error)
+    press(at, "train_start")
+    assert sentence in texts(at.sidebar.error)
+    assert not runs.runs()
+    at.selectbox(key="train_preset").select("ae-2d").run()  # which sets them right
+    assert not at.sidebar.error
+
+
+@pytest.mark.parametrize("name", ["../out", "/etc/passwd", "a/b", ".hidden", "with space", "ünïcode", "-", "*" * 64])
+def test_a_name_that_is_none_gets_a_sentence(name, space):
+    at = explore()
+    at.text_input(key="train_name").input(name).run()
+    press(at, "train_start")
+    assert "cannot be a run's name" in texts(at.sidebar.error).replace("\\", "")
+    assert not runs.runs()
+    assert not (space.parent / "out").exists()
+    at.text_input(key="train_name").input("fine").run()
+    assert not at.sidebar.error
+
+
+def test_a_name_that_is_taken_gets_a_sentence(tiny_run, space):
+    put(tiny_run.path, space / "taken")
+    at = explore()
+    at.text_input(key="train_name").input("taken").run()
+    press(at, "train_start")
+    assert "There is a run 'taken' already" in texts(at.sidebar.error)
+
+
+def test_changed_options_are_counted_and_go_with_a_reset():
+    at = train()
+    at.selectbox(key="option_optimizer").select("adam").run()
+    at.number_input(key="option_seed").set_value(7).run()
+    at.text_input(key="option_encoder").input("64,32").run()
+    sound(at)
+    assert "+ 3 changed options" in texts(at.sidebar.caption)
+    press(at, "train_reset")
+    assert "changed option" not in texts(at.sidebar.caption)
+    assert at.number_input(key="option_seed").value == 0
+    assert at.text_input(key="option_encoder").value == "256"
+
+
+def test_a_run_that_was_deleted_meanwhile_is_forgotten():
+    at = explore()
+    at.session_state["train_seen"] = {"gone"}
+    assert "train_open" not in keys(sound(at.run()))
+    assert not at.sidebar.error

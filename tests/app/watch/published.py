@@ -1,0 +1,19 @@
+"""What the server answers for the URL of an asset."""
+
+from __future__ import annotations
+
+import gzip
+
+from explorer.ui import assets
+
+
+def blob(url: str, name: str = "") -> assets._Blob:
+    """What the server answers for an asset; `name` fills {frame}."""
+    future = assets._store.get(url.replace("{frame}", name).removeprefix("/assets/"))
+    assert future is not None
+    return future.result(30)
+
+
+def body(url: str, name: str = "") -> bytes:
+    found = blob(url, name)
+    return gzip.decompress(found.body) if found.gzipped else found.body

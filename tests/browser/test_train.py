@@ -1,0 +1,259 @@
+"""Training as a person does it: from the sidebar to a model on the map, watched, cancelled, killed and resumed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from benchmarks.serving import Server, serve
+from explorer import runs
+from explorer.checkpoints import read_history
+from explorer.frames import frame_epochs, read_frame
+from explorer.loaded import load
+from explorer.run_files import RunFiles, is_locked
+from tests.browser.screen import Explore
+
+pytestmark = pytest.mark.browser
+
+SLOW = 120_000  # milliseconds: a worker starts Python and imports PyTorch, on a machine that may be busy
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("training")
+
+
+@pytest.fixture(scope="module")
+def trainer(place: Path) -> Iterator[Server]:
+    """A server with no run yet and no data but the installation's."""
+    environment = {"EXPLORER_RUNS": str(place / "runs"), "EXPLORER_DATA": str(place / "data")}
+    with serve(place / "server.log", **environment) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def folder(place: Path, trainer: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The runs folder; whatever is active at the end of a test is ended."""
+    monkeypatch.setenv("EXPLORER_RUNS", str(place / "runs"))
+    yield place / "runs"
+    for info in reversed(runs.active()):
+        runs.cancel(info.name)
+    wait(lambda: not runs.active())
+
+
+@pytest.fixture
+def visit(new_page: Callable[..., Page], trainer: Server) -> Callable[..., Page]:
+    """Opens a path of that server in a context of its own."""
+
+    def open_page(path: str = "/", **options: object) -> Page:
+        page = new_page(base_url=trainer.url, **options)
+        page.goto(path, wait_until="commit")
+        return page
+
+    return open_page
+
+
+def wait(until: Callable[[], object], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def key(page: Page, name: str) -> Locator:
+    return page.locator(f".st-key-{name}")
+
+
+def button(page: Page, name: str) -> Locator:
+    return key(page, name).get_by_role("button")
+
+
+def fill(page: Page, name: str, value: object) -> None:
+    """Type into a field and leave it; wait until the page shows what was made of it."""
+    field = key(page, name).locator("input")
+    field.fill(str(value))
+    field.press("Enter")
+    expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_have_count(1)
+    expect(field).to_have_value(str(value))
+
+
+def start(page: Page, name: str, epochs: int) -> None:
+    expect(button(page, "train_start")).to_be_visible(timeout=SLOW)
+    fill(page, "train_epochs", epochs)
+    fill(page, "train_name", name)
+    button(page, "train_start").click()
+
+
+def run_state(page: Page, name: str, text: str) -> None:
+    """Wait until the sidebar's box of a run says so."""
+    expect(key(page, f"train_run_{name}")).to_contain_text(text, timeout=SLOW)
+
+
+def test_a_model_from_the_sidebar_to_a_click_on_its_map(visit, folder):
+    page = visit()
+    start(page, "mine", 3)
+    run_state(page, "mine", "epoch")
+    expect(button(page, "train_cancel")).to_be_visible()
+    expect(button(page, "train_open")).to_be_visible(timeout=SLOW)
+    assert runs.run("mine").state == "finished"
+    elbo = runs.run("mine").test["elbo"]
+    expect(key(page, "train_run_mine")).to_contain_text(f"{abs(elbo):.1f}")
+    button(page, "train_open").click()
+    explore = Explore(page)
+    expect(explore.box("explore_model")).to_have_value(re.compile("^runs/mine"), timeout=SLOW)
+    explore.ready()
+    assert explore.query()["model"] == "runs/mine"
+    model = load("runs/mine", device="cpu")
+    points = model.latents.maps["plane"].points.numpy()
+    for row in explore.lonely_points(points, 2):
+        decoded = explore.after(lambda row=row: explore.click_point(row))
+        assert decoded.index == int(model.latents.index[row])
+        decoded.assert_decodes(model)
+
+
+def test_the_run_is_there_after_a_reload_and_in_another_tab_and_can_be_cancelled_there(visit, folder):
+    one, other = visit(), visit("/train")
+    start(one, "long", 90_000)
+    run_state(one, "long", "left")
+    one.reload(wait_until="commit")
+    run_state(one, "long", "left")
+    run_state(other, "long", "left")
+    expect(one.locator('[data-testid="stProgress"]').first).to_be_visible()
+    wait(lambda: runs.run("long").epochs_done >= 2)
+    button(other, "train_cancel").first.click()
+    run_state(one, "long", "Cancelled after")
+    run_state(other, "long", "Cancelled after")
+    assert runs.run("long").state == "cancelled"
+    assert load("runs/long", device="cpu").sample(1).shape == (1, 1, 28, 28)
+
+
+VIEW = "Object.values(window.__trainingViews ?? {})[0]"
+
+
+def test_watching_follows_the_epochs_and_the_slider_goes_back(visit, folder):
+    page = visit("/train")
+    start(page, "watched", 90_000)
+    wait(lambda: len(frame_epochs(folder / "watched")) >= 4)
+    page.wait_for_function(f"() => String({VIEW}?.run).includes('watched') && {VIEW}.epochs.length >= 4", timeout=SLOW)
+    before = page.evaluate(f"{VIEW}.epochs.length")
+    page.wait_for_function(f"() => {VIEW}.epochs.length > {before} && {VIEW}.frame > 1", timeout=SLOW)
+    runs.cancel("watched")
+    run_state(page, "watched", "Cancelled after")
+    slider = page.locator(".lx-tv input[type=range]")
+    slider.focus()
+    slider.press("Home")
+    page.wait_for_function(f"() => {VIEW}.epoch === 1 && {VIEW}.frame === 1 && !{VIEW}.drifting", timeout=SLOW)
+    frame = read_frame(folder / "watched", 1)
+    shown = np.array(page.evaluate(f"{VIEW}.points")).reshape(-1, 2)
+    assert shown == pytest.approx(frame.points.numpy(), abs=0.01)
+    first = read_history(folder / "watched")[0]
+    assert f"{abs(first['test']['elbo']):.2f}" in page.locator(".lx-tv").inner_text()
+    slider.press("End")
+    page.wait_for_function(f"() => {VIEW}.epoch > 1 && {VIEW}.frame > 1 && !{VIEW}.drifting", timeout=SLOW)
+    assert np.abs(np.array(page.evaluate(f"{VIEW}.points")).reshape(-1, 2) - shown).max() > 0.1
+
+
+def test_a_killed_process_is_said_and_resumes_from_the_screen(visit, folder):
+    page = visit("/train")
+    start(page, "victim", 90_000)
+    run_state(page, "victim", "left")
+    os.kill(RunFiles(folder / "victim").state()["pid"], signal.SIGKILL)
+    run_state(page, "victim", "Interrupted")
+    resume = button(page, "train_resume").first
+    expect(resume).to_be_visible(timeout=SLOW)
+    resume.click()
+    run_state(page, "victim", "left")
+    assert runs.run("victim").state == "running"
+
+
+def test_a_server_that_dies_leaves_the_run_and_the_next_one_shows_it(new_page, place, tmp_path, monkeypatch):
+    monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path / "runs"))
+    environment = {"EXPLORER_RUNS": str(tmp_path / "runs"), "EXPLORER_DATA": str(tmp_path / "data")}
+    with serve(tmp_path / "one.log", **environment) as server:
+        page = new_page(base_url=server.url)
+        page.goto("/", wait_until="commit")
+        start(page, "survivor", 90_000)
+        run_state(page, "survivor", "left")
+        page.context.close()
+        os.kill(server.pid, signal.SIGKILL)
+    assert is_locked(tmp_path / "runs" / "survivor" / "lock")
+    done = runs.run("survivor").epochs_done
+    with serve(tmp_path / "two.log", **environment) as server:
+        page = new_page(base_url=server.url)
+        page.goto("/", wait_until="commit")
+        run_state(page, "survivor", "left")
+        wait(lambda: runs.run("survivor").epochs_done > done)
+        button(page, "train_cancel").click()
+        run_state(page, "survivor", "Cancelled after")
+        page.context.close()
+    assert runs.run("survivor").state == "cancelled"
+
+
+def test_five_sessions_at_once_leave_every_run_in_a_consistent_state(visit, folder):
+    pages = [visit() for _ in range(5)]
+    for number, page in enumerate(pages):
+        start(page, f"session-{number}", 90_000 if number % 2 else 1)
+    wait(lambda: len([r for r in runs.runs() if r.name.startswith("session-")]) == 5)
+    for number, page in enumerate(pages):
+        if number % 2:
+            mine = key(page, f"train_run_session-{number}")
+            expect(mine).to_be_visible(timeout=SLOW)
+            mine.get_by_role("button", name="Cancel").click()
+    wait(lambda: not runs.active(), 240)
+    for number in range(5):
+        info = runs.run(f"session-{number}")
+        assert info.state == ("cancelled" if number % 2 else "finished"), info.message
+        if info.state == "finished":
+            assert load(f"runs/{info.name}", device="cpu").latent == 2
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A zip of two classes of pictures, one of which is broken."""
+    file = tmp_path / "shapes.zip"
+    generator = np.random.default_rng(0)
+    with zipfile.ZipFile(file, "w") as archive:
+        for label, low in (("dark", 0), ("light", 128)):
+            for i in range(40):
+                picture = tmp_path / "picture.png"
+                Image.fromarray(generator.integers(low, low + 100, (20, 24), dtype=np.uint8)).save(picture)
+                archive.write(picture, f"{label}/{i}.png")
+        archive.writestr("dark/broken.png", b"\x89PNG no more")
+    return file
+
+
+def test_a_persons_own_zip_becomes_a_data_set_that_trains(visit, folder, pictures, tmp_path):
+    page = visit("/train")
+    expander = key(page, "train_own").locator("summary")
+    expect(expander).to_be_visible(timeout=SLOW)
+    expander.click()
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(pictures.read_bytes()[:700])
+    upload = key(page, "own_upload").locator("input[type=file]")
+    upload.set_input_files(broken)
+    expect(page.locator('[data-testid="stAlert"]').filter(has_text="zip").first).to_be_visible(timeout=SLOW)
+    upload.set_input_files(pictures)
+    expect(key(page, "own_preview")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("broken.png").first).to_be_visible(timeout=SLOW)
+    button(page, "own_add").click()
+    box = key(page, "train_dataset").get_by_role("combobox")
+    expect(box).to_have_value(re.compile("shapes"), timeout=SLOW)
+    start(page, "own", 2)
+    expect(button(page, "train_open").first).to_be_visible(timeout=SLOW)
+    info = runs.run("own")
+    assert (info.state, info.dataset) == ("finished", "own:shapes")
+    model = load("runs/own", device="cpu")
+    assert model.classes == ["dark", "light"]
+    assert model.image_shape[0] == 1
+    assert torch.isfinite(model.latents.mean).all()

@@ -1,0 +1,221 @@
+"""The live view of a run in a real browser: one slider moves all of it, pixels and points are those of the frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from tests.app.watch.runs import POINTS
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_slider_moves_everything(finished_run, view):
+    run = finished_run(without=(5, 6))
+    shown = view(run)
+    shown.assert_shows(12)
+    shown.slider.fill("2")  # the third epoch
+    shown.assert_shows(3)
+    shown.slider.focus()
+    shown.page.keyboard.press("ArrowRight")
+    shown.assert_shows(4)
+    shown.page.keyboard.press("ArrowRight")
+    shown.assert_shows(5, 4)
+    shown.page.keyboard.press("ArrowRight")
+    shown.assert_shows(6, 4)
+    shown.page.keyboard.press("Home")
+    shown.assert_shows(1)
+    shown.page.keyboard.press("End")
+    shown.assert_shows(12)
+
+
+def test_a_click_on_a_curve_goes_to_its_epoch_and_a_drag_zooms(finished_run, view):
+    run = finished_run(epochs=40)
+    shown = view(run).settled(40)
+    kl = run.line(22)["test"]["kl"]
+    x, y = shown.get(f'pixelOf("kl", 22, {kl})')
+    shown.page.mouse.move(x, y - 12)
+    tip = shown.root.locator('[data-chart="kl"] .lx-tv-tip')
+    expect(tip).to_have_text(f"epoch 22\ntest {kl:.2f}\ntrain {kl - 1.5:.2f}")
+    shown.page.mouse.click(x, y - 12)
+    shown.assert_shows(22)
+    ends = [shown.get(f'pixelOf("elbo", {epoch}, -200)') for epoch in (10, 30)]
+    shown.page.mouse.move(ends[0][0], ends[0][1])
+    shown.page.mouse.down()
+    shown.page.mouse.move(*ends[1], steps=5)
+    shown.page.mouse.up()
+    assert shown.get("range") == [10, 30]
+    shown.assert_shows(22)
+    shown.page.get_by_role("button", name="All epochs").click()
+    assert shown.get("range") == [1, 40]
+
+
+def test_points_drift_and_do_not_jump(finished_run, view):
+    run = finished_run()
+    shown = view(run).settled(12)
+    shown.slider.fill("9")
+    shown.settled(10)
+    shown.page.wait_for_timeout(400)  # after a pause a drift takes its full time
+    seen = shown.page.evaluate(
+        """() => new Promise((done) => {
+          const view = window.__trainingViews.watch_view, seen = [];
+          view.goTo(12);
+          const look = () => {
+            seen.push(view.points);
+            if (view.drifting || seen.length < 2) requestAnimationFrame(look);
+            else done(seen);
+          };
+          look();
+        })"""
+    )
+    seen = np.array(seen).reshape(len(seen), -1, 2)
+    start, end = run.frame(10)["points"].numpy(), run.frame(12)["points"].numpy()
+    np.testing.assert_allclose(seen[-1], end, rtol=1e-4, atol=1e-4)
+    share = ((seen - start) * (end - start)).sum((1, 2)) / ((end - start) ** 2).sum()
+    assert ((share > 0.1) & (share < 0.9)).sum() >= 3
+    assert (np.diff(share) >= -1e-3).all()
+    between = start + share[:, None, None] * (end - start)
+    np.testing.assert_allclose(seen, between, atol=2e-3)  # each on its own straight way
+
+    pixels = np.array(shown.get("pixelsOfPoints()"))
+    x0, x1, y0, y1 = shown.get("box")
+    centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+    a, b = 3, 17
+    scale = np.linalg.norm(pixels[a] - pixels[b]) / np.linalg.norm(end[a] - end[b])
+    box = shown.panel("map").locator("canvas").bounding_box()
+    assert box
+    middle = np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
+    np.testing.assert_allclose(pixels, middle + (end - centre) * [scale, -scale], atol=0.5)
+    image = (
+        shown.panel("map")
+        .locator("canvas")
+        .evaluate(
+            "(c, [x, y]) => [...c.getContext('2d').getImageData(Math.round(x), Math.round(y), 1, 1).data]",
+            (pixels[a] - [box["x"], box["y"]]).tolist(),
+        )
+    )
+    assert image[3] > 150  # something is drawn there
+
+
+def test_no_drift_where_motion_is_unwelcome(finished_run, view):
+    shown = view(finished_run(), reduced_motion="reduce").settled(12)
+    shown.slider.fill("4")
+    shown.settled(5)
+    now = shown.page.evaluate(
+        "() => { const v = window.__trainingViews.watch_view; v.goTo(12); return [v.frame, v.drifting, v.points] }"
+    )
+    assert now[:2] == [12, False]
+    np.testing.assert_allclose(np.reshape(now[2], (-1, 2)), shown.run.frame(12)["points"], rtol=1e-4, atol=1e-4)
+
+
+def test_play_goes_through_the_epochs(finished_run, view):
+    run = finished_run(epochs=8)
+    shown = view(run).settled(8)
+    shown.page.evaluate(
+        """() => {
+          window.seen = new Set();
+          const v = window.__trainingViews.watch_view;
+          setInterval(() => window.seen.add(v.frame), 10);
+        }"""
+    )
+    shown.page.get_by_role("button", name="Play the epochs").click()
+    shown.wait_for("v.playing")
+    shown.settled(8)
+    shown.wait_for("!v.playing")
+    assert sorted(shown.page.evaluate("[...window.seen]")) == list(range(1, 9))
+    shown.page.get_by_role("button", name="Play the epochs").click()
+    shown.wait_for("v.playing && v.epoch >= 2")
+    shown.page.get_by_role("button", name="Pause").click()
+    stopped = shown.get("epoch")
+    shown.page.wait_for_timeout(700)
+    assert shown.get("epoch") == stopped
+
+
+@pytest.mark.parametrize(
+    ("latent", "said"),
+    [
+        (1, "No latent is active: it carries under 0.01 nats."),
+        (2, "1 of 2 latents is active: the other carries under 0.01 nats"),
+        (7, "3 of 7 latents are active: the others carry under 0.01 nats"),
+        (500, "249 of 500 latents are active: the others carry under 0.01 nats"),
+    ],
+)
+def test_bars_say_which_latents_are_active(finished_run, view, latent, said):
+    run = finished_run(epochs=2, latent=latent)
+    shown = view(run).settled(2)
+    bars = shown.get("bars")
+    values = [bar["value"] for bar in bars]
+    assert values == sorted(values, reverse=True)
+    kl = run.frame(2)["kl"]
+    assert sorted(bar["latent"] for bar in bars) == list(range(latent))
+    assert [bar["active"] for bar in bars] == [bool(kl[bar["latent"]] >= 0.01) for bar in bars]
+    count = int((kl >= 0.01).sum())
+    note = shown.panel("bars").locator("> .lx-tv-note")
+    expect(note).to_contain_text(said)
+    expect(note).to_contain_text("posterior collapse")
+    if latent > 2:
+        shown.page.get_by_role("button", name="by index").click()
+        assert [bar["latent"] for bar in shown.get("bars")] == list(range(latent))
+    paths = [shown.panel("bars").locator(f".lx-tv-{kind}").get_attribute("d") for kind in ("active", "collapsed")]
+    assert [path.count("M") for path in paths] == [count, latent - count]
+
+
+def test_a_plain_autoencoder_has_only_its_reconstruction(finished_run, view):
+    run = finished_run(epochs=3, preset="ae-2d")
+    shown = view(run)
+    shown.settled(3)
+    expect(shown.root.locator('[data-chart="reconstruction"]')).to_be_visible()
+    for name in ("elbo", "kl"):
+        expect(shown.root.locator(f'[data-chart="{name}"]')).to_be_hidden()
+    expect(shown.panel("bars")).to_be_hidden()
+    expect(shown.panel("curves")).to_contain_text("A plain autoencoder has no prior")
+    expect(shown.panel("samples")).to_contain_text("Gaussian")
+    assert list(shown.get("figures")) == ["reconstruction", "mse", "seconds"]
+
+
+def test_a_class_can_be_shown_alone(finished_run, view):
+    shown = view(finished_run(epochs=2)).settled(2)
+    chips = shown.panel("map").locator(".lx-tv-class")
+    assert chips.all_inner_texts() == ["0", "1", "2", "3"]
+    labels = shown.run.labels().tolist()
+    alpha = """([c, points]) => points.map(([x, y]) => {
+        const { left, top } = c.getBoundingClientRect();
+        return c.getContext('2d').getImageData(Math.round(x - left), Math.round(y - top), 1, 1).data[3];
+    })"""
+
+    def drawn() -> np.ndarray:
+        canvas = shown.panel("map").locator("canvas").element_handle()
+        return np.array(shown.page.evaluate(alpha, [canvas, shown.get("pixelsOfPoints()")]))
+
+    assert (drawn() > 150).all()
+    chips.nth(1).click()
+    mine = np.array(labels) == 1
+    assert (drawn()[mine] > 150).all()
+    assert (drawn()[~mine] < 150).mean() > 0.8  # but for those that one of the class lies on
+    chips.nth(1).click()
+    assert (drawn() > 150).all()
+
+
+def test_the_neighbours_of_an_epoch_are_fetched_ahead(finished_run, view):
+    run = finished_run(epochs=6)
+    shown = view(run).settled(6)
+    shown.slider.fill("3")
+    shown.settled(4)
+    shown.wait_for("v.loaded.length >= 5")
+    at_once = "epochs => epochs.map((e) => { const v = window.__trainingViews.watch_view; v.goTo(e); return v.frame })"
+    assert shown.page.evaluate(at_once, [5, 2, 6, 3]) == [5, 2, 6, 3]
+    shown.assert_shows(3)
+
+
+def test_help_opens_by_keyboard_and_closes(finished_run, view):
+    shown = view(finished_run(epochs=2)).settled(2)
+    mark = shown.panel("bars").get_by_label("What is KL of each latent?")
+    mark.focus()
+    shown.page.keyboard.press("Enter")
+    text = shown.panel("bars").locator(".lx-tv-help p")
+    expect(text).to_contain_text("posterior collapse")
+    shown.page.keyboard.press("Escape")
+    expect(text).to_be_hidden()
+    expect(mark).to_be_focused()
+    assert len(shown.get("points")) == 2 * POINTS

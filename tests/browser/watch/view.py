@@ -1,0 +1,88 @@
+"""The live view of a run as a test sees it: its parts, and what it has to show of an epoch."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.app.watch.runs import SAMPLES, SHOWN, WatchedRun
+
+
+class View:
+    """The view of a run on a page."""
+
+    def __init__(self, page: Page, run: WatchedRun) -> None:
+        self.page, self.run = page, run
+
+    def open(self, also: WatchedRun | None = None) -> View:
+        """Open the page of the run, or of two to choose from."""
+        names = [run.path.name for run in (self.run, also) if run]
+        self.page.goto(f"/?run={','.join(names)}", wait_until="commit")
+        expect(self.root).to_be_visible()
+        self.page.wait_for_function("window.__trainingViews?.watch_view")
+        return self
+
+    @property
+    def root(self) -> Locator:
+        return self.page.locator(".lx-tv")
+
+    @property
+    def slider(self) -> Locator:
+        return self.page.get_by_role("slider", name="Epoch")
+
+    def panel(self, name: str) -> Locator:
+        return self.root.locator(f'[data-panel="{name}"]')
+
+    def get(self, expression: str) -> Any:
+        return self.page.evaluate(f"window.__trainingViews.watch_view.{expression}")
+
+    def wait_for(self, condition: str) -> None:
+        """Until a condition on the hooks `v` holds."""
+        self.page.wait_for_function(f"(() => {{ const v = window.__trainingViews.watch_view; return {condition} }})()")
+
+    def settled(self, epoch: int, frame: int | None = None) -> View:
+        self.wait_for(f"v.epoch === {epoch} && v.frame === {frame or epoch} && !v.drifting")
+        return self
+
+    def figure(self, name: str) -> str:
+        return self.root.locator(f'[data-figure="{name}"] b').inner_text()
+
+    def tile(self, name: str, i: int) -> np.ndarray:
+        c, h, w = self.run.image
+        rgba = np.array(self.get(f'tile("{name}", {i})')).reshape(h, w, 4)
+        assert (rgba[..., 3] == 255).all()
+        return rgba[..., :3].transpose(2, 0, 1)[:c]
+
+    def assert_shows(self, epoch: int, frame: int | None = None) -> None:
+        """Figures, marker, slider, pictures, bars and map are those of an epoch and of its frame."""
+        self.settled(epoch, frame)
+        line = self.run.line(epoch)
+        tensors = self.run.frame(frame or epoch)
+        assert self.slider.get_attribute("aria-valuetext") == f"epoch {epoch} of {self.run.epochs}"
+        expect(self.root.locator(".lx-tv-epoch")).to_have_text(f"epoch {epoch} of {self.run.epochs}")
+        for name, value in (("elbo", line["test"]["elbo"]), ("kl", line["test"]["kl"])):
+            assert re.fullmatch(r"−?\d+\.\d\d", self.figure(name))
+            assert float(self.figure(name).replace("−", "-")) == pytest.approx(value, abs=0.011)
+        assert float(self.figure("mse")) == pytest.approx(line["test"]["mse"], rel=1e-3)
+        assert float(self.figure("beta")) == pytest.approx(line["beta"], rel=1e-3)
+        for name, column in (("elbo", "elbo"), ("reconstruction", "reconstruction"), ("kl", "kl")):
+            x, y = self.get(f'pixelOf("{name}", {epoch}, {line["test"][column]})')
+            dot = self.root.locator(f'[data-chart="{name}"] .lx-tv-dot-test').bounding_box()
+            assert dot
+            assert abs(dot["x"] + dot["width"] / 2 - x) < 0.6
+            assert abs(dot["y"] + dot["height"] / 2 - y) < 0.6
+        for i in (0, SHOWN - 1):
+            np.testing.assert_array_equal(self.tile("reconstructions", i), tensors["reconstructions"][i])
+            np.testing.assert_array_equal(self.tile("originals", i), self.run.originals()[i])
+        for i in (0, 9, SAMPLES - 1):
+            np.testing.assert_array_equal(self.tile("samples", i), tensors["samples"][i])
+        np.testing.assert_allclose(np.reshape(self.get("points"), (-1, 2)), tensors["points"], rtol=1e-4, atol=1e-4)
+        bars = {bar["latent"]: bar["value"] for bar in self.get("bars")}
+        np.testing.assert_allclose([bars[i] for i in range(self.run.latent)], tensors["kl"], rtol=1e-4)
+        shown = f"epoch {epoch}" if frame in (None, epoch) else f"epoch {frame}, the nearest before {epoch}"
+        for name in ("pictures", "samples", "map", "bars"):
+            expect(self.panel(name).locator(".lx-tv-caption")).to_have_text(shown)
