@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.serving import ROOT, launch, serve
 
@@ -16,6 +16,13 @@ VIEWS = {
     "explore-dark": ("?model=mnist-conv-100&index=7", 1280, "dark"),
     "explore-phone-light": ("?model=fashion-mlp-2d&index=11", 390, "light"),
     "explore-phone-dark": ("?model=mnist-mlp-2d&z=0.8,-1.2", 390, "dark"),
+}
+
+TRAINING = {
+    "train-light": (1280, "light"),
+    "train-dark": (1280, "dark"),
+    "train-phone-light": (390, "light"),
+    "train-phone-dark": (390, "dark"),
 }
 
 HOLES = ("mnist-ae-2d", "mnist-mlp-2d")
@@ -51,7 +58,37 @@ def main() -> None:
             settle(page)
             page.locator(".st-key-map .lx-map").screenshot(path=ROOT / "docs" / f"holes-{name}.png")
             page.close()
+        shoot_training(browser, server.url)
         browser.close()
+
+
+def shoot_training(browser: Browser, url: str) -> None:
+    """The Train screen and the sidebar, while a model trains and after."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(url)
+    settle(page)
+    page.locator(".st-key-train_start button").click()
+    page.wait_for_function(
+        "/epoch (1[2-9]|[2-9][0-9]) of/.test(document.querySelector('[data-testid=stSidebar]').innerText)",
+        timeout=120_000,
+    )
+    page.screenshot(path=ROOT / "docs" / "sidebar-light.png")
+    page.locator(".st-key-train_open button").wait_for(timeout=300_000)
+    page.close()
+    for name, (width, scheme) in TRAINING.items():
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(f"{url}/train")
+        page.wait_for_function(
+            "() => { const v = Object.values(window.__trainingViews ?? {})[0];"
+            " return v && v.frame === v.epoch && !v.drifting; }",
+            timeout=60_000,
+        )
+        height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(2000)
+        page.screenshot(path=ROOT / "docs" / f"{name}.png")
+        context.close()
 
 
 def settle(page: Page) -> None:
