@@ -19,11 +19,14 @@ async def keep_queue() -> None:
     """Start the runs that wait, whether or not somebody has the app open."""
     from explorer import runs
 
+    said = ""
     while True:
         try:
             await asyncio.to_thread(runs.advance)
-        except Exception:  # such as a runs folder that cannot be read just now
-            _LOG.exception("The queue of runs could not be looked at")
+            said = ""
+        except Exception as error:  # such as a runs folder that cannot be written just now
+            if said != (said := str(error)):
+                _LOG.exception("The queue of runs could not be looked at")
         await asyncio.sleep(1.0)
 
 

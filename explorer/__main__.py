@@ -39,19 +39,24 @@ def _train(args: argparse.Namespace) -> int:
 
     if args.resume and args.preset:
         raise ValueError("--resume goes on with a run's own preset: leave --preset out")
+    if args.resume and args.out:
+        raise ValueError("--resume goes on in the run's own folder: leave --out out")
     out = args.resume or args.out
     if out is None or not (args.preset or args.resume):
         raise ValueError("name a --preset and a folder with --out, or a run with --resume")
     settings = {f.name: v for f in fields(Recipe) if f.name != "epochs" and (v := getattr(args, f.name)) is not None}
+    fixed = [*settings, *(n for n in ("dataset", "seed", "precision", "save_seconds") if getattr(args, n) is not None)]
+    if args.resume and fixed:
+        raise ValueError(f"--resume goes on with a run's own settings: leave --{fixed[0].replace('_', '-')} out")
     config = TrainConfig(
         preset=args.preset or "",
         dataset=args.dataset,
         epochs=args.epochs,
-        seed=args.seed,
+        seed=args.seed or 0,
         device=args.device,
-        precision=args.precision,
+        precision=args.precision or "auto",
         umap=not args.no_umap,
-        save_seconds=args.save_seconds,
+        save_seconds=60.0 if args.save_seconds is None else args.save_seconds,
         data_root=args.data_root,
         settings=settings,
     )
@@ -82,7 +87,7 @@ def _train(args: argparse.Namespace) -> int:
             print(f"waiting for {info.device}: {before} first (--now does not wait)", file=sys.stderr)
 
     try:
-        if not args.now and out.absolute().parent == runs_folder().absolute():
+        if not args.now and out.resolve().parent == runs_folder().resolve():
             run = train_here(config, out.name, again=bool(args.resume), on_wait=wait, on_progress=show)
         else:
             run = train(config, out, resume=bool(args.resume), on_progress=show)
@@ -296,13 +301,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--dataset", help="mnist-5k is always there; see `data list` (default: the preset's)")
     train.add_argument("--out", type=Path, metavar="DIR", help="folder of the new checkpoint, such as runs/first")
     train.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run that was stopped")
-    train.add_argument("--precision", default="auto", help="auto, float32 or bfloat16 (default: auto)")
+    train.add_argument("--precision", help="auto, float32 or bfloat16 (default: auto)")
     train.add_argument(
-        "--save-seconds", type=float, default=60.0, metavar="N", help="save what to resume from every N s (default: 60)"
+        "--save-seconds", type=float, metavar="N", help="save what to resume from every N s (default: 60)"
     )
     train.add_argument("--now", action="store_true", help="do not wait for other runs on the same device")
     train.add_argument("--no-umap", action="store_true", help="leave out the UMAP of more than two latents")
-    common(train, data=True, seed=True)
+    train.add_argument("--seed", type=_seed, help="seed of everything random (default: 0)")
+    common(train, data=True)
     for f in fields(Recipe):
         if f.type == "bool":
             text = f"{f.metadata['help']} (default: the preset's)"

@@ -85,6 +85,9 @@ class CheckpointInfo:
         return f"{data} · {network} {family} · {latents} · {quality}"
 
 
+_sound: dict[tuple[str, Path, bool], tuple[object, CheckpointInfo]] = {}  # with the signature it was read at
+
+
 def runs_folder() -> Path:
     """Where a person's own checkpoints are: $EXPLORER_RUNS, else `runs` in the working directory."""
     return Path(os.environ.get("EXPLORER_RUNS") or "runs")
@@ -208,16 +211,23 @@ def read(path: Path, *, name: str | None = None, shipped: bool = False) -> Check
     ident = name or (path.name if shipped else f"runs/{path.name}")
     recover(path)
     for attempt in range(_ATTEMPTS):
-        before = _signature(path)
-        info = _read(ident, path, shipped, before)
-        if before == _signature(path) and not journal.pending(path):
+        before = signature(path)
+        key = (ident, path, shipped)
+        # A list of a thousand runs is asked for every few seconds. A problem may pass, so only what is sound is kept.
+        known = _sound.get(key)
+        if known is not None and known[0] == before:
+            return known[1]
+        info = _read(ident, path, shipped)
+        if before == signature(path) and not journal.pending(path):
             break
         time.sleep(0.02 * attempt)  # a save is just being moved into place: what was read is of two saves
         recover(path)
+    if not info.problem:
+        _sound[key] = (before, info)
     return info
 
 
-def _signature(path: Path) -> tuple[tuple[str, int, int], ...]:
+def signature(path: Path) -> tuple[tuple[str, int, int], ...]:
     """Changes when a file of the checkpoint is written."""
     found = []
     for name in (*_NEEDED, _RESUME, "history.jsonl", _SUMS):
@@ -227,8 +237,7 @@ def _signature(path: Path) -> tuple[tuple[str, int, int], ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=16_384)  # a list of a thousand runs is asked for every few seconds
-def _read(ident: str, path: Path, shipped: bool, signature: object) -> CheckpointInfo:
+def _read(ident: str, path: Path, shipped: bool) -> CheckpointInfo:
     try:
         config = read_config(path)
         verify(path)
@@ -321,7 +330,9 @@ def read_metadata(path: Path) -> dict[str, str]:
 def read_history(path: Path) -> list[dict[str, Any]]:
     """The lines of history.jsonl, oldest first; a last line that was cut short is left out."""
     lines: list[dict[str, Any]] = []
-    with contextlib.suppress(OSError, ValueError):
-        for line in (path / "history.jsonl").read_text("utf-8").splitlines():
-            lines.append(json.loads(line))  # noqa: PERF401 - what came before a broken line is kept
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        for line in (path / "history.jsonl").read_bytes().splitlines():
+            value = json.loads(line)
+            if isinstance(value, dict):
+                lines.append(value)
     return lines

@@ -11,15 +11,13 @@ import torch
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name; `auto` is cuda, then mps, then cpu.
+    """The device of that name; `auto` is cuda, then mps, then cpu. A GPU has its number, so that it has one name.
 
     Raises:
         ValueError: the name is unknown, or this machine has no such device.
     """
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -27,9 +25,18 @@ def choose_device(name: str = "auto") -> torch.device:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(device.type, False):
         raise ValueError(f"this machine has no {device.type} device that PyTorch can use")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    if device.type != "cuda":
+        return torch.device(device.type)
+    index = device.index or 0
+    if index >= torch.cuda.device_count():
         raise ValueError(f"this machine has no {device}: it has {torch.cuda.device_count()} cuda devices")
-    return device
+    return torch.device("cuda", index)
+
+
+def device_names() -> list[str]:
+    """What `choose_device` takes on this machine."""
+    gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    return ["auto", "cpu", *gpus, *(["mps"] if torch.backends.mps.is_available() else [])]
 
 
 def choose_precision(name: str, device: torch.device, network: str) -> str:
@@ -74,12 +81,13 @@ def choose_threads(weights: int, network: str) -> int:
 
     Threads meet at the end of every operation. When something else wants a core, such as the app that shows the run,
     a small network with two threads on two cores was seen to train at a fiftieth of its speed; alone, the second
-    thread gained it 4%.
+    thread gained it 4%. $OMP_NUM_THREADS is the most that is taken.
     """
     if network == "dense" and weights < _SMALL:
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, 16)
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, 16, int(asked) if asked.isdecimal() and int(asked) else 16)
 
 
 @contextlib.contextmanager

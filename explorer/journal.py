@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+from explorer.locks import lock
 
 _NEXT, _COMMIT, _PLAN = ".next", ".commit", ".plan"
 
@@ -22,7 +24,6 @@ def commit(folder: Path, files: Mapping[str, bytes], remove: Iterable[str] = ())
     Raises:
         OSError: the disk is full, or the folder is gone or cannot be written; what was there still is.
     """
-    recover(folder)
     fresh = folder / _NEXT
     shutil.rmtree(fresh, ignore_errors=True)  # of a writer that died
     fresh.mkdir()
@@ -32,12 +33,14 @@ def commit(folder: Path, files: Mapping[str, bytes], remove: Iterable[str] = ())
         plan = [f"-{name}" for name in remove] + [f"+{name}" for name in files]
         write_through(fresh / _PLAN, "\n".join(plan).encode())
         _sync(fresh)
-        fresh.rename(folder / _COMMIT)
+        with _alone(folder):
+            _move(folder)  # of a writer that died
+            fresh.rename(folder / _COMMIT)
+            _sync(folder)
+            _move(folder)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    _sync(folder)
-    recover(folder)
 
 
 def pending(folder: Path) -> bool:
@@ -46,11 +49,27 @@ def pending(folder: Path) -> bool:
 
 
 def recover(folder: Path) -> None:
-    """Finish a commit that was cut short. Any process may do so at any time, several at once.
+    """Finish a commit that was cut short. Any process may do so at any time.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: the folder cannot be written, or another process is at it for long.
     """
+    if pending(folder):
+        with _alone(folder):
+            _move(folder)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Only one process moves files: a second one might go on with the plan of a commit that is over."""
+    held = lock(folder)
+    if held is None:
+        raise TimeoutError(f"another process is saving into {folder}")
+    with held:
+        yield
+
+
+def _move(folder: Path) -> None:
     ready = folder / _COMMIT
     try:
         plan = (ready / _PLAN).read_text("utf-8").splitlines()
@@ -60,13 +79,12 @@ def recover(folder: Path) -> None:
         return
     for line in filter(None, plan):
         name = Path(line[1:]).name
-        with contextlib.suppress(FileNotFoundError):  # another process was faster
+        with contextlib.suppress(FileNotFoundError):  # moved before whoever did it died
             if line[0] == "+":
                 os.replace(ready / name, folder / name)
             else:
                 (folder / name).unlink()
-    with contextlib.suppress(FileNotFoundError):
-        (ready / _PLAN).unlink()
+    (ready / _PLAN).unlink()
     with contextlib.suppress(OSError):
         ready.rmdir()
     _sync(folder)

@@ -210,6 +210,10 @@ class TrainConfig:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.preset, str) or not isinstance(self.settings, dict):
+            raise ValueError("a preset is a name, and settings are fields of a recipe with their values")
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ValueError(f"unknown precision {self.precision!r}: choose auto, float32 or bfloat16")
         # UMAP's generator takes no other; it would say so only at the end of the run.
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"the seed must be a whole number from 0 to {2**32 - 1:,}, not {self.seed}")

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
+import shutil
+import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,75 +23,10 @@ from typing import Any
 
 from explorer.checkpoints import history_bytes
 from explorer.journal import replace_file
+from explorer.locks import is_locked
 from explorer.presets import TrainConfig
 
-try:
-    import fcntl
-except ImportError:  # Windows: runs work there, but nothing keeps two processes from the same one
-    fcntl = None  # type: ignore[assignment]
-
 SCHEMA = 1
-_LOCK_SECONDS = 5.0  # a look at the lock holds it for an instant, which is no reason to give up
-
-
-class Lock:
-    """A lock file that this process holds until `release` or its death."""
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-
-    def release(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-    def __enter__(self) -> Lock:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.release()
-
-
-def lock(file: Path, *, wait: float = _LOCK_SECONDS) -> Lock | None:
-    """Lock a file, which is made if need be; None when another process holds it after `wait` seconds.
-
-    Raises:
-        OSError: the file cannot be made or opened.
-    """
-    fd = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
-    until = time.monotonic() + wait
-    try:
-        while not _try_lock(fd, shared=False):
-            if time.monotonic() > until:
-                os.close(fd)
-                return None
-            time.sleep(0.01)
-    except BaseException:
-        os.close(fd)
-        raise
-    return Lock(fd)
-
-
-def is_locked(file: Path) -> bool:
-    """Whether a living process holds the lock."""
-    try:
-        fd = os.open(file, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        return not _try_lock(fd, shared=True)
-    finally:
-        os.close(fd)
-
-
-def _try_lock(fd: int, *, shared: bool) -> bool:
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
 
 
 class RunFiles:
@@ -111,9 +47,18 @@ class RunFiles:
             OSError: it cannot be made.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.mkdir()
-        self.write_request(config, device, datetime.now(UTC).isoformat(timespec="seconds"))
-        self.write_state({"since": time.time(), **state})
+        if self.path.exists():
+            raise FileExistsError(f"{self.path} is there already")
+        # Made beside its place: nobody sees a run without a request or a state.
+        fresh = RunFiles(Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent)))
+        try:
+            fresh.path.chmod(0o755)
+            fresh.write_request(config, device, datetime.now(UTC).isoformat(timespec="seconds"))
+            fresh.write_state({"since": time.time(), **state})
+            fresh.path.rename(self.path)
+        except BaseException:
+            shutil.rmtree(fresh.path, ignore_errors=True)
+            raise
 
     def write_request(self, config: TrainConfig, device: str, created: str) -> None:
         request = {"schema": SCHEMA, "config": config.to_json(), "created": created, "device": device}
@@ -133,7 +78,16 @@ class RunFiles:
 
     def write_state(self, state: dict[str, Any]) -> None:
         """Raises OSError: the folder is gone, or the disk is full."""
-        replace_file(self.path / "state.json", (json.dumps(state) + "\n").encode())
+        replace_file(self.path / "state.json", _state_bytes(state))
+
+    def write_last_state(self, state: dict[str, Any]) -> None:
+        """Write the state even on a full disk: over the old one, which takes no more room. Raises OSError."""
+        try:
+            self.write_state(state)
+        except OSError:
+            with open(self.path / "state.json", "r+b") as f:
+                f.write(_state_bytes(state))
+                f.truncate()
 
     def append_history(self, line: dict[str, Any]) -> None:
         """Raises OSError: the folder is gone, or the disk is full."""
@@ -159,6 +113,10 @@ class RunFiles:
     def alive(self) -> bool:
         """Whether a process works on this run."""
         return is_locked(self.lock_file)
+
+
+def _state_bytes(state: dict[str, Any]) -> bytes:
+    return (json.dumps(state) + "\n").encode()
 
 
 def _read(file: Path) -> dict[str, Any]:

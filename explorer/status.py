@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -60,6 +61,9 @@ class StatusWriter:
         self.state["progress"] = asdict(Progress(phase="starting"))
         self.device = torch.device("cpu")
         self._written = 0.0
+
+    def begin(self) -> None:
+        """Say that this process has the run. Raises OSError."""
         self._write()
 
     def _write(self) -> None:
@@ -76,8 +80,7 @@ class StatusWriter:
 
     def progress(self, progress: Progress) -> None:
         """Raises OSError: the folder is gone or the disk is full."""
-        ended = progress.phase != "training"
-        if not ended and time.monotonic() - self._written < EVERY_SECONDS:
+        if progress.phase == "training" and time.monotonic() - self._written < EVERY_SECONDS:
             return
         self.state |= {"progress": asdict(progress), "memory": peak_memory(self.device)}
         self._write()
@@ -105,10 +108,10 @@ class StatusWriter:
             self.state |= {"state": "cancelled", "message": ""}
         else:
             self.state |= {"state": "failed", "message": in_a_sentence(error)}
-        # What a person can put right, such as a full disk, is worth another try; a mistake in the settings is not.
-        self.state |= {"since": time.time(), "progress": None, "retry": not isinstance(error, ValueError)}
+        # Nearly all of it can be put right from outside: a full disk, data or a GPU that are not there just now.
+        self.state |= {"since": time.time(), "progress": None, "retry": True}
         with contextlib.suppress(OSError):
-            self._write()
+            self.files.write_last_state(self.state)
             self.files.forget_stop()
 
 
@@ -117,7 +120,9 @@ def in_a_sentence(error: BaseException) -> str:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return "there was not enough memory: choose a smaller batch or a smaller network"
     if isinstance(error, FileNotFoundError) and error.filename:
-        return f"{error.filename} is gone: was the run's folder moved or deleted?"
+        file = Path(os.fsdecode(error.filename))
+        gone = next((place for place in reversed(file.parents) if not place.exists()), file)
+        return f"{gone} is gone: was it moved or deleted?"
     if isinstance(error, OSError) and error.strerror:
         return f"a file could not be written: {error.strerror}" + (f" ({error.filename})" if error.filename else "")
     text = " ".join(str(error).split())

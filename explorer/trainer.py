@@ -5,6 +5,7 @@ The order of epoch e is drawn from (seed, e), the posterior's noise from one gen
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import time
 from collections.abc import Callable
@@ -96,14 +97,7 @@ class Trainer:
     @classmethod
     def resume(cls, path: Path, now: TrainConfig, status: StatusWriter) -> Trainer:
         """The trainer as the folder's optimizer.safetensors left it."""
-        info = find(path.resolve())
-        try:
-            return cls._resume(path, now, info.config, status)
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise ValueError(f"{path} cannot be resumed: its files do not fit together ({error})") from error
-
-    @classmethod
-    def _resume(cls, path: Path, now: TrainConfig, stored: dict[str, Any], status: StatusWriter) -> Trainer:
+        stored = find(path.resolve()).config
         config = replace(
             now,
             preset=stored["preset"],
@@ -114,18 +108,29 @@ class Trainer:
         )
         changes = {} if now.epochs is None else {"epochs": now.epochs}
         trainer = cls(path, config, Recipe(**{**stored["recipe"], **changes}), stored["created"], status)
-        if (now_there := len(trainer.train_set)) != stored["dataset"]["train_images"]:
-            raise ValueError(
-                f"{path} cannot be resumed: {config.dataset} had {stored['dataset']['train_images']:,} training images "
-                f"and now has {now_there:,}"
-            )
-        if trainer.train_set.fingerprint != stored["dataset"].get("train_sha256", trainer.train_set.fingerprint):
-            raise ValueError(f"{path} cannot be resumed: the training images of {config.dataset} are others now")
-        trainer.model.load_state_dict(read_tensors(path / "model.safetensors"))
-        trainer.restore(read_tensors(path / "optimizer.safetensors"))
+        trainer._check_data(stored["dataset"])
+        try:
+            trainer.model.load_state_dict(read_tensors(path / "model.safetensors"))
+            trainer.restore(read_tensors(path / "optimizer.safetensors"))
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise ValueError(f"{path} cannot be resumed: its files do not fit together ({error})") from error
         trainer.history = read_history(path)[: trainer.at.epoch]
         trainer.threads = stored.get("threads", trainer.threads)
         return trainer
+
+    def _check_data(self, stored: dict[str, Any]) -> None:
+        """Raise ValueError unless the data are those that the run began with."""
+        count = len(self.train_set)
+        if count != stored["train_images"]:
+            raise ValueError(
+                f"{self.path} cannot be resumed: {self.dataset} had {stored['train_images']:,} training images "
+                f"and now has {count:,}"
+            )
+        for data in (self.train_set, self.test_set):
+            if stored.get(f"{data.split}_sha256", data.fingerprint) != data.fingerprint:
+                raise ValueError(
+                    f"{self.path} cannot be resumed: the {data.split} images of {self.dataset} are others now"
+                )
 
     def run(self, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Run:
         """Train to the last epoch, to a stop or to a loss that is not finite, and write the checkpoint."""
@@ -144,7 +149,6 @@ class Trainer:
         good = self.snapshot()
         while self.at.epoch < self.recipe.epochs and self.status == "running":
             seconds, first = self._run_epoch(images, tell, should_stop)
-            self.at.seconds += seconds
             if self.status != "running" or not self._end_epoch(seconds, first, frames):
                 break
             good = self.snapshot()
@@ -184,7 +188,7 @@ class Trainer:
                 )
                 break
             recent, looked = [], time.perf_counter()
-            seconds, since = seconds + looked - since, looked
+            seconds, at.seconds, since = seconds + looked - since, at.seconds + looked - since, looked
             tell(self._progress(seconds, at.step - first))
             if at.step < self.steps:
                 if should_stop():
@@ -222,7 +226,10 @@ class Trainer:
         return None
 
     def _end_epoch(self, seconds: float, first: int, frames: FrameWriter) -> bool:
-        """Evaluate, append to the history and move on; False when the model itself is no longer finite."""
+        """Evaluate, append to the history and move on; False when the model itself is no longer finite.
+
+        The losses of the history have the KL as it is, without the floor of free bits.
+        """
         at = self.at
         beta = beta_at(self.recipe, at.epoch + 1)
         evaluation = evaluate(self.model, self.test_set.images)
@@ -250,7 +257,8 @@ class Trainer:
         self.history.append(line)
         self.reports.epoch(line)
         at.next_epoch()
-        frames.offer(self.model, at.epoch, evaluation.kl_by_latent, last=at.epoch == self.recipe.epochs)
+        with contextlib.suppress(OSError):  # frames are for looking: what matters is said to have failed elsewhere
+            frames.offer(self.model, at.epoch, evaluation.kl_by_latent, last=at.epoch == self.recipe.epochs)
         return True
 
     def _averages(self, beta: float) -> dict[str, float | None]:
@@ -313,8 +321,9 @@ class Trainer:
             phase("mapping")
             if self.recipe.latent != 2 and self.config.umap:
                 self.save(evaluation, resumable=True)  # UMAP takes half a minute, in which the machine may die
+        else:
+            phase("saving")
         metrics = self.save(evaluation, resumable=not finished, final=finished)
-        phase("saving")
         return Run(self.path, self.status, metrics, self.history, self.message)
 
     def save(self, evaluation: Evaluation, *, resumable: bool, final: bool = False) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from typing import Any
 from explorer.checkpoints import find, is_slug, read_history, recover
 from explorer.devices import choose_device
 from explorer.interrupts import graceful_interrupt
+from explorer.locks import Lock, lock
 from explorer.presets import TrainConfig
-from explorer.run_files import Lock, RunFiles, lock
+from explorer.run_files import RunFiles
 from explorer.status import Progress, StatusWriter
 from explorer.trainer import Run, Trainer
 
@@ -39,7 +40,7 @@ def train(
     and the last good epoch's weights.
 
     Args:
-        config: ignored in favour of the folder's own when resuming, save for epochs, device and data_root.
+        config: when resuming, only its epochs, device and data_root count, where they are not the defaults.
         out: the checkpoint folder; its name must be a slug.
         resume: go on with the run in `out`.
 
@@ -50,36 +51,50 @@ def train(
     """
     path = Path(out)
     files = RunFiles(path)
-    if resume:
-        config = going_on(path, config)
-    else:
+    if not resume:
         begin(path, config)
-    held = hold(path)
-    try:
-        files.forget_stop()
-        return work(path, config, on_progress=on_progress, should_stop=should_stop)
-    except Exception:
-        if not resume and not (path / "config.json").exists() and not read_history(path):
-            shutil.rmtree(path, ignore_errors=True)  # nothing was trained: the name is free again
-        raise
-    finally:
-        held.release()
+    elif not path.is_dir():
+        find(path.resolve())  # says that there is none
+    with hold(path):
+        if resume:
+            config = going_on(path, config)
+        try:
+            files.forget_stop()
+            return work(path, config, on_progress=on_progress, should_stop=should_stop)
+        except Exception:
+            if not resume and not (path / "config.json").exists() and not read_history(path):
+                shutil.rmtree(path, ignore_errors=True)  # nothing was trained: the name is free again
+            raise
 
 
 def going_on(path: Path, now: TrainConfig) -> TrainConfig:
-    """The config to resume the run in a folder with, after a look at whether it can be. Raises ValueError."""
+    """The config to resume the run in a folder with: its own, save for what `now` may change.
+
+    That goes into the folder's request, so that it also counts when the run is resumed once more. The caller holds
+    the run.
+
+    Raises:
+        ValueError: there is nothing to resume, or not with this.
+    """
     recover(path)
     files = RunFiles(path)
-    if files.request() and not (path / "config.json").exists():  # it ended before its first save
+    if files.request():
         asked = files.config()
-        return replace(asked, epochs=now.epochs or asked.epochs, device=now.device, data_root=now.data_root)
-    info = find(path.resolve())
-    if not (path / "optimizer.safetensors").is_file():
+    else:  # a checkpoint that was made elsewhere
+        asked = TrainConfig.of_checkpoint(find(path.resolve()).config)
+    if (path / "config.json").exists() and not (path / "optimizer.safetensors").is_file():
+        find(path.resolve())  # says what else is wrong with it
         raise ValueError(f"{path} cannot be resumed: it has finished, or it is no run of this program")
-    if not files.request():  # a checkpoint that was made elsewhere
-        asked = TrainConfig.of_checkpoint(info.config)
-        files.write_request(asked, str(choose_device(now.device)), info.config["created"])
-    return now
+    config = replace(
+        asked,
+        epochs=now.epochs or asked.epochs,
+        device=asked.device if now.device == "auto" else now.device,
+        data_root=now.data_root or asked.data_root,
+    )
+    config.recipe()
+    created = files.request().get("created") or find(path.resolve()).config["created"]
+    files.write_request(config, str(choose_device(config.device)), created)
+    return config
 
 
 def begin(path: Path, config: TrainConfig, **state: Any) -> None:
@@ -88,10 +103,12 @@ def begin(path: Path, config: TrainConfig, **state: Any) -> None:
         raise ValueError(f"{path.name!r} cannot be a run's name: use letters, digits, dot, dash and underscore")
     config.recipe()
     device = str(choose_device(config.device))
+    if config.data_root is not None:  # the worker may have another working directory
+        config = replace(config, data_root=config.data_root.absolute())
     try:
         RunFiles(path).create(config, device, **{"state": "running", **state})
     except FileExistsError:
-        raise ValueError(f"{path} is there already: choose another name, or --resume it") from None
+        raise ValueError(f"{path} is there already: choose another name, or resume it") from None
 
 
 def hold(path: Path) -> Lock:
@@ -116,6 +133,8 @@ def work(
     files = RunFiles(path)
     status = StatusWriter(files)
     try:
+        status.begin()
+        recover(path)
         if (path / "optimizer.safetensors").is_file():
             trainer = Trainer.resume(path, config, status)
         elif (path / "config.json").is_file():

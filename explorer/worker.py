@@ -8,7 +8,8 @@ import traceback
 from pathlib import Path
 
 from explorer import training
-from explorer.run_files import Lock, RunFiles
+from explorer.locks import Lock
+from explorer.run_files import RunFiles
 from explorer.runs.queue import LOCK_FD
 from explorer.status import in_a_sentence
 

@@ -14,7 +14,7 @@ from explorer.ui.panels.options import options_panel
 from explorer.ui.panels.own_data import own_data_panel
 from explorer.ui.panels.run_list import resume, run_list
 from explorer.ui.panels.watch import watch_panel
-from explorer.ui.wording import epochs_text, number
+from explorer.ui.wording import epochs_text
 
 _SECONDS = 1.0  # between two looks at a run that trains
 
@@ -79,8 +79,7 @@ def watched(found: list[RunInfo]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="train_watched"):
         name = st.selectbox(
             "Run",
-            list(known),
-            format_func=lambda name: label(known[name]),
+            list(known),  # names only: a label with the state in it would outlive the state in the browser
             key="train_run",
             persist_state="session",
             on_change=view.forget_notices,
@@ -95,13 +94,6 @@ def watched(found: list[RunInfo]) -> None:
     if st.query_params.to_dict() != {"run": name}:
         st.query_params.from_dict({"run": name})
     st.fragment(follow_run, run_every=_SECONDS if info.active else None)(info)
-
-
-def label(info: RunInfo) -> str:
-    """A run in the picker."""
-    elbo = info.test.get("elbo")
-    quality = f" · test ELBO {number(elbo)}" if elbo is not None else ""
-    return f"{info.name} — {info.state}{quality}"
 
 
 def follow_run(before: RunInfo) -> None:

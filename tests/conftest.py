@@ -23,6 +23,7 @@ from explorer.training import Run, train  # noqa: E402
 ROOT = Path(__file__).parent.parent
 
 # One thread: sums come in one order, and tests are quicker than with threads that wait for a busy core.
+os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start, too
 torch.set_num_threads(1)
 
 

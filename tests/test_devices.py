@@ -1,14 +1,17 @@
+import os
+
 import pytest
 import torch
 
-from explorer.devices import choose_device, choose_precision
+from explorer.devices import choose_device, choose_precision, choose_threads, peak_memory, threads
 
 
 def test_auto_takes_what_there_is(monkeypatch):
     there = {"cuda": True, "mps": True}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: there["cuda"])
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: there["mps"])
-    assert choose_device().type == "cuda"
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert str(choose_device()) == str(choose_device("cuda")) == "cuda:0"
     there["cuda"] = False
     assert choose_device().type == "mps"
     there["mps"] = False
@@ -51,3 +54,28 @@ def test_precision(monkeypatch):
         assert choose_precision("auto", cpu, "conv") == expected
     with pytest.raises(ValueError, match="unknown precision 'half'"):
         choose_precision("half", cpu, "conv")
+
+
+def test_threads(monkeypatch):
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert choose_threads(400_000, "dense") == 1
+    assert choose_threads(400_000, "conv") == choose_threads(4_000_000, "dense") == min(cores, 16)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert choose_threads(400_000, "conv") == 1
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+        raise KeyError
+    assert torch.get_num_threads() == before
+
+
+def test_the_peak_of_memory_is_of_this_process():
+    before = peak_memory(torch.device("cpu"))
+    block = torch.ones(64 << 20)  # 256 MB
+    assert block.sum() > 0
+    after = peak_memory(torch.device("cpu"))
+    assert before is not None
+    assert after is not None
+    assert after >= before
+    assert 100e6 < after < 64e9

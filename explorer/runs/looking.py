@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from explorer.checkpoints import is_slug, runs_folder
+from explorer import journal
+from explorer.checkpoints import is_slug, recover, runs_folder
 from explorer.presets import TrainConfig, preset
 from explorer.run_files import RunFiles
 from explorer.status import Progress
@@ -18,6 +21,10 @@ KILLED = (
     "The process ended without a word: it was killed, it ran out of memory, or the machine went down. "
     "Resume goes on from the last save."
 )
+
+
+ATTEMPT = "--- "  # begins the line of the log where a process was started
+cannot_start: dict[str, str] = {}  # why the process of a queued run could not be started, by name
 
 
 class RunError(ValueError):
@@ -60,10 +67,10 @@ class RunInfo:
 
     @property
     def dataset(self) -> str:
-        try:
+        """The data set's name; `unknown` for a preset that this version does not have."""
+        with contextlib.suppress(ValueError):
             return self.config.dataset or preset(self.config.preset).dataset
-        except ValueError:
-            return self.config.dataset or "unknown"
+        return "unknown"
 
 
 def runs() -> list[RunInfo]:
@@ -139,13 +146,15 @@ def look(path: Path) -> RunInfo | None:
     """What a folder says of itself, or None when it holds no run."""
     files = RunFiles(path)
     try:
+        if journal.pending(path):
+            recover(path)
         request = files.request()
         if request:
             return _from_request(files, request)
         if (path / "run.json").exists():
             raise ValueError("run.json is damaged")
         return _from_checkpoint(path)
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except Exception as error:  # a folder may hold anything, and must not take the list and the queue down
         if not path.is_dir():
             return None
         message = f"Its files cannot be read: {' '.join(str(error).split())}."
@@ -153,10 +162,8 @@ def look(path: Path) -> RunInfo | None:
 
 
 def _from_request(files: RunFiles, request: dict[str, Any]) -> RunInfo:
-    state = files.state()
-    path = files.path
-    stands = str(state.get("state"))
-    message = str(state.get("message") or "")
+    path, state = files.path, files.state()
+    stands, message = str(state.get("state")), str(state.get("message") or "")
     progress = None
     if stands == "running":
         if files.alive:
@@ -165,62 +172,92 @@ def _from_request(files: RunFiles, request: dict[str, Any]) -> RunInfo:
             state = files.state()  # it may have ended between the two looks
             stands, message = str(state.get("state")), str(state.get("message") or "")
             if stands == "running":
-                stands, message = _post_mortem(path)
-    elif stands not in ("queued", "finished", "failed", "cancelled"):
+                stands, message, state = _post_mortem(path, state)
+    elif stands == "queued":
+        message = cannot_start.get(path.name, message)
+    elif stands not in ("finished", "failed", "cancelled"):
         stands, message = "interrupted", KILLED
-    created = datetime.fromisoformat(request["created"])
     has_checkpoint = (path / "config.json").exists()
-    again = stands in ("cancelled", "interrupted") or (stands == "failed" and state.get("retry", True))
+    again = stands in ("cancelled", "interrupted") or (stands == "failed" and state.get("retry", True) is not False)
     return RunInfo(
         name=path.name,
         path=path,
         state=stands,
-        created=created if created.tzinfo else created.replace(tzinfo=UTC),
+        created=_moment(request["created"]),
         device=str(request["device"]),
         config=TrainConfig.from_json(request["config"]),
         message=message[:1].upper() + message[1:],
         progress=progress,
-        memory=state.get("memory"),
-        test=state.get("test") or {},
-        seconds=float(state.get("seconds") or 0),
-        epochs_done=int(state.get("epochs_done") or 0),
+        memory=int(_number(state.get("memory"))) or None,
+        test=_metrics(state.get("test")),
+        seconds=_number(state.get("seconds")),
+        epochs_done=int(_number(state.get("epochs_done"))),
         has_checkpoint=has_checkpoint,
         resumable=bool(again and ((path / "optimizer.safetensors").exists() or not has_checkpoint)),
-        queued_at=float(state.get("queued_at") or 0),
+        queued_at=_number(state.get("queued_at")),
     )
 
 
-def _post_mortem(path: Path) -> tuple[str, str]:
-    """What became of a process that died while its run's state said running."""
-    log = log_tail(path.name, 40)
-    if "Traceback (most recent call last)" in log:
-        return "failed", f"The process failed: {log.splitlines()[-1]}"
-    return "interrupted", KILLED
+def _post_mortem(path: Path, state: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    """State, message and facts of a run whose process died while it said that it was running."""
+    if (path / "config.json").exists() and not (path / "optimizer.safetensors").exists():
+        config = _json(path / "config.json")
+        if config.get("status") == "finished":  # it died after its last save, before it could say so
+            facts = {"seconds": config.get("seconds"), "epochs_done": config.get("epochs_done")}
+            return "finished", "", {**state, **facts, "test": _json(path / "metrics.json")}
+    attempt = log_tail(path.name, 60).rpartition(ATTEMPT)[2].splitlines()
+    if any(line.startswith("Traceback (most recent call last)") for line in attempt):
+        return "failed", f"The process failed: {attempt[-1]}", state
+    if attempt and attempt[-1].startswith("explorer: "):  # it could say why only there, as the disk was full
+        return "failed", attempt[-1].removeprefix("explorer: "), state
+    return "interrupted", KILLED, state
 
 
 def _from_checkpoint(path: Path) -> RunInfo | None:
     """A checkpoint that came without a request: made elsewhere, or by an older version."""
     if not (path / "config.json").exists():
         return None
-    config = json.loads((path / "config.json").read_text("utf-8"))
-    metrics = json.loads((path / "metrics.json").read_text("utf-8"))
-    created = datetime.fromisoformat(config["created"])
+    config = _json(path / "config.json")
     can_go_on = (path / "optimizer.safetensors").exists()
-    stands = "cancelled" if can_go_on else "finished"
     return RunInfo(
         name=path.name,
         path=path,
-        state=stands,
-        created=created if created.tzinfo else created.replace(tzinfo=UTC),
+        state="cancelled" if can_go_on else "finished",
+        created=_moment(config["created"]),
         device=str(config.get("device", "")),
         config=TrainConfig.of_checkpoint(config),
         message=str(config.get("message") or ""),
-        test=metrics,
-        seconds=float(config.get("seconds") or 0),
-        epochs_done=int(config.get("epochs_done") or 0),
+        test=_metrics(_json(path / "metrics.json")),
+        seconds=_number(config.get("seconds")),
+        epochs_done=int(_number(config.get("epochs_done"))),
         has_checkpoint=True,
         resumable=can_go_on,
     )
+
+
+def _json(file: Path) -> dict[str, Any]:
+    value = json.loads(file.read_text("utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError(f"{file.name} is damaged")
+    return value
+
+
+def _moment(text: str) -> datetime:
+    """A time that can be compared and shown: aware, in UTC. Raises ValueError or OverflowError."""
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _number(value: object) -> float:
+    """A finite number as it is, anything else as 0."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+
+
+def _metrics(value: object) -> dict[str, Any]:
+    """Those of the metrics that are finite numbers."""
+    if not isinstance(value, dict):
+        return {}
+    return {k: v for k, v in value.items() if isinstance(v, int | float) and math.isfinite(v)}
 
 
 def _modified(path: Path) -> datetime:

@@ -11,12 +11,14 @@ import time
 import zipfile
 from collections.abc import Iterator
 
-from explorer.checkpoints import is_slug, recover, runs_folder
-from explorer.run_files import RunFiles, lock
+from explorer.checkpoints import is_slug, recover, runs_folder, signature
+from explorer.locks import lock
+from explorer.run_files import RunFiles
 from explorer.runs.looking import RunError, RunInfo, path_of, run
 from explorer.runs.queue import next_name, queue, writing
 
 _TRASH = ".trash"
+_ATTEMPTS = 5  # at packing a run that saves meanwhile
 _TRASH_SECONDS = 24 * 3600.0
 
 
@@ -84,16 +86,25 @@ def restore(token: str) -> RunInfo:
 def archive(name: str) -> bytes:
     """The run's folder as a zip: checkpoint, history, request and log. Raises RunError."""
     info = run(name)
-    recover(info.path)
-    data = io.BytesIO()
     try:
-        # Weights do not compress: storing them takes a tenth of the time.
-        with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
-            for file in sorted(info.path.iterdir()):
-                if file.is_file() and not file.name.startswith(".") and file.name not in ("lock", "cancel"):
-                    archive.write(file, f"{name}/{file.name}")
+        for _ in range(_ATTEMPTS):
+            recover(info.path)
+            before = signature(info.path)
+            packed = _pack(info)
+            if signature(info.path) == before:
+                break  # else a save came in between, and the files are of two
     except OSError as error:
         raise RunError(f"{name} could not be packed: {error.strerror or error}.") from error
+    return packed
+
+
+def _pack(info: RunInfo) -> bytes:
+    data = io.BytesIO()
+    # Weights do not compress: storing them takes a tenth of the time.
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+        for file in sorted(info.path.iterdir()):
+            if file.is_file() and not file.name.startswith(".") and file.name not in ("lock", "cancel"):
+                archive.write(file, f"{info.name}/{file.name}")
     return data.getvalue()
 
 

@@ -10,13 +10,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from explorer import datasets, training
 from explorer.checkpoints import recover, runs_folder
+from explorer.datasets import DatasetError, own
+from explorer.devices import choose_device
+from explorer.locks import lock
 from explorer.presets import TrainConfig, preset
-from explorer.run_files import Lock, RunFiles, lock
-from explorer.runs.looking import RunError, RunInfo, active, folders, path_of, run
+from explorer.run_files import RunFiles
+from explorer.runs.looking import ATTEMPT, RunError, RunInfo, active, cannot_start, folders, path_of, run
 from explorer.status import Progress
 from explorer.training import Run
 
@@ -38,28 +42,42 @@ _threads = threading.RLock()  # a file lock keeps processes apart, and would kee
 
 
 @contextlib.contextmanager
-def queue(wait: float = 10.0) -> Iterator[Lock | bool]:
-    """Nobody else changes the queue meanwhile. Gives False when somebody has done so for `wait` seconds."""
+def queue_if_free() -> Iterator[bool]:
+    """Nobody else changes the queue meanwhile; False when somebody has done so for a second."""
     with _threads:
         folder = runs_folder()
         with writing():
             folder.mkdir(parents=True, exist_ok=True)
-            held = lock(folder / _QUEUE, wait=wait)
-        if held is None:
-            if wait > 1.0:
-                raise RunError("Another process is changing the runs: try again.")
-            yield False
-            return
-        with held:
-            yield held
+            held = lock(folder / _QUEUE, wait=1.0)
+        try:
+            yield held is not None
+        finally:
+            if held is not None:
+                held.release()
+
+
+@contextlib.contextmanager
+def queue() -> Iterator[None]:
+    """Nobody else changes the queue meanwhile. Raises RunError when somebody has done so for long."""
+    for _ in range(10):
+        with queue_if_free() as mine:
+            if mine:
+                yield
+                return
+    raise RunError("Another process is changing the runs: try again.")
 
 
 def suggested_epochs(preset_name: str, dataset: str) -> int:
     """What a preset trains on a data set in well under a minute on two cores; at most the published number."""
     recipe = preset(preset_name).recipe
-    images = _TRAINING_IMAGES.get(dataset, 5_000 if dataset.startswith("own:") else 60_000)
+    images = _TRAINING_IMAGES.get(dataset, 60_000)
+    if dataset.startswith("own:"):
+        with contextlib.suppress(DatasetError):
+            details = own.details(dataset.removeprefix("own:"))
+            # Time goes by values, and the rates below are for 784 of them.
+            images = max(1, details.counts["train"] * details.size**2 * details.channels // 784)
     affordable = (120_000 if recipe.network == "conv" else 240_000) // images
-    return max(2, min(recipe.epochs, affordable))
+    return max(1, min(recipe.epochs, max(2, affordable)))
 
 
 _TRAINING_IMAGES = {"mnist-5k": 4_000, "mnist": 60_000, "fashion-mnist": 60_000, "cifar10": 50_000}
@@ -107,6 +125,7 @@ def resume(name: str, epochs: int | None = None) -> RunInfo:
         RunError: it runs, has finished, or cannot go on.
     """
     with queue():
+        recover(path_of(name))
         info = run(name)
         if info.active:
             raise RunError(f"{name} is {info.state} already.")
@@ -118,8 +137,8 @@ def resume(name: str, epochs: int | None = None) -> RunInfo:
         config = info.config if epochs is None else replace(info.config, epochs=epochs)
         with writing():
             config.recipe()
-            recover(info.path)
-            files.write_request(config, info.device, info.created.isoformat(timespec="seconds"))
+            device = str(choose_device(config.device))  # which may be another than when it was made
+            files.write_request(config, device, info.created.isoformat(timespec="seconds"))
             files.forget_stop()
             files.write_state({**files.state(), "state": "queued", "queued_at": time.time(), "message": ""})
     advance()
@@ -131,20 +150,23 @@ def advance() -> None:
     _reap()
     if not any(info.state == "queued" for info in active()):
         return
-    with queue(wait=1.0) as mine:
+    with queue_if_free() as mine:
         if not mine:
             return
         for info in _next_up():
-            files = RunFiles(info.path)
-            if not files.alive:  # else a process waits in it for its turn, and takes it itself
-                with contextlib.suppress(OSError):
-                    _start(info)
+            if RunFiles(info.path).alive:  # a process waits in it for its turn, and takes it itself
+                continue
+            try:
+                _start(info)
+                cannot_start.pop(info.name, None)
+            except OSError as error:  # the next in line has its turn, and this one another when something ends
+                cannot_start[info.name] = f"It cannot be started: {error.strerror or error}."
 
 
 def take_turn(name: str) -> bool:
     """For a process that holds its queued run: whether its turn has come; then the state says that it runs."""
     advance()
-    with queue(wait=1.0) as mine:
+    with queue_if_free() as mine:
         if not mine or name not in [info.name for info in _next_up()]:
             return False
         files = RunFiles(path_of(name))
@@ -172,23 +194,33 @@ def train_here(
     """
     path = path_of(name)
     files = RunFiles(path)
-    before = files.state()
-    if again:
-        config = training.going_on(path, config)
-    else:
-        training.begin(path, config, state="queued", queued_at=time.time())
-    with training.hold(path):
-        if again:
-            files.forget_stop()
-            files.write_state({**before, "state": "queued", "queued_at": time.time(), "message": ""})
+    if not again:
+        datasets.check(config.dataset or preset(config.preset).dataset, config.data_root)
+    elif not path.is_dir():
+        raise RunError(f"There is no run {name!r}.")
+    with queue():  # so that nobody sees it queued before it is held, and starts it
+        if not again:
+            training.begin(path, config, state="queued", queued_at=time.time())
+        held = training.hold(path)
+        try:
+            if again:
+                config = training.going_on(path, config)
+                files.forget_stop()
+                files.write_state({**files.state(), "state": "queued", "queued_at": time.time(), "message": ""})
+        except BaseException:
+            held.release()
+            raise
+    with held:
         try:
             while not take_turn(name):
-                on_wait(run(name))
-                if files.asked_to_stop():
+                info = run(name)
+                if files.asked_to_stop() or info.state != "queued":
                     raise KeyboardInterrupt
+                on_wait(info)
                 time.sleep(0.5)
-        except BaseException:
+        except KeyboardInterrupt:
             files.write_state({**files.state(), "state": "cancelled", "since": time.time()})
+            files.forget_stop()
             raise
         return training.work(path, config, on_progress=on_progress)
 
@@ -197,7 +229,13 @@ def _next_up() -> list[RunInfo]:
     """The first in the queue of every device on which nothing runs."""
     found = active()
     busy = {info.device for info in found if info.state == "running"}
-    return [info for info in found if info.position == 1 and info.device not in busy]
+    first: dict[str, RunInfo] = {}
+    for info in found:
+        if info.state == "queued" and info.device not in busy and info.name not in cannot_start:
+            first.setdefault(info.device, info)
+    if not first and not busy:
+        cannot_start.clear()  # nothing else to do: what stood in the way may have passed
+    return list(first.values())
 
 
 _children: list[subprocess.Popen[bytes]] = []
@@ -205,7 +243,8 @@ _children: list[subprocess.Popen[bytes]] = []
 
 def _reap() -> None:
     """Collect the exit codes of workers that ended, or they would stay as zombies."""
-    _children[:] = [child for child in _children if child.poll() is None]
+    with _threads:
+        _children[:] = [child for child in _children if child.poll() is None]
 
 
 def _start(info: RunInfo) -> None:
@@ -226,6 +265,8 @@ def _start(info: RunInfo) -> None:
         }
         try:
             with open(files.log, "ab") as log:
+                log.write(f"{ATTEMPT}{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode())
+                log.flush()
                 child = subprocess.Popen(  # noqa: S603 - our own module, and a folder whose name is a slug
                     [sys.executable, "-m", "explorer.worker", str(info.path.absolute())],
                     stdin=subprocess.DEVNULL,
@@ -239,4 +280,5 @@ def _start(info: RunInfo) -> None:
             message = f"The process could not be started: {error.strerror or error}."
             files.write_state({**state, "state": "failed", "since": time.time(), "message": message})
             raise
-    _children.append(child)
+    with _threads:
+        _children.append(child)

@@ -61,7 +61,7 @@ def _form() -> None:
         )
         if changed := training_form.changed(form):
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-                st.caption(f"+ {len(changed)} changed option{'s' * (len(changed) > 1)}", width="content")
+                st.caption(f"\\+ {len(changed)} changed option{'s' * (len(changed) > 1)}", width="content")
                 st.button(
                     "Reset",
                     key="train_reset",

@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer import runs
-from explorer.run_files import is_locked
+from explorer.locks import is_locked
 from explorer.ui import library
 
 APP = Path(__file__).parent / "whole_app.py"

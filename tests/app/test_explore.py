@@ -106,7 +106,7 @@ def test_projection_and_data_in_the_address():
         ({"index": "9" * 40}, "items 0 to 999"),
         ({"color": "mauve"}, "mauve"),
         ({"projection": "umap"}, "umap"),
-        ({"data": "folder:/etc"}, "folder:/etc"),
+        ({"data": "folder:/etc"}, "folder"),
     ],
     ids=str,
 )
@@ -188,7 +188,7 @@ def test_without_any_model(nothing_ships):
     at = page()
     assert not at.exception
     assert "There is no model yet" in at.info[0].value
-    assert "python -m explorer train" in at.info[0].value
+    assert "Start" in at.info[0].value
     assert not at.main.selectbox
 
 

@@ -170,7 +170,7 @@ def test_changed_options_are_counted_and_go_with_a_reset():
     at.number_input(key="option_seed").set_value(7).run()
     at.text_input(key="option_encoder").input("64,32").run()
     sound(at)
-    assert "+ 3 changed options" in texts(at.sidebar.caption)
+    assert r"\+ 3 changed options" in texts(at.sidebar.caption)
     press(at, "train_reset")
     assert "changed option" not in texts(at.sidebar.caption)
     assert at.number_input(key="option_seed").value == 0

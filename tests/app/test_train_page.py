@@ -214,7 +214,7 @@ def test_from_explore_and_back_the_form_keeps_what_was_chosen():
     at = train()
     at.number_input(key="option_batch_size").set_value(50).run()
     at.switch_page(str(PAGES / "explore.py")).run()
-    assert "+ 1 changed option" in texts(sound(at).sidebar.caption)
+    assert r"\+ 1 changed option" in texts(sound(at).sidebar.caption)
     at.switch_page(str(PAGES / "train.py")).run()
     assert sound(at).number_input(key="option_batch_size").value == 50
 

@@ -21,7 +21,8 @@ from explorer import runs
 from explorer.checkpoints import read_history
 from explorer.frames import frame_epochs, read_frame
 from explorer.loaded import load
-from explorer.run_files import RunFiles, is_locked
+from explorer.locks import is_locked
+from explorer.run_files import RunFiles
 from tests.browser.screen import Explore
 
 pytestmark = pytest.mark.browser
@@ -102,7 +103,7 @@ def run_state(page: Page, name: str, text: str) -> None:
 
 def test_a_model_from_the_sidebar_to_a_click_on_its_map(visit, folder):
     page = visit()
-    start(page, "mine", 3)
+    start(page, "mine", 25)
     run_state(page, "mine", "epoch")
     expect(button(page, "train_cancel")).to_be_visible()
     expect(button(page, "train_open")).to_be_visible(timeout=SLOW)

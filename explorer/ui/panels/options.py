@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import Field, fields
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import streamlit as st
-import torch
 
+from explorer.devices import device_names
 from explorer.presets import PRESETS
 from explorer.recipes import GROUPS, Recipe
 from explorer.ui import training_form
@@ -165,15 +165,8 @@ _RUN: dict[str, tuple[str, str]] = {
 }
 
 
-@cache
-def _devices() -> list[str]:
-    """The names of what this machine can compute on."""
-    found = ["auto", "cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    return [*found, "mps"] if torch.backends.mps.is_available() else found
-
-
 def _run_options(form: Form) -> None:
-    choices = {"device": _devices(), "precision": ["auto", "float32", "bfloat16"]}
+    choices = {"device": device_names(), "precision": ["auto", "float32", "bfloat16"]}
     for name, (label, help) in _RUN.items():
         key, value = f"option_{name}", form.options[name]
         known: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The list of runs: search, ten a page, what can be done with each, and the curves of several laid over each other."""
+"""The list of runs: search, ten a page, and what can be done with each."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from html import escape
 import streamlit as st
 
 from explorer import runs
-from explorer.checkpoints import read_history
-from explorer.figures import learning_curves
 from explorer.runs import RunError, RunInfo
 from explorer.ui import followed, moves, training_form
 from explorer.ui.markdown import plain
+from explorer.ui.panels.run_selection import pick_key, run_selection
 from explorer.ui.wording import ago, duration, number
 
 _PAGE = 10
-_MOST_CURVES = 12
-_METRICS = {"elbo": "ELBO", "reconstruction": "reconstruction", "kl": "KL", "loss": "loss"}
 _ACTIONS = {
     "explore": ":material/scatter_plot: Open in Explore",
     "watch": ":material/monitoring: Watch",
@@ -89,7 +86,7 @@ def _list(fresh: list[list[RunInfo]]) -> None:
             _row(info, now)
         if pages > 1:
             st.pagination(pages, key="runs_page")
-        _selection(found)
+        run_selection(found, _delete_all)
 
 
 def _matches(info: RunInfo, searched: str | None) -> bool:
@@ -105,7 +102,7 @@ def _row(info: RunInfo, now: datetime) -> None:
         horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall", key=f"run_row_{info.name}"
     ):
         st.checkbox(
-            f"Select {info.name}", key=f"run_pick_{info.name}", label_visibility="collapsed", persist_state="session"
+            f"Select {info.name}", key=pick_key(info.name), label_visibility="collapsed", persist_state="session"
         )
         st.html(_facts(info, now), width="stretch")
         st.download_button(
@@ -233,7 +230,7 @@ def _delete(names: list[str]) -> None:
     try:
         for name in names:
             tokens.append(runs.delete(name))
-            st.session_state[f"run_pick_{name}"] = False
+            st.session_state[pick_key(name)] = False
             followed.dismiss(name)
     finally:
         if tokens:
@@ -260,47 +257,10 @@ def _restore(deleted: _Deleted) -> None:
     moves.refresh()
 
 
-# --- several together ----------------------------------------------------------------------------------------------
-
-
-def _selection(found: list[RunInfo]) -> None:
-    chosen = [info for info in found if st.session_state.get(f"run_pick_{info.name}")]
-    if not chosen:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key="runs_selection"):
-        st.markdown(f"**{len(chosen)} selected**", width="content")
-        st.button("Select none", key="runs_none", type="tertiary", on_click=_select_none, args=(chosen,))
-        st.button(
-            "Delete selected", key="runs_delete", icon=":material/delete:", on_click=_delete_chosen, args=(chosen,)
-        )
-    if len(chosen) < 2:
-        st.caption("Select another to lay their curves over each other.")
-        return
-    metric = st.segmented_control(
-        "Curve",
-        list(_METRICS),
-        format_func=_METRICS.__getitem__,
-        default="elbo",
-        key="runs_metric",
-        required=True,
-        label_visibility="collapsed",
-    )
-    histories = {info.name: read_history(info.path) for info in chosen[:_MOST_CURVES]}
-    if len(chosen) > _MOST_CURVES:
-        st.caption(f"The newest {_MOST_CURVES} of them.")
-    st.plotly_chart(
-        learning_curves(histories, metric or "elbo", "test"), key="runs_curves", config={"displayModeBar": False}
-    )
-
-
-def _select_none(chosen: list[RunInfo]) -> None:
-    for info in chosen:
-        st.session_state[f"run_pick_{info.name}"] = False
-
-
-def _delete_chosen(chosen: list[RunInfo]) -> None:
+def _delete_all(names: list[str]) -> None:
+    """As a callback."""
     try:
-        _delete([info.name for info in chosen])
+        _delete(names)
     except (RunError, OSError) as error:
         st.session_state[_PROBLEM] = training_form.sentence(error)
     moves.refresh()
