@@ -68,7 +68,7 @@ def _train(args: argparse.Namespace) -> int:
         if bar is None:
             bar = tqdm(unit="epoch", dynamic_ncols=True, bar_format="{desc} {percentage:3.0f}%|{bar}|{postfix}")
         if p.phase != "training":
-            bar.set_description("fitting the map" if p.phase == "mapping" else "done")
+            bar.set_description("fitting the map" if p.phase == "mapping" else "saving")
             return
         bar.total, bar.n = p.epochs * p.steps, (p.epoch - 1) * p.steps + p.step
         bar.set_description(f"epoch {p.epoch}/{p.epochs}", refresh=False)

@@ -48,21 +48,21 @@ def pending(folder: Path) -> bool:
     return os.path.isdir(folder / _COMMIT)  # which, unlike Path.is_dir, takes a name of any length
 
 
-def recover(folder: Path) -> None:
-    """Finish a commit that was cut short. Any process may do so at any time.
+def recover(folder: Path, *, wait: float = 1.0) -> None:
+    """Finish a commit that was cut short. Any process may do so at any time; `wait` seconds for one that is at it.
 
     Raises:
         OSError: the folder cannot be written, or another process is at it for long.
     """
     if pending(folder):
-        with _alone(folder):
+        with _alone(folder, wait):
             _move(folder)
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path, wait: float = 10.0) -> Iterator[None]:
     """Only one process moves files: a second one might go on with the plan of a commit that is over."""
-    held = lock(folder)
+    held = lock(folder, wait=wait)
     if held is None:
         raise TimeoutError(f"another process is saving into {folder}")
     with held:

@@ -321,21 +321,21 @@ class Trainer:
             phase("mapping")
             if self.recipe.latent != 2 and self.config.umap:
                 self.save(evaluation, resumable=True)  # UMAP takes half a minute, in which the machine may die
-        else:
-            phase("saving")
-        metrics = self.save(evaluation, resumable=not finished, final=finished)
+        latents = self._latents(evaluation, final=finished)
+        phase("saving")
+        metrics = self.save(evaluation, latents, resumable=not finished)
         return Run(self.path, self.status, metrics, self.history, self.message)
 
-    def save(self, evaluation: Evaluation, *, resumable: bool, final: bool = False) -> dict[str, Any]:
+    def _latents(self, evaluation: Evaluation, *, final: bool) -> Latents:
+        latents = Latents.of(evaluation, self.test_set.labels, self.test_set.group)
+        return map_latents(latents, final=final, umap=self.config.umap, seed=self.config.seed)
+
+    def save(self, evaluation: Evaluation, latents: Latents | None = None, *, resumable: bool) -> dict[str, Any]:
         """Write the checkpoint; the metrics that went into it. Raises OSError."""
         if not self.path.is_dir():
             raise FileNotFoundError(f"the run's folder {self.path} is gone")
-        latents = map_latents(
-            Latents.of(evaluation, self.test_set.labels, self.test_set.group),
-            final=final,
-            umap=self.config.umap,
-            seed=self.config.seed,
-        )
+        if latents is None:
+            latents = self._latents(evaluation, final=False)
         metrics: dict[str, Any] = {
             **evaluation.metrics(self.recipe.beta),
             "kl_by_latent": [round(v, 5) for v in evaluation.kl_by_latent.tolist()],
