@@ -176,7 +176,7 @@ def test_a_process_that_is_killed_again_and_again_ends_as_if_nothing_had_happene
 
 
 def test_an_app_that_is_killed_costs_no_run_anything(folder, tmp_path):
-    """The server dies four times; what runs goes on, what waits is started by the next server."""
+    """The server dies three times; what runs goes on, what waits is started by the next server."""
     draw = random.Random(1)
     names = ["first", "second"]
     for name in names:
@@ -185,7 +185,7 @@ def test_an_app_that_is_killed_costs_no_run_anything(folder, tmp_path):
     def anybody():
         return [info for info in runs.active() if info.state == "running"]
 
-    for turn in range(4):
+    for turn in range(3):
         with serve(tmp_path / f"server-{turn}.log", EXPLORER_RUNS=str(folder)) as server:
             until(anybody)
             time.sleep(draw.uniform(0, 0.5))

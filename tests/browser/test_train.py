@@ -27,6 +27,7 @@ from tests.browser.screen import Explore
 
 pytestmark = pytest.mark.browser
 
+IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 SLOW = 120_000  # milliseconds: a worker starts Python and imports PyTorch, on a machine that may be busy
 
 
@@ -85,12 +86,14 @@ def fill(page: Page, name: str, value: object) -> None:
     field = key(page, name).locator("input")
     field.fill(str(value))
     field.press("Enter")
-    expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_have_count(1)
+    expect(page.locator(IDLE)).to_have_count(1)
     expect(field).to_have_value(str(value))
 
 
 def start(page: Page, name: str, epochs: int) -> None:
     expect(button(page, "train_start")).to_be_visible(timeout=SLOW)
+    expect(page.locator(IDLE)).to_have_count(1, timeout=SLOW)  # the page is complete
+    page.wait_for_timeout(500)
     fill(page, "train_epochs", epochs)
     fill(page, "train_name", name)
     button(page, "train_start").click()

@@ -177,7 +177,7 @@ def test_a_plain_autoencoder_has_only_its_reconstruction(finished_run, view):
 def test_a_class_can_be_shown_alone(finished_run, view):
     shown = view(finished_run(epochs=2)).settled(2)
     chips = shown.panel("map").locator(".lx-tv-class")
-    assert chips.all_inner_texts() == ["0", "1", "2", "3"]
+    assert chips.all_inner_texts() == [f"kind {i}" for i in range(4)]
     labels = shown.run.labels().tolist()
     alpha = """([c, points]) => points.map(([x, y]) => {
         const { left, top } = c.getBoundingClientRect();
