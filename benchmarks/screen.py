@@ -101,14 +101,25 @@ def with_many_runs(browser: Browser, url: str, folder: Path) -> None:
         times.append(time.perf_counter() - start)
     print(f"{MANY:,} runs: one look at what is active {statistics.median(times) * 1000:.1f} ms")
     page = opened(browser, url)  # the server has its code loaded; only the screen is timed
-    waits = []
+    last = page.locator(".st-key-runs [class*=st-key-run_row_]").nth(9)
+    visits, loads = [], []
     for _ in range(5):
-        page.goto("about:blank")
+        start = time.perf_counter()
+        page.get_by_role("link", name="Train").click()
+        last.wait_for(timeout=60_000)
+        visits.append(time.perf_counter() - start)
+        page.wait_for_timeout(1500)
         start = time.perf_counter()
         page.goto(f"{url}/train", wait_until="commit")
-        page.locator(".st-key-runs [class*=st-key-run_row_]").nth(9).wait_for(timeout=60_000)
-        waits.append(time.perf_counter() - start)
-    print(f"{MANY:,} runs: the Train screen opens in {statistics.median(waits):.2f} s, page load included (goal 1)")
+        last.wait_for(timeout=60_000)
+        loads.append(time.perf_counter() - start)
+        page.get_by_role("link", name="Explore").click()
+        page.wait_for_selector(".lx-map[data-state=ready]", timeout=60_000)
+        page.wait_for_timeout(1500)
+    print(
+        f"{MANY:,} runs: the Train screen opens in {statistics.median(visits):.2f} s from another screen (goal 1), "
+        f"in {statistics.median(loads):.2f} s with the page's load"
+    )
     page.context.close()
 
 
