@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,12 @@ def test_the_figures_are_the_checkpoints_own(name):
         assert float(row["ELBO"].replace("−", "-")) == pytest.approx(metrics["elbo"], abs=0.05)
 
 
+@cache
+def help_text(*arguments):
+    shown = subprocess.run([sys.executable, "-m", "explorer", *arguments], capture_output=True, text=True, check=True)
+    return shown.stdout
+
+
 def test_the_commands_are_those_of_the_program():
     commands = [line for text in block("sh") for line in text.splitlines() if line.startswith("python -m explorer")]
     assert len(commands) >= 8
@@ -61,8 +68,7 @@ def test_the_commands_are_those_of_the_program():
         verb = shlex.split(line, comments=True)[3:]
         options = [word for word in verb if word.startswith("-")]
         help_ = [*verb[: 2 if verb[0] == "data" else 1], "--help"]
-        shown = subprocess.run([sys.executable, "-m", "explorer", *help_], capture_output=True, text=True, check=True)
-        assert all(re.search(rf"(?<![\w-]){re.escape(o)}\b", shown.stdout) for o in options), line
+        assert all(re.search(rf"(?<![\w-]){re.escape(o)}\b", help_text(*help_)) for o in options), line
 
 
 def test_the_python_runs(tmp_path):
