@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,13 @@ install_import_hook(_CHECKED, "beartype.beartype")
 
 import torch  # noqa: E402
 
+from explorer import runs  # noqa: E402
+from explorer.locks import is_locked  # noqa: E402
 from explorer.presets import TrainConfig  # noqa: E402
+from explorer.run_files import RunFiles  # noqa: E402
+from explorer.runs import queue  # noqa: E402
 from explorer.training import Run, train  # noqa: E402
+from tests.background import until  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 
@@ -80,3 +86,18 @@ def small_train(tmp_path: Path) -> Callable[..., Run]:
         return train(config, out or tmp_path / name, **passed)  # type: ignore[arg-type]
 
     return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty runs folder; whatever still runs in it at the end is ended."""
+    place = tmp_path / "runs"
+    monkeypatch.setenv("EXPLORER_RUNS", str(place))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield place
+    for info in runs.active():
+        pid = RunFiles(info.path).state().get("pid")
+        if info.state == "running" and pid and pid != os.getpid():
+            os.kill(pid, signal.SIGKILL)
+    until(lambda: not any(is_locked(p / "lock") for p in place.glob("*")))
+    until(lambda: (runs.advance(), not queue._children)[1])

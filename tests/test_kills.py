@@ -22,8 +22,8 @@ from explorer.checkpoints import find, read_history, read_tensors
 from explorer.locks import is_locked
 from explorer.runs import queue
 from tests import warm_worker
+from tests.background import until
 
-WAIT = 120
 TIMES = {"seconds", "images_per_second"}
 
 NARROW = {"encoder": (64,), "decoder": (64,)}
@@ -54,22 +54,6 @@ KILLS = 7  # of each run
 
 def config(name):
     return explorer.TrainConfig(dataset="mnist-5k", device="cpu", precision="float32", umap=False, **RUNS[name])
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    place = tmp_path / "runs"
-    monkeypatch.setenv("EXPLORER_RUNS", str(place))
-    yield place
-    until(lambda: (runs.advance(), not queue._children)[1])
-
-
-def until(condition, seconds=WAIT):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
-    return found
 
 
 def over(name):

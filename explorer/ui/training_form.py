@@ -16,7 +16,7 @@ import streamlit as st
 
 from explorer import datasets, runs
 from explorer.datasets import DatasetError
-from explorer.presets import PRESETS, Preset, Recipe, TrainConfig, preset
+from explorer.presets import Recipe, TrainConfig, preset
 from explorer.runs import RunError, RunInfo
 from explorer.ui import followed, moves
 
@@ -230,10 +230,6 @@ def sentence(error: Exception) -> str:
 
 def is_autoencoder(form: Form) -> bool:
     return bool(form.value("family") == "ae")
-
-
-def chosen_preset(form: Form) -> Preset:
-    return PRESETS[form.preset]
 
 
 _ATTEMPTS = 5  # at a proposed name: another session may take it in the same instant

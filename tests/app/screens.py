@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from explorer import runs
 from explorer.locks import is_locked
 from explorer.ui import library
+from tests import background
 
 APP = Path(__file__).parent / "whole_app.py"
 PAGES = Path(__file__).parents[2] / "pages"
@@ -79,11 +79,7 @@ def texts(elements: object) -> str:
 
 def wait(until: Callable[[], object], seconds: float = TIMEOUT) -> None:
     """Wait for something that another process does, and look after the queue as the server does meanwhile."""
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
-        time.sleep(0.1)
-        runs.advance()
+    background.until(lambda: (runs.advance(), until())[1], seconds)
 
 
 def wait_for(name: str, *states: str) -> runs.RunInfo:

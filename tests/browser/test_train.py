@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from explorer.frames import frame_epochs, read_frame
 from explorer.loaded import load
 from explorer.locks import is_locked
 from explorer.run_files import RunFiles
+from tests.background import until as wait
 from tests.browser.screen import Explore
 
 pytestmark = pytest.mark.browser
@@ -64,13 +64,6 @@ def visit(new_page: Callable[..., Page], trainer: Server) -> Callable[..., Page]
         return page
 
     return open_page
-
-
-def wait(until: Callable[[], object], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)
 
 
 def key(page: Page, name: str) -> Locator:
