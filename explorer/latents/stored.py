@@ -1,4 +1,4 @@
-"""Codes as data: a test set's stored codes with their maps, and what is asked of them: groups, neighbours."""
+"""Codes at rest: a data set's posteriors with their maps, as a checkpoint stores them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from explorer import maps
 from explorer.evaluation import Evaluation
-from explorer.maps import Map, nearest
+from explorer.maps import Map
 from explorer.models import Posterior
 from explorer.objectives import gaussian_kl
 
@@ -139,52 +139,6 @@ class Latents:
 def _largest(*tensors: Tensor) -> float:
     """The largest absolute value that is finite: a deterministic code's logvar of -inf is stored as it is."""
     return max(float(t.nan_to_num(0.0, 0.0, 0.0).abs().max()) if t.numel() else 0.0 for t in tensors)
-
-
-@dataclass(frozen=True)
-class Group:
-    """A set of items of `Latents`: their rows [M], mean code [D] and the rows of the most typical, nearest first."""
-
-    rows: Int[Tensor, " m"]
-    mean: Float[Tensor, " d"]
-    typical: Int[Tensor, " t"]
-
-
-def group(codes: Float[Tensor, "n d"], rows: Int[Tensor, " m"], *, typical: int = 24) -> Group:
-    """Sum up some rows of the codes. The most typical members are those nearest to the mean code.
-
-    Raises:
-        ValueError: there are no rows.
-    """
-    if len(rows) == 0:
-        raise ValueError("a group needs at least one member")
-    members = codes[rows]
-    mean = members.mean(0)
-    _, order = nearest(mean[None], members, typical)
-    return Group(rows, mean, rows[order[0]])
-
-
-def fitted_draws(codes: Float[Tensor, "n d"], noise: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
-    """Standard normal noise as draws from the Gaussian fitted to codes.
-
-    Ex-post density estimation with one Gaussian: Ghosh et al. 2020, arXiv:1903.12436, section 4.
-    """
-    codes = codes.double()
-    d = codes.shape[1]
-    covariance = torch.cov(codes.T, correction=0).reshape(d, d)
-    # The symmetric root, not Cholesky's: latents that do not vary, or only together, leave it singular.
-    variances, axes = torch.linalg.eigh(covariance)
-    root = (axes * variances.clamp_min(0).sqrt()) @ axes.T
-    return (codes.mean(0) + noise.double() @ root).float()
-
-
-def neighbours(
-    code: Float[Tensor, " d"], codes: Float[Tensor, "n d"], *, k: int = 8, without: int | None = None
-) -> Int[Tensor, " k"]:
-    """Rows of the k codes nearest to a code, nearest first, `without` one row (the item itself)."""
-    _, index = nearest(code[None], codes, k + 1)
-    rows = index[0]
-    return rows[rows != without][:k] if without is not None else rows[:k]
 
 
 def map_latents(latents: Latents, *, final: bool, umap: bool = True, seed: int = 0) -> Latents:

@@ -1,0 +1,28 @@
+"""The neighbours of every code among all others."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+_ROWS = 512  # distances in blocks of so many rows: 20 MB at 10,000 codes
+
+
+def neighbours_of_each(codes: Float[Tensor, "n d"], k: int) -> tuple[Float[Tensor, "n k"], Int[Tensor, "n k"]]:
+    """Euclidean distances and rows of the k nearest others of each code, nearest first; all others where k is more."""
+    # Matrix products choose the neighbours, and they lose digits far from the origin; then distances are exact.
+    centred = codes - codes.mean(0)
+    k = min(k, len(codes) - 1)
+    distances, index = [], []
+    for start in range(0, len(codes), _ROWS):
+        block = centred[start : start + _ROWS]
+        to_all = torch.cdist(block, centred)
+        rows = torch.arange(len(block))
+        to_all[rows, rows + start] = torch.inf
+        found = to_all.topk(k, largest=False).indices
+        exact = (block[:, None] - centred[found]).norm(dim=2)
+        order = exact.argsort(dim=1, stable=True)
+        distances.append(exact.gather(1, order))
+        index.append(found.gather(1, order))
+    return torch.cat(distances), torch.cat(index)

@@ -1,0 +1,74 @@
+"""Traversals: one latent varied at a time, the strongest first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+# A latent with less KL than this, on average over images, is collapsed: its posterior is the prior for nearly every
+# image (Lucas et al. 2019, arXiv:1911.02469, define it so), and tells the decoder nothing. As KL >= mean² / 2, its
+# posterior means vary by less than 0.02; Burda et al. 2016 call a unit inactive below 0.01.
+COLLAPSED_NATS = 0.01
+
+
+@dataclass(frozen=True)
+class Traversal:
+    """Rows of codes [R, S, D]; in row i only latent `latents[i]` varies, over `values[i]`, the others are the origin's.
+
+    `kl` [R] is each row's latent's KL in nats, averaged over images.
+    """
+
+    codes: Float[Tensor, "r s d"]
+    latents: Int[Tensor, " r"]
+    kl: Float[Tensor, " r"]
+    values: Float[Tensor, "r s"]
+
+
+def collapsed(kl_by_latent: Float[Tensor, " d"]) -> Bool[Tensor, " d"]:
+    """Which latents say nothing of an image: KL below `COLLAPSED_NATS`. For models with a prior only."""
+    return kl_by_latent < COLLAPSED_NATS
+
+
+def strongest(strength: Float[Tensor, " d"], count: int | None = None) -> Int[Tensor, " k"]:
+    """The latents of most KL (or of whatever strength is given), strongest first; equal ones in their own order."""
+    return strength.argsort(descending=True, stable=True)[:count]
+
+
+def traversal(
+    origin: Float[Tensor, " d"],
+    kl_by_latent: Float[Tensor, " d"],
+    *,
+    reach: float = 3.0,
+    steps: int = 11,
+    rows: int | None = None,
+    spread: tuple[Float[Tensor, " d"], Float[Tensor, " d"]] | None = None,
+) -> Traversal:
+    """Each latent set to values from -reach to reach, in standard deviations of the prior, the others as in `origin`.
+
+    The values are absolute, not steps from the origin, so that a column means the same in every row and for every
+    origin, as in the traversals of Higgins et al. 2017, "beta-VAE". Rows come by KL, strongest first, all of them or
+    the first `rows`. A model without a prior has no KL: `spread` is then the mean and standard deviation [D] of its
+    codes by latent, values run from mean - reach * std to mean + reach * std, and rows come by standard deviation.
+
+    Raises:
+        ValueError: the reach is not a positive number, there are fewer than two steps, or there are no rows.
+    """
+    if not 0 < reach < math.inf:
+        raise ValueError(f"a traversal's reach is a number above 0, not {reach}")
+    if steps < 2:
+        raise ValueError(f"a traversal needs at least 2 steps, not {steps}")
+    if rows is not None and rows < 1:
+        raise ValueError(f"a traversal needs at least one row, not {rows}")
+    latents = strongest(kl_by_latent if spread is None else spread[1], rows)
+    # Not linspace: its middle may miss zero by a rounding.
+    values = (reach * torch.arange(1 - steps, steps, 2) / (steps - 1)).repeat(len(latents), 1)
+    if spread is not None:
+        mean, std = spread
+        values = mean[latents, None] + std[latents, None] * values
+    codes = origin.repeat(len(latents), steps, 1)
+    codes[torch.arange(len(latents)), :, latents] = values
+    return Traversal(codes, latents, kl_by_latent[latents], values)
