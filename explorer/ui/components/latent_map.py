@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,18 @@ import streamlit as st
 
 from explorer.ui import assets
 
-__all__ = ["Atlas", "Click", "LegendEntry", "MapEvents", "Mark", "Overlay", "Selected", "Sprites", "latent_map"]
+__all__ = [
+    "Atlas",
+    "Click",
+    "LegendEntry",
+    "MapEvents",
+    "Mark",
+    "Overlay",
+    "Selected",
+    "Sprites",
+    "Trail",
+    "latent_map",
+]
 
 
 @dataclass(frozen=True)
@@ -67,12 +79,28 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Mark:
-    """A ring on the map. A click moves the `selected` one in the browser before Python answers."""
+    """A ring on the map. A click moves the `selected` one in the browser before Python answers.
+
+    A `result` looks like it and stays where it is; an `ingredient` is a small one. Any other kind is one between.
+    """
 
     x: float
     y: float
     label: str = ""
     kind: str = "selected"
+
+
+@dataclass(frozen=True)
+class Trail:
+    """A line over the map with a dot at each of its points, such as the steps of a walk.
+
+    A point that is not finite has no dot, and the line goes on past it. With the key of a film as its `player`
+    another dot follows that film: its step is the index of the point.
+    """
+
+    points: Sequence[tuple[float, float]]
+    player: str = ""
+    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +119,8 @@ class Selected:
     ids: list[int]
     kind: Literal["lasso", "box"]
     outline: list[list[float]]  # corners [x, y] in the plane
+    revision: str = ""  # of the map that it was made on
+    t: int = 0  # when, in milliseconds by the browser's clock
 
 
 @dataclass(frozen=True)
@@ -102,7 +132,7 @@ class MapEvents:
 
 
 _HERE = Path(__file__).parent
-_PARTS = ("load", "theme", "plot", "marks", "legend", "hover", "input", "main")
+_PARTS = ("load", "theme", "plot", "selection", "marks", "trails", "legend", "hover", "input", "main")
 
 _COMPONENT = st.components.v2.component(
     "latent_map",
@@ -121,12 +151,14 @@ def latent_map(
     sprites: Sprites | None = None,
     atlas: Atlas | None = None,
     marks: Sequence[Mark] = (),
+    trails: Sequence[Trail] = (),
     overlay: Overlay | None = None,
     names: Sequence[str] | None = None,
     revision: str = "",
     empty_hint: str = "",
     label: str = "Map of codes",
     height: int = 560,
+    selected: Selected | None = None,
     on_click: Callable[[Click], None] | None = None,
     on_select: Callable[[Selected | None], None] | None = None,
 ) -> MapEvents:
@@ -153,8 +185,15 @@ def latent_map(
         What a screen reader calls the map.
     height
         In pixels; at most 420 on narrow screens.
+    trails
+        Lines below the marks.
+    selected
+        What was selected when the map was last on the screen, as `on_select` or `MapEvents.selected` gave it: shown
+        again where the map is built anew, such as after a change of page. What a person has selected or cleared
+        since then holds, and on a map of another revision it is ignored.
     on_click, on_select
-        Called before the run that the event causes.
+        Called before the run that the event causes; `on_select` with None when the selection is cleared. That a map
+        of another revision has taken the selection's place is not told.
     """
     ack_key = f"{key}-answered"
 
@@ -167,8 +206,9 @@ def latent_map(
             on_click(_click(payload))
 
     def outlined() -> None:
-        if on_select is not None:
-            on_select(_selected(_field(st.session_state.get(key), "selected"), revision))
+        payload = _field(st.session_state.get(key), "selected")
+        if on_select is not None and payload is not None and _is_of(payload.get("revision"), revision):
+            on_select(_selected(payload))
 
     result = _COMPONENT(
         key=key,
@@ -180,12 +220,14 @@ def latent_map(
             "sprites": None if sprites is None else asdict(sprites),
             "atlas": None if atlas is None else asdict(atlas),
             "marks": [asdict(mark) for mark in marks],
+            "trails": [{"points": _places(t.points), "player": t.player, "dashed": t.dashed} for t in trails],
             "overlay": None if overlay is None else asdict(overlay),
             "names": None if names is None else list(names),
             "revision": revision,
             "hint": empty_hint,
             "label": label,
             "height": height,
+            "restore": None if selected is None else asdict(selected),
             # The newest click that Python has seen: the browser's own mark gives way to `marks`.
             "ack": st.session_state.get(ack_key, 0),
         },
@@ -193,10 +235,18 @@ def latent_map(
         on_selected_change=outlined,
     )
     click = _field(result, "click")
-    return MapEvents(
-        click=None if click is None else _click(click),
-        selected=_selected(_field(result, "selected"), revision),
-    )
+    said = _field(result, "selected")
+    if said is not None and _is_of(said.get("revision"), revision):
+        now = _selected(said)
+    elif selected is not None and _is_of(selected.revision, revision):
+        now = selected  # the browser shows it again and has said nothing of this map
+    else:
+        now = None
+    return MapEvents(click=None if click is None else _click(click), selected=now)
+
+
+def _places(points: Sequence[tuple[float, float]]) -> list[list[float | None]]:
+    return [[float(value) if isfinite(value) else None for value in point] for point in points]  # JSON has no NaN
 
 
 def _field(state: Any, name: str) -> dict[str, Any] | None:
@@ -209,8 +259,13 @@ def _click(payload: dict[str, Any]) -> Click:
     return Click(float(payload["x"]), float(payload["y"]), None if point is None else int(point))
 
 
-def _selected(payload: dict[str, Any] | None, revision: str) -> Selected | None:
-    if payload is None or (revision and payload.get("revision") != revision):
+def _is_of(found: str | None, revision: str) -> bool:
+    return not revision or found == revision
+
+
+def _selected(payload: dict[str, Any]) -> Selected | None:
+    if payload.get("cleared"):
         return None
     kind: Literal["lasso", "box"] = "box" if payload["kind"] == "box" else "lasso"
-    return Selected([int(i) for i in payload["ids"]], kind, payload["outline"])
+    ids = [int(i) for i in payload["ids"]]
+    return Selected(ids, kind, payload["outline"], str(payload.get("revision", "")), int(payload.get("t", 0)))

@@ -2,6 +2,9 @@
 // are one decoded image; resizing sets a few CSS variables on the grid, not a style a tile.
 
 const GRIDS = new WeakMap(); // parentElement -> grid
+const NARROW_PX = 480;
+const LABEL_GAP_PX = 12;
+const MOST_LABEL_PX = 176;
 
 function element(tag, className, parent) {
   const made = document.createElement(tag);
@@ -25,7 +28,7 @@ function createGrid(root) {
   problem.hidden = true;
   const g = {
     root, sheet, tip, problem, component: null, data: null, shown: null, built: "", url: "", across: 1, active: 0,
-    pending: null,
+    pending: null, tiles: [], labels: [],
   };
   retry.addEventListener("click", () => loadSheet(g, g.data.sheet_url));
   sheet.addEventListener("click", (event) => pick(g, tileOf(event)));
@@ -46,12 +49,12 @@ function createGrid(root) {
 const tileOf = (event) => event.target.closest(".lx-tile");
 
 function build(g) {
-  const { count, columns, titles, captions, ids } = g.data;
-  const signature = JSON.stringify([count, columns, titles, captions, ids]);
+  const { count, columns, across, titles, captions, ids, row_labels: names, faded_rows: faded } = g.data;
+  const signature = JSON.stringify([count, columns, across, titles, captions, ids, names, faded]);
   if (signature === g.built) return;
   g.built = signature;
   g.active = Math.min(g.active, Math.max(0, count - 1));
-  const tiles = Array.from({ length: count }, (_, index) => {
+  g.tiles = Array.from({ length: count }, (_, index) => {
     const tile = document.createElement("div");
     tile.className = "lx-tile";
     tile.setAttribute("role", "option");
@@ -63,21 +66,45 @@ function build(g) {
     face.style.setProperty("--c", String(index % columns));
     face.style.setProperty("--r", String(Math.floor(index / columns)));
     if (captions) element("div", "lx-caption", tile).textContent = captions[index];
+    if (faded.includes(Math.floor(index / across))) tile.dataset.faded = "true";
     return tile;
   });
-  g.sheet.replaceChildren(...tiles);
+  g.labels = names ? Array.from({ length: Math.ceil(count / across) }, (_, row) => labelOf(g, row)) : [];
+  const rows = g.labels.map((name, row) => [name, ...g.tiles.slice(row * across, (row + 1) * across)]);
+  g.sheet.replaceChildren(...(names ? rows.flat() : g.tiles));
   g.tip.hidden = true;
+}
+
+// A label's first line is the name; what follows is quieter.
+function labelOf(g, row) {
+  const [name, ...rest] = (g.data.row_labels[row] ?? "").split("\n");
+  const label = document.createElement("div");
+  label.className = "lx-row-label";
+  label.dataset.row = String(row);
+  label.dataset.faded = String(g.data.faded_rows.includes(row));
+  element("span", "lx-row-name", label).textContent = name;
+  for (const line of rest) element("span", "", label).textContent = line;
+  return label;
+}
+
+// Left of their rows, as wide as the widest; above them where that leaves the tiles too little.
+function roomBesideLabels(g, room) {
+  g.root.dataset.labels = !g.labels.length ? "none" : room < NARROW_PX ? "above" : "left";
+  if (g.root.dataset.labels !== "left") return room;
+  const widest = Math.min(MOST_LABEL_PX, Math.ceil(Math.max(...g.labels.map((label) => label.scrollWidth))));
+  g.root.style.setProperty("--lx-label", `${widest}px`);
+  return room - widest - LABEL_GAP_PX;
 }
 
 // Whole pixels a tile: fractions would let neighbours in the sheet show at the edges.
 function fit(g) {
   if (!g.data || !g.root.clientWidth) return;
   const { across, gap, tile: [width, height], max_tile_px: most, min_tile_px: least, count } = g.data;
-  const room = g.root.clientWidth;
+  const room = roomBesideLabels(g, g.root.clientWidth);
   const ratio = devicePixelRatio || 1;
   const fitting = (n) => Math.floor(((room - gap * (n - 1)) / n) * ratio) / ratio;
   let columns = Math.max(1, Math.min(across, count));
-  while (columns > 1 && fitting(columns) < least) columns -= 1;
+  while (columns > 1 && fitting(columns) < least && !g.labels.length) columns -= 1;
   const size = Math.max(1, Math.min(fitting(columns), most));
   g.across = columns;
   const style = g.root.style;
@@ -117,6 +144,8 @@ function show(g) {
   g.sheet.setAttribute("aria-label", g.data.label);
   build(g);
   fit(g);
+  const { rings } = g.data;
+  g.tiles.forEach((tile, index) => tile.toggleAttribute("data-ring", rings.includes(index)));
   ringSelected(g);
 }
 
@@ -124,7 +153,7 @@ function ringSelected(g) {
   const selected = g.pending ? g.pending.index : g.component.data.selected;
   g.root.dataset.selected = selected ?? "";
   g.sheet.querySelector('[aria-selected="true"]')?.setAttribute("aria-selected", "false");
-  g.sheet.children[selected ?? -1]?.setAttribute("aria-selected", "true");
+  g.tiles[selected ?? -1]?.setAttribute("aria-selected", "true");
 }
 
 function pick(g, tile) {
@@ -139,10 +168,10 @@ function pick(g, tile) {
 
 // One tile is in the tab order; the arrow keys move which.
 function makeActive(g, index) {
-  const before = g.sheet.children[g.active];
+  const before = g.tiles[g.active];
   if (before) before.tabIndex = -1;
   g.active = index;
-  const tile = g.sheet.children[index];
+  const tile = g.tiles[index];
   if (tile) tile.tabIndex = 0;
   return tile;
 }

@@ -32,6 +32,9 @@ def tiles(
     captions: Sequence[str] | None = None,
     ids: Sequence[int] | None = None,
     selected: int | None = None,
+    rings: Sequence[int] = (),
+    row_labels: Sequence[str] | None = None,
+    faded_rows: Sequence[int] = (),
     across: int | None = None,
     max_tile_px: int = 112,
     min_tile_px: int = 0,
@@ -59,6 +62,13 @@ def tiles(
         One a tile: put into the page as `data-id`.
     selected
         Index of the tile with the ring. A pick moves the ring before Python answers.
+    rings
+        Indices of tiles with a thin ring, such as the one in each row that is nearest to a code.
+    row_labels
+        One a row of the screen: left of it, or above it where there is little room. A line break in a label starts
+        a quieter line. Rows keep their length then, whatever `min_tile_px` says.
+    faded_rows
+        Rows shown in grey, such as the latents that say nothing.
     across
         Tiles in a row on the screen; as in the sheet when None.
     max_tile_px, min_tile_px
@@ -92,6 +102,9 @@ def tiles(
             "captions": None if captions is None else list(captions),
             "ids": None if ids is None else [int(i) for i in ids],
             "selected": selected,
+            "rings": [int(i) for i in rings],
+            "row_labels": None if row_labels is None else list(row_labels),
+            "faded_rows": [int(row) for row in faded_rows],
             "across": across or columns,
             "max_tile_px": max_tile_px,
             "min_tile_px": min_tile_px,

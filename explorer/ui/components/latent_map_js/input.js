@@ -15,6 +15,7 @@ function listenToInput(m) {
 
   m.gd.addEventListener("pointerdown", (event) => {
     down = null;
+    m.held = true;
     m.shift = event.shiftKey;
     m.root.classList.add("lx-pointed"); // the focus ring is for the keyboard
     if (!event.isPrimary || event.button !== 0 || event.target.closest(".modebar, .lx-controls")) return;
@@ -30,6 +31,7 @@ function listenToInput(m) {
 
   // plotly lays a sheet over the page while it drags, so the release may land outside the plot.
   window.addEventListener("pointerup", (event) => {
+    letGo(m);
     if (!down || !event.isPrimary) return;
     const moved = strayed(event);
     down = null;
@@ -40,7 +42,10 @@ function listenToInput(m) {
     if (again) onDouble(m);
     else onClick(m, event);
   }, { signal, capture: true });
-  window.addEventListener("pointercancel", () => (down = null), { signal, capture: true });
+  window.addEventListener("pointercancel", () => {
+    letGo(m);
+    down = null;
+  }, { signal, capture: true });
 
   m.gd.addEventListener("pointermove", (event) => {
     if (event.pointerType === "touch") return;
@@ -55,6 +60,12 @@ function listenToInput(m) {
     if (m.pinned) hideCard(m);
   }, { signal });
   m.clear.addEventListener("click", () => clearSelection(m), { signal });
+}
+
+function letGo(m) {
+  if (!m.held) return;
+  m.held = false;
+  requestTrails(m); // a film may have gone on
 }
 
 function onClick(m, event) {

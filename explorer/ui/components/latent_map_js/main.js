@@ -48,14 +48,14 @@ function createMap(root) {
     root, legendBox, chips, all, scale, scaled: false, frame: 0, gd, note, clear, card, status, statusText, retry,
     component: null, Plotly: null, figure: null, theme: readTheme(root), width: 0, abort: new AbortController(),
     legend: null, hidden: new Set(), shown: new Int32Array(0), sprites: null, atlas: null, overlay: null,
-    names: [], marks: [], pending: null, drawnMarks: "", selected: null, outlines: [], view: null, dragmode: "pan",
-    revision: null,
-    pointer: null, pinned: null, hovered: null, hint: "", shift: false, drawing: 0, listening: false, wanted: "", keyTimer: 0,
-    touchTimer: 0,
+    names: [], marks: [], trails: [], steps: new Map(), pending: null, drawnMarks: "", selected: null, selectedAt: 0,
+    outlines: [], view: null, dragmode: "pan", revision: null, pointer: null, pinned: null, hovered: null, hint: "",
+    shift: false, held: false, drawing: 0, listening: false, wanted: "", keyTimer: 0, touchTimer: 0, trailFrame: 0,
   };
   m.className = (id) => m.legend?.find((entry) => entry.id === id) ?? (m.names[id] ? { name: m.names[id] } : null);
   listenToInput(m);
   listenToLegend(m);
+  listenToFilms(m);
   retry.addEventListener("click", () => show(m, m.component.data));
   m.resizer = new ResizeObserver(() => {
     m.width = frame.clientWidth;
@@ -86,7 +86,8 @@ async function show(m, data) {
     m.Plotly = Plotly;
     const revision = data.revision || figure.revision;
     if (revision !== m.revision) {
-      forgetSelection(m);
+      forgetSelection(m, null); // nobody cleared it
+      m.selectedAt = 0; // what is remembered of this revision is news here
       m.view = null;
       m.hidden.clear();
       m.revision = revision;
@@ -115,9 +116,10 @@ async function apply(m, data) {
   drawLegend(m);
   if (m.atlas) imageAt(m.atlas.url); // so that the first move over the plane has its picture
   const signature = JSON.stringify([m.figure.url, data.legend, data.overlay, readTheme(m.root)]);
-  if (signature === m.signature) return;
+  const restored = restoreSelection(m);
+  if (signature === m.signature && !restored) return;
   m.signature = signature;
-  m.drawnMarks = JSON.stringify(marksNow(m));
+  m.drawnMarks = markSignature(m);
   hideCard(m);
   await draw(m);
 }
@@ -137,6 +139,7 @@ export default function (component) {
       clearTimeout(m.keyTimer);
       clearTimeout(m.touchTimer);
       cancelAnimationFrame(m.frame);
+      cancelAnimationFrame(m.trailFrame);
       if (m.listening) m.Plotly.purge(m.gd);
       if (window.__latentMaps?.[m.key] === m.hooks) delete window.__latentMaps[m.key];
       MAPS.delete(parentElement);
@@ -148,6 +151,7 @@ export default function (component) {
   root.style.setProperty("--lx-height", `${data.height}px`);
   root.style.setProperty("--lx-scheme", readTheme(root).dark ? "dark" : "light");
   m.marks = data.marks;
+  m.trails = data.trails;
   if (m.pending && data.ack >= m.pending.t) m.pending = null; // Python has answered this click
   exposeHooks(m);
   if (m.figure?.url === data.figure_url && m.listening) {
@@ -176,6 +180,8 @@ function exposeHooks(m) {
     get hovered() { return m.hovered; },
     get selected() { return m.selected ? [...m.selected] : null; },
     get marks() { return marksNow(m); },
+    get trails() { return m.trails; },
+    get followers() { return followers(m); },
     get dragmode() { return m.dragmode; },
     setDragmode: (mode) => m.Plotly.relayout(m.gd, { dragmode: mode }),
     setView: (view) => setView(m, view),

@@ -1,4 +1,4 @@
-// The plot: the trace of the shown points, the layout, the view (what is zoomed to) and the selection.
+// The plot: the trace of the shown points, the layout, the view (what is zoomed to).
 
 // Rows of `figure` whose class is not hidden.
 function shownRows(m) {
@@ -110,6 +110,8 @@ async function draw(m) {
     m.listening = true;
     listenToPlot(m);
   }
+  m.drawnMarks = "";
+  drawMarks(m); // their labels, now that it is known where things are
 }
 
 function configOf(m) {
@@ -164,57 +166,6 @@ function zoomBy(m, factor) {
   };
   const { x, y } = viewNow(m);
   return setView(m, { x: scaled(x), y: scaled(y) });
-}
-
-// What an outline was drawn around. Shift keeps what was selected before.
-function takeSelection(m, event) {
-  const before = m.shift && m.selected ? [...m.selected] : [];
-  const ids = [...new Set([...before, ...event.points.map((point) => Number(point.customdata))])];
-  let kind = "lasso";
-  let outline;
-  if (event.lassoPoints) {
-    outline = event.lassoPoints.x.map((x, i) => [x, event.lassoPoints.y[i]]);
-  } else {
-    kind = "box";
-    const [x0, x1] = event.range.x;
-    const [y0, y1] = event.range.y;
-    outline = [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
-  }
-  m.outlines = [...(before.length ? m.outlines : []), outline];
-  m.selected = new Set(ids);
-  m.component.setStateValue("selected", { ids, kind, outline, revision: m.revision, t: Date.now() });
-  showSelection(m);
-  draw(m);
-}
-
-function selectedRows(m) {
-  if (!m.selected) return null;
-  const rows = [];
-  m.shown.forEach((row, i) => {
-    if (m.selected.has(Number(m.figure.ids[row]))) rows.push(i);
-  });
-  return rows;
-}
-
-function clearSelection(m) {
-  if (!m.selected) return;
-  forgetSelection(m);
-  draw(m);
-}
-
-// Without drawing: also when another model takes the place of the one that was selected in.
-function forgetSelection(m) {
-  if (!m.selected) return;
-  m.selected = null;
-  m.outlines = [];
-  m.component.setStateValue("selected", null);
-  showSelection(m);
-}
-
-function showSelection(m) {
-  m.root.dataset.selected = m.selected ? String(m.selected.size) : "";
-  m.note.textContent = m.selected ? `${m.selected.size.toLocaleString("en")} selected` : "";
-  m.clear.hidden = !m.selected;
 }
 
 // Pixels of the page for a place in the plane.

@@ -1,0 +1,114 @@
+"""Some values of a code as sliders, beside the image that they decode to; the image follows every move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+__all__ = ["Knob", "code_sliders"]
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One value: a latent of the code, or how far to go along a direction."""
+
+    id: int
+    name: str
+    value: float
+    low: float
+    high: float
+    home: float  # where a reset goes; marked on the track
+    hint: str = ""  # said on hover, and below the name where there is room
+    faded: bool = False  # shown in grey: it changes next to nothing
+
+
+_HERE = Path(__file__).parent
+_PARTS = ("knobs", "main")
+
+_COMPONENT = st.components.v2.component(
+    "code_sliders",
+    html='<div class="lx-knobs" data-state="loading"></div>',
+    css=(_HERE / "code_sliders.css").read_text(encoding="utf-8"),
+    js="\n".join((_HERE / "code_sliders_js" / f"{part}.js").read_text(encoding="utf-8") for part in _PARTS),
+    isolate_styles=False,
+)
+
+
+def code_sliders(
+    *,
+    key: str,
+    knobs: Sequence[Knob],
+    picture: str,
+    picture_alt: str,
+    picture_data: Mapping[str, str],
+    caption: str = "",
+    revision: str,
+    columns: int = 2,
+    label: str = "Latents",
+    on_move: Callable[[dict[int, float]], None],
+) -> None:
+    """Show the sliders and the picture; call `on_move` while a person moves one.
+
+    The browser sends the newest values as soon as the ones before are answered, so at most one move waits for its
+    picture. What a person moves stays where they put it until Python has heard of it; then Python's value holds.
+    In a fragment only the fragment runs for a move.
+
+    Parameters
+    ----------
+    knobs
+        In the order shown. A value outside `low` to `high` is kept by the number beside the slider.
+    picture
+        URL of the image: a data: URI, or from `assets.publish`.
+    picture_alt
+        Its alternative text.
+    picture_data
+        Becomes its data-* attributes: `{"code": "0.1,0.2"}` is `data-code`. They change together with the picture.
+    caption
+        Shown under the picture.
+    revision
+        Names the code that is being edited. With another one every value is Python's, whatever was being moved.
+    columns
+        Columns of sliders where there is room for them.
+    label
+        What a screen reader calls the group.
+    on_move
+        Called with the new values by the knobs' ids, of those that moved, before the run that the move causes.
+    """
+    ack_key = f"{key}-answered"
+
+    def heard() -> None:
+        payload = _payload(st.session_state.get(key))
+        if payload is None:
+            return
+        st.session_state[ack_key] = payload["t"]
+        if payload.get("revision") == revision:  # else another code was being edited
+            ids = {knob.id for knob in knobs}
+            values = {int(ident): float(value) for ident, value in payload["values"].items()}
+            on_move({ident: value for ident, value in values.items() if ident in ids})
+
+    _COMPONENT(
+        key=key,
+        data={
+            "key": key,
+            "knobs": [asdict(knob) for knob in knobs],
+            "picture": picture,
+            "picture_alt": picture_alt,
+            "picture_data": dict(picture_data),
+            "caption": caption,
+            "revision": revision,
+            "columns": columns,
+            "label": label,
+            # The newest move that Python has seen: the picture is of it, and the browser's values give way.
+            "ack": st.session_state.get(ack_key, 0),
+        },
+        on_move_change=heard,
+    )
+
+
+def _payload(state: Any) -> dict[str, Any] | None:
+    value = None if state is None else state.get("move")
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,106 @@
+"""A walk as a film: one big picture, play and scrub, the strip of all steps, and how dense each step's place is.
+
+The browser's part is in `film_js/`, one subject a file, joined in the order of `_PARTS` into one ES module that only
+`main.js` exports from. Playing and scrubbing happen in the browser, which tells the rest of the page by an `lx-step`
+event on `document` (`{key, step, count}`); nothing but the button's press reaches Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+__all__ = ["film"]
+
+_HERE = Path(__file__).parent
+_PARTS = ("layout", "player", "strip", "chart", "main")
+
+_COMPONENT = st.components.v2.component(
+    "film",
+    html='<div class="lx-film" data-state="loading"></div>',
+    css=(_HERE / "film.css").read_text(encoding="utf-8"),
+    js="\n".join((_HERE / "film_js" / f"{part}.js").read_text(encoding="utf-8") for part in _PARTS),
+    isolate_styles=False,
+)
+
+
+def film(
+    *,
+    key: str,
+    sheet_url: str,
+    count: int,
+    columns: int,
+    tile: tuple[int, int] = (28, 28),
+    captions: Sequence[str] | None = None,
+    shares: Sequence[float] | None = None,
+    stops: Sequence[int] = (),
+    stop_names: Sequence[str] = (),
+    label: str = "Walk",
+    fps: int = 12,
+    revision: str,
+    on_use: Callable[[int], None] | None = None,
+) -> None:
+    """Show the first `count` tiles of a sheet, one after another.
+
+    Parameters
+    ----------
+    sheet_url
+        One picture of tiles in row-major order, from `assets.publish`.
+    count
+        Number of steps.
+    columns
+        Tiles in a row of the sheet.
+    tile
+        Width and height of a tile in the sheet, in pixels.
+    captions
+        One a step: shown beside the counter.
+    shares
+        One a step, 0 to 1: the share of real images' codes that lie in less dense places. Drawn below the scrubber
+        with a line at 5%; no chart without them. A value that is not finite is left out of it.
+    stops, stop_names
+        Steps that are places of their own, and what they are called: labelled in the strip.
+    label
+        What a screen reader calls the film.
+    fps
+        Steps a second at normal speed.
+    revision
+        Names what is walked through. While it stays, so does the step; another one starts at 0.
+    on_use
+        Called with the step when "Use this code" is pressed, before the run that the press causes. Without it there
+        is no such button.
+    """
+    if len(stops) != len(stop_names):
+        raise ValueError(f"{len(stops)} stops have {len(stop_names)} names")
+
+    def heard() -> None:
+        payload = _payload(st.session_state.get(key))
+        if on_use is not None and payload is not None and payload.get("revision") == revision:  # else of an older film
+            on_use(int(payload["step"]))
+
+    _COMPONENT(
+        key=key,
+        data={
+            "key": key,
+            "sheet_url": sheet_url,
+            "count": count,
+            "columns": columns,
+            "tile": list(tile),
+            "captions": None if captions is None else list(captions),
+            "shares": None if shares is None else [float(s) if isfinite(s) else None for s in shares],
+            "stops": [{"step": int(step), "name": name} for step, name in zip(stops, stop_names, strict=True)],
+            "label": label,
+            "fps": fps,
+            "revision": revision,
+            "usable": on_use is not None,
+        },
+        on_use_change=heard,
+    )
+
+
+def _payload(state: Any) -> dict[str, Any] | None:
+    value = None if state is None else state.get("use")
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,156 @@
+"""The component that the address names, as a page has it; what it reports is written below."""
+
+from __future__ import annotations
+
+import base64
+import time
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from explorer.ui import assets
+from explorer.ui.components.code_sliders import Knob, code_sliders
+from explorer.ui.components.film import film
+from explorer.ui.components.latent_map import LegendEntry, Mark, Selected, Trail, latent_map
+from explorer.ui.components.tiles import tiles
+from tests.browser.components import drawn
+
+COLORS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#b279a2")
+
+
+def sheet_url(count: int, kind: int) -> str:
+    return assets.publish(f"walk-{count}-{kind}.png", lambda: drawn.sheet(count, kind), "image/png")
+
+
+def show_film() -> None:
+    count = int(st.query_params.get("count", "24"))
+    kind = st.radio("Walk", [0, 1], horizontal=True)
+    last = count - 1
+    st.button("Rerun")
+    plain = st.toggle("Plain")
+    captions = [f"{i / max(1, last):.0%} of the way from mean(3) to mean(8)" for i in range(count)]
+    film(
+        key="film",
+        sheet_url=sheet_url(count, kind),
+        count=count,
+        columns=drawn.COLUMNS,
+        tile=drawn.TILE,
+        captions=None if plain else captions,
+        shares=None if plain else drawn.shares(count),
+        stops=() if plain else sorted({0, count // 2, last}),
+        stop_names=() if plain else ["mean(3)", "item(1234)", "mean(Ankle boot)"][: len({0, count // 2, last})],
+        revision=f"{kind}-{count}",
+        on_use=None if plain else lambda step: st.session_state.update(used=step),
+    )
+    st.text(f"Used: {st.session_state.get('used')}")
+
+
+@st.fragment
+def sliders() -> None:
+    which = st.session_state.get("which", 0)
+    count = int(st.query_params.get("count", "5"))
+    values: list[float] = st.session_state.setdefault(f"values-{which}", [0.5 * ((i % 5) - 2) for i in range(count)])
+    start = [0.5 * ((i % 5) - 2) for i in range(count)]
+
+    def moved(changes: dict[int, float]) -> None:
+        st.session_state["moves"] = st.session_state.get("moves", 0) + 1
+        st.session_state.setdefault("batches", []).append(dict(changes))
+        for ident, value in changes.items():
+            values[ident] = min(value, 2.0)  # Python has a word of its own
+        time.sleep(float(st.query_params.get("slow", "0")))
+
+    body = base64.b64encode(drawn.png(drawn.of_code(values))).decode()
+    code_sliders(
+        key="sliders",
+        knobs=[
+            Knob(i, f"z{i}", values[i], -3, 3, start[i], hint=f"{3.2 / (i + 1):.2f} nats", faded=i == 3)
+            for i in range(count)
+        ],
+        picture=f"data:image/png;base64,{body}",
+        picture_alt="the decoded code",
+        picture_data={"code": ",".join(f"{value:g}" for value in values)},
+        caption="decoded from these values",
+        revision=f"code-{which}",
+        on_move=moved,
+    )
+    st.text(f"Moves: {st.session_state.get('moves', 0)}, runs of the page: {st.session_state['runs']}")
+
+
+def show_sliders() -> None:
+    st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+    st.radio("Code", [0, 1], key="which", horizontal=True)
+    sliders()
+
+
+def show_map() -> None:
+    shown = st.radio("Screen", ["map", "another"], horizontal=True)
+    kind = st.radio("Points", [0, 1], horizontal=True)
+    st.button("Rerun")
+    if shown == "another":
+        return
+    where = drawn.points() * (1, -1)[kind]
+    classes = [i % 5 for i in range(len(where))]
+
+    def figure() -> bytes:
+        trace = go.Scattergl(x=where[:, 0], y=where[:, 1], customdata=list(range(len(where))), marker={"size": 5})
+        layout = {"meta": {"classes": classes}, "yaxis": {"scaleanchor": "x"}}
+        return go.Figure(trace, layout).to_json().encode()
+
+    def selected(now: Selected | None) -> None:
+        st.session_state["kept"] = now
+        st.session_state["told"] = st.session_state.get("told", 0) + 1
+
+    trail = [(3.0 - 0.25 * i, 0.02 * (i - 12) ** 2 - 2.9) for i in range(24)]
+    events = latent_map(
+        key="map",
+        figure_url=assets.publish(f"points-{kind}.json", figure, "application/json"),
+        legend=[LegendEntry(i, f"class {i}", color, 80) for i, color in enumerate(COLORS)],
+        marks=[
+            Mark(-3.0, -0.5, "0.5 mean(8) + mean(1)", "result"),
+            Mark(*trail[0], "mean(3)", "ingredient"),
+            Mark(*trail[-1], "mean(8)", "ingredient"),
+            Mark(1.0, 1.0),
+        ],
+        trails=[Trail(trail, player="film"), Trail([trail[0], (0.0, 2.5), trail[-1]], dashed=True)],
+        revision=f"points-{kind}",
+        selected=st.session_state.get("kept"),
+        on_select=selected,
+    )
+    film(
+        key="film",
+        sheet_url=sheet_url(len(trail), kind),
+        count=len(trail),
+        columns=drawn.COLUMNS,
+        tile=drawn.TILE,
+        shares=drawn.shares(len(trail)),
+        stops=(0, len(trail) - 1),
+        stop_names=("mean(3)", "mean(8)"),
+        revision=f"{kind}",
+    )
+    st.text(f"Selected: {None if events.selected is None else len(events.selected.ids)}")
+    st.text(f"Told: {st.session_state.get('told', 0)}")
+
+
+def show_tiles() -> None:
+    rows, across = 6, 11
+    tiles(
+        key="tiles",
+        sheet_url=sheet_url(rows * across, 0),
+        count=rows * across,
+        columns=drawn.COLUMNS,
+        tile=drawn.TILE,
+        across=across,
+        gap=2,
+        titles=[f"tile {i}" for i in range(rows * across)],
+        row_labels=[f"latent {10 + row}\n{3.1 / (row + 1):.2f} nats" for row in range(rows)],
+        faded_rows=(4, 5),
+        rings=[row * across + (3 + row) % across for row in range(rows)],
+        selected=st.session_state.get("picked"),
+        min_tile_px=60,
+        on_pick=lambda index: st.session_state.update(picked=index),
+    )
+    st.text(f"Picked: {st.session_state.get('picked')}")
+
+
+st.set_page_config(layout="wide")
+{"film": show_film, "sliders": show_sliders, "map": show_map, "tiles": show_tiles}[st.query_params["show"]]()

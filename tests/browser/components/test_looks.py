@@ -1,0 +1,32 @@
+"""Screenshots of the components for whoever looks; checked is that nothing sticks out sideways."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.screen import RESULTS
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("component", ["film", "sliders", "map", "tiles"])
+def test_themes_and_widths(shown, component, scheme):
+    query = {"film": {"count": "64"}, "sliders": {"count": "12"}}.get(component)
+    page = shown(component, query, color_scheme=scheme, viewport={"width": 1280, "height": 900})
+    RESULTS.mkdir(exist_ok=True)
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(300)  # a plot follows its place after a frame or two
+        page.screenshot(path=RESULTS / f"{component}-{scheme}-{width}.png", full_page=True)
+        wide = page.evaluate(
+            "[document.documentElement, document.querySelector('[data-testid=stMain]')]"
+            ".map(e => e.scrollWidth - e.clientWidth)"
+        )
+        assert max(wide) <= 0
+        right = page.evaluate(
+            """() => Math.max(...[...document.querySelectorAll(':is(.lx-film, .lx-knobs, .lx-tiles, .lx-frame) *')]
+              .filter((e) => e.checkVisibility() && !e.closest('.lx-film-strip, .lx-plot'))
+              .map((e) => e.getBoundingClientRect().right))"""
+        )
+        assert right <= width

@@ -1,0 +1,146 @@
+"""Trails, marks that stay, and a selection that comes back, on a map of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.components import drawn
+from tests.browser.screen import Explore, pixels
+
+pytestmark = pytest.mark.browser
+
+TRAIL = [[3.0 - 0.25 * i, 0.02 * (i - 12) ** 2 - 2.9] for i in range(24)]
+PRIMARY = (15, 118, 110)  # of the light theme
+
+
+@pytest.fixture
+def screen(shown) -> Explore:
+    page: Page = shown("map")
+    page.wait_for_function("window.__films?.film?.url")
+    return Explore(page)
+
+
+def at(screen: Explore, x: float, y: float) -> np.ndarray:
+    """The colour [3] of the page at a place of the map."""
+    where = screen.map(f"pixelOf({x}, {y})")
+    screen.page.mouse.move(5, 5)
+    shot = pixels(screen.page.screenshot())
+    return shot[round(where["y"]), round(where["x"]), :3]
+
+
+def test_the_dot_follows_the_film(screen):
+    for step in (0, 8, 23):
+        screen.page.evaluate(f"window.__films.film.seek({step})")
+        screen.page.wait_for_function(
+            "([x, y]) => document.querySelector('.st-key-map .lx-plot').layout.shapes.at(-1).xanchor === x",
+            arg=TRAIL[step],
+        )
+        assert screen.map("followers") == [{"x": TRAIL[step][0], "y": TRAIL[step][1]}]
+    x, y = TRAIL[8]
+    screen.page.evaluate("window.__films.film.seek(8)")
+    screen.page.wait_for_timeout(100)
+    np.testing.assert_allclose(at(screen, x, y), PRIMARY, atol=3)
+    screen.page.evaluate("window.__films.film.seek(2)")
+    screen.page.wait_for_timeout(100)
+    assert at(screen, x, y).max() < 60  # the trail's own dot, in the text's colour
+    assert at(screen, x - 0.01, y).max() < 60
+
+
+def test_the_dot_moves_without_drawing_the_map_anew(screen):
+    screen.page.evaluate(
+        "window.plots = 0, document.querySelector('.st-key-map .lx-plot').on('plotly_afterplot', () => window.plots++)"
+    )
+    view = screen.map("view")
+    screen.page.get_by_role("button", name="Play").click()
+    screen.page.wait_for_function("window.__films.film.step === 23")
+    screen.page.wait_for_timeout(100)
+    assert screen.page.evaluate("window.plots") == 0
+    assert screen.map("view") == view
+    assert screen.map("followers") == [{"x": TRAIL[-1][0], "y": TRAIL[-1][1]}]
+
+
+def test_a_click_moves_only_the_selected_mark(screen):
+    before = screen.map("marks")
+    assert [mark["kind"] for mark in before] == ["result", "ingredient", "ingredient", "selected"]
+    spot = screen.empty_spots(drawn.points(), 1)[0]
+    screen.page.mouse.click(*spot)
+    screen.page.wait_for_function("window.__latentMaps.map.marks.at(-1).x !== 1")
+    screen.idle()
+    after = screen.map("marks")
+    assert after[:3] == before[:3]
+
+
+def test_labels_do_not_lie_on_each_other(screen):
+    found = screen.page.locator(".st-key-map .annotation").evaluate_all(
+        "all => all.map(e => { const { left, right, top, bottom } = e.getBoundingClientRect();"
+        " return [left, right, top, bottom] })"
+    )
+    assert len(found) == 3
+    for i, (left, right, top, bottom) in enumerate(found):
+        for other in found[i + 1 :]:
+            assert right <= other[0] or other[1] <= left or bottom <= other[2] or other[3] <= top
+
+
+def select(screen: Explore, across: float) -> list[int]:
+    """Draw a box from the middle up to the right, `across` of the way; the ids inside once Python knows them."""
+    told = int(screen.page.get_by_text("Told:").inner_text().split()[1])
+    screen.tool("select")
+    left, top, right, bottom = screen.frame()
+    middle = ((left + right) / 2 + 3, (top + bottom) / 2 + 3)
+    screen.drag([middle, (middle[0] + across * (right - left) / 2, top + 5)])
+    expect(screen.page.get_by_text(f"Told: {told + 1}", exact=True)).to_be_visible()
+    chosen = screen.map("selected")
+    expect(screen.page.get_by_text(f"Selected: {len(chosen)}", exact=True)).to_be_visible()
+    return chosen
+
+
+def away_and_back(screen: Explore) -> None:
+    screen.page.get_by_text("another", exact=True).click()
+    expect(screen.page.locator(".lx-map")).to_have_count(0)
+    screen.page.get_by_text("map", exact=True).click()
+    expect(screen.page.locator('.lx-map[data-state="ready"]')).to_be_visible()
+    screen.idle()
+
+
+def test_a_selection_comes_back_until_it_is_cleared(screen):
+    chosen = select(screen, 0.5)
+    assert 30 < len(chosen) < 400
+    away_and_back(screen)
+    assert screen.map("selected") == chosen
+    expect(screen.page.get_by_text(f"Selected: {len(chosen)}", exact=True)).to_be_visible()
+    unselected = screen.page.evaluate(
+        "document.querySelector('.st-key-map .lx-plot')._fullData[0].selectedpoints.length"
+    )
+    assert unselected == len(chosen)
+    newer = select(screen, 0.2)
+    assert newer != chosen
+    screen.page.get_by_role("button", name="Rerun").click()
+    screen.idle()
+    assert screen.map("selected") == newer
+    away_and_back(screen)
+    assert screen.map("selected") == newer
+    screen.key("map").locator(".lx-clear").click()
+    expect(screen.page.get_by_text("Selected: None", exact=True)).to_be_visible()
+    expect(screen.page.get_by_text("Told: 3", exact=True)).to_be_visible()
+    screen.page.get_by_role("button", name="Rerun").click()
+    screen.idle()
+    assert screen.map("selected") is None
+    away_and_back(screen)
+    assert screen.map("selected") is None
+    expect(screen.page.get_by_text("Selected: None", exact=True)).to_be_visible()
+
+
+def test_a_selection_belongs_to_its_revision(screen):
+    chosen = select(screen, 0.5)
+    radio = screen.page.get_by_role("radiogroup", name="Points")
+    radio.get_by_text("1", exact=True).click()
+    screen.page.wait_for_function("window.__latentMaps.map.figure.endsWith('points-1.json')")
+    expect(screen.page.get_by_text("Selected: None", exact=True)).to_be_visible()
+    assert screen.map("selected") is None
+    expect(screen.page.get_by_text("Told: 1", exact=True)).to_be_visible()  # that it is out of sight is no news
+    radio.get_by_text("0", exact=True).click()
+    expect(screen.page.get_by_text(f"Selected: {len(chosen)}", exact=True)).to_be_visible()
+    screen.page.wait_for_function("window.__latentMaps.map.selected?.length")
+    assert screen.map("selected") == chosen
