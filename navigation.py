@@ -14,6 +14,7 @@ st.html(UI / "style.css")
 page = st.navigation(
     [
         st.Page(moves.EXPLORE, title="Explore", icon=":material/scatter_plot:", default=True),
+        st.Page(moves.ARITHMETIC, title="Arithmetic", icon=":material/calculate:", url_path="arithmetic"),
         st.Page(moves.TRAIN, title="Train", icon=":material/model_training:", url_path="train"),
     ],
     position="top",

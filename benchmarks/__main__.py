@@ -1,10 +1,16 @@
-"""Run every benchmark, or those named: `python -m benchmarks [training] [reporting] [browser] [screen]`."""
+"""Run every benchmark, or those named, such as `python -m benchmarks training arithmetic`."""
 
 import sys
 
-from benchmarks import browser, reporting, screen, training
+from benchmarks import arithmetic, browser, reporting, screen, training
 
-ALL = {"training": training.main, "reporting": reporting.main, "browser": browser.main, "screen": screen.main}
+ALL = {
+    "training": training.main,
+    "reporting": reporting.main,
+    "browser": browser.main,
+    "screen": screen.main,
+    "arithmetic": arithmetic.main,
+}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or list(ALL):

@@ -25,6 +25,20 @@ TRAINING = {
     "train-phone-dark": (390, "dark"),
 }
 
+ARITHMETIC = {
+    # name: address, width, colour scheme
+    "arithmetic-light": ("?model=mnist-conv-100", 1280, "light"),
+    "arithmetic-walk-dark": ("?model=mnist-conv-100&tool=walk&from=mean(3)&to=mean(8)&steps=32", 1280, "dark"),
+    "arithmetic-traversal-light": ("?model=mnist-conv-100&tool=traversal&around=mean(7)", 1280, "light"),
+    "arithmetic-directions-light": (
+        "?model=fashion-conv-32&tool=directions&a=class:Sneaker&b=class:Ankle boot",
+        1280,
+        "light",
+    ),
+    "arithmetic-phone-dark": ("?model=mnist-conv-100&tool=sliders&start=mean(2)", 390, "dark"),
+    "arithmetic-phone-light": ("?model=fashion-mlp-2d&tool=walk&loop=1&steps=64", 390, "light"),
+}
+
 HOLES = ("mnist-ae-2d", "mnist-mlp-2d")
 
 
@@ -37,16 +51,10 @@ def main() -> None:
         browser = launch(playwright)
         if browser is None:
             sys.exit("there is no Chromium here: run `make browser` once")
-        for name, (address, width, scheme) in VIEWS.items():
-            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-            page = context.new_page()
-            page.goto(f"{server.url}/{address}")
-            settle(page)
-            height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-            page.set_viewport_size({"width": width, "height": height})
-            settle(page)
-            page.screenshot(path=ROOT / "docs" / f"{name}.png")
-            context.close()
+        for name, view in VIEWS.items():
+            shoot(browser, f"{server.url}/", name, *view)
+        for name, view in ARITHMETIC.items():
+            shoot(browser, f"{server.url}/arithmetic", name, *view)
         for name in HOLES:
             page = browser.new_page(viewport={"width": 1280, "height": 1000})
             page.goto(f"{server.url}/?model={name}")
@@ -60,6 +68,19 @@ def main() -> None:
             page.close()
         shoot_training(browser, server.url)
         browser.close()
+
+
+def shoot(browser: Browser, url: str, name: str, address: str, width: int, scheme: str) -> None:
+    """A whole page at once: the window is made as high as the page."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{url}{address}")
+    settle(page)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": height})
+    settle(page)
+    page.screenshot(path=ROOT / "docs" / f"{name}.png")
+    context.close()
 
 
 def shoot_training(browser: Browser, url: str) -> None:
@@ -95,8 +116,8 @@ def settle(page: Page) -> None:
     """Wait until the map and every sheet of pictures are drawn."""
     page.wait_for_selector(".lx-map[data-state=ready]", timeout=60_000)
     page.wait_for_function(
-        "[...document.querySelectorAll('.lx-tiles')].length >= 2 &&"
-        " [...document.querySelectorAll('.lx-tiles')].every(t => t.dataset.state === 'ready')",
+        "[...document.querySelectorAll('.lx-tiles, .lx-film, .lx-knobs')].length >= 2 &&"
+        " [...document.querySelectorAll('.lx-tiles, .lx-film, .lx-knobs')].every(t => t.dataset.state === 'ready')",
         timeout=60_000,
     )
     page.wait_for_timeout(1000)  # plotly's own resize

@@ -72,7 +72,7 @@ def test_the_commands_are_those_of_the_program():
 
 
 def test_the_python_runs(tmp_path):
-    (code,) = block("python")
+    code = "\n".join(block("python"))
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -82,3 +82,4 @@ def test_the_python_runs(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "first" / "model.safetensors").is_file()
+    assert (tmp_path / "walk.gif").read_bytes()[:6] == b"GIF89a"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from html import escape
 
 from PIL import Image
@@ -13,16 +14,38 @@ from explorer import pictures
 
 def image(picture: Image.Image, caption: str, *, alt: str, **data: str | int | None) -> str:
     """A picture at its own resolution (lossless), scaled up without blur; `data` become data attributes."""
-    source = base64.b64encode(pictures.encode(picture, "PNG")).decode()
     attributes = "".join(f' data-{k}="{escape(str(v))}"' for k, v in data.items() if v is not None)
     return (
-        f'<figure class="lx-figure"><img src="data:image/png;base64,{source}" alt="{escape(alt)}"{attributes}>'
+        f'<figure class="lx-figure"><img src="{source(picture)}" alt="{escape(alt)}"{attributes}>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 
 
+def source(picture: Image.Image) -> str:
+    """A picture, lossless, as the address of an image."""
+    return f"data:image/png;base64,{base64.b64encode(pictures.encode(picture, 'PNG')).decode()}"
+
+
+def code_text(code: Tensor) -> str:
+    """A code [D] as the page and the URL have it: numbers separated by commas."""
+    return ",".join(f"{v:.6g}" for v in code.tolist())
+
+
 def row(*figures: str) -> str:
     return f'<div class="lx-row">{"".join(figures)}</div>'
+
+
+def equation(parts: list[tuple[str, str]]) -> str:
+    """Pictures in a line, each with the sign and the weight before it."""
+    cells = "".join(f'<span class="lx-sign">{escape(sign)}</span>{figure}' for sign, figure in parts)
+    return f'<div class="lx-row lx-equation">{cells}</div>'
+
+
+def percent(share: float) -> str:
+    """A share as a percentage: one digit after the point below 10%."""
+    if not math.isfinite(share):
+        return "–"
+    return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
 
 
 def facts(pairs: list[tuple[str, str, str]]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 _PAGES = Path(__file__).parents[2] / "pages"
-EXPLORE, TRAIN = _PAGES / "explore.py", _PAGES / "train.py"
+EXPLORE, ARITHMETIC, TRAIN = (_PAGES / f"{name}.py" for name in ("explore", "arithmetic", "train"))
 
 _NEXT = "next_move"
 

@@ -55,6 +55,16 @@ def decoded_sheet(key: str, model: Model, codes: Tensor, columns: int) -> str:
     )
 
 
+def exact_sheet(key: str, model: Model, codes: Tensor) -> str:
+    """URL of the decoder's images of codes [N, D] in one row, lossless and in their own size."""
+    name = sha256(codes.contiguous().numpy().tobytes()).hexdigest()[:20]
+    return assets.publish(
+        f"{key}-{name}.png",
+        lambda: pictures.encode(pictures.sheet(model.decode(codes), len(codes)), "PNG"),
+        "image/png",
+    )
+
+
 def rows_sheet(data: Mapped, rows: Tensor, columns: int) -> str:
     """URL of pictures of some rows: originals when they are here, else reconstructions."""
     name = sha256(rows.contiguous().numpy().tobytes()).hexdigest()[:20]

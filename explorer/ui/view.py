@@ -7,19 +7,24 @@ model changes, an item stays picked (as the other model encodes it) and a bare c
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 import torch
 from torch import Tensor
 
+from explorer.ui import html
+from explorer.ui.components.latent_map import Selected
 from explorer.ui.library import STORED, Mapped
 
 COLORS = {"class": "class", "kl": "KL", "error": "reconstruction error", "density": "density"}
 PROJECTIONS = {"umap": "UMAP", "pca": "principal components"}
 
-_PICK, _NOTICES, _RESTORED = "explore_pick", "explore_notices", "explore_restored"
+_PICK, _SELECTION = "explore_pick", "explore_selection"
+_NOTICES, _RESTORED = "explore_notices", "explore_restored"
+_MOST_TEXT = 1001  # one more than an expression may have, so that a longer one is said to be too long
 _MAX_MAGNITUDE = 1e6  # a code further out than this is a typing error
 
 
@@ -101,14 +106,31 @@ def row_of(data: Mapped, pick: Pick) -> int | None:
     return data.row_of(pick.index) if pick.index is not None and pick.items == items_of(data) else None
 
 
+def row_name(data: Mapped, row: int) -> str:
+    """What an item is called: its class, where there is one, and its index."""
+    label = "" if data.latents.labels is None else f"{data.classes[int(data.latents.labels[row])]} · "
+    return f"{label}#{int(data.latents.index[row])}"
+
+
+def color() -> str:
+    """What colours maps, as it was chosen on Explore: a key of `COLORS`."""
+    chosen = st.session_state.get("color_by")
+    return chosen if chosen in COLORS else "class"
+
+
+def selection() -> Selected | None:
+    """What is selected on Explore's map, also after a visit to another screen."""
+    return st.session_state.get(_SELECTION)
+
+
+def select(selected: Selected | None) -> None:
+    """From the map's callback: keep what is selected, or forget it."""
+    st.session_state[_SELECTION] = selected
+
+
 def _rounded(code: Tensor) -> tuple[float, ...]:
     # As many digits as the URL has, so that a pasted link decodes the very same code.
     return tuple(float(f"{v:.6g}") for v in code.tolist())
-
-
-def code_text(pick: Pick) -> str:
-    """The code as the URL and the page's `data-code` have it: numbers separated by commas."""
-    return ",".join(f"{v:.6g}" for v in pick.code)
 
 
 def notice(text: str) -> None:
@@ -124,20 +146,22 @@ def forget_notices() -> None:
     st.session_state.pop(_NOTICES, None)
 
 
-def restore_choice(param: str, key: str, options: list[str], what: str, names: Mapping[str, str] | None = None) -> None:
+def restore_choice(
+    param: str, key: str, options: Sequence[str] | Mapping[Any, str], what: str, names: Mapping[str, str] | None = None
+) -> None:
     """Before a widget of that key is made: start it from the URL, and say so when the URL asks for what is not there.
 
-    A value that the session has but the options no longer do is dropped. `names` are the options' on the screen.
+    A value that the session has but the options no longer do is dropped. `names` are the options' on the screen,
+    which a mapping of options has itself.
     """
-    seen = st.session_state.setdefault(_RESTORED, set())
-    if param not in seen:
-        seen.add(param)
-        asked = st.query_params.get(param)
-        if asked is not None and asked not in options:
-            shown = (names or {}).get(options[0], options[0])
-            notice(f"The address asks for {what} “{asked[:60]}”, which is not here: showing {shown}.")
-        elif asked is not None:
-            st.session_state[key] = asked
+    if isinstance(options, Mapping):
+        names, options = options, list(options)
+    wanted = asked(param)
+    if wanted is not None and wanted not in options:
+        shown = (names or {}).get(options[0], options[0])
+        notice(f"The address asks for {what} “{wanted[:60]}”, which is not here: showing {shown}.")
+    elif wanted is not None:
+        st.session_state[key] = wanted
     if key in st.session_state and st.session_state[key] not in options:
         del st.session_state[key]
 
@@ -177,8 +201,39 @@ def _parse(text: str, length: int) -> list[float] | None:
     return code if all(math.isfinite(v) and abs(v) <= _MAX_MAGNITUDE for v in code) else None
 
 
-def write_url(model: str, color: str, projection: str, data: str, pick: Pick | None) -> None:
-    """Put the view in the URL; what is the default stays out of it."""
+def asked(param: str) -> str | None:
+    """What the URL says of a parameter; only the first call of a session is answered, later the session knows."""
+    seen = st.session_state.setdefault(_RESTORED, set())
+    if param in seen:
+        return None
+    seen.add(param)
+    return st.query_params.get(param)
+
+
+def restore_text(param: str, key: str, *, default: str) -> None:
+    """Before a text widget of that key is made: start it from the URL, or from the default."""
+    text = asked(param)
+    if text is not None:
+        st.session_state[key] = text[:_MOST_TEXT]
+    elif st.session_state.get(key) is None:
+        st.session_state[key] = default
+
+
+def restore_number(param: str, key: str, low: int, high: int, *, default: int) -> None:
+    """Before a slider of that key is made: start it from the URL, or from the default."""
+    text = asked(param)
+    if text is not None and text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high:
+        st.session_state[key] = int(text)
+        return
+    if text is not None:
+        notice(f"“{param}={text[:20]}” in the address was ignored: it is a whole number from {low} to {high}.")
+    st.session_state.setdefault(key, default)
+
+
+def write_url(
+    model: str, color: str, projection: str, data: str, pick: Pick | None, more: Mapping[str, str] | None = None
+) -> None:
+    """Put the view in the URL, with what else a screen has; what is the default stays out of it."""
     view = {"model": model}
     if color != "class":
         view["color"] = color
@@ -189,6 +244,7 @@ def write_url(model: str, color: str, projection: str, data: str, pick: Pick | N
     if pick is not None and pick.index is not None:
         view["index"] = str(pick.index)
     elif pick is not None:
-        view["z"] = code_text(pick)
+        view["z"] = html.code_text(pick.tensor())
+    view |= more or {}
     if st.query_params.to_dict() != view:
         st.query_params.from_dict(view)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from explorer.loaded import load
-from explorer.ui import library, view
+from explorer.ui import html, library, view
 from explorer.ui.library import Mapped
 from explorer.ui.view import Pick
 from tests.app.tiny_runs import CONV, PLANE
@@ -50,7 +50,7 @@ def test_parse_never_fails(text, length):
 @given(some.lists(some.floats(-1e6, 1e6, width=32), min_size=1, max_size=8))
 def test_a_picked_code_comes_back_from_the_address_as_it_was(values):
     picked = Pick("m", view._rounded(torch.tensor(values)))
-    assert view._parse(view.code_text(picked), len(values)) == list(picked.code)
+    assert view._parse(html.code_text(picked.tensor()), len(values)) == list(picked.code)
     torch.testing.assert_close(picked.tensor(), torch.tensor(values), rtol=1e-5, atol=0)
 
 

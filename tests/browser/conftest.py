@@ -81,7 +81,8 @@ def new_page(browser: Browser, server: Server, request: pytest.FixtureRequest) -
 
     def logged(message: ConsoleMessage) -> None:
         # Opened at the address of a page, Streamlit looks for its server below that address before it looks above it.
-        probing = urlsplit(message.location["url"]).path in ("/train/_stcore/health", "/train/_stcore/host-config")
+        path = urlsplit(message.location["url"]).path
+        probing = path.endswith(("/_stcore/health", "/_stcore/host-config")) and not path.startswith("/_stcore")
         if message.type == "error" and not probing:
             complaints.append(f"console: {message.text}")
 

@@ -6,13 +6,10 @@ import streamlit as st
 import torch
 
 from explorer import pictures
-from explorer.latents import neighbours
-from explorer.ui import html, sheets, view
-from explorer.ui.components.tiles import tiles
+from explorer.ui import html, view
 from explorer.ui.library import Mapped
+from explorer.ui.panels.near import near_tiles
 from explorer.ui.view import Pick
-
-_NEIGHBOURS = 8
 
 
 def decoded_panel(data: Mapped, pick: Pick | None) -> None:
@@ -35,38 +32,19 @@ def decoded_panel(data: Mapped, pick: Pick | None) -> None:
             _spot(data, pick)
         else:
             _item(data, pick, row)
-        near = neighbours(pick.tensor(), data.latents.mean, k=_NEIGHBOURS, without=row)
-        st.caption("Nearest in latent space")
-        tiles(
-            key="neighbours",
-            sheet_url=sheets.rows_sheet(data, near, _NEIGHBOURS),
-            count=len(near),
-            columns=_NEIGHBOURS,
-            tile=sheets.tile_size(data.model),
-            titles=[_name(data, int(r)) for r in near],
-            ids=[int(data.latents.index[r]) for r in near],
-            max_tile_px=56,
-            gap=3,
-            label="Nearest items in latent space",
-            on_pick=lambda i: view.choose_row(data, int(near[i]), "its neighbours"),
-        )
+        near_tiles(data, pick.tensor(), key="neighbours", origin="its neighbours", without=row)
 
 
 def _title(data: Mapped, pick: Pick, row: int | None) -> str:
     if row is not None:
-        return _name(data, row)
+        return view.row_name(data, row)
     return f"A spot from {pick.origin}" if pick.origin else "A spot"
-
-
-def _name(data: Mapped, row: int) -> str:
-    label = "" if data.latents.labels is None else f"{data.classes[int(data.latents.labels[row])]} · "
-    return f"{label}#{int(data.latents.index[row])}"
 
 
 def _spot(data: Mapped, pick: Pick) -> None:
     image = data.model.decode(pick.tensor()[None])[0]
     caption = "decoded, code estimated" if pick.approximate else "decoded"
-    shown = html.image(pictures.single(image), caption, alt="the decoder's image", code=view.code_text(pick))
+    shown = html.image(pictures.single(image), caption, alt="the decoder's image", code=html.code_text(pick.tensor()))
     st.html(html.row(shown, _bars(data, pick)))
     if pick.approximate:
         st.caption(
@@ -78,7 +56,11 @@ def _spot(data: Mapped, pick: Pick) -> None:
 def _item(data: Mapped, pick: Pick, row: int) -> None:
     image = data.model.decode(pick.tensor()[None])[0]
     shown = html.image(
-        pictures.single(image), "reconstruction", alt="the reconstruction", code=view.code_text(pick), index=pick.index
+        pictures.single(image),
+        "reconstruction",
+        alt="the reconstruction",
+        code=html.code_text(pick.tensor()),
+        index=pick.index,
     )
     original = data.original(row)
     if original is None:

@@ -10,6 +10,7 @@ from explorer.planes import Plane
 from explorer.ui import sheets, view
 from explorer.ui.components.tiles import tiles
 from explorer.ui.library import Mapped
+from explorer.ui.markdown import sentence
 from explorer.ui.view import Pick
 
 _CORNERS = ("A", "B", "C")
@@ -134,5 +135,5 @@ def _three_codes(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str
     try:
         plane = planes.plane_through(*(torch.tensor(corners[name]) for name in _CORNERS))
     except ValueError as error:
-        return f"{str(error).capitalize()}."
+        return sentence(error)
     return plane, ("A to B", "A to C")

@@ -14,12 +14,14 @@ from torch import Tensor
 
 from explorer import figures, pictures
 from explorer.latents import Group, group
-from explorer.ui import html, sheets, view
+from explorer.ui import html, kept, sheets, view
 from explorer.ui.components.latent_map import Selected
 from explorer.ui.components.tiles import tiles
 from explorer.ui.library import Mapped
+from explorer.ui.markdown import plain
 
 _TYPICAL = 24
+_NAME, _SAID = "group_name", "group_said"
 _ACROSS = 8
 
 
@@ -34,6 +36,7 @@ def group_panel(data: Mapped, selected: Selected | None) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"##### {len(rows):,} items selected", width="content")
             with st.container(horizontal=True, width="content"):
+                _keep(data, members)
                 _downloads(data, members, selected)
         classes, means, typical = st.columns([4, 3, 5], gap="medium")
         with classes:
@@ -71,7 +74,7 @@ def _means(data: Mapped, members: Group) -> None:
         pictures.single(data.model.decode(members.mean[None])[0]),
         "decoded mean code",
         alt="the decoder's image of the mean code",
-        mean=",".join(f"{v:.6g}" for v in members.mean.tolist()),
+        mean=html.code_text(members.mean),
     )
     st.html(html.row(html.image(pictures.single(average), what, alt="the average of the images"), decoded))
 
@@ -83,6 +86,28 @@ def _mean_image(data: Mapped, rows: Tensor) -> tuple[Tensor, str]:
         return originals.images[index].float().mean(0) / 255, "mean image"
     some = rows[torch.linspace(0, len(rows) - 1, min(len(rows), 512)).long()]
     return data.model.decode(data.latents.mean[some]).mean(0), "mean reconstruction"
+
+
+def _keep(data: Mapped, members: Group) -> None:
+    """Name the selection, for directions and expressions on the Arithmetic screen."""
+
+    def keep() -> None:
+        indices = tuple(int(data.latents.index[r]) for r in members.rows)
+        name = st.session_state[_NAME].strip()
+        try:
+            kept.keep_group(name, view.items_of(data), indices)
+        except ValueError as error:
+            st.session_state[_SAID] = (False, str(error))
+        else:
+            st.session_state[_SAID] = (True, f"Kept as {name}: on the Arithmetic screen it is a name like any other.")
+            st.session_state[_NAME] = kept.free_name("group")
+
+    with st.popover("Keep selection", key="group_keep_box", help="Name it, to use it in Arithmetic"):
+        st.session_state.setdefault(_NAME, kept.free_name("group"))
+        st.text_input("Name", key=_NAME, max_chars=40, help="Letters, digits and underscores")
+        st.button("Keep", key="group_keep", type="primary", on_click=keep)
+        if said := st.session_state.pop(_SAID, None):
+            (st.success if said[0] else st.error)(plain(said[1]))
 
 
 def _downloads(data: Mapped, members: Group, selected: Selected) -> None:

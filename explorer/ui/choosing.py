@@ -1,0 +1,102 @@
+"""The choices that screens share: which model, on which of its maps, with which data."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from explorer.checkpoints import CheckpointError
+from explorer.datasets import DatasetError
+from explorer.ui import library, view
+from explorer.ui.library import Mapped
+
+
+def pick_model() -> library.Model:
+    """The picker and its line; stops the page with a sentence when there is nothing to open."""
+    found = library.all_checkpoints()
+    usable = {c.id: c for c in found if not c.problem}
+    if not usable:
+        st.info("There is no model yet. Train one: press **Start** in the sidebar.")
+        _show_damaged(found)
+        st.stop()
+    # What ships comes first, in the order of a tour: two latents before many.
+    order = sorted(
+        usable, key=lambda i: (not usable[i].shipped, i != "mnist-mlp-2d", usable[i].config["model"]["latent"], i)
+    )
+    view.restore_choice("model", "explore_model", order, "the model")
+    chosen = st.selectbox(
+        "Model",
+        order,
+        format_func=lambda i: f"{i} — {usable[i].summary}",
+        key="explore_model",
+        persist_state="session",
+        on_change=view.forget_notices,
+        label_visibility="collapsed",
+    )
+    _show_damaged(found)
+    try:
+        model = library.open_model(chosen, library.digest(usable[chosen]))
+        model.latents  # noqa: B018 - read here, so that a damaged file is said in this sentence and not later
+        return model
+    except (CheckpointError, OSError) as error:
+        st.error(str(error))
+        st.stop()
+
+
+def _show_damaged(found: list[library.CheckpointInfo]) -> None:
+    damaged = [c for c in found if c.problem]
+    if damaged:
+        with st.expander(f"{len(damaged)} of {len(found)} checkpoints cannot be opened", icon=":material/warning:"):
+            for c in damaged:
+                st.markdown(f"**{c.id}**: {c.problem}")
+
+
+def pick_color(controls: DeltaGenerator) -> str:
+    """What colours the map's points: a key of `view.COLORS`."""
+    view.restore_choice("color", "color_by", list(view.COLORS), "the colouring", view.COLORS)
+    return controls.selectbox(
+        "Colour by",
+        list(view.COLORS),
+        format_func=view.COLORS.__getitem__,
+        key="color_by",
+        persist_state="session",
+        width=180,
+    )
+
+
+def pick_mapped(model: library.Model, controls: DeltaGenerator, *, widths: tuple[int, int] = (185, 215)) -> Mapped:
+    """The projection and the data set; stops the page with a sentence when they cannot be had."""
+    kinds = library.projections(model)
+    if not kinds:
+        st.error("This checkpoint has no map of its codes: train it again.")
+        st.stop()
+    view.restore_choice("projection", "projection", kinds, "the projection", view.PROJECTIONS)
+    if len(kinds) == 1:  # two latents: nothing to choose
+        projection = kinds[0]
+    else:
+        projection = controls.selectbox(
+            "Projection",
+            kinds,
+            format_func=view.PROJECTIONS.__getitem__,
+            key="projection",
+            persist_state="session",
+            width=widths[0],
+            help="UMAP keeps neighbours together but not distances; the two principal components keep the largest "
+            "distances but lay unlike items on each other.",
+        )
+    sources = library.choices_of_data(model)
+    view.restore_choice("data", "map_data", list(sources), "the data", sources)
+    data = controls.selectbox(
+        "Data",
+        list(sources),
+        format_func=sources.__getitem__,
+        key="map_data",
+        persist_state="session",
+        width=widths[1],
+        help="The test set that came with the model, or any data set on this machine, encoded now.",
+    )
+    try:
+        return library.mapped(model.info.id, library.digest(model.info), data, projection)
+    except (DatasetError, CheckpointError, ValueError) as error:
+        st.error(str(error))
+        st.stop()

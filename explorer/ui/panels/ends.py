@@ -1,0 +1,62 @@
+"""A code chosen by its expression: from a list, or typed."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explorer.latents import ExpressionError, Reference, Result, Scope, evaluate
+from explorer.ui import kept, view
+from explorer.ui.markdown import plain
+
+
+def references(scope: Scope) -> list[Reference]:
+    """What can be chosen without typing: the pick, the upload, class means, draws, kept groups."""
+    found = []
+    if scope.here is not None:
+        found.append(Reference("here", None))
+    if scope.upload is not None:
+        found.append(Reference("upload", None))
+    if scope.means is not None:
+        known = scope.means.isfinite().all(1).tolist()
+        found += [Reference("mean", name) for name, known_ in zip(scope.classes, known, strict=True) if known_]
+    found += [Reference("name", name) for name in kept.groups() if name in scope.names]
+    if scope.draw is not None:
+        found += [Reference("draw", seed) for seed in range(4)]
+    found.append(Reference("item", 0))
+    return found
+
+
+HELP = (
+    "`here` is the spot or item chosen on the map; `mean(7)` the mean code of class 7; `item(42)` an image of the test "
+    "set; `draw(1)` a draw from the prior; `upload` the picture that you uploaded; `origin` the code of zeros. "
+    "Type any expression of these, such as `0.5*mean(3) + 0.5*mean(8)`."
+)
+
+
+def choose_code(label: str, key: str, param: str, scope: Scope, *, default: str) -> Result | None:
+    """A select box that takes any expression; None, with a sentence under it, where it is no code."""
+    options = list(dict.fromkeys([default, *(reference.text for reference in references(scope))]))
+    view.restore_text(param, key, default=default)
+    text = st.selectbox(label, options, key=key, persist_state="session", accept_new_options=True, help=HELP)
+    try:
+        return evaluate(text or "", scope)
+    except ExpressionError as error:
+        show_error(error)
+        return None
+
+
+def show_error(error: ExpressionError) -> None:
+    """The sentence, with the place in the text that it is about."""
+    st.error(plain(str(error)))
+    if pointer := error.pointer():
+        st.code(pointer, language=None)
+
+
+def first(scope: Scope, *, other: bool = False) -> str:
+    """A code to begin with: the pick, or a class's mean, or a draw. With `other`, one to go to."""
+    means = [r.text for r in references(scope) if r.kind == "mean"]
+    if scope.here is not None and not other:
+        return "here"
+    if means:
+        return means[-1] if other else means[0]
+    return f"item({int(other)})"

@@ -1,0 +1,32 @@
+"""The real images whose codes lie nearest to a code; a click chooses one."""
+
+from __future__ import annotations
+
+import streamlit as st
+from torch import Tensor
+
+from explorer.latents import neighbours
+from explorer.ui import sheets, view
+from explorer.ui.components.tiles import tiles
+from explorer.ui.library import Mapped
+
+_COUNT = 8
+
+
+def near_tiles(data: Mapped, code: Tensor, *, key: str, origin: str, without: int | None = None) -> None:
+    """Draw them in a row, nearest first, without one row (the item itself)."""
+    near = neighbours(code, data.latents.mean, k=_COUNT, without=without)
+    st.caption("Nearest in latent space")
+    tiles(
+        key=key,
+        sheet_url=sheets.rows_sheet(data, near, _COUNT),
+        count=len(near),
+        columns=_COUNT,
+        tile=sheets.tile_size(data.model),
+        titles=[view.row_name(data, int(r)) for r in near],
+        ids=[int(data.latents.index[r]) for r in near],
+        max_tile_px=56,
+        gap=3,
+        label="Nearest items in latent space",
+        on_pick=lambda i: view.choose_row(data, int(near[i]), origin),
+    )

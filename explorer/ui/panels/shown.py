@@ -1,0 +1,37 @@
+"""What a tool of Arithmetic has to show on the map beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from explorer.latents import Result
+from explorer.ui.components.latent_map import Mark, Trail
+from explorer.ui.library import Mapped
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Rings and lines for the map."""
+
+    marks: tuple[Mark, ...] = ()
+    trails: tuple[Trail, ...] = ()
+
+
+NOTHING = Shown()
+_MOST_LABELS = 8  # rings with words: more cover the map
+
+
+def ring(data: Mapped, code: Tensor, label: str = "", kind: str = "ingredient") -> Mark:
+    """A ring where a code lies on the map."""
+    x, y = data.map.place(code[None])[0].tolist()
+    return Mark(x, y, label, kind)
+
+
+def rings(data: Mapped, result: Result, name: str = "result") -> tuple[Mark, ...]:
+    """A ring for an expression's result, one for each place that it was made from; directions are no places."""
+    places = [term for term in result.terms if term.reference.kind not in ("name", "here", "origin")][:_MOST_LABELS]
+    alone = len(result.terms) == 1 and result.terms[0].weight == 1
+    found = () if alone else tuple(ring(data, term.code, term.reference.text) for term in places)
+    return (*found, ring(data, result.code, name, "result"))

@@ -1,0 +1,105 @@
+"""Sliders: a code as values to move, the image following."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from explorer import pictures
+from explorer.latents import Scope, collapsed, strongest
+from explorer.ui import codes, html, moves, view
+from explorer.ui.components.code_sliders import Knob, code_sliders
+from explorer.ui.library import Mapped
+from explorer.ui.panels import ends
+from explorer.ui.panels.shown import NOTHING, Shown, rings
+
+FROM = "steer_from"
+_MOVED = "steer_moved"  # by revision: the values that differ from the code that was started from
+_FIRST = 12
+_REACH = 4.0  # standard deviations of the prior, or of a plain autoencoder's codes
+
+
+def steering_panel(data: Mapped, scope: Scope) -> Shown:
+    """Draw the panel; where the code started, for the map."""
+    with st.container(key="sliders"):
+        start = ends.choose_code("Start from", FROM, "start", scope, default=ends.first(scope))
+        if start is None:
+            return NOTHING
+        latent = data.model.latent
+        everything = latent <= _FIRST or st.toggle(
+            f"All {latent} latents",
+            key="steer_all",
+            persist_state="session",
+            help=f"The {_FIRST} that carry the most KL are shown else.",
+        )
+        st.fragment(_live)(data, start.code, everything)
+        return Shown(rings(data, start, "start"))
+
+
+def _live(data: Mapped, start: Tensor, everything: bool) -> None:
+    """The part that runs for each move of a slider."""
+    moves.follow()
+    revision = f"{data.key}-{sha256(start.numpy().tobytes()).hexdigest()[:20]}"
+    moved = _values(revision)
+    code = start.clone()
+    for latent, value in moved.items():
+        code[latent] = value
+    strength, low, high = _ranges(data)
+    order = strongest(strength, None if everything else _FIRST).tolist()
+    prior = data.model.has_prior
+    dead = collapsed(strength) if prior else torch.zeros(len(strength), dtype=torch.bool)
+    share = float(codes.density(data.model).share(code[None])[0])
+    code_sliders(
+        key="steer",
+        knobs=[
+            Knob(
+                i,
+                f"latent {i}",
+                float(code[i]),
+                min(float(low[i]), float(start[i])),
+                max(float(high[i]), float(start[i])),
+                float(start[i]),
+                hint=f"{float(strength[i]):.2f} nats" if prior else "",
+                faded=bool(dead[i]),
+            )
+            for i in order
+        ],
+        picture=html.source(pictures.single(data.model.decode(code[None])[0])),
+        picture_alt="the decoded code",
+        picture_data={"code": html.code_text(code)},
+        caption=f"denser than {html.percent(share)} of real images' places",
+        revision=revision,
+        on_move=lambda values: moved.update(values),
+    )
+
+    def use() -> None:
+        view.choose_code(data, code, "the sliders")
+        moves.refresh()
+
+    st.button("Use this code", key="steer_use", on_click=use, help="It becomes `here`, also in Explore")
+
+
+def _values(revision: str) -> dict[int, float]:
+    """What was moved of the code of that revision; another code starts afresh."""
+    kept: tuple[str, dict[int, float]] | None = st.session_state.get(_MOVED)
+    if kept is None or kept[0] != revision:
+        kept = st.session_state[_MOVED] = (revision, {})
+    return kept[1]
+
+
+def _ranges(data: Mapped) -> tuple[Tensor, Tensor, Tensor]:
+    """What orders the latents, and the ends of each one's slider."""
+    stored = data.model.latents
+    if data.model.has_prior:
+        reach = torch.full((data.model.latent,), _REACH)
+        return stored.kl_by_latent, -reach, reach
+    mean, std = stored.mean.mean(0), stored.mean.std(0)
+    return std, mean - _REACH * std, mean + _REACH * std
+
+
+def address() -> dict[str, str]:
+    """What the URL says of the sliders."""
+    return {"start": str(st.session_state.get(FROM))}

@@ -1,0 +1,212 @@
+"""The Arithmetic page under Streamlit's test runner: numbers against NumPy, bad input against its sentence."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from streamlit.testing.v1 import AppTest
+
+import explorer
+from explorer.ui import library
+from tests.app.screens import APP, PAGES, TIMEOUT, sound, texts
+from tests.app.tiny_runs import AUTOENCODER, CONV, PLANE, edit_config
+
+pytestmark = pytest.mark.usefixtures("own_runs")
+
+
+def page(model: str = PLANE, **query: str) -> AppTest:
+    """The page after its first run under an address."""
+    at = AppTest.from_file(APP, default_timeout=TIMEOUT).switch_page(str(PAGES / "arithmetic.py"))
+    for name, value in {"model": model, **query}.items():
+        at.query_params[name] = value
+    return sound(at.run())
+
+
+def codes_shown(at: AppTest) -> list[np.ndarray]:
+    """The codes of the images in the page that say theirs."""
+    found = re.findall(r'data-code="([^"]*)"', texts(at.html))
+    return [np.array([float(v) for v in code.split(",")]) for code in found]
+
+
+@pytest.fixture(scope="module")
+def digits(runs):
+    """Codes [N, D] and labels [N] of the tiny model's test set, as NumPy has them."""
+    found = explorer.load(runs / PLANE.removeprefix("runs/")).latents
+    return found.mean.numpy().astype(np.float64), found.labels.numpy()
+
+
+def mean_of(digits, digit: int) -> np.ndarray:
+    codes, labels = digits
+    return codes[labels == digit].mean(0)
+
+
+def test_it_opens_with_a_sum_of_digits(digits):
+    at = page()
+    assert at.text_input(key="expression_text").value == "mean(7) - mean(1) + mean(4)"
+    expected = mean_of(digits, 7) - mean_of(digits, 1) + mean_of(digits, 4)
+    np.testing.assert_allclose(codes_shown(at)[-1], expected, atol=1e-4)
+    assert at.query_params["e"] == "mean(7) - mean(1) + mean(4)"
+
+
+def test_a_typed_expression_and_the_address(digits):
+    at = page(e="0.25*mean(0)+item(42)")
+    codes, _ = digits
+    np.testing.assert_allclose(codes_shown(at)[-1], 0.25 * mean_of(digits, 0) + codes[42], atol=1e-4)
+    at.text_input(key="expression_text").set_value("(mean(3) + mean(8)) / 2").run()
+    np.testing.assert_allclose(codes_shown(sound(at))[-1], (mean_of(digits, 3) + mean_of(digits, 8)) / 2, atol=1e-4)
+    assert at.query_params["e"] == "(mean(3) + mean(8)) / 2"
+
+
+def test_the_builder_writes_the_expression_and_follows_it(digits):
+    at = page()
+    at.selectbox(key="builder_term_1").select("mean(2)").run()
+    at.number_input(key="builder_weight_2").set_value(0.5).run()
+    assert sound(at).text_input(key="expression_text").value == "mean(7) - mean(2) + 0.5*mean(4)"
+    expected = mean_of(digits, 7) - mean_of(digits, 2) + 0.5 * mean_of(digits, 4)
+    np.testing.assert_allclose(codes_shown(at)[-1], expected, atol=1e-4)
+    at.text_input(key="expression_text").set_value("item(5) - 2*mean(9)").run()
+    assert [at.selectbox(key=f"builder_term_{i}").value for i in range(3)] == ["item(5)", "mean(9)", "nothing"]
+    assert [at.number_input(key=f"builder_weight_{i}").value for i in range(2)] == [1.0, 2.0]
+
+
+BAD = {
+    "mean(12)": "12",
+    "item(1000)": "999",
+    "mean(1) / 0": "zero",
+    "mean(1)" + " + mean(1)" * 1200: "1,000",
+    "mean(1) * mean(2)": "number",
+    "here": "Explore",
+    "upload": "pload",
+    "": "Type",
+    "__import__('os')": "__import__",
+    "mean(1) + <b>": "“<”",
+}
+
+
+def test_a_bad_expression_gets_one_sentence():
+    at = page()
+    for text, sentence in BAD.items():
+        at.text_input(key="expression_text").set_value(text).run()
+        assert not at.exception, text
+        (error,) = at.error
+        assert sentence in error.value.replace("\\", ""), text
+        assert error.value.endswith((".", "?")), text
+    at.text_input(key="expression_text").set_value("mean(1)").run()
+    assert not sound(at).error
+
+
+def test_the_spot_chosen_in_explore_is_here():
+    at = page(z="0.5,-0.25", e="2*here")
+    np.testing.assert_allclose(codes_shown(at)[-1], [1.0, -0.5], atol=1e-6)
+
+
+def test_a_model_without_labels_does_the_rest(runs, tmp_path, monkeypatch):
+    folder = tmp_path / "unlabelled"
+    shutil.copytree(runs / "tiny-2d", folder / "plain")
+    strip_labels(folder / "plain")
+    monkeypatch.setenv("EXPLORER_RUNS", str(folder))
+    library.all_checkpoints.clear()
+    at = page("runs/plain")
+    assert "no classes" in texts(at.info)
+    assert at.text_input(key="expression_text").value == "0.5*item(0) + 0.5*item(1)"
+    at.text_input(key="expression_text").set_value("mean(1)").run()
+    assert "class means" in at.error[0].value
+    for tool in ("walk", "traversal", "sliders", "directions"):
+        at.segmented_control(key="arithmetic_tool").set_value(tool).run()
+        assert not sound(at).error, tool
+    assert "lasso" in texts(at.info)
+
+
+def strip_labels(place: Path) -> None:
+    """The same checkpoint as if its data had had no classes."""
+    file = place / "latents.safetensors"
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata()
+    tensors = load_file(file)
+    del tensors["labels"]
+    save_file(tensors, file, metadata)
+    edit_config(place, classes=[])
+    sums = [line.split("  ", 1)[1] for line in (place / "SHA256SUMS").read_text().splitlines()]
+    lines = [f"{sha256((place / name).read_bytes()).hexdigest()}  {name}\n" for name in sums]
+    (place / "SHA256SUMS").write_text("".join(lines))
+
+
+@pytest.mark.parametrize("ident", [PLANE, AUTOENCODER, CONV])
+def test_every_tool_for_every_kind_of_model(ident):
+    at = page(ident)
+    for tool in ("walk", "traversal", "sliders", "directions", "expression"):
+        at.segmented_control(key="arithmetic_tool").set_value(tool).run()
+        assert not sound(at).error, tool
+        assert not at.warning, tool
+        assert at.query_params.get("tool") == (None if tool == "expression" else tool)
+
+
+def test_a_walk_in_the_address():
+    at = page(tool="walk", **{"from": "mean(3)", "to": "mean(7)", "steps": "5", "way": "circle"})
+    assert at.selectbox(key="walk_from").value == "mean(3)"
+    assert at.slider(key="walk_steps").value == 5
+    assert "of 5" in texts(at.caption)
+    at.button(key="walk_swap").click().run()
+    assert sound(at).query_params["from"] == "mean(7)"
+    assert at.query_params["to"] == "mean(3)"
+    at.toggle(key="walk_loop").set_value(True).run()
+    assert "of 11" in texts(sound(at).caption)  # every class is a stop, and the first again
+    assert at.query_params["loop"] == "1"
+
+
+def test_a_bad_address_is_said_and_ignored():
+    for query in ({"steps": "65", "way": "moon"}, {"steps": "x"}, {"tool": "hammer"}):
+        at = page(**{"tool": "walk", **query})
+        for value in query.values():
+            assert value in texts(at.warning)
+
+
+def test_no_way_along_a_great_circle_is_said():
+    at = page(tool="walk", way="circle", **{"from": "origin", "to": "mean(1)"})
+    (error,) = at.error
+    assert "straight line" in error.value
+
+
+def test_a_direction_is_kept_used_forgotten_and_back(digits):
+    at = page(tool="directions", a="class:1", b="class:7")
+    at.text_input(key="direction_name").set_value("hook").run()
+    at.button(key="direction_keep").click().run()
+    sound(at)
+    at.segmented_control(key="arithmetic_tool").set_value("expression").run()
+    at.text_input(key="expression_text").set_value("mean(1) + hook").run()
+    np.testing.assert_allclose(codes_shown(sound(at))[-1], mean_of(digits, 7), atol=1e-4)
+    at.segmented_control(key="arithmetic_tool").set_value("directions").run()
+    at.button(key="forget_hook").click().run()
+    assert "forget_hook" not in {button.key for button in at.button}
+    at.button(key="forget_undo").click().run()
+    assert "forget_hook" in {button.key for button in sound(at).button}
+
+
+def test_a_bad_name_for_a_direction_is_refused():
+    at = page(tool="directions")
+    for name in ("", "mean", "two words", "1st"):
+        at.text_input(key="direction_name").set_value(name).run()
+        at.button(key="direction_keep").click().run()
+        assert len(sound(at).error) == 1, name
+
+
+def test_an_uploaded_picture_is_a_code(runs):
+    data = io.BytesIO()
+    Image.fromarray(np.tile(np.arange(56, dtype=np.uint8) * 4, (56, 1))).save(data, "PNG")
+    at = page(e="upload")
+    assert len(at.error) == 1
+    at.file_uploader(key="arithmetic_upload").upload("ramp.png", data.getvalue(), "image/png").run()
+    sound(at)
+    assert not at.error
+    at.file_uploader(key="arithmetic_upload").upload("broken.png", data.getvalue()[:60], "image/png").run()
+    assert "broken" in texts(sound(at).error)
+    assert len(at.error) == 1

@@ -1,0 +1,274 @@
+"""The Arithmetic screen in a real browser: what people do there, each image compared with the decoder's."""
+
+from __future__ import annotations
+
+import io
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.app.tiny_runs import CONV, PLANE
+from tests.browser.screen import Explore, pixels
+from tests.browser.steps import Arithmetic, assert_decodes
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def screen(new_page) -> Arithmetic:
+    return Arithmetic(new_page())
+
+
+def means(model) -> np.ndarray:
+    """The digits' mean codes [10, D], by NumPy."""
+    codes, labels = model.latents.mean.numpy().astype(np.float64), model.latents.labels.numpy()
+    return np.stack([codes[labels == digit].mean(0) for digit in range(10)])
+
+
+def test_an_expression_is_typed(screen, models):
+    model = models(PLANE)
+    screen.open(PLANE)
+    mean = means(model)
+    code, shown = screen.after_code("expression", lambda: screen.type("0.5*mean(3) + 0.5*mean(8) - item(42)"))
+    np.testing.assert_allclose(code, 0.5 * mean[3] + 0.5 * mean[8] - model.latents.mean[42].numpy(), atol=1e-4)
+    assert_decodes(model, code, shown)
+    marks = {mark["label"]: (mark["x"], mark["y"]) for mark in screen.map("marks")}
+    np.testing.assert_allclose(marks["mean(3)"], mean[3], atol=1e-4)
+    np.testing.assert_allclose(marks["result"], code, atol=1e-4)
+    apart = np.linalg.norm(model.latents.mean.numpy() - code, axis=1)
+    near = [int(t.get_attribute("data-id")) for t in screen.key("expression_neighbours").locator(".lx-tile").all()]
+    np.testing.assert_allclose(apart[near], np.sort(apart)[:8], atol=1e-4)
+
+    screen.type("mean(3) + mean(12)")
+    expect(screen.key("expression").get_by_test_id("stAlert")).to_contain_text("12")
+    expect(screen.key("expression").get_by_test_id("stCode")).to_contain_text("^")
+    expect(screen.image("expression")).to_have_count(0)
+    screen.type("mean(5)")
+    expect(screen.image("expression")).to_be_visible()
+    np.testing.assert_allclose(screen.shown("expression")[0], mean[5], atol=1e-4)
+
+    # The result becomes the pick, here and in Explore, and the address says the expression.
+    screen.key("expression_use").get_by_role("button").click()
+    screen.wait_for_query("z", ",".join(f"{v:.6g}" for v in screen.shown("expression")[0]))
+    assert screen.query()["e"] == "mean(5)"
+    screen.page.get_by_role("link", name="Explore").click()
+    explore = Explore(screen.page).ready()
+    np.testing.assert_allclose(explore.decoded().code, mean[5], atol=1e-4)
+
+
+def test_an_expression_is_built_by_buttons(screen, models):
+    model = models(PLANE)
+    screen.open(PLANE)
+    mean = means(model)
+    screen.after_code("expression", lambda: screen.choose("builder_term_0", "mean(2)"))
+    screen.after_code("expression", lambda: screen.choose("builder_term_1", "mean(0)"))
+    weight = screen.key("builder_weight_2").get_by_role("spinbutton")
+    weight.fill("0.75")
+    code, shown = screen.after_code("expression", lambda: weight.press("Enter"))
+    expect(screen.key("expression_text").get_by_role("textbox")).to_have_value("mean(2) - mean(0) + 0.75*mean(4)")
+    np.testing.assert_allclose(code, mean[2] - mean[0] + 0.75 * mean[4], atol=1e-4)
+    assert_decodes(model, code, shown)
+
+
+def test_a_mean_that_is_clicked_is_chosen(screen, models):
+    model = models(PLANE)
+    screen.open(PLANE, e="mean(1)")
+    expect(screen.key("means").locator(".lx-tile")).to_have_count(10)
+    screen.tile("means_tiles", 6).click()
+    screen.wait_for_query("z", ",".join(f"{v:.6g}" for v in means(model)[6].astype(np.float32)))
+    (chosen,) = [mark for mark in screen.map("marks") if mark["kind"] == "selected"]
+    np.testing.assert_allclose([chosen["x"], chosen["y"]], means(model)[6], atol=1e-4)
+
+
+def test_a_walk_is_played_and_downloaded(screen, models):
+    model = models(CONV)
+    screen.open(CONV, tool="walk", steps="12", to="mean(8)", **{"from": "mean(3)"})
+    expect(screen.key("walk").locator('.lx-film[data-state="ready"]')).to_be_visible()
+    mean = means(model)
+    t = np.linspace(0, 1, 12)[:, None]
+    path = torch.from_numpy(((1 - t) * mean[3] + t * mean[8]).astype(np.float32))
+    images = model.decode(path)[:, 0].numpy() * 255
+    for step in (0, 5, 11):
+        screen.film(f"seek({step})")
+        shown = np.array(screen.film("pixels")).reshape(28, 28, 4)[..., 0]
+        assert np.abs(shown - images[step]).max() <= 1
+    screen.film("seek(0)")
+    screen.key("walk").get_by_role("button", name="Play").click()
+    screen.page.wait_for_function("window.__films.walk_film.step === 11")
+    screen.page.wait_for_function("!window.__films.walk_film.playing")
+    expect(screen.key("walk").locator(".lx-film")).to_have_attribute("data-step", "11")
+    (trail,) = screen.map("trails")
+    assert len(trail["points"]) == 12
+
+    with screen.page.expect_download() as gif:
+        screen.key("walk_gif").get_by_role("button").click()
+    with Image.open(gif.value.path()) as opened:
+        assert opened.n_frames == 12
+    with screen.page.expect_download() as png:
+        screen.key("walk_png").get_by_role("button").click()
+    with Image.open(png.value.path()) as opened:
+        strip = np.asarray(opened, np.float64)
+    assert np.abs(strip - np.concatenate(list(images), 1)).max() <= 1
+    with screen.page.expect_download() as mp4:
+        screen.key("walk_mp4").get_by_role("button").click()
+    with av.open(str(mp4.value.path())) as opened:
+        assert sum(1 for _ in opened.decode(video=0)) == 12
+
+    # Another way between the same ends, and a loop through all of them.
+    before = screen.film("url")
+    screen.key("walk_way").get_by_role("radio", name="Dense regions").click()
+    screen.page.wait_for_function("old => window.__films.walk_film.url !== old", arg=before)
+    screen.idle()
+    before = screen.film("url")
+    screen.key("walk_loop").locator("label").first.click()
+    screen.page.wait_for_function("old => window.__films.walk_film.url !== old", arg=before)
+    assert screen.film("count") == 12
+    labels = {mark["label"] for mark in screen.map("marks")}
+    assert labels == {str(digit) for digit in range(10)}
+
+
+def test_a_traversal_is_clicked(screen, models):
+    model = models(CONV)
+    screen.open(CONV, tool="traversal", around="mean(7)")
+    tiles = screen.key("traversal_tiles").locator(".lx-tile")
+    expect(tiles).to_have_count(8 * 11)
+    strongest = int(model.latents.kl_by_latent.argmax())
+    expected = means(model)[7]
+    expected[strongest] = 3.0
+    screen.tile("traversal_tiles", 10).click()
+    screen.page.wait_for_function("new URLSearchParams(location.search).has('z')")
+    code = [float(v) for v in screen.query()["z"].split(",")]
+    np.testing.assert_allclose(code, expected, atol=1e-4)
+    expect(screen.key("traversal")).to_contain_text("collapsed")
+
+
+def test_a_slider_is_moved_and_the_image_follows(screen, models):
+    model = models(CONV)
+    screen.open(CONV, tool="sliders", start="mean(2)")
+    knob = screen.key("steer").locator("input[type=range]").first
+    code, shown = screen.shown("sliders")
+    np.testing.assert_allclose(code, means(model)[2], atol=1e-4)
+    assert_decodes(model, code, shown)
+    knob.focus()
+    strongest = int(model.latents.kl_by_latent.argmax())
+    for _ in range(3):
+        moved, shown = screen.after_code("sliders", lambda: screen.page.keyboard.press("ArrowRight"))
+        assert moved[strongest] > code[strongest]
+        assert_decodes(model, moved, shown)
+        code = moved
+    box = knob.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    screen.page.mouse.move(box["x"] + box["width"] / 2, middle)
+    screen.page.mouse.down()
+    for share in (0.6, 0.7, 0.8, 0.9):
+        screen.page.mouse.move(box["x"] + box["width"] * share, middle, steps=5)
+    screen.page.mouse.up()
+    expected = float(knob.input_value())
+    screen.page.wait_for_function(
+        "([selector, latent, value]) => Math.abs("
+        " Number(document.querySelector(selector).dataset.code.split(',')[latent]) - value) < 1e-3",
+        arg=[".st-key-sliders img[data-code]", strongest, expected],
+    )
+    screen.idle()
+    code, shown = screen.shown("sliders")
+    assert_decodes(model, code, shown)
+    np.testing.assert_allclose(np.delete(code, strongest), np.delete(means(model)[2], strongest), atol=1e-4)
+    screen.key("steer_use").get_by_role("button").click()
+    screen.wait_for_query("z", ",".join(f"{v:.6g}" for v in code.astype(np.float32)))
+
+
+def test_two_lassos_make_a_direction(screen, models):
+    model = models(PLANE)
+    explore = Explore(screen.page).open(PLANE)
+    left, top, right, bottom = explore.frame()
+    explore.tool("select")
+    chosen = {}
+    for name, (x0, x1) in {"one_side": (0.2, 0.45), "other_side": (0.55, 0.8)}.items():
+        width, height = right - left, bottom - top
+        before = explore.map("selected")
+        explore.drag([(left + x0 * width, top + 0.2 * height), (left + x1 * width, top + 0.8 * height)])
+        screen.page.wait_for_function(
+            "old => JSON.stringify(window.__latentMaps.map.selected) !== old", arg=_json(before)
+        )
+        expect(explore.key("group")).to_contain_text(f"{len(explore.map('selected')):,} items selected")
+        explore.idle()
+        chosen[name] = explore.map("selected")
+        explore.key("group_keep_box").get_by_role("button").first.click()
+        box = screen.page.locator(".st-key-group_name input")
+        box.fill(name)
+        box.press("Enter")
+        screen.idle()
+        screen.page.locator(".st-key-group_keep button").click()
+        expect(screen.page.get_by_test_id("stAlert")).to_contain_text("Kept as")
+        screen.page.keyboard.press("Escape")
+        explore.idle()
+    screen.page.get_by_role("link", name="Arithmetic").click()
+    expect(screen.page.locator('.st-key-arithmetic_map .lx-map[data-state="ready"]')).to_be_visible()
+    screen.idle()
+    screen.tool("Directions")
+    codes = model.latents.mean.numpy().astype(np.float64)
+    one, other = (codes[chosen[name]].mean(0) for name in ("one_side", "other_side"))
+    expect(screen.key("directions")).to_contain_text("AUC")
+    start, shown = screen.shown("directions")
+    assert_decodes(model, start, shown)
+    strength = screen.key("direction_knob").locator("input[type=range]")
+    strength.focus()
+    moved, shown = screen.after_code("directions", lambda: screen.page.keyboard.press("End"))
+    np.testing.assert_allclose(moved - start, 3 * (other - one), atol=1e-3)
+    assert_decodes(model, moved, shown)
+    name = screen.key("direction_name").get_by_role("textbox")
+    name.fill("across")
+    name.press("Enter")
+    screen.idle()
+    screen.key("direction_keep").get_by_role("button").click()
+    expect(screen.key("kept")).to_contain_text("across")
+    screen.tool("Expression")
+    code, shown = screen.after_code("expression", lambda: screen.type("one_side + across"))
+    np.testing.assert_allclose(code, other, atol=1e-3)
+    assert_decodes(model, code, shown)
+
+    # Back in Explore the last selection is still there.
+    screen.page.get_by_role("link", name="Explore").click()
+    Explore(screen.page).ready()
+    expect(screen.key("group")).to_contain_text(f"{len(chosen['other_side']):,} items selected")
+
+
+def _json(value) -> str:
+    import json
+
+    return json.dumps(value, separators=(",", ":"))
+
+
+def test_a_picture_is_uploaded_and_a_broken_one(screen, models):
+    model = models(PLANE)
+    screen.open(PLANE, e="upload")
+    expect(screen.key("expression").get_by_test_id("stAlert")).to_be_visible()
+    picture = np.zeros((28, 28), np.uint8)
+    picture[4:24, 12:16] = 255
+    data = io.BytesIO()
+    Image.fromarray(picture).save(data, "PNG")
+    screen.key("upload_box").get_by_role("button").first.click()
+    chooser = screen.page.locator(".st-key-arithmetic_upload input[type=file]")
+    chooser.set_input_files({"name": "bar.png", "mimeType": "image/png", "buffer": data.getvalue()})
+    expect(screen.image("expression")).to_be_visible()
+    screen.idle()
+    code, shown = screen.shown("expression")
+    np.testing.assert_allclose(code, model.encode(picture[None, None]).mean[0].numpy(), atol=1e-3)
+    assert_decodes(model, code, shown)
+    assert np.abs(pixels(data.getvalue()) - picture).max() == 0
+    chooser.set_input_files({"name": "torn.png", "mimeType": "image/png", "buffer": data.getvalue()[:50]})
+    expect(screen.page.get_by_test_id("stAlert").filter(has_text="torn.png")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_tool_fits_a_phone(new_page, scheme):
+    screen = Arithmetic(new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme))
+    screen.open(CONV)
+    for tool in ("Expression", "Walk", "Traversal", "Sliders", "Directions"):
+        screen.tool(tool)
+        width = screen.page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+        assert width <= 390, tool
