@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 
 import torch
@@ -92,10 +93,17 @@ def choose_threads(weights: int, network: str) -> int:
 
 @contextlib.contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Compute with so many threads. Sums come in another order with another number, so it belongs to a run's config."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    """Compute with so many threads. Sums come in another order with another number, so it belongs to a run's config.
+
+    One caller at a time: the number is the process's, and of two that overlap the later would put back the other's.
+    """
+    with _threads_lock:
+        before = torch.get_num_threads()
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+_threads_lock = threading.RLock()

@@ -10,18 +10,22 @@ from explorer.latents import Scope
 from explorer.ui import choosing, codes, uploads, view
 from explorer.ui.library import Mapped
 from explorer.ui.markdown import plain
-from explorer.ui.panels import directions, expression, steering, traversal, walk
+from explorer.ui.panels.directions import directions_panel
+from explorer.ui.panels.expression import expression_panel
 from explorer.ui.panels.map_view import map_view
 from explorer.ui.panels.means import means_panel
 from explorer.ui.panels.shown import Shown
+from explorer.ui.panels.steering import steering_panel
+from explorer.ui.panels.traversal import traversal_panel
+from explorer.ui.panels.walk import walk_panel
 
 _TOOL = "arithmetic_tool"
-TOOLS: dict[str, tuple[str, Callable[[Mapped, Scope], Shown], Callable[[], dict[str, str]]]] = {
-    "expression": ("Expression", expression.expression_panel, expression.address),
-    "walk": ("Walk", walk.walk_panel, walk.address),
-    "traversal": ("Traversal", traversal.traversal_panel, traversal.address),
-    "sliders": ("Sliders", steering.steering_panel, steering.address),
-    "directions": ("Directions", directions.directions_panel, directions.address),
+TOOLS: dict[str, tuple[str, Callable[[Mapped, Scope], Shown]]] = {
+    "expression": ("Expression", expression_panel),
+    "walk": ("Walk", walk_panel),
+    "traversal": ("Traversal", traversal_panel),
+    "sliders": ("Sliders", steering_panel),
+    "directions": ("Directions", directions_panel),
 }
 
 WORDS = """
@@ -59,8 +63,6 @@ def main() -> None:
             with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
                 st.markdown(WORDS)
     model = choosing.pick_model()
-    with upload:
-        uploads.upload_popover(model)
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     means_box = st.container()
     tool = pick_tool()
@@ -68,19 +70,20 @@ def main() -> None:
     with right:
         controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
         data = choosing.pick_mapped(model, controls, widths=(135, 185))
+    with upload:
+        uploads.upload_popover(data)
     view.restore_pick(data)
     pick = view.current(data)
     with means_box:
         means = means_panel(data)
-    _, panel, address = TOOLS[tool]
     with left:
-        shown = panel(data, codes.scope(data, means, pick, uploads.current()))
+        shown = TOOLS[tool][1](data, codes.scope(data, means, pick, uploads.current()))
     color = view.color()
     with right:
         map_view(data, pick, key="arithmetic_map", color=color, marks=shown.marks, trails=shown.trails, height=480)
     for text in [*view.notices(), *data.notes]:
         notices.warning(plain(text))
-    more = {**({} if tool == "expression" else {"tool": tool}), **address()}
+    more = {**({} if tool == "expression" else {"tool": tool}), **shown.address}
     view.write_url(model.info.id, color, data.map.kind, data.name, pick, more)
 
 

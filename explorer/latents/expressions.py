@@ -21,6 +21,7 @@ from explorer.latents.expression_parser import Part, parts_of
 from explorer.latents.expression_text import ExpressionError, shortened
 from explorer.latents.references import Reference
 
+LARGEST = 1e6  # of a code's values: no decoder was trained on more, and some overflow on the way
 _SHOWN = 12  # classes or names in a sentence
 _WORDS = ("mean(…)", "item(…)", "draw(…)", "here", "upload", "origin")
 _T = TypeVar("_T")
@@ -172,7 +173,7 @@ class Expression:
         for reference, weight in weights.items():
             total += weight * codes[reference].double()
         code = total.float()
-        if not code.isfinite().all():
+        if not (code.abs() <= LARGEST).all():  # nor NaN
             raise ExpressionError("This gives a code too large to decode.", self.text, 0, len(self.text))
         return Result(code, tuple(Term(weight, r, codes[r]) for r, weight in weights.items()))
 

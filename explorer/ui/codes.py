@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import streamlit as st
@@ -12,11 +13,11 @@ import torch
 from torch import Tensor
 
 from explorer import datasets, latents
-from explorer.datasets import DatasetError
+from explorer.datasets import DatasetError, ImageDataset
 from explorer.latents import ClassMeans, Density, NeighbourGraph, Scope, Trust
 from explorer.loaded import Model
-from explorer.ui import kept, library
-from explorer.ui.kept import Method
+from explorer.ui import html, kept
+from explorer.ui.kept import Kept, KeptCode, KeptGroup, Method
 from explorer.ui.library import Mapped
 from explorer.ui.uploads import Upload
 from explorer.ui.view import Pick
@@ -25,79 +26,101 @@ TRAINING = "training"  # the images that a class's mean is taken over, in place 
 
 Hashes = dict[str | type[Any], Callable[[Any], Any]]
 _OF_DATA: Hashes = {Mapped: lambda data: data.key}
-_OF_MODEL: Hashes = {Model: lambda model: library.digest(model.info)}
+_OF_MODEL: Hashes = {Mapped: lambda data: data.content}
 
 
 @st.cache_resource(max_entries=12, show_spinner="Averaging the classes …", hash_funcs=_OF_DATA)
 def class_means(data: Mapped) -> ClassMeans | None:
     """Means of the mapped data's classes; None where they have none."""
     labels = data.latents.labels
-    if labels is None or not data.classes:
+    if labels is None or len(labels) == 0 or int(labels.max()) >= len(data.classes):
         return None
     return latents.class_means(data.latents.mean, labels, len(data.classes))
 
 
-@st.cache_resource(max_entries=6, show_spinner="Encoding the training images …", hash_funcs=_OF_MODEL)
-def training_means(model: Model) -> ClassMeans | str:
-    """Means of the classes of all images that the model was trained on, or a sentence why there are none."""
-    channels, size, _ = model.image_shape
-    try:
-        data = datasets.load(model.info.config["dataset"]["name"], "train", size=size, channels=channels)
-    except DatasetError as error:
-        return str(error)
-    if data.labels is None:
-        return f"The training images of {data.name} have no classes."
-    return latents.class_means(model.encode(data.images).mean, data.labels, len(data.classes))
-
-
-def training_is_here(model: Model) -> bool:
-    """Whether the images that the model was trained on are on this machine."""
-    name = model.info.config["dataset"]["name"]
+def training_is_here(data: Mapped) -> bool:
+    """Whether there are images on this machine under the name of those that the model was trained on."""
+    name = data.model.info.config["dataset"]["name"]
     return any(info.name == name and info.present for info in datasets.available())
 
 
+def training_means(data: Mapped) -> ClassMeans | str:
+    """Means of the classes over all images that the model was trained on, or a sentence why there are none."""
+    channels, size, _ = data.model.image_shape
+    trained = data.model.info.config["dataset"]
+    try:
+        images = datasets.load(trained["name"], "train", size=size, channels=channels)
+    except DatasetError as error:
+        return str(error)
+    same = images.fingerprint == trained.get("train_sha256", images.fingerprint)
+    same &= images.classes == data.classes and len(images) == trained["train_images"]
+    if images.labels is None or not same:
+        return f"The training images of {images.name} on this machine are not those that the model was trained on."
+    return _means_of(data, images)
+
+
+_OF_IMAGES: Hashes = {**_OF_MODEL, ImageDataset: lambda images: images.fingerprint}
+
+
+@st.cache_resource(max_entries=6, show_spinner="Encoding the training images …", hash_funcs=_OF_IMAGES)
+def _means_of(data: Mapped, images: ImageDataset) -> ClassMeans:
+    assert images.labels is not None
+    return latents.class_means(data.model.encode(images.images).mean, images.labels, len(images.classes))
+
+
 @st.cache_resource(max_entries=12, show_spinner=False, hash_funcs=_OF_MODEL)
-def density(model: Model) -> Density:
-    """The aggregate posterior of the test set that came with the model."""
-    return Density.of(model.latents.posterior)
+def density(data: Mapped) -> Density | None:
+    """The aggregate posterior of the test set that came with the model; None of a single image."""
+    stored = data.model.latents
+    return Density.of(stored.posterior) if len(stored) > 1 else None
+
+
+def share_text(data: Mapped, code: Tensor) -> str:
+    """How dense a place a code [D] lies in, in words; empty where there is nothing to compare with."""
+    found = density(data)
+    if found is None:
+        return ""
+    return f"denser than {html.percent(float(found.share(code[None])[0]))} of real images' places"
 
 
 @st.cache_resource(max_entries=6, show_spinner="Joining neighbours …", hash_funcs=_OF_MODEL)
-def graph(model: Model) -> NeighbourGraph:
+def graph(data: Mapped) -> NeighbourGraph:
     """The neighbour graph of the same codes."""
-    return NeighbourGraph.of(model.latents.mean)
+    return NeighbourGraph.of(data.model.latents.mean)
 
 
 # --- directions -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
-    """A set of items that a direction starts or ends at: `class:7`, `group:round`."""
+    """A set of items that a direction starts or ends at: a class by its name, or a group that was kept."""
 
-    ident: str
-    label: str
+    ident: str  # of a select box: `class:7`, `group:round`
+    name: str
+    end: str | KeptGroup
     rows: Tensor
 
 
 def sources(data: Mapped) -> dict[str, Source]:
     """The classes that have members, then the groups that were kept of these images."""
-    found = {}
-    labels = data.latents.labels
-    if labels is not None:
-        for i, name in enumerate(data.classes):
-            rows = torch.nonzero(labels == i).flatten()
-            if len(rows):
-                found[f"class:{name}"] = Source(f"class:{name}", f"class {name}", rows)
-    for group in kept.groups().values():
-        members = group.rows(data)
-        if members is not None:
-            label = f"{group.name} ({len(members):,} items)"
-            found[f"group:{group.name}"] = Source(f"group:{group.name}", label, members)
-    return found
+    ends: list[str | KeptGroup] = [*data.classes, *kept.groups().values()]
+    found = [_source(data, end) for end in ends]
+    return {source.ident: source for source in found if source is not None}
 
 
-_OF_PAIR: Hashes = {**_OF_DATA, Source: lambda source: (source.ident, source.rows.numpy().tobytes())}
+def _source(data: Mapped, end: str | KeptGroup) -> Source | None:
+    """An end of a direction among the mapped data; None where it has no members there."""
+    if isinstance(end, KeptGroup):
+        rows = end.rows(data)
+        return None if rows is None else Source(f"group:{end.name}", end.name, end, rows)
+    if data.latents.labels is None or end not in data.classes:
+        return None
+    rows = torch.nonzero(data.latents.labels == data.classes.index(end)).flatten()
+    return Source(f"class:{end}", end, end, rows) if len(rows) else None
+
+
+_OF_PAIR: Hashes = {**_OF_DATA, Source: lambda source: sha256(source.rows.numpy().tobytes()).hexdigest()}
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_OF_PAIR)
@@ -108,25 +131,37 @@ def direction(data: Mapped, start: Source, end: Source, method: Method) -> Tenso
 
 
 @st.cache_resource(max_entries=64, show_spinner="Testing the direction …", hash_funcs=_OF_PAIR)
-def trust(data: Mapped, start: Source, end: Source, method: Method) -> Trust:
-    """How far to trust that direction; raises ValueError when there are too few items to tell."""
+def trust(data: Mapped, start: Source, end: Source, method: Method) -> tuple[Trust, int]:
+    """How far to trust that direction, and how many items are in both and were left out.
+
+    An item on both sides would be held out on one and known from the other. Raises ValueError when there are too few
+    items to tell.
+    """
     codes = data.latents.mean
-    return latents.trust(codes[start.rows], codes[end.rows], method=method)
+    shared = torch.isin(start.rows, end.rows)
+    only_start, only_end = start.rows[~shared], end.rows[~torch.isin(end.rows, start.rows)]
+    return latents.trust(codes[only_start], codes[only_end], method=method), int(shared.sum())
 
 
 def named(data: Mapped) -> dict[str, Tensor]:
-    """The codes of what this session has named, where the mapped data have the items."""
-    found = sources(data)
-    names = {
-        group.name: data.latents.mean[source.rows].mean(0)
-        for group in kept.groups().values()
-        if (source := found.get(f"group:{group.name}")) is not None
-    }
-    for asked in kept.directions().values():
-        start, end = found.get(asked.start), found.get(asked.end)
-        if start is not None and end is not None:
-            names[asked.name] = direction(data, start, end, asked.method)
-    return names
+    """The codes of what this session has named, as far as it has some for this model and these data."""
+    found = {name: _code(data, thing) for name, thing in kept.everything().items()}
+    return {name: code for name, code in found.items() if code is not None}
+
+
+def _code(data: Mapped, thing: Kept) -> Tensor | None:
+    if isinstance(thing, KeptCode):
+        return kept.code_of(thing, data)
+    if isinstance(thing, KeptGroup):
+        rows = thing.rows(data)
+        return None if rows is None else data.latents.mean[rows].mean(0)
+    start, end = _source(data, thing.start), _source(data, thing.end)
+    if start is None or end is None:
+        return None
+    try:
+        return direction(data, start, end, thing.method)
+    except ValueError:  # the two have the same mean under this model
+        return None
 
 
 # --- what expressions mean ------------------------------------------------------------------------------------------
@@ -145,7 +180,7 @@ def scope(data: Mapped, means: ClassMeans | None, pick: Pick | None, upload: Upl
         items=data.latents.mean,
         index=data.latents.index,
         here=None if pick is None else pick.tensor(),
-        upload=None if upload is None else upload.code(model),
+        upload=None if upload is None else upload.seen_by(data).code,
         draw=partial(_drawn, model),
         names=named(data),
     )

@@ -43,9 +43,11 @@ def open_model(ident: str, content: str) -> Model:
 class Mapped:
     """Codes of a data set under a model, with one of their maps.
 
-    `key` names the content; row r of `latents` is image `latents.index[r]` of `source`, a data set's name.
+    `content` is the checkpoint's digest, `key` names what is mapped of which data; row r of `latents` is image
+    `latents.index[r]` of `source`, a data set's name.
     """
 
+    content: str
     key: str
     name: str
     source: str
@@ -53,6 +55,7 @@ class Mapped:
     map: Map
     classes: list[str]
     model: Model
+    images_digest: str = ""  # of the images that were encoded, where it is known
     notes: tuple[str, ...] = ()  # counted warnings of the data set: files that could not be read
 
     @property
@@ -82,12 +85,22 @@ class Mapped:
         return data.images[index]
 
     @cached_property
-    def _rows(self) -> dict[int, int]:
-        return {index: row for row, index in enumerate(self.latents.index.tolist())}
+    def _rows(self) -> Tensor:
+        """The row of each index, -1 for none."""
+        index = self.latents.index
+        rows = torch.full((int(index.max()) + 1,) if len(index) else (0,), -1)
+        rows[index] = torch.arange(len(index))
+        return rows
 
     def row_of(self, index: int) -> int | None:
         """The row of an image's index in its data set."""
-        return self._rows.get(index)
+        row = int(self._rows[index]) if 0 <= index < len(self._rows) else -1
+        return None if row < 0 else row
+
+    def rows_of(self, indices: Tensor) -> Tensor:
+        """The rows of those of some indices int64 [M] that are here, in their order."""
+        rows = self._rows[indices[(indices >= 0) & (indices < len(self._rows))]]
+        return rows[rows >= 0]
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
@@ -132,7 +145,9 @@ def mapped(ident: str, content: str, data: str, projection: str) -> Mapped:
     stored = model.latents
     if data == STORED:
         source = model.info.config["dataset"]["name"]
-        return Mapped(f"{content}-{data}", data, source, stored, stored.maps[projection], model.classes, model)
+        digest = str(model.info.config["dataset"].get("test_sha256", ""))
+        place = stored.maps[projection]
+        return Mapped(content, f"{content}-{data}", data, source, stored, place, model.classes, model, digest)
     codes, images = _encoded(ident, content, data)
     placed = stored.maps[projection].place(codes.mean)
     place = replace(stored.maps[projection], points=placed, codes=codes.mean)
@@ -141,7 +156,9 @@ def mapped(ident: str, content: str, data: str, projection: str) -> Mapped:
     quality = maps.quality(codes.mean[chosen], placed[chosen], labels)
     latents = replace(codes, maps={projection: place}, quality={projection: quality})
     key = f"{content}-{images.fingerprint[:20]}"
-    return Mapped(key, data, data, latents, place, images.classes, model, tuple(images.notes))
+    return Mapped(
+        content, key, data, data, latents, place, images.classes, model, images.fingerprint, tuple(images.notes)
+    )
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from hashlib import sha256
 
 import numpy as np
@@ -50,8 +51,13 @@ def image_sheet(model: Model, images: Tensor, columns: int, format: str = "WEBP"
 def decoded_sheet(key: str, model: Model, codes: Tensor, columns: int) -> str:
     """URL of the decoder's images of codes [N, D]. `key` names model and purpose; the codes are hashed here."""
     name = sha256(codes.contiguous().numpy().tobytes()).hexdigest()[:20]
+    return made_sheet(f"{key}-{name}", model, lambda: codes, columns)
+
+
+def made_sheet(key: str, model: Model, make: Callable[[], Tensor], columns: int) -> str:
+    """URL of the decoder's images of the codes [N, D] that `make` gives; `key` names model and codes."""
     return assets.publish(
-        f"{key}-{name}-{columns}.webp", lambda: image_sheet(model, model.decode(codes), columns), "image/webp"
+        f"{key}-{columns}.webp", lambda: image_sheet(model, model.decode(make()), columns), "image/webp"
     )
 
 

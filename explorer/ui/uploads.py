@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 import torch
@@ -12,37 +12,50 @@ from torch import Tensor
 from explorer import pictures
 from explorer.datasets import DatasetError
 from explorer.datasets.images import decode_image, to_array
-from explorer.loaded import Model
 from explorer.ui import html
+from explorer.ui.library import Mapped
 from explorer.ui.markdown import plain
 
-_UPLOAD = "last_upload"
+_UPLOAD, _FILE, _PROBLEM = "upload", "upload_file", "upload_problem"
 _MOST_MEGABYTES = 20
+_MOST_MODELS = 20
 _KEPT_SIDE = 1024  # pixels: no model sees more, and a session keeps its picture
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A picture as a model sees it: uint8 [C, H, W], its posterior's mean [D], and its reconstruction [C, H, W]."""
+
+    image: Tensor
+    code: Tensor
+    reconstruction: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Upload:
-    """A decoded picture with the name of its file."""
+    """A decoded picture with the name of its file, and what the models that it was shown to saw."""
 
     name: str
     picture: Image.Image
+    _seen: dict[str, Seen] = field(default_factory=dict)
 
-    def image(self, model: Model) -> Tensor:
-        """As a model sees it: uint8 [C, H, W], on a black square and resized."""
-        channels, size, _ = model.image_shape
-        return torch.from_numpy(to_array(self.picture, size, channels))
-
-    def code(self, model: Model) -> Tensor:
-        """Its posterior's mean, float32 [D]."""
-        return model.encode(self.image(model)[None]).mean[0]
+    def seen_by(self, data: Mapped) -> Seen:
+        """On a black square, resized, encoded and decoded by the model of the mapped data; once for each."""
+        if data.content not in self._seen:
+            channels, size, _ = data.model.image_shape
+            image = torch.from_numpy(to_array(self.picture, size, channels))
+            code = data.model.encode(image[None]).mean
+            if len(self._seen) >= _MOST_MODELS:
+                self._seen.clear()
+            self._seen[data.content] = Seen(image, code[0], data.model.decode(code)[0])
+        return self._seen[data.content]
 
 
 def current() -> Upload | None:
     return st.session_state.get(_UPLOAD)
 
 
-def upload_popover(model: Model) -> None:
+def upload_popover(data: Mapped) -> None:
     """The button that opens the upload; what was uploaded is `upload` in expressions."""
     last = current()
     with st.popover("Upload a picture", icon=":material/upload:", type="tertiary", key="upload_box"):
@@ -52,27 +65,28 @@ def upload_popover(model: Model) -> None:
             max_upload_size=_MOST_MEGABYTES,
             help="It stays in this session. In expressions it is called `upload`.",
         )
-        if file is not None and st.session_state.get("last_upload_id") != file.file_id:
-            st.session_state["last_upload_id"] = file.file_id
-            st.session_state["last_upload_problem"] = None
+        if file is None:
+            st.session_state.pop(_PROBLEM, None)
+            st.session_state.pop(_FILE, None)
+        elif st.session_state.get(_FILE) != file.file_id:
+            st.session_state[_FILE] = file.file_id
+            st.session_state.pop(_PROBLEM, None)
             try:
                 picture = decode_image(file.getvalue(), name=file.name, at_least=_KEPT_SIDE)
                 picture.thumbnail((_KEPT_SIDE, _KEPT_SIDE))
                 last = st.session_state[_UPLOAD] = Upload(file.name, picture)
             except DatasetError as error:
-                st.session_state["last_upload_problem"] = str(error)
-        if problem := st.session_state.get("last_upload_problem"):
+                st.session_state[_PROBLEM] = str(error)
+        if problem := st.session_state.get(_PROBLEM):
             st.error(plain(problem))
         if last is None:
             st.caption("Its code can then be added, subtracted and walked to like any other, as `upload`.")
             return
-        seen = last.image(model)
+        seen = last.seen_by(data)
         st.html(
             html.row(
-                html.image(pictures.single(seen), "as the model sees it", alt="the upload, resized"),
-                html.image(
-                    pictures.single(model.reconstruct(seen[None])[0]), "reconstruction", alt="its reconstruction"
-                ),
+                html.image(pictures.single(seen.image), "as the model sees it", alt="the upload, resized"),
+                html.image(pictures.single(seen.reconstruction), "reconstruction", alt="its reconstruction"),
             )
         )
         st.caption(f"`upload` is {plain(last.name)}.")

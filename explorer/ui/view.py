@@ -23,7 +23,7 @@ COLORS = {"class": "class", "kl": "KL", "error": "reconstruction error", "densit
 PROJECTIONS = {"umap": "UMAP", "pca": "principal components"}
 
 _PICK, _SELECTION = "explore_pick", "explore_selection"
-_NOTICES, _RESTORED = "explore_notices", "explore_restored"
+_NOTICES, _RESTORED, _DEFAULTS = "explore_notices", "explore_restored", "explore_defaults"
 _MOST_TEXT = 1001  # one more than an expression may have, so that a longer one is said to be too long
 _MAX_MAGNITUDE = 1e6  # a code further out than this is a typing error
 
@@ -52,7 +52,9 @@ class Pick:
 def items_of(data: Mapped) -> str:
     """Names the images that an index counts: the same for a stored test set and the same set encoded now."""
     whole = data.name == "mnist-5k"  # both its splits are mapped
-    return f"{data.source}/{'all' if whole else 'test'}"
+    # A person's own set can be made anew under its name, of other images.
+    own = f"@{data.images_digest[:16]}" if data.source.startswith("own:") else ""
+    return f"{data.source}{own}/{'all' if whole else 'test'}"
 
 
 def choose_row(data: Mapped, row: int, origin: str = "the map") -> None:
@@ -129,6 +131,7 @@ def select(selected: Selected | None) -> None:
 
 
 def _rounded(code: Tensor) -> tuple[float, ...]:
+    code = code.nan_to_num(0.0).clamp(-_MAX_MAGNITUDE, _MAX_MAGNITUDE)
     # As many digits as the URL has, so that a pasted link decodes the very same code.
     return tuple(float(f"{v:.6g}") for v in code.tolist())
 
@@ -211,12 +214,17 @@ def asked(param: str) -> str | None:
 
 
 def restore_text(param: str, key: str, *, default: str) -> None:
-    """Before a text widget of that key is made: start it from the URL, or from the default."""
+    """Before a text widget of that key is made: start it from the URL, or from the default.
+
+    What nobody has changed follows the default, which another model or pick may change.
+    """
     text = asked(param)
+    last = st.session_state.setdefault(_DEFAULTS, {})
     if text is not None:
         st.session_state[key] = text[:_MOST_TEXT]
-    elif st.session_state.get(key) is None:
+    elif st.session_state.get(key) in (None, last.get(key)):
         st.session_state[key] = default
+    last[key] = default
 
 
 def restore_number(param: str, key: str, low: int, high: int, *, default: int) -> None:
@@ -245,6 +253,6 @@ def write_url(
         view["index"] = str(pick.index)
     elif pick is not None:
         view["z"] = html.code_text(pick.tensor())
-    view |= more or {}
+    view |= {name: value for name, value in (more or {}).items() if len(value) < _MOST_TEXT}
     if st.query_params.to_dict() != view:
         st.query_params.from_dict(view)

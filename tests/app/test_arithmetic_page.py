@@ -128,13 +128,12 @@ def test_a_model_without_labels_does_the_rest(runs, tmp_path, monkeypatch):
 
 def strip_labels(place: Path) -> None:
     """The same checkpoint as if its data had had no classes."""
-    file = place / "latents.safetensors"
-    with safe_open(file, "pt") as opened:
-        metadata = opened.metadata()
-    tensors = load_file(file)
-    del tensors["labels"]
-    save_file(tensors, file, metadata)
+    change_codes(place, lambda tensors: {name: t for name, t in tensors.items() if name != "labels"})
     edit_config(place, classes=[])
+    resign(place)
+
+
+def resign(place: Path) -> None:
     sums = [line.split("  ", 1)[1] for line in (place / "SHA256SUMS").read_text().splitlines()]
     lines = [f"{sha256((place / name).read_bytes()).hexdigest()}  {name}\n" for name in sums]
     (place / "SHA256SUMS").write_text("".join(lines))
@@ -185,10 +184,10 @@ def test_a_direction_is_kept_used_forgotten_and_back(digits):
     at.text_input(key="expression_text").set_value("mean(1) + hook").run()
     np.testing.assert_allclose(codes_shown(sound(at))[-1], mean_of(digits, 7), atol=1e-4)
     at.segmented_control(key="arithmetic_tool").set_value("directions").run()
-    at.button(key="forget_hook").click().run()
-    assert "forget_hook" not in {button.key for button in at.button}
-    at.button(key="forget_undo").click().run()
-    assert "forget_hook" in {button.key for button in sound(at).button}
+    at.button(key="kept_forget_hook").click().run()
+    assert "kept_forget_hook" not in {button.key for button in at.button}
+    at.button(key="recall_kept").click().run()
+    assert "kept_forget_hook" in {button.key for button in sound(at).button}
 
 
 def test_a_bad_name_for_a_direction_is_refused():
@@ -210,3 +209,134 @@ def test_an_uploaded_picture_is_a_code(runs):
     at.file_uploader(key="arithmetic_upload").upload("broken.png", data.getvalue()[:60], "image/png").run()
     assert "broken" in texts(sound(at).error)
     assert len(at.error) == 1
+
+
+def test_what_the_builder_cannot_say_it_leaves_alone():
+    at = page()
+    for text in ("mean(1) + mean(2) + mean(3) + mean(4)", "200*mean(1)"):
+        at.text_input(key="expression_text").set_value(text).run()
+        assert sound(at).text_input(key="expression_text").value == text
+        assert at.selectbox(key="builder_term_0").disabled
+        assert "more than three terms" in texts(at.caption)
+    at.text_input(key="expression_text").set_value("20*mean(1) - 12.5*mean(2)").run()
+    at.selectbox(key="builder_term_2").select("mean(9)").run()
+    assert sound(at).text_input(key="expression_text").value == "20*mean(1) - 12.5*mean(2) + mean(9)"
+
+
+def test_what_nobody_changed_follows_the_model():
+    at = page(tool="walk", z="0.5,0.5")
+    assert at.selectbox(key="walk_from").value == "here"
+    at.selectbox(key="explore_model").select(CONV).run()
+    assert not sound(at).error
+    assert at.selectbox(key="walk_from").value == "mean(0)"
+
+
+def test_a_code_is_kept_for_its_model_and_walked_to():
+    at = page(e="mean(3) + mean(5)")
+    at.text_input(key="code_name").set_value("undo").run()
+    at.button(key="code_keep").click().run()
+    at.text_input(key="code_name").set_value("other").run()
+    at.button(key="code_keep").click().run()
+    at.button(key="kept_forget_other").click().run()  # beside the button that recalls it
+    at.segmented_control(key="arithmetic_tool").set_value("walk").run()
+    at.selectbox(key="walk_to").select("undo").run()
+    assert not sound(at).error
+    assert at.query_params["to"] == "undo"
+    at.segmented_control(key="arithmetic_tool").set_value("expression").run()
+    at.selectbox(key="explore_model").select(CONV).run()
+    assert "not of this model" in texts(sound(at).markdown)
+
+
+def test_a_name_that_is_taken_again_cannot_be_recalled(digits):
+    at = page(tool="directions", a="class:1", b="class:7")
+    at.text_input(key="direction_name").set_value("hook").run()
+    at.button(key="direction_keep").click().run()
+    at.button(key="kept_forget_hook").click().run()
+    at.selectbox(key="direction_to").select("class:9").run()
+    at.text_input(key="direction_name").set_value("hook").run()
+    at.button(key="direction_keep").click().run()
+    assert "recall_kept" not in {button.key for button in sound(at).button}
+    at.segmented_control(key="arithmetic_tool").set_value("expression").run()
+    at.text_input(key="expression_text").set_value("mean(1) + hook").run()
+    np.testing.assert_allclose(codes_shown(sound(at))[-1], mean_of(digits, 9), atol=1e-4)
+
+
+def test_a_long_expression_stays_out_of_the_address():
+    at = page()
+    at.text_input(key="expression_text").set_value("mean(1)" + " + mean(1)" * 1000).run()
+    assert len(sound(at).error) == 1
+    assert "e" not in at.query_params
+
+
+def test_codes_far_out_are_refused_or_held():
+    at = page()
+    at.text_input(key="expression_text").set_value("1e20*mean(1)").run()
+    assert "too large" in sound(at).error[0].value
+    at.session_state["steer"] = {"move": {"values": {"0": 1e39}, "revision": "", "t": 1}}
+    at.segmented_control(key="arithmetic_tool").set_value("sliders").run()
+    assert not sound(at).error
+
+
+@pytest.fixture
+def retrained(runs, tmp_path, monkeypatch):
+    """A folder for copies of the tiny model whose stored codes are changed by a function."""
+
+    def make(change) -> str:
+        place = tmp_path / "changed" / "copy"
+        shutil.copytree(runs / "tiny-2d", place)
+        change(place)
+        resign(place)
+        monkeypatch.setenv("EXPLORER_RUNS", str(place.parent))
+        library.all_checkpoints.clear()
+        return "runs/copy"
+
+    return make
+
+
+def change_codes(place: Path, change) -> None:
+    file = place / "latents.safetensors"
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata()
+    save_file(change(load_file(file)), file, metadata)
+
+
+def test_a_direction_that_another_model_has_not_is_no_harm(retrained):
+    """All codes are one code there, so that every class has the same mean."""
+
+    def collapse(tensors):
+        return {**tensors, "mean": tensors["mean"] * 0 + 1}
+
+    ident = retrained(lambda place: change_codes(place, collapse))
+    at = page(ident, tool="directions")
+    assert "mean" in at.error[0].value
+    at.segmented_control(key="arithmetic_tool").set_value("expression").run()
+    assert not sound(at).error
+
+
+def test_a_test_set_of_one_image(retrained):
+    def first(tensors):
+        whole = ("kept_latents", "mean_average", "logvar_average")
+        return {name: t if name in whole else t[:1].clone() for name, t in tensors.items()}
+
+    ident = retrained(lambda place: change_codes(place, first))
+    at = page(ident)
+    for tool in ("walk", "traversal", "sliders", "directions", "expression"):
+        at.segmented_control(key="arithmetic_tool").set_value(tool).run()
+        assert not sound(at).error, tool
+
+
+def test_training_images_that_were_made_anew_are_not_taken(retrained):
+    ident = retrained(lambda place: edit_config(place, dataset={"train_sha256": "0" * 64}))
+    at = page(ident)
+    at.segmented_control(key="means_over").set_value("training").run()
+    assert "are not those" in texts(sound(at).warning)
+
+
+def test_means_over_the_training_images():
+    at = page()
+    at.segmented_control(key="means_over").set_value("training").run()
+    assert not sound(at).warning
+    data = explorer.dataset("mnist-5k", split="train")
+    posterior = explorer.load(PLANE).encode(data.images[data.labels == 5])
+    at.text_input(key="expression_text").set_value("mean(5)").run()
+    np.testing.assert_allclose(codes_shown(at)[-1], posterior.mean.double().mean(0), atol=1e-4)

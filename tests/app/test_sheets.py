@@ -25,7 +25,9 @@ def mapped(runs):
         model = load(runs / ident.removeprefix("runs/"))
         kind = "plane" if model.latent == 2 else "umap"
         name = ident.replace("/", "-")
-        return Mapped(name, library.STORED, "mnist-5k", model.latents, model.latents.maps[kind], model.classes, model)
+        return Mapped(
+            "", name, library.STORED, "mnist-5k", model.latents, model.latents.maps[kind], model.classes, model
+        )
 
     return of
 
@@ -161,7 +163,9 @@ def test_rows_show_originals_when_they_are_here(mapped, own_runs):
 
 def test_rows_show_reconstructions_when_they_are_not(mapped, own_runs):
     stored = mapped(PLANE)
-    elsewhere = Mapped("elsewhere", library.STORED, "mnist", stored.latents, stored.map, stored.classes, stored.model)
+    elsewhere = Mapped(
+        "", "elsewhere", library.STORED, "mnist", stored.latents, stored.map, stored.classes, stored.model
+    )
     assert "mnist" in elsewhere.originals()
     assert elsewhere.original(0) is None
     tiles = tiles_of(fetched(sheets.rows_sheet(elsewhere, torch.tensor([3, 1, 4]), 3)), 3)

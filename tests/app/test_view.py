@@ -73,7 +73,7 @@ def mapped(runs):
         model = load(runs / ident.removeprefix("runs/"))
         model.info = replace(model.info, id=ident)
         kind = "plane" if model.latent == 2 else "pca"
-        return Mapped("key", name, source, model.latents, model.latents.maps[kind], model.classes, model)
+        return Mapped("", "key", name, source, model.latents, model.latents.maps[kind], model.classes, model)
 
     return of
 

@@ -80,6 +80,7 @@ def test_a_mean_that_is_clicked_is_chosen(screen, models):
     expect(screen.key("means").locator(".lx-tile")).to_have_count(10)
     screen.tile("means_tiles", 6).click()
     screen.wait_for_query("z", ",".join(f"{v:.6g}" for v in means(model)[6].astype(np.float32)))
+    screen.idle()
     (chosen,) = [mark for mark in screen.map("marks") if mark["kind"] == "selected"]
     np.testing.assert_allclose([chosen["x"], chosen["y"]], means(model)[6], atol=1e-4)
 
@@ -203,7 +204,7 @@ def test_two_lassos_make_a_direction(screen, models):
         box.press("Enter")
         screen.idle()
         screen.page.locator(".st-key-group_keep button").click()
-        expect(screen.page.get_by_test_id("stAlert")).to_contain_text("Kept as")
+        expect(screen.page.get_by_test_id("stAlert")).to_contain_text("Kept")
         screen.page.keyboard.press("Escape")
         explore.idle()
     screen.page.get_by_role("link", name="Arithmetic").click()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ class Knob:
     hint: str = ""  # said on hover, and below the name where there is room
     faded: bool = False  # shown in grey: it changes next to nothing
 
+
+_LARGEST = 1e6  # a value further out than this is a typing error
 
 _HERE = Path(__file__).parent
 _PARTS = ("knobs", "main")
@@ -88,7 +91,7 @@ def code_sliders(
         if payload.get("revision") == revision:  # else another code was being edited
             ids = {knob.id for knob in knobs}
             values = {int(ident): float(value) for ident, value in payload["values"].items()}
-            on_move({ident: value for ident, value in values.items() if ident in ids})
+            on_move({i: max(-_LARGEST, min(_LARGEST, v)) for i, v in values.items() if i in ids and isfinite(v)})
 
     _COMPONENT(
         key=key,

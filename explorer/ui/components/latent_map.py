@@ -219,7 +219,7 @@ def latent_map(
             "legend": None if legend is None else [asdict(entry) for entry in legend],
             "sprites": None if sprites is None else asdict(sprites),
             "atlas": None if atlas is None else asdict(atlas),
-            "marks": [asdict(mark) for mark in marks],
+            "marks": [asdict(mark) for mark in marks if isfinite(mark.x) and isfinite(mark.y)],
             "trails": [{"points": _places(t.points), "player": t.player, "dashed": t.dashed} for t in trails],
             "overlay": None if overlay is None else asdict(overlay),
             "names": None if names is None else list(names),

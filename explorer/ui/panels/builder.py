@@ -9,7 +9,7 @@ from explorer.ui.panels.ends import references
 
 _SIGNS = (1, -1, 1)
 _NOTHING = "nothing"
-_SYNCED = "builder_synced"  # the text that the builder shows
+_LARGEST = 100.0  # weight
 
 
 def builder(scope: Scope, text_key: str) -> None:
@@ -17,8 +17,7 @@ def builder(scope: Scope, text_key: str) -> None:
     choices = {reference.text: reference for reference in references(scope)}
     text = st.session_state.get(text_key) or ""
     # Before the widgets are made: those of another screen's visit may be gone, and the text may be new.
-    if st.session_state.get(_SYNCED) != text or "builder_term_0" not in st.session_state:
-        st.session_state[_SYNCED] = text if _follow(text, scope, choices) else None
+    fits = _follow(text, scope)
     for i in range(len(_SIGNS)):
         if st.session_state.get(f"builder_term_{i}") not in (_NOTHING, *choices):
             extra = _reference(st.session_state.get(f"builder_term_{i}"), scope)
@@ -33,7 +32,7 @@ def builder(scope: Scope, text_key: str) -> None:
             for i, sign in enumerate(_SIGNS)
             if (chosen := st.session_state.get(f"builder_term_{i}")) in choices
         ]
-        st.session_state[text_key] = st.session_state[_SYNCED] = build(terms) if terms else ""
+        st.session_state[text_key] = build(terms)
 
     columns = st.columns(len(_SIGNS), gap="small")
     for i, (column, sign) in enumerate(zip(columns, _SIGNS, strict=True)):
@@ -42,21 +41,25 @@ def builder(scope: Scope, text_key: str) -> None:
         with column.container(gap="xsmall"):
             st.selectbox(
                 label,
-                [_NOTHING, *choices] if i or not choices else list(choices),
+                [_NOTHING, *choices],
                 key=f"builder_term_{i}",
                 on_change=write,
+                disabled=not fits,
             )
             st.number_input(
                 f"Weight of {name}",
-                -10.0,
-                10.0,
+                -_LARGEST,
+                _LARGEST,
                 step=0.25,
                 format="%g",
                 key=f"builder_weight_{i}",
                 label_visibility="collapsed",
                 icon=":material/close:",
                 on_change=write,
+                disabled=not fits,
             )
+    if not fits:
+        st.caption("This expression is more than three terms, or has larger weights, than the buttons can say.")
 
 
 def _reference(text: str | None, scope: Scope) -> Reference | None:
@@ -68,22 +71,40 @@ def _reference(text: str | None, scope: Scope) -> Reference | None:
     return terms[0].reference if len(terms) == 1 and terms[0].weight == 1 else None
 
 
-def _follow(text: str, scope: Scope, choices: dict[str, Reference]) -> bool:
-    """Show a text of at most three terms; one that says more, or nothing yet, leaves the builder as it is."""
+def _follow(text: str, scope: Scope) -> bool:
+    """Show what a text says, where it fits: at most three terms. One with an error leaves the builder as it is."""
     try:
-        terms, understood = list(evaluate(text, scope).terms), True
+        terms = list(evaluate(text, scope).terms)
     except ExpressionError:
-        terms, understood = [], False
-    if "builder_term_0" in st.session_state and not (understood and len(terms) <= len(_SIGNS)):
-        return understood
+        terms = []
+        if "builder_term_0" in st.session_state:
+            return True
+    fits = len(terms) <= len(_SIGNS) and all(abs(term.weight) <= _LARGEST for term in terms)
+    shown = _shown()
+    wanted = {term.reference.text: term.weight for term in terms}
+    if fits and shown is not None and wanted == shown:
+        return True
     slots: list[tuple[float, str] | None] = [None] * len(_SIGNS)
-    for term in terms[: len(_SIGNS)]:
+    for term in terms if fits else []:
         # Where its sign fits, else where there is room.
         order = sorted(range(len(_SIGNS)), key=lambda i: (_SIGNS[i] * term.weight < 0, i))
         free = next(i for i in order if slots[i] is None)
         slots[free] = (_SIGNS[free] * term.weight, term.reference.text)
     for i, slot in enumerate(slots):
-        weight, name = slot or (1.0, _NOTHING if i or not choices else next(iter(choices)))
+        weight, name = slot or (1.0, _NOTHING)
         st.session_state[f"builder_weight_{i}"] = float(weight)
         st.session_state[f"builder_term_{i}"] = name
-    return understood
+    return fits
+
+
+def _shown() -> dict[str, float] | None:
+    """The weights that the builder says, by the terms' texts; None before it was drawn."""
+    state = st.session_state
+    found: dict[str, float] = {}
+    for i, sign in enumerate(_SIGNS):
+        name, weight = state.get(f"builder_term_{i}"), state.get(f"builder_weight_{i}")
+        if name is None or weight is None:
+            return None
+        if name != _NOTHING:
+            found[name] = found.get(name, 0.0) + sign * weight
+    return found

@@ -8,6 +8,7 @@ import torch
 from explorer import pictures
 from explorer.ui import html, view
 from explorer.ui.library import Mapped
+from explorer.ui.markdown import plain
 from explorer.ui.panels.near import near_tiles
 from explorer.ui.view import Pick
 
@@ -26,7 +27,7 @@ def decoded_panel(data: Mapped, pick: Pick | None) -> None:
             return
         row = view.row_of(data, pick)
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"##### {_title(data, pick, row)}", width="content")
+            st.markdown(f"##### {plain(_title(data, pick, row))}", width="content")
             st.button("Clear", key="clear_pick", on_click=view.clear, type="tertiary", help="Forget this pick")
         if row is None:
             _spot(data, pick)

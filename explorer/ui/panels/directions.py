@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 
 import streamlit as st
@@ -9,20 +10,20 @@ import torch
 from torch import Tensor
 
 from explorer import pictures
-from explorer.latents import METHODS, Scope
-from explorer.ui import codes, html, kept, moves, sheets, view
+from explorer.latents import METHODS, Reference, Scope
+from explorer.ui import codes, html, moves, sheets, view
 from explorer.ui.codes import Source
 from explorer.ui.components.code_sliders import Knob, code_sliders
 from explorer.ui.components.latent_map import Trail
 from explorer.ui.components.tiles import tiles
-from explorer.ui.kept import KeptDirection, Method
+from explorer.ui.kept import KeptDirection, KeptGroup, Method
 from explorer.ui.library import Mapped
 from explorer.ui.markdown import plain, sentence
 from explorer.ui.panels import ends
-from explorer.ui.panels.shown import NOTHING, Shown, ring
+from explorer.ui.panels.naming import kept_list, name_to_keep
+from explorer.ui.panels.shown import Shown, ring
 
 FROM, TO, METHOD, AT = "direction_from", "direction_to", "direction_method", "direction_at"
-_NAME, _PROBLEM, _UNDO = "direction_name", "direction_problem", "direction_undo"
 _STRENGTH = "direction_strength"
 _STRIP = torch.linspace(-2, 2, 9)
 _REACH = 3.0
@@ -32,9 +33,9 @@ def directions_panel(data: Mapped, scope: Scope) -> Shown:
     """Draw the panel; the middles of both ends and the line through the code for the map."""
     with st.container(key="directions"):
         pair = _pair(data)
-        shown = NOTHING if pair is None else _direction(data, scope, *pair)
-        _kept()
-        return shown
+        shown = Shown() if pair is None else _direction(data, scope, *pair)
+        kept_list(set(scope.names))
+        return replace(shown, address=_address())
 
 
 def _pair(data: Mapped) -> tuple[Source, Source, Method] | None:
@@ -47,8 +48,14 @@ def _pair(data: Mapped) -> tuple[Source, Source, Method] | None:
         )
         return None
     options = list(found)
-    view.restore_choice("a", FROM, options, "the group", {ident: source.label for ident, source in found.items()})
-    view.restore_choice("b", TO, options, "the group", {ident: source.label for ident, source in found.items()})
+    labels = {
+        ident: f"{source.name} ({len(source.rows):,} items)"
+        if isinstance(source.end, KeptGroup)
+        else f"class {source.name}"
+        for ident, source in found.items()
+    }
+    view.restore_choice("a", FROM, options, "the group", labels)
+    view.restore_choice("b", TO, options, "the group", labels)
     groups = [ident for ident in options if ident.startswith("group:")]
     st.session_state.setdefault(FROM, groups[0] if len(groups) > 1 else options[0])
     st.session_state.setdefault(TO, groups[1] if len(groups) > 1 else options[1])
@@ -56,9 +63,9 @@ def _pair(data: Mapped) -> tuple[Source, Source, Method] | None:
     st.session_state.setdefault(METHOD, "means")
     left, right = st.columns(2)
     start = left.selectbox(
-        "From", options, format_func=lambda i: found[i].label, key=FROM, persist_state="session", help=_GROUPS_HELP
+        "From", options, format_func=labels.__getitem__, key=FROM, persist_state="session", help=_GROUPS_HELP
     )
-    end = right.selectbox("To", options, format_func=lambda i: found[i].label, key=TO, persist_state="session")
+    end = right.selectbox("To", options, format_func=labels.__getitem__, key=TO, persist_state="session")
     method = st.segmented_control(
         "Found by",
         list(METHODS),
@@ -83,16 +90,14 @@ def _direction(data: Mapped, scope: Scope, start: Source, end: Source, method: M
         vector = codes.direction(data, start, end, method)
     except ValueError as error:
         st.error(sentence(error))
-        return NOTHING
+        return Shown()
     at = ends.choose_code("Starting at", AT, "at", scope, default=_default(scope, start))
     if at is not None:
         st.fragment(_steer)(data, at.code, vector)
         _strip(data, at.code, vector)
     _trust(data, start, end, method)
-    _keep(start, end, method)
-    middles = tuple(
-        ring(data, data.latents.mean[source.rows].mean(0), source.ident.split(":", 1)[1]) for source in (start, end)
-    )
+    name_to_keep("direction", "direction", lambda _: KeptDirection(start.end, end.end, method))
+    middles = tuple(ring(data, data.latents.mean[source.rows].mean(0), source.name) for source in (start, end))
     if at is None:
         return Shown(middles)
     along = data.map.place(at.code + _STRIP[:, None] * vector).tolist()
@@ -101,9 +106,11 @@ def _direction(data: Mapped, scope: Scope, start: Source, end: Source, method: M
 
 
 def _default(scope: Scope, start: Source) -> str:
-    kind, name = start.ident.split(":", 1)
-    means = {r.argument: r.text for r in ends.references(scope) if r.kind == "mean"}
-    return "here" if scope.here is not None else means.get(name, name if kind == "group" else ends.first(scope))
+    if scope.here is not None:
+        return "here"
+    if isinstance(start.end, KeptGroup):
+        return start.name
+    return Reference("mean", start.name).text
 
 
 def _steer(data: Mapped, at: Tensor, vector: Tensor) -> None:
@@ -113,7 +120,6 @@ def _steer(data: Mapped, at: Tensor, vector: Tensor) -> None:
     found: tuple[str, float] = st.session_state.get(_STRENGTH, ("", 0.0))
     strength = found[1] if found[0] == revision else 0.0
     code = at + strength * vector
-    share = float(codes.density(data.model).share(code[None])[0])
 
     def move(values: dict[int, float]) -> None:
         st.session_state[_STRENGTH] = (revision, values.get(0, 0.0))
@@ -126,7 +132,7 @@ def _steer(data: Mapped, at: Tensor, vector: Tensor) -> None:
         picture=html.source(pictures.single(data.model.decode(code[None])[0])),
         picture_alt="the decoded code",
         picture_data={"code": html.code_text(code)},
-        caption=f"denser than {html.percent(share)} of real images' places",
+        caption=codes.share_text(data, code),
         revision=revision,
         columns=1,
         label="Strength of the direction",
@@ -158,25 +164,23 @@ def _strip(data: Mapped, at: Tensor, vector: Tensor) -> None:
 
 def _trust(data: Mapped, start: Source, end: Source, method: Method) -> None:
     try:
-        found = codes.trust(data, start, end, method)
+        found, shared = codes.trust(data, start, end, method)
     except ValueError as error:
         st.caption(sentence(error))
         return
     low, high = found.auc_interval
+    cosine = f"cosine {found.cosine:.2f} (5th percentile {found.cosine_low:.2f})"
     st.html(
         html.facts(
             [
                 ("Tells them apart (AUC)", f"{found.auc:.3f} ({low:.3f} to {high:.3f})", _AUC_HELP),
-                (
-                    "Same from another sample",
-                    f"cosine {found.cosine:.2f} (at least {found.cosine_low:.2f})",
-                    _COSINE_HELP,
-                ),
+                ("Same from another sample", cosine, _COSINE_HELP),
                 ("Effect", f"{found.effect:.1f} (random pairs: {found.random_effect:.1f})", _EFFECT_HELP),
             ]
         )
     )
-    st.caption(found.verdict())
+    left_out = f" {shared:,} items are in both groups and were left out of this test." if shared else ""
+    st.caption(f"{plain(found.verdict())}{left_out}")
 
 
 _AUC_HELP = (
@@ -193,65 +197,7 @@ _EFFECT_HELP = (
 )
 
 
-def _keep(start: Source, end: Source, method: Method) -> None:
-    def keep() -> None:
-        name = st.session_state[_NAME].strip()
-        try:
-            kept.keep_direction(KeptDirection(name, start.ident, end.ident, method))
-        except ValueError as error:
-            st.session_state[_PROBLEM] = str(error)
-        else:
-            st.session_state.pop(_PROBLEM, None)
-            st.session_state[_NAME] = kept.free_name("direction")
-
-    st.session_state.setdefault(_NAME, kept.free_name("direction"))
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.text_input("Name", key=_NAME, max_chars=40, width=200, help="To use it in expressions: `here + 1.5*smile`")
-        st.button("Keep direction", key="direction_keep", on_click=keep)
-    if problem := st.session_state.pop(_PROBLEM, None):
-        st.error(plain(problem))
-
-
-def _kept() -> None:
-    """What has been named, each with a way to forget it, and the last forgetting with a way back."""
-    undo = st.session_state.get(_UNDO)
-    if not kept.groups() and not kept.directions() and undo is None:
-        return
-    with st.container(key="kept", gap="xsmall"):
-        st.caption("Names for expressions")
-        for name, what in [
-            *(
-                (d.name, f"direction from {_plain_source(d.start)} to {_plain_source(d.end)}")
-                for d in kept.directions().values()
-            ),
-            *((g.name, f"mean of {len(g.indices):,} selected items") for g in kept.groups().values()),
-        ]:
-            with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-                st.markdown(f"`{name}` {plain(what)}", width="content")
-                st.button("Forget", key=f"forget_{name}", type="tertiary", on_click=_forget, args=(name,))
-        if undo is not None:
-            name = undo[0]
-            with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-                st.caption(f"Forgot {plain(name)}.", width="content")
-                st.button("Undo", key="forget_undo", type="tertiary", on_click=_undo)
-
-
-def _plain_source(ident: str) -> str:
-    kind, name = ident.split(":", 1)
-    return f"class {name}" if kind == "class" else name
-
-
-def _forget(name: str) -> None:
-    st.session_state[_UNDO] = (name, kept.forget(name))
-
-
-def _undo() -> None:
-    _, back = st.session_state.pop(_UNDO)
-    back()
-
-
-def address() -> dict[str, str]:
-    """What the URL says of the direction."""
+def _address() -> dict[str, str]:
     state = st.session_state
     names = {"a": FROM, "b": TO, "method": METHOD, "at": AT}
     # A kept selection is this session's own: another one would not know it.

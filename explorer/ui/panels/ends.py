@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer.latents import ExpressionError, Reference, Result, Scope, evaluate
 from explorer.ui import kept, view
+from explorer.ui.kept import KeptDirection
 from explorer.ui.markdown import plain
 
 
@@ -19,16 +20,16 @@ def references(scope: Scope) -> list[Reference]:
     if scope.means is not None:
         known = scope.means.isfinite().all(1).tolist()
         found += [Reference("mean", name) for name, known_ in zip(scope.classes, known, strict=True) if known_]
-    found += [Reference("name", name) for name in kept.groups() if name in scope.names]
+    directions = {name for name, thing in kept.everything().items() if isinstance(thing, KeptDirection)}
+    found += [Reference("name", name) for name in scope.names if name not in directions]
     if scope.draw is not None:
         found += [Reference("draw", seed) for seed in range(4)]
-    found.append(Reference("item", 0))
     return found
 
 
 HELP = (
-    "`here` is the spot or item chosen on the map; `mean(7)` the mean code of class 7; `item(42)` an image of the test "
-    "set; `draw(1)` a draw from the prior; `upload` the picture that you uploaded; `origin` the code of zeros. "
+    "`here` is the spot or item chosen on the map; `mean(7)` the mean code of class 7; `item(42)` an image of the "
+    "mapped data; `draw(1)` a draw from the prior; `upload` the picture that you uploaded; `origin` the code of zeros. "
     "Type any expression of these, such as `0.5*mean(3) + 0.5*mean(8)`."
 )
 
@@ -53,10 +54,23 @@ def show_error(error: ExpressionError) -> None:
 
 
 def first(scope: Scope, *, other: bool = False) -> str:
-    """A code to begin with: the pick, or a class's mean, or a draw. With `other`, one to go to."""
-    means = [r.text for r in references(scope) if r.kind == "mean"]
+    """A code to begin with: the pick, or a class's mean, or an item. With `other`, one to go to."""
+    found = [r.text for r in references(scope) if r.kind == "mean"] or items(scope)
     if scope.here is not None and not other:
         return "here"
-    if means:
-        return means[-1] if other else means[0]
-    return f"item({int(other)})"
+    return found[-1] if other else found[0]
+
+
+def items(scope: Scope) -> list[str]:
+    """The first two items, or what there is."""
+    numbers = range(len(scope.items)) if scope.index is None else scope.index.tolist()
+    return [Reference("item", number).text for number in numbers[:2]] or ["origin"]
+
+
+def all_latents(key: str, latent: int, few: int) -> bool:
+    """Whether all latents are shown, or only the few strongest."""
+    if latent <= few:
+        return True
+    if view.asked("all") == "1":
+        st.session_state[key] = True
+    return st.toggle(f"All {latent} latents", key=key, persist_state="session", help=f"Else the {few} strongest.")

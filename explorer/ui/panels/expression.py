@@ -7,12 +7,14 @@ import torch
 
 from explorer import pictures
 from explorer.latents import ExpressionError, Result, Scope, evaluate
-from explorer.ui import codes, html, view
+from explorer.ui import codes, html, uploads, view
+from explorer.ui.kept import KeptCode
 from explorer.ui.library import Mapped
 from explorer.ui.panels.builder import builder
-from explorer.ui.panels.ends import HELP, references, show_error
+from explorer.ui.panels.ends import HELP, items, references, show_error
+from explorer.ui.panels.naming import kept_list, name_to_keep
 from explorer.ui.panels.near import near_tiles
-from explorer.ui.panels.shown import NOTHING, Shown, rings
+from explorer.ui.panels.shown import Shown, rings
 
 KEY, PARAM = "expression_text", "e"
 _MOST_INGREDIENTS = 6  # pictures of a sum that fit a line
@@ -30,25 +32,28 @@ def expression_panel(data: Mapped, scope: Scope) -> Shown:
             placeholder=f"for example {example(scope)}",
             help=f"Codes are added, subtracted, and multiplied by numbers. {HELP}",
         )
+        address = {PARAM: text or ""}
         try:
             result = evaluate(text or "", scope)
         except ExpressionError as error:
             show_error(error)
-            return NOTHING
-        _sum(data, result)
-        _facts(data, result)
-        near_tiles(data, result.code, key="expression_neighbours", origin="the neighbours")
-        return Shown(rings(data, result))
+            shown = Shown(address=address)
+        else:
+            _sum(data, result)
+            _facts(data, result)
+            near_tiles(data, result.code, key="expression_neighbours", origin="the neighbours")
+            shown = Shown(rings(data, result), address=address)
+        kept_list(set(scope.names))
+        return shown
 
 
 def example(scope: Scope) -> str:
     """An expression to begin with, of what this model has."""
-    names = [reference.text for reference in references(scope) if reference.kind == "mean"]
-    if len(scope.classes) == 10 and {"mean(7)", "mean(1)", "mean(4)"} <= set(names):
+    means = [reference.text for reference in references(scope) if reference.kind == "mean"]
+    if len(means) == 10 and {"mean(7)", "mean(1)", "mean(4)"} <= set(means):
         return "mean(7) - mean(1) + mean(4)"
-    if len(names) > 1:
-        return f"0.5*{names[0]} + 0.5*{names[1]}"
-    return "0.5*item(0) + 0.5*item(1)"
+    blended = means if len(means) > 1 else items(scope)
+    return " + ".join(f"0.5*{name}" for name in blended[:2]) if len(blended) > 1 else blended[0]
 
 
 def _sum(data: Mapped, result: Result) -> None:
@@ -75,24 +80,27 @@ def _sum(data: Mapped, result: Result) -> None:
 
 
 def _facts(data: Mapped, result: Result) -> None:
-    share = float(codes.density(data.model).share(result.code[None])[0])
-    left, right = st.columns([3, 2], vertical_alignment="center")
-    with left:
-        st.html(html.facts([("Denser than", f"{html.percent(share)} of real images", _DENSITY_HELP)]))
-    right.button(
-        "Use this code",
-        key="expression_use",
-        help="Choose the result, as a click on the map would: it becomes `here`, also in Explore",
-        on_click=lambda: view.choose_code(data, result.code, "an expression"),
-    )
+    facts = []
+    found = codes.density(data)
+    if found is not None:
+        share = html.percent(float(found.share(result.code[None])[0]))
+        facts.append(("Denser than", f"{share} of real images", _DENSITY_HELP))
+    if any(term.reference.kind == "upload" for term in result.terms) and (upload := uploads.current()) is not None:
+        facts.append(("upload", upload.name, "The picture that was uploaded last"))
+    st.html(html.facts(facts))
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Use this code",
+            key="expression_use",
+            help="Choose the result, as a click on the map would: it becomes `here`, also in Explore",
+            on_click=lambda: view.choose_code(data, result.code, "an expression"),
+        )
+        with st.popover("Keep it", key="code_keep_box", help="Under a name, to walk from it or to add it later"):
+            code = tuple(result.code.tolist())
+            name_to_keep("code", "spot", lambda _: KeptCode(data.model.info.id, code))
 
 
 _DENSITY_HELP = (
     "The share of real images whose codes lie in a less dense place of the aggregate posterior than this one. "
     "Near 0%: the decoder has hardly been there."
 )
-
-
-def address() -> dict[str, str]:
-    """What the URL says of the expression."""
-    return {PARAM: str(st.session_state.get(KEY) or "")}

@@ -14,14 +14,14 @@ from torch import Tensor
 
 from explorer import figures, pictures
 from explorer.latents import Group, group
-from explorer.ui import html, kept, sheets, view
+from explorer.ui import html, sheets, view
 from explorer.ui.components.latent_map import Selected
 from explorer.ui.components.tiles import tiles
+from explorer.ui.kept import KeptGroup
 from explorer.ui.library import Mapped
-from explorer.ui.markdown import plain
+from explorer.ui.panels.naming import name_to_keep
 
 _TYPICAL = 24
-_NAME, _SAID = "group_name", "group_said"
 _ACROSS = 8
 
 
@@ -90,24 +90,10 @@ def _mean_image(data: Mapped, rows: Tensor) -> tuple[Tensor, str]:
 
 def _keep(data: Mapped, members: Group) -> None:
     """Name the selection, for directions and expressions on the Arithmetic screen."""
-
-    def keep() -> None:
-        indices = tuple(int(data.latents.index[r]) for r in members.rows)
-        name = st.session_state[_NAME].strip()
-        try:
-            kept.keep_group(name, view.items_of(data), indices)
-        except ValueError as error:
-            st.session_state[_SAID] = (False, str(error))
-        else:
-            st.session_state[_SAID] = (True, f"Kept as {name}: on the Arithmetic screen it is a name like any other.")
-            st.session_state[_NAME] = kept.free_name("group")
-
     with st.popover("Keep selection", key="group_keep_box", help="Name it, to use it in Arithmetic"):
-        st.session_state.setdefault(_NAME, kept.free_name("group"))
-        st.text_input("Name", key=_NAME, max_chars=40, help="Letters, digits and underscores")
-        st.button("Keep", key="group_keep", type="primary", on_click=keep)
-        if said := st.session_state.pop(_SAID, None):
-            (st.success if said[0] else st.error)(plain(said[1]))
+        name_to_keep(
+            "group", "group", lambda name: KeptGroup(name, view.items_of(data), data.latents.index[members.rows])
+        )
 
 
 def _downloads(data: Mapped, members: Group, selected: Selected) -> None:

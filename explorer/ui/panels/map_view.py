@@ -10,6 +10,7 @@ from explorer.figures import palette
 from explorer.ui import sheets, view
 from explorer.ui.components.latent_map import Click, LegendEntry, Mark, Overlay, Selected, Trail, latent_map
 from explorer.ui.library import Mapped
+from explorer.ui.markdown import plain
 from explorer.ui.view import Pick
 
 
@@ -68,7 +69,7 @@ def map_view(
 def _quality_line(data: Mapped) -> str:
     """How far the map can be trusted, in one line."""
     q = data.quality
-    parts = [f"{len(data.latents):,} items of {data.source}"]
+    parts = [f"{len(data.latents):,} items of {plain(data.source)}"]
     if not data.map.exact and "trustworthiness" in q:
         parts.append(f"trustworthiness {q['trustworthiness']:.2f}, continuity {q['continuity']:.2f}")
     if "accuracy_codes" in q:

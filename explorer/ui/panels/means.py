@@ -20,7 +20,7 @@ def means_panel(data: Mapped) -> ClassMeans | None:
         of_data = codes.class_means(data)
         if of_data is None:
             st.info(
-                f"{data.source} has no classes, so there are no class means. "
+                f"{plain(data.source)} has no classes, so there are no class means. "
                 "Everything else works with `item(0)`, `draw(1)` and `here`."
             )
             return None
@@ -64,7 +64,7 @@ _HELP = (
 
 
 def _over(data: Mapped, of_data: ClassMeans) -> ClassMeans:
-    if data.name != STORED or not codes.training_is_here(data.model):
+    if data.name != STORED or not codes.training_is_here(data):
         st.caption(f"over {int(of_data.counts.sum()):,} images of {plain(data.source)}", width="content")
         return of_data
     over = st.segmented_control(
@@ -79,9 +79,9 @@ def _over(data: Mapped, of_data: ClassMeans) -> ClassMeans:
     )
     if over != codes.TRAINING:
         return of_data
-    of_training = codes.training_means(data.model)
-    if isinstance(of_training, str) or of_training.codes.shape != of_data.codes.shape:
-        st.warning(plain(of_training if isinstance(of_training, str) else "The training set has other classes."))
+    of_training = codes.training_means(data)
+    if isinstance(of_training, str):
+        st.warning(plain(of_training))
         return of_data
     return of_training
 

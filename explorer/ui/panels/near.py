@@ -16,6 +16,8 @@ _COUNT = 8
 def near_tiles(data: Mapped, code: Tensor, *, key: str, origin: str, without: int | None = None) -> None:
     """Draw them in a row, nearest first, without one row (the item itself)."""
     near = neighbours(code, data.latents.mean, k=_COUNT, without=without)
+    if len(near) == 0:
+        return
     st.caption("Nearest in latent space")
     tiles(
         key=key,

@@ -1,8 +1,8 @@
-"""What a tool of Arithmetic has to show on the map beside it."""
+"""What a tool of Arithmetic has to show on the map beside it, and to say in the address."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -13,14 +13,14 @@ from explorer.ui.library import Mapped
 
 @dataclass(frozen=True)
 class Shown:
-    """Rings and lines for the map."""
+    """Rings and lines for the map, and the URL's parameters."""
 
     marks: tuple[Mark, ...] = ()
     trails: tuple[Trail, ...] = ()
+    address: dict[str, str] = field(default_factory=dict)
 
 
-NOTHING = Shown()
-_MOST_LABELS = 8  # rings with words: more cover the map
+MOST_LABELS = 12  # rings with words: more cover the map
 
 
 def ring(data: Mapped, code: Tensor, label: str = "", kind: str = "ingredient") -> Mark:
@@ -31,7 +31,7 @@ def ring(data: Mapped, code: Tensor, label: str = "", kind: str = "ingredient") 
 
 def rings(data: Mapped, result: Result, name: str = "result") -> tuple[Mark, ...]:
     """A ring for an expression's result, one for each place that it was made from; directions are no places."""
-    places = [term for term in result.terms if term.reference.kind not in ("name", "here", "origin")][:_MOST_LABELS]
+    places = [term for term in result.terms if term.reference.kind not in ("name", "here", "origin")][:MOST_LABELS]
     alone = len(result.terms) == 1 and result.terms[0].weight == 1
     found = () if alone else tuple(ring(data, term.code, term.reference.text) for term in places)
     return (*found, ring(data, result.code, name, "result"))

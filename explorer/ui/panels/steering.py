@@ -14,7 +14,7 @@ from explorer.ui import codes, html, moves, view
 from explorer.ui.components.code_sliders import Knob, code_sliders
 from explorer.ui.library import Mapped
 from explorer.ui.panels import ends
-from explorer.ui.panels.shown import NOTHING, Shown, rings
+from explorer.ui.panels.shown import Shown, rings
 
 FROM = "steer_from"
 _MOVED = "steer_moved"  # by revision: the values that differ from the code that was started from
@@ -26,17 +26,14 @@ def steering_panel(data: Mapped, scope: Scope) -> Shown:
     """Draw the panel; where the code started, for the map."""
     with st.container(key="sliders"):
         start = ends.choose_code("Start from", FROM, "start", scope, default=ends.first(scope))
+        everything = ends.all_latents("steer_all", data.model.latent, _FIRST)
+        address = {"start": str(st.session_state[FROM])}
+        if everything and data.model.latent > _FIRST:
+            address["all"] = "1"
         if start is None:
-            return NOTHING
-        latent = data.model.latent
-        everything = latent <= _FIRST or st.toggle(
-            f"All {latent} latents",
-            key="steer_all",
-            persist_state="session",
-            help=f"The {_FIRST} that carry the most KL are shown else.",
-        )
+            return Shown(address=address)
         st.fragment(_live)(data, start.code, everything)
-        return Shown(rings(data, start, "start"))
+        return Shown(rings(data, start, "start"), address=address)
 
 
 def _live(data: Mapped, start: Tensor, everything: bool) -> None:
@@ -51,7 +48,6 @@ def _live(data: Mapped, start: Tensor, everything: bool) -> None:
     order = strongest(strength, None if everything else _FIRST).tolist()
     prior = data.model.has_prior
     dead = collapsed(strength) if prior else torch.zeros(len(strength), dtype=torch.bool)
-    share = float(codes.density(data.model).share(code[None])[0])
     code_sliders(
         key="steer",
         knobs=[
@@ -70,7 +66,7 @@ def _live(data: Mapped, start: Tensor, everything: bool) -> None:
         picture=html.source(pictures.single(data.model.decode(code[None])[0])),
         picture_alt="the decoded code",
         picture_data={"code": html.code_text(code)},
-        caption=f"denser than {html.percent(share)} of real images' places",
+        caption=codes.share_text(data, code),
         revision=revision,
         on_move=lambda values: moved.update(values),
     )
@@ -98,8 +94,3 @@ def _ranges(data: Mapped) -> tuple[Tensor, Tensor, Tensor]:
         return stored.kl_by_latent, -reach, reach
     mean, std = stored.mean.mean(0), stored.mean.std(0)
     return std, mean - _REACH * std, mean + _REACH * std
-
-
-def address() -> dict[str, str]:
-    """What the URL says of the sliders."""
-    return {"start": str(st.session_state.get(FROM))}

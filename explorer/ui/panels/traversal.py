@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
+
 import streamlit as st
 import torch
 from torch import Tensor
@@ -11,7 +15,7 @@ from explorer.ui import sheets, view
 from explorer.ui.components.tiles import tiles
 from explorer.ui.library import Mapped
 from explorer.ui.panels import ends
-from explorer.ui.panels.shown import NOTHING, Shown, rings
+from explorer.ui.panels.shown import Shown, rings
 
 AROUND, STEPS = "traversal_around", "traversal_steps"
 _USUAL, _FIRST_ROWS = 11, 12
@@ -26,41 +30,48 @@ def traversal_panel(data: Mapped, scope: Scope) -> Shown:
             origin = ends.choose_code("Around", AROUND, "around", scope, default=default)
         view.restore_number("columns", STEPS, 5, 15, default=_USUAL)
         steps = right.slider("Images a row", 5, 15, step=2, key=STEPS, persist_state="session")
+        latent = data.model.latent
+        everything = ends.all_latents("traversal_all", latent, _FIRST_ROWS)
+        address = {"around": str(st.session_state[AROUND])}
+        if steps != _USUAL:
+            address["columns"] = str(steps)
+        if everything and latent > _FIRST_ROWS:
+            address["all"] = "1"
         if origin is None:
-            return NOTHING
-        kl, latent = data.model.latents.kl_by_latent, data.model.latent
+            return Shown(address=address)
+        kl = data.model.latents.kl_by_latent
         dead = collapsed(kl) if data.model.has_prior else torch.zeros(latent, dtype=torch.bool)
-        everything = latent <= _FIRST_ROWS or st.toggle(
-            f"All {latent} latents",
-            key="traversal_all",
-            persist_state="session",
-            help=f"The {_FIRST_ROWS} strongest are shown else.",
-        )
-        found = traversal(
+        varied = partial(
+            traversal,
             origin.code,
             kl,
             steps=steps,
             rows=None if everything else _FIRST_ROWS,
             spread=None if data.model.has_prior else _spread(data.model.latents.mean),
         )
-        _tiles(data, found, origin.code, dead)
+        _tiles(data, varied, origin.code, dead)
         st.caption(_summary(data, int(dead.sum())))
-        return Shown(rings(data, origin, "around"))
+        return Shown(rings(data, origin, "around"), address=address)
 
 
 def _spread(mean: Tensor) -> tuple[Tensor, Tensor]:
     return mean.mean(0), mean.std(0)
 
 
-def _tiles(data: Mapped, found: Traversal, origin: Tensor, dead: Tensor) -> None:
+def _tiles(data: Mapped, varied: Callable[[], Traversal], origin: Tensor, dead: Tensor) -> None:
+    found = varied()
     rows, steps, _ = found.codes.shape
     flat = found.codes.flatten(0, 1)
+    name = sha256(origin.numpy().tobytes()).hexdigest()[:20]
     latents = found.latents.tolist()
     nearest = (found.values - origin[found.latents, None]).abs().argmin(1)
     prior = data.model.has_prior
     tiles(
         key="traversal_tiles",
-        sheet_url=sheets.decoded_sheet(f"{data.key}-traversal", data.model, flat, steps),
+        # Made anew when it is asked for: codes of a hundred latents would stay in memory as long as the address.
+        sheet_url=sheets.made_sheet(
+            f"{data.key}-traversal-{name}-{rows}", data.model, lambda: varied().codes.flatten(0, 1), steps
+        ),
         count=rows * steps,
         columns=steps,
         tile=sheets.tile_size(data.model),
@@ -99,12 +110,3 @@ def _summary(data: Mapped, dead: int) -> str:
         f"Each latent runs from −3 to 3 standard deviations of the prior. {count}"
         "The ring is nearest to the code itself; click an image to choose its code."
     )
-
-
-def address() -> dict[str, str]:
-    """What the URL says of the traversal."""
-    state = st.session_state
-    found = {"around": str(state.get(AROUND))}
-    if state.get(STEPS) not in (None, _USUAL):
-        found["columns"] = str(state[STEPS])
-    return found

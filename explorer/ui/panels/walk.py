@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Literal
 
@@ -18,13 +19,22 @@ from explorer.ui.components.latent_map import Trail
 from explorer.ui.library import Mapped
 from explorer.ui.markdown import sentence
 from explorer.ui.panels import ends
-from explorer.ui.panels.shown import NOTHING, Shown, ring
+from explorer.ui.panels.shown import MOST_LABELS, Shown, ring
 
 FILM = "walk_film"
 FROM, TO, STEPS, WAY, LOOP = "walk_from", "walk_to", "walk_steps", "walk_way", "walk_loop"
 Way = Literal["line", "circle", "dense"]
 WAYS: dict[Way, str] = {"line": "Straight line", "circle": "Great circle", "dense": "Dense regions"}
 LEAST, MOST, USUAL = 2, 64, 24
+
+
+@dataclass(frozen=True)
+class _Stops:
+    """What a walk goes through: names and codes [S, D], None where one is no code; whether it is the loop."""
+
+    names: list[str]
+    codes: Tensor | None
+    loop: bool
 
 
 def walk_panel(data: Mapped, scope: Scope) -> Shown:
@@ -44,15 +54,15 @@ def walk_panel(data: Mapped, scope: Scope) -> Shown:
         )
         view.restore_number("steps", STEPS, LEAST, MOST, default=USUAL)
         steps = st.slider("Steps", LEAST, MOST, key=STEPS, persist_state="session")
-        if stops is None:
-            return NOTHING
-        names, places = stops
+        address = _address(stops, way or "line", steps)
+        if stops.codes is None:
+            return Shown(address=address)
         try:
-            path = _path(data, places, max(steps, len(names)), way or "line")
+            path = _path(data, stops.codes, max(steps, len(stops.names)), way or "line")
         except ValueError as error:
             st.error(sentence(error))
-            return NOTHING
-        return _show(data, path, names, places)
+            return Shown(address=address)
+        return replace(_show(data, path, stops.names, stops.codes), address=address)
 
 
 _WAYS_HELP = (
@@ -62,30 +72,32 @@ _WAYS_HELP = (
 )
 
 
-def _stops(scope: Scope) -> tuple[list[str], Tensor] | None:
-    """Names and codes of what the walk goes through, or None with a sentence on the screen."""
+def _stops(scope: Scope) -> _Stops:
+    """The stops as they are chosen; an expression that is no code is said on the screen."""
     means = scope.means
     known = [] if means is None else [i for i, has in enumerate(means.isfinite().all(1).tolist()) if has]
-    loop = False
-    if len(known) > 1:
-        if view.asked("loop") == "1":
-            st.session_state[LOOP] = True
-        loop = st.toggle(
-            "Loop through all class means", key=LOOP, persist_state="session", help="From class to class and back."
-        )
-    if loop and means is not None:
+    if view.asked("loop") == "1":
+        st.session_state[LOOP] = True
+    if means is not None and len(known) > 1 and _loop():
+        if len(known) >= MOST:
+            known = known[: MOST - 1]
+            st.caption(f"A walk has at most {MOST} steps: this loop goes through the first {len(known)} classes.")
         order = [*known, known[0]]
-        return [scope.classes[i] for i in order], means[order]
+        return _Stops([scope.classes[i] for i in order], means[order], True)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container():
             start = ends.choose_code("From", FROM, "from", scope, default=ends.first(scope))
         st.button("", icon=":material/swap_horiz:", key="walk_swap", help="Swap the ends", on_click=_swap)
         with st.container():
             end = ends.choose_code("To", TO, "to", scope, default=ends.first(scope, other=True))
-    if start is None or end is None:
-        return None
     names = [str(st.session_state[FROM]), str(st.session_state[TO])]
-    return names, torch.stack([start.code, end.code])
+    return _Stops(names, None if start is None or end is None else torch.stack([start.code, end.code]), False)
+
+
+def _loop() -> bool:
+    return st.toggle(
+        "Loop through all class means", key=LOOP, persist_state="session", help="From class to class and back."
+    )
 
 
 def _swap() -> None:
@@ -94,33 +106,36 @@ def _swap() -> None:
 
 
 def _path(data: Mapped, stops: Tensor, steps: int, way: Way) -> Tensor:
-    return walk(stops, steps, way=codes.graph(data.model).path if way == "dense" else way)
+    return walk(stops, steps, way=codes.graph(data).path if way == "dense" else way)
 
 
 def _show(data: Mapped, path: Tensor, names: list[str], stops: Tensor) -> Shown:
-    shares = codes.density(data.model).share(path)
+    density = codes.density(data)
+    shares = None if density is None else density.share(path).tolist()
     film(
         key=FILM,
         sheet_url=sheets.exact_sheet(f"{data.key}-walk", data.model, path),
         count=len(path),
         columns=len(path),
         tile=(data.model.image_shape[2], data.model.image_shape[1]),
-        shares=shares.tolist(),
+        shares=shares,
         stops=stop_steps(len(stops), len(path)),
         stop_names=names,
         label="Walk",
         revision=f"{data.key}-{sha256(path.numpy().tobytes()).hexdigest()[:20]}",
         on_use=lambda step: view.choose_code(data, path[step], "a walk"),
     )
-    thinnest = int(shares.argmin())
-    st.caption(
-        f"Thinnest at step {thinnest + 1} of {len(path)}: {html.percent(float(shares[thinnest]))} of real images lie "
-        "in less dense places of the aggregate posterior."
-    )
+    if shares is not None:
+        thinnest = min(range(len(path)), key=shares.__getitem__)
+        st.caption(
+            f"Thinnest at step {thinnest + 1} of {len(path)}: {html.percent(shares[thinnest])} of real images lie "
+            "in less dense places of the aggregate posterior."
+        )
     _downloads(data, path)
     trail = Trail([(float(x), float(y)) for x, y in data.map.place(path).tolist()], player=FILM)
-    marks = {name: ring(data, stop, name) for name, stop in zip(names, stops, strict=True)}  # a loop's first but once
-    return Shown(tuple(marks.values()), (trail,))
+    labels = names if len(names) <= MOST_LABELS else [""] * len(names)
+    rings = {name: ring(data, stop, label) for name, label, stop in zip(names, labels, stops, strict=True)}
+    return Shown(tuple(rings.values()), (trail,))  # by name, so that a loop's first stop has one ring
 
 
 def _downloads(data: Mapped, path: Tensor) -> None:
@@ -143,12 +158,10 @@ def _downloads(data: Mapped, path: Tensor) -> None:
         button("PNG strip", "png", "image/png", films.strip, "All steps side by side, pixel by pixel")
 
 
-def address() -> dict[str, str]:
-    """What the URL says of the walk."""
-    state = st.session_state
-    found = {"loop": "1"} if state.get(LOOP) else {"from": str(state.get(FROM)), "to": str(state.get(TO))}
-    if state.get(WAY) not in (None, "line"):
-        found["way"] = state[WAY]
-    if state.get(STEPS) not in (None, USUAL):
-        found["steps"] = str(state[STEPS])
+def _address(stops: _Stops, way: str, steps: int) -> dict[str, str]:
+    found = {"loop": "1"} if stops.loop else dict(zip(("from", "to"), stops.names, strict=True))
+    if way != "line":
+        found["way"] = way
+    if steps != USUAL:
+        found["steps"] = str(steps)
     return found
