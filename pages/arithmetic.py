@@ -80,7 +80,17 @@ def main() -> None:
         shown = TOOLS[tool][1](data, codes.scope(data, means, pick, uploads.current()))
     color = view.color()
     with right:
-        map_view(data, pick, key="arithmetic_map", color=color, marks=shown.marks, trails=shown.trails, height=480)
+        map_view(
+            data,
+            pick,
+            key="arithmetic_map",
+            color=color,
+            marks=shown.marks,
+            trails=shown.trails,
+            follows=shown.follows,
+            pick_label="here",
+            height=480,
+        )
     for text in [*view.notices(), *data.notes]:
         notices.warning(plain(text))
     more = {**({} if tool == "expression" else {"tool": tool}), **shown.address}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Sequence
 from html import escape
 
 from PIL import Image
@@ -29,6 +30,12 @@ def source(picture: Image.Image) -> str:
 def code_text(code: Tensor) -> str:
     """A code [D] as the page and the URL have it: numbers separated by commas."""
     return ",".join(f"{v:.6g}" for v in code.tolist())
+
+
+def arrow(caption: str) -> str:
+    """In place of a picture: a direction."""
+    arrow_ = '<div aria-hidden="true">→</div>'
+    return f'<figure class="lx-figure lx-arrow">{arrow_}<figcaption>{escape(caption)}</figcaption></figure>'
 
 
 def row(*figures: str) -> str:
@@ -75,3 +82,18 @@ def code_bars(code: Tensor, kl_by_latent: Tensor | None = None) -> str:
         f'<figure class="lx-code" role="img" aria-label="The code as bars from {-reach:.1f} to {reach:.1f}">'
         f"<div>{''.join(bars)}</div><figcaption>code: {numbers}</figcaption></figure>"
     )
+
+
+def swatch(colour: Sequence[float]) -> str:
+    """A patch of an RGB colour in [0, 1], with its numbers; markup, for `table`."""
+    if not all(math.isfinite(v) for v in colour):
+        return "–"
+    red, green, blue = (round(255 * v) for v in colour)
+    return f'<i class="lx-swatch" style="background:rgb({red},{green},{blue})"></i> {red} {green} {blue}'
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A small table of markup that this module made, or of plain numbers: cells are not escaped."""
+    top = "".join(f"<th>{cell}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table class="lx-table"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'

@@ -121,8 +121,8 @@ def encodable(name: str, size: int, channels: int) -> ImageDataset:
 
 def choices_of_data(model: Model) -> dict[str, str]:
     """What can be mapped, with its name on the screen: the stored test set, then every data set on this machine."""
-    own = model.info.config["dataset"]["name"]
-    found = {STORED: f"{own} test set (stored)"}
+    # Without the data set's name: the browser keeps showing a label that it has shown, also for another model.
+    found = {STORED: "test set (stored)"}
     found |= {info.name: f"{info.name} (encoded now)" for info in datasets.available() if info.present}
     return found
 

@@ -51,10 +51,10 @@ def mean_of(digits, digit: int) -> np.ndarray:
 
 def test_it_opens_with_a_sum_of_digits(digits):
     at = page()
+    assert at.query_params["e"] == at.text_input(key="expression_text").value == "0.5*mean(0) + 0.5*mean(1)"
+    np.testing.assert_allclose(codes_shown(at)[-1], (mean_of(digits, 0) + mean_of(digits, 1)) / 2, atol=1e-4)
+    at = page(CONV)
     assert at.text_input(key="expression_text").value == "mean(7) - mean(1) + mean(4)"
-    expected = mean_of(digits, 7) - mean_of(digits, 1) + mean_of(digits, 4)
-    np.testing.assert_allclose(codes_shown(at)[-1], expected, atol=1e-4)
-    assert at.query_params["e"] == "mean(7) - mean(1) + mean(4)"
 
 
 def test_a_typed_expression_and_the_address(digits):
@@ -67,7 +67,7 @@ def test_a_typed_expression_and_the_address(digits):
 
 
 def test_the_builder_writes_the_expression_and_follows_it(digits):
-    at = page()
+    at = page(e="mean(7) - mean(1) + mean(4)")
     at.selectbox(key="builder_term_1").select("mean(2)").run()
     at.number_input(key="builder_weight_2").set_value(0.5).run()
     assert sound(at).text_input(key="expression_text").value == "mean(7) - mean(2) + 0.5*mean(4)"
@@ -340,3 +340,19 @@ def test_means_over_the_training_images():
     posterior = explorer.load(PLANE).encode(data.images[data.labels == 5])
     at.text_input(key="expression_text").set_value("mean(5)").run()
     np.testing.assert_allclose(codes_shown(at)[-1], posterior.mean.double().mean(0), atol=1e-4)
+
+
+def test_ink_on_white_paper_is_inverted_for_a_model_of_white_digits():
+    at = page(e="upload")
+    paper = np.full((60, 60), 250, np.uint8)
+    paper[10:50, 27:33] = 10
+    data = io.BytesIO()
+    Image.fromarray(paper).save(data, "PNG")
+    at.file_uploader(key="arithmetic_upload").upload("ink.png", data.getvalue(), "image/png").run()
+    assert "inverted" in texts(sound(at).caption)
+    ink = Image.fromarray(255 - paper).resize((28, 28), Image.Resampling.BICUBIC)
+    expected = explorer.load(PLANE).encode(np.asarray(ink)[None, None]).mean[0]
+    np.testing.assert_allclose(codes_shown(at)[-1], expected, atol=1e-3)
+    at.button(key="upload_invert").click().run()
+    assert "inverted" not in texts(sound(at).caption)
+    assert not np.allclose(codes_shown(at)[-1], expected, atol=1e-1)

@@ -62,7 +62,7 @@ def test_an_expression_is_typed(screen, models):
 
 def test_an_expression_is_built_by_buttons(screen, models):
     model = models(PLANE)
-    screen.open(PLANE)
+    screen.open(PLANE, e="mean(7) - mean(1) + mean(4)")
     mean = means(model)
     screen.after_code("expression", lambda: screen.choose("builder_term_0", "mean(2)"))
     screen.after_code("expression", lambda: screen.choose("builder_term_1", "mean(0)"))
@@ -178,6 +178,9 @@ def test_a_slider_is_moved_and_the_image_follows(screen, models):
     code, shown = screen.shown("sliders")
     assert_decodes(model, code, shown)
     np.testing.assert_allclose(np.delete(code, strongest), np.delete(means(model)[2], strongest), atol=1e-4)
+    place = model.latents.maps["umap"].place(torch.from_numpy(code[None].astype(np.float32)))[0].tolist()
+    (dot,) = screen.map("followers")  # the map's dot has moved along
+    np.testing.assert_allclose([dot["x"], dot["y"]], place, atol=0.01)
     screen.key("steer_use").get_by_role("button").click()
     screen.wait_for_query("z", ",".join(f"{v:.6g}" for v in code.astype(np.float32)))
 

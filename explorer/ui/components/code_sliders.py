@@ -51,6 +51,7 @@ def code_sliders(
     caption: str = "",
     revision: str,
     columns: int = 2,
+    place: tuple[float, float] | None = None,
     label: str = "Latents",
     on_move: Callable[[dict[int, float]], None],
 ) -> None:
@@ -63,7 +64,7 @@ def code_sliders(
     Parameters
     ----------
     knobs
-        In the order shown. A value outside `low` to `high` is kept by the number beside the slider.
+        In the order shown. What is typed outside `low` to `high` goes to that end.
     picture
         URL of the image: a data: URI, or from `assets.publish`.
     picture_alt
@@ -76,6 +77,8 @@ def code_sliders(
         Names the code that is being edited. With another one every value is Python's, whatever was being moved.
     columns
         Columns of sliders where there is room for them.
+    place
+        Where the code lies on a map that follows these sliders: its dot moves with them.
     label
         What a screen reader calls the group.
     on_move
@@ -104,6 +107,7 @@ def code_sliders(
             "caption": caption,
             "revision": revision,
             "columns": columns,
+            "place": list(place) if place is not None and all(isfinite(v) for v in place) else None,
             "label": label,
             # The newest move that Python has seen: the picture is of it, and the browser's values give way.
             "ack": st.session_state.get(ack_key, 0),

@@ -152,6 +152,7 @@ def latent_map(
     atlas: Atlas | None = None,
     marks: Sequence[Mark] = (),
     trails: Sequence[Trail] = (),
+    follows: str = "",
     overlay: Overlay | None = None,
     names: Sequence[str] | None = None,
     revision: str = "",
@@ -187,6 +188,8 @@ def latent_map(
         In pixels; at most 420 on narrow screens.
     trails
         Lines below the marks.
+    follows
+        Key of `code_sliders` whose `place` a dot follows.
     selected
         What was selected when the map was last on the screen, as `on_select` or `MapEvents.selected` gave it: shown
         again where the map is built anew, such as after a change of page. What a person has selected or cleared
@@ -220,6 +223,7 @@ def latent_map(
             "sprites": None if sprites is None else asdict(sprites),
             "atlas": None if atlas is None else asdict(atlas),
             "marks": [asdict(mark) for mark in marks if isfinite(mark.x) and isfinite(mark.y)],
+            "follows": follows,
             "trails": [{"points": _places(t.points), "player": t.player, "dashed": t.dashed} for t in trails],
             "overlay": None if overlay is None else asdict(overlay),
             "names": None if names is None else list(names),

@@ -21,8 +21,9 @@ from explorer.ui.library import Mapped
 from explorer.ui.markdown import plain, sentence
 from explorer.ui.panels import ends
 from explorer.ui.panels.naming import kept_list, name_to_keep
-from explorer.ui.panels.shown import Shown, ring
+from explorer.ui.panels.shown import Shown, place_of, ring
 
+KEY = "direction_knob"
 FROM, TO, METHOD, AT = "direction_from", "direction_to", "direction_method", "direction_at"
 _STRENGTH = "direction_strength"
 _STRIP = torch.linspace(-2, 2, 9)
@@ -102,7 +103,7 @@ def _direction(data: Mapped, scope: Scope, start: Source, end: Source, method: M
         return Shown(middles)
     along = data.map.place(at.code + _STRIP[:, None] * vector).tolist()
     trail = Trail([(float(x), float(y)) for x, y in along], dashed=True)
-    return Shown((*middles, ring(data, at.code, "start", "result")), (trail,))
+    return Shown((*middles, ring(data, at.code, "start", "result")), (trail,), KEY)
 
 
 def _default(scope: Scope, start: Source) -> str:
@@ -125,7 +126,7 @@ def _steer(data: Mapped, at: Tensor, vector: Tensor) -> None:
         st.session_state[_STRENGTH] = (revision, values.get(0, 0.0))
 
     code_sliders(
-        key="direction_knob",
+        key=KEY,
         knobs=[
             Knob(0, "strength", strength, -_REACH, _REACH, 0.0, hint="1 goes as far as from one group to the other")
         ],
@@ -135,6 +136,7 @@ def _steer(data: Mapped, at: Tensor, vector: Tensor) -> None:
         caption=codes.share_text(data, code),
         revision=revision,
         columns=1,
+        place=place_of(data, code),
         label="Strength of the direction",
         on_move=move,
     )

@@ -46,11 +46,16 @@ def choose_code(label: str, key: str, param: str, scope: Scope, *, default: str)
         return None
 
 
+_OF_THE_SESSION = ("Nothing is called", "No image is uploaded")
+
+
 def show_error(error: ExpressionError) -> None:
     """The sentence, with the place in the text that it is about."""
     st.error(plain(str(error)))
     if pointer := error.pointer():
         st.code(pointer, language=None)
+    if str(error).startswith(_OF_THE_SESSION):
+        st.caption("Names that are kept, and uploads, belong to one browser session: a link does not carry them.")
 
 
 def first(scope: Scope, *, other: bool = False) -> str:

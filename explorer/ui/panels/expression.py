@@ -7,8 +7,8 @@ import torch
 
 from explorer import pictures
 from explorer.latents import ExpressionError, Result, Scope, evaluate
-from explorer.ui import codes, html, uploads, view
-from explorer.ui.kept import KeptCode
+from explorer.ui import codes, html, kept, uploads, view
+from explorer.ui.kept import KeptCode, KeptDirection
 from explorer.ui.library import Mapped
 from explorer.ui.panels.builder import builder
 from explorer.ui.panels.ends import HELP, items, references, show_error
@@ -37,6 +37,7 @@ def expression_panel(data: Mapped, scope: Scope) -> Shown:
             result = evaluate(text or "", scope)
         except ExpressionError as error:
             show_error(error)
+            st.button("Use an example", key="expression_example", type="tertiary", on_click=_use_example, args=(scope,))
             shown = Shown(address=address)
         else:
             _sum(data, result)
@@ -47,10 +48,14 @@ def expression_panel(data: Mapped, scope: Scope) -> Shown:
         return shown
 
 
+def _use_example(scope: Scope) -> None:
+    st.session_state[KEY] = example(scope)
+
+
 def example(scope: Scope) -> str:
     """An expression to begin with, of what this model has."""
     means = [reference.text for reference in references(scope) if reference.kind == "mean"]
-    if len(means) == 10 and {"mean(7)", "mean(1)", "mean(4)"} <= set(means):
+    if scope.items.shape[1] > 2 and len(means) == 10 and {"mean(7)", "mean(1)", "mean(4)"} <= set(means):
         return "mean(7) - mean(1) + mean(4)"
     blended = means if len(means) > 1 else items(scope)
     return " + ".join(f"0.5*{name}" for name in blended[:2]) if len(blended) > 1 else blended[0]
@@ -61,13 +66,17 @@ def _sum(data: Mapped, result: Result) -> None:
     shown = result.terms if len(result.terms) <= _MOST_INGREDIENTS else ()
     alone = len(shown) == 1 and shown[0].weight == 1
     decoded = data.model.decode(torch.stack([*(term.code for term in shown), result.code]))
-    parts = []
+    parts, named = [], kept.everything()
     if not alone:
         for i, term in enumerate(shown):
             sign = "−" if term.weight < 0 else ("+" if i else "")
             size = abs(term.weight)
             weight = "" if size == 1 else f"{size:.4g} ×"
-            picture = html.image(pictures.single(decoded[i]), term.reference.text, alt=f"decoded {term.reference.text}")
+            name = term.reference.text
+            if isinstance(named.get(name), KeptDirection):  # a difference of codes is no code to look at
+                picture = html.arrow(name)
+            else:
+                picture = html.image(pictures.single(decoded[i]), name, alt=f"decoded {name}")
             parts.append((f"{sign} {weight}".strip(), picture))
     answer = html.image(
         pictures.single(decoded[-1]),

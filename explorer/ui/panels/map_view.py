@@ -22,6 +22,8 @@ def map_view(
     color: str,
     marks: Sequence[Mark] = (),
     trails: Sequence[Trail] = (),
+    follows: str = "",
+    pick_label: str = "",
     overlay: Overlay | None = None,
     selected: Selected | None = None,
     on_select: Callable[[Selected | None], None] | None = None,
@@ -44,7 +46,7 @@ def map_view(
     rings = list(marks)
     if pick is not None:
         x, y = pick.xy if pick.xy is not None else data.map.place(pick.tensor()[None])[0].tolist()
-        rings.append(Mark(x, y))
+        rings.append(Mark(x, y, pick_label))
     events = latent_map(
         key=key,
         figure_url=sheets.map_figure(data, color),
@@ -53,6 +55,7 @@ def map_view(
         atlas=sheets.atlas(data),
         marks=rings,
         trails=trails,
+        follows=follows,
         overlay=overlay,
         names=data.classes,
         revision=f"{data.key}-{data.map.kind}",

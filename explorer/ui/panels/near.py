@@ -18,7 +18,8 @@ def near_tiles(data: Mapped, code: Tensor, *, key: str, origin: str, without: in
     near = neighbours(code, data.latents.mean, k=_COUNT, without=without)
     if len(near) == 0:
         return
-    st.caption("Nearest in latent space")
+    here = not isinstance(data.originals(), str)
+    st.caption("Nearest in latent space" if here else "Nearest in latent space, reconstructed: the images are not here")
     tiles(
         key=key,
         sheet_url=sheets.rows_sheet(data, near, _COUNT),

@@ -17,6 +17,7 @@ class Shown:
 
     marks: tuple[Mark, ...] = ()
     trails: tuple[Trail, ...] = ()
+    follows: str = ""  # key of sliders whose code the map follows
     address: dict[str, str] = field(default_factory=dict)
 
 
@@ -25,8 +26,13 @@ MOST_LABELS = 12  # rings with words: more cover the map
 
 def ring(data: Mapped, code: Tensor, label: str = "", kind: str = "ingredient") -> Mark:
     """A ring where a code lies on the map."""
+    return Mark(*place_of(data, code), label, kind)
+
+
+def place_of(data: Mapped, code: Tensor) -> tuple[float, float]:
+    """Where a code [D] lies on the map."""
     x, y = data.map.place(code[None])[0].tolist()
-    return Mark(x, y, label, kind)
+    return x, y
 
 
 def rings(data: Mapped, result: Result, name: str = "result") -> tuple[Mark, ...]:

@@ -14,9 +14,9 @@ from explorer.ui import codes, html, moves, view
 from explorer.ui.components.code_sliders import Knob, code_sliders
 from explorer.ui.library import Mapped
 from explorer.ui.panels import ends
-from explorer.ui.panels.shown import Shown, rings
+from explorer.ui.panels.shown import Shown, place_of, rings
 
-FROM = "steer_from"
+KEY, FROM = "steer", "steer_from"
 _MOVED = "steer_moved"  # by revision: the values that differ from the code that was started from
 _FIRST = 12
 _REACH = 4.0  # standard deviations of the prior, or of a plain autoencoder's codes
@@ -33,7 +33,7 @@ def steering_panel(data: Mapped, scope: Scope) -> Shown:
         if start is None:
             return Shown(address=address)
         st.fragment(_live)(data, start.code, everything)
-        return Shown(rings(data, start, "start"), address=address)
+        return Shown(rings(data, start, "start"), follows=KEY, address=address)
 
 
 def _live(data: Mapped, start: Tensor, everything: bool) -> None:
@@ -49,7 +49,7 @@ def _live(data: Mapped, start: Tensor, everything: bool) -> None:
     prior = data.model.has_prior
     dead = collapsed(strength) if prior else torch.zeros(len(strength), dtype=torch.bool)
     code_sliders(
-        key="steer",
+        key=KEY,
         knobs=[
             Knob(
                 i,
@@ -68,6 +68,7 @@ def _live(data: Mapped, start: Tensor, everything: bool) -> None:
         picture_data={"code": html.code_text(code)},
         caption=codes.share_text(data, code),
         revision=revision,
+        place=place_of(data, code),
         on_move=lambda values: moved.update(values),
     )
 

@@ -87,7 +87,7 @@ def _stops(scope: Scope) -> _Stops:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container():
             start = ends.choose_code("From", FROM, "from", scope, default=ends.first(scope))
-        st.button("", icon=":material/swap_horiz:", key="walk_swap", help="Swap the ends", on_click=_swap)
+        st.button("Swap the ends", icon=":material/swap_horiz:", key="walk_swap", help="Swap the ends", on_click=_swap)
         with st.container():
             end = ends.choose_code("To", TO, "to", scope, default=ends.first(scope, other=True))
     names = [str(st.session_state[FROM]), str(st.session_state[TO])]

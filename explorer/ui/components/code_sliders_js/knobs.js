@@ -1,4 +1,4 @@
-// A knob: its name, its number and its slider. A value outside the slider's range stays in the number.
+// A knob: its name, its number and its slider. What is typed outside the slider's range goes to its end.
 
 const RESET_ICON = "M3.200 6.400A5.200 5.200 0 1 1 2.800 9.200M3 2.800v3.800h3.800"; // an arrow that turns back
 
@@ -29,7 +29,7 @@ function createKnob(k, id) {
   const hint = element("span", "lx-knob-hint", head);
   const reset = element("button", "lx-knob-reset", head, { type: "button" });
   resetIcon(reset);
-  const number = element("input", "lx-knob-number", head, { type: "number", step: "any", inputmode: "decimal" });
+  const number = element("input", "lx-knob-number", head, { type: "text", inputmode: "decimal", autocomplete: "off" });
   const track = element("div", "lx-knob-track", box);
   const home = element("div", "lx-knob-home", track);
   const range = element("input", "lx-knob-range", track, { type: "range", step: "any" });
@@ -50,9 +50,9 @@ function createKnob(k, id) {
     moveKnob(k, knob, knob.said.home);
   });
   number.addEventListener("input", () => {
-    const value = number.valueAsNumber;
+    const value = numberIn(number.value);
     number.setAttribute("aria-invalid", String(!Number.isFinite(value)));
-    if (Number.isFinite(value)) moveKnob(k, knob, value);
+    if (Number.isFinite(value)) moveKnob(k, knob, Math.max(knob.said.low, Math.min(knob.said.high, value)));
   });
   number.addEventListener("keydown", (event) => {
     if (event.key === "Enter") number.blur();
@@ -94,6 +94,9 @@ const shareOf = (knob, value) => {
   const { low, high } = knob.said;
   return high > low ? Math.max(0, Math.min(1, (value - low) / (high - low))) : 0;
 };
+
+// What a person types: a decimal comma is a point, and nothing is no number.
+const numberIn = (text) => (text.trim() ? Number(text.trim().replace("−", "-").replace(",", ".")) : NaN);
 
 const numberText = (value) => (Math.abs(value) < 5e-4 ? "0.00" : value.toFixed(Math.abs(value) < 100 ? 2 : 1));
 

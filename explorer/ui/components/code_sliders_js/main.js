@@ -120,6 +120,10 @@ async function showPicture(k) {
   for (const name of k.attributes) if (!(name in said)) k.image.removeAttribute(`data-${name}`);
   for (const [name, value] of Object.entries(said)) k.image.setAttribute(`data-${name}`, value);
   k.attributes = Object.keys(said);
+  if (k.data.place) {
+    const [x, y] = k.data.place;
+    document.dispatchEvent(new CustomEvent("lx-place", { detail: { key: k.data.key, x, y } }));
+  }
   drawState(k);
 }
 
@@ -127,6 +131,7 @@ async function showPicture(k) {
 function exposeHooks(k) {
   k.hooks ??= {
     get values() { return Object.fromEntries([...k.knobs].map(([id, knob]) => [id, knob.value])); },
+    get place() { return k.data.place; },
     get pending() { return k.sent > 0 || waiting(k).length > 0 || k.picture !== k.shown; },
     set: (id, value) => moveKnob(k, k.knobs.get(id), value),
   };

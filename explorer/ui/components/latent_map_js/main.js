@@ -48,7 +48,7 @@ function createMap(root) {
     root, legendBox, chips, all, scale, scaled: false, frame: 0, gd, note, clear, card, status, statusText, retry,
     component: null, Plotly: null, figure: null, theme: readTheme(root), width: 0, abort: new AbortController(),
     legend: null, hidden: new Set(), shown: new Int32Array(0), sprites: null, atlas: null, overlay: null,
-    names: [], marks: [], trails: [], steps: new Map(), pending: null, drawnMarks: "", selected: null, selectedAt: 0,
+    names: [], marks: [], trails: [], follows: "", followed: null, steps: new Map(), pending: null, drawnMarks: "", selected: null, selectedAt: 0,
     outlines: [], view: null, dragmode: "pan", revision: null, pointer: null, pinned: null, hovered: null, hint: "",
     shift: false, held: false, drawing: 0, listening: false, wanted: "", keyTimer: 0, touchTimer: 0, trailFrame: 0,
   };
@@ -56,6 +56,7 @@ function createMap(root) {
   listenToInput(m);
   listenToLegend(m);
   listenToFilms(m);
+  listenToSliders(m);
   retry.addEventListener("click", () => show(m, m.component.data));
   m.resizer = new ResizeObserver(() => {
     m.width = frame.clientWidth;
@@ -152,6 +153,7 @@ export default function (component) {
   root.style.setProperty("--lx-scheme", readTheme(root).dark ? "dark" : "light");
   m.marks = data.marks;
   m.trails = data.trails;
+  if (m.follows !== data.follows) Object.assign(m, { follows: data.follows, followed: null });
   if (m.pending && data.ack >= m.pending.t) m.pending = null; // Python has answered this click
   exposeHooks(m);
   if (m.figure?.url === data.figure_url && m.listening) {

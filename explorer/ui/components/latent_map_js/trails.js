@@ -10,6 +10,14 @@ function listenToFilms(m) {
   }, { signal: m.abort.signal });
 }
 
+function listenToSliders(m) {
+  document.addEventListener("lx-place", ({ detail: { key, x, y } }) => {
+    if (m.follows !== key) return;
+    m.followed = [x, y];
+    requestTrails(m);
+  }, { signal: m.abort.signal });
+}
+
 // Once an animation frame, and not while a person drags: plotly then works on the shapes itself.
 function requestTrails(m) {
   if (m.trailFrame) return;
@@ -19,13 +27,17 @@ function requestTrails(m) {
   });
 }
 
-// [{x, y}], where films are on their trails.
+// [{x, y}], where films are on their trails, and where sliders have moved a code.
 function followers(m) {
   const found = [];
   for (const { points, player } of m.trails) {
     const step = player ? (m.steps.get(player) ?? window.__films?.[player]?.step) : undefined;
     const point = points[step];
     if (point && isPlace(point)) found.push({ x: point[0], y: point[1] });
+  }
+  if (m.follows) {
+    const place = m.followed ?? window.__codeSliders?.[m.follows]?.place;
+    if (place && isPlace(place)) found.push({ x: place[0], y: place[1] });
   }
   return found;
 }
