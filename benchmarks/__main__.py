@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import arithmetic, browser, reporting, screen, training
+from benchmarks import arithmetic, browser, cells, reporting, screen, training
 
 ALL = {
     "training": training.main,
@@ -10,6 +10,7 @@ ALL = {
     "browser": browser.main,
     "screen": screen.main,
     "arithmetic": arithmetic.main,
+    "cells": cells.main,
 }
 
 if __name__ == "__main__":

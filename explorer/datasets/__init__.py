@@ -20,7 +20,6 @@ import os
 from dataclasses import replace
 
 from explorer.datasets.base import (
-    SPLITS,
     DatasetError,
     DatasetInfo,
     DatasetMissing,
@@ -34,6 +33,7 @@ from explorer.datasets.cifar10 import Cifar10
 from explorer.datasets.folder import FolderSource, load_folder
 from explorer.datasets.idx import load_idx
 from explorer.datasets.images import check_size, resize_batch
+from explorer.datasets.malaria import Malaria
 from explorer.datasets.mnist import FASHION_MNIST, MNIST
 from explorer.datasets.mnist_5k import Mnist5k
 from explorer.datasets.own import kept
@@ -56,7 +56,7 @@ __all__ = [
 
 # In the order in which a list of choices shows them.
 SOURCES: dict[str, Source] = {
-    source.name: source for source in (Mnist5k(), MNIST, FASHION_MNIST, Cifar10(), Textures())
+    source.name: source for source in (Mnist5k(), MNIST, FASHION_MNIST, Cifar10(), Textures(), Malaria())
 }
 
 _cache = DatasetCache()
@@ -73,6 +73,7 @@ def load(
 ) -> ImageDataset:
     """The `train` or `test` split of data set `name`: one of `available()`, `own:NAME` or `folder:PATH`.
 
+    `malaria` has a `validation` split, too, of patients that are in neither of the others.
     Images come as they are unless `size` (pixels a side) or `channels` (1: gray, 3: colour) is given;
     images in a folder are brought to a common shape chosen by their content. The same call again returns
     the same object: treat it as read-only. `progress` is called with bytes done and bytes in all while many
@@ -81,10 +82,10 @@ def load(
     Raises DatasetMissing if it is not on this machine, DatasetError if it is damaged, unknown, or cannot be
     had in this shape.
     """
-    if split not in SPLITS:
-        raise DatasetError(f"There is no split {split!r}; there are {' and '.join(SPLITS)}.")
     check_size(size, channels)
     source, place = _source(name), data_root(root)
+    if split not in source.splits:
+        raise DatasetError(f"There is no split {split!r} of {name}; there are {' and '.join(source.splits)}.")
 
     def read() -> ImageDataset:
         try:

@@ -42,7 +42,7 @@ class ImageDataset:
     name: str
     """What `explorer.datasets.load` was asked for, such as `mnist`."""
     split: str
-    """`train` or `test`; `all` for a person's own images that were not split."""
+    """`train` or `test`, of some `validation`; `all` for a person's own images that were not split."""
     images: torch.Tensor
     """uint8 [N, C, H, W], on the CPU, 0 is black."""
     labels: torch.Tensor | None
@@ -89,6 +89,16 @@ class ImageDataset:
         """(C, H, W)."""
         channels, height, width = self.images.shape[1:]
         return channels, height, width
+
+    def positions_of(self, name: str) -> torch.Tensor:
+        """Where the images of the class called `name` are: int64 [M]. Raises DatasetError if there are none."""
+        if self.labels is None or name not in self.classes:
+            known = f"it has {', '.join(self.classes)}" if self.classes else "its images have no classes"
+            raise DatasetError(f"{self.name} has no class {name!r}: {known}.")
+        where = torch.nonzero(self.labels == self.classes.index(name)).flatten()
+        if len(where) == 0:
+            raise DatasetError(f"The {self.split} set of {self.name} has no images of {name}.")
+        return where
 
     @cached_property
     def fingerprint(self) -> str:
@@ -146,6 +156,8 @@ class Source(ABC):
     origin: str
     image_shape: tuple[int, int, int] | None = None
     can_fetch: bool = False
+    splits: tuple[str, ...] = SPLITS
+    """What `load` takes: SPLITS, and where there is one `validation`, to choose and calibrate by."""
 
     @abstractmethod
     def present(self, root: Path) -> bool:

@@ -101,7 +101,11 @@ class Server:
         """Paths whose connection drops half-way."""
         self.silent_length: set[str] = set()
         """Paths that are served without a Content-Length."""
+        self.tags: dict[str, str] = {}
+        """The entity tags of paths that are served from any byte on, as RFC 9110 has it; others are served whole."""
         self.asked: list[str] = []
+        self.ranges: list[str] = []
+        """What was asked for of a part that the client has kept."""
         self.url = ""
 
 
@@ -117,7 +121,20 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             if data is None:
                 self.send_error(404)
                 return
-            self.send_response(200)
+            tag, start = state.tags.get(self.path), 0
+            if "Range" in self.headers:
+                state.ranges.append(self.headers["Range"])
+                if tag and self.headers["If-Range"] == tag:
+                    start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+            if start >= len(data) > 0:
+                self.send_error(416)
+                return
+            self.send_response(206 if start else 200)
+            if tag:
+                self.send_header("ETag", tag)
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+                data = data[start:]
             if self.path not in state.silent_length:
                 self.send_header("Content-Length", str(len(data)))
             self.end_headers()

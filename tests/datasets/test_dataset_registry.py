@@ -42,7 +42,7 @@ def test_available_where_nothing_is(tmp_path):
         assert info.how.endswith(".")
         assert info.title
         assert info.origin
-    assert {name for name, info in found.items() if info.can_fetch} == {"mnist", "fashion-mnist", "cifar10"}
+    assert {name for name, info in found.items() if info.can_fetch} == {"mnist", "fashion-mnist", "cifar10", "malaria"}
 
 
 def test_available_is_quick(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 
 from explorer.datasets import DatasetError
 from explorer.datasets.download import download, mirrors
+from explorer.locks import lock
 
 
 def _take(urls, target, **options):
@@ -72,3 +73,92 @@ def test_mirrors(monkeypatch):
     monkeypatch.setenv("EXPLORER_MIRROR_FASHION_MNIST", " https://z/b ")
     assert mirrors("fashion-mnist", ["https://x/a"]) == ["https://z/b/"]
     assert mirrors("mnist", ["https://x/a"]) == ["https://x/a/"]
+
+
+DATA = bytes(range(256)) * 4000  # 1,024,000 bytes
+PART, ABOUT = ".a.part", ".a.part.json"
+
+
+@pytest.fixture
+def cut_off(tmp_path, server):
+    """Half of a file has arrived at `tmp_path / "a"`, and the server has all of it by now."""
+    server.files["/a"], server.tags["/a"] = DATA, '"one"'
+    server.cut.add("/a")
+    with pytest.raises(DatasetError, match="the connection ended after 512,000 of 1,024,000 bytes"):
+        _take([f"{server.url}/a"], tmp_path / "a", resume=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [PART, ABOUT]
+    server.cut.clear()
+    return tmp_path / "a"
+
+
+def test_a_download_that_was_cut_off_goes_on(cut_off, server):
+    calls = []
+    _take([f"{server.url}/a"], cut_off, resume=True, progress=lambda *call: calls.append(call))
+    assert cut_off.read_bytes() == DATA
+    assert server.ranges == ["bytes=512000-"]
+    assert calls[0][0] > 512_000
+    assert calls[-1] == (len(DATA), len(DATA))
+    assert [path.name for path in cut_off.parent.iterdir()] == ["a"]
+
+
+def test_a_download_that_was_cancelled_goes_on(tmp_path, server):
+    server.files["/a"], server.tags["/a"] = DATA, '"one"'
+
+    def cancel(done: int, total: int | None) -> None:
+        if done > 500_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _take([f"{server.url}/a"], tmp_path / "a", resume=True, progress=cancel)
+    _take([f"{server.url}/a"], tmp_path / "a", resume=True)
+    assert (tmp_path / "a").read_bytes() == DATA
+    (asked,) = server.ranges
+    assert int(asked.removeprefix("bytes=").removesuffix("-")) > 500_000
+
+
+def test_another_file_by_now_is_fetched_from_its_beginning(cut_off, server):
+    server.files["/a"], server.tags["/a"] = DATA[::-1] * 2, '"two"'
+    _take([f"{server.url}/a"], cut_off, resume=True)
+    assert cut_off.read_bytes() == DATA[::-1] * 2
+
+
+def test_another_server_is_asked_for_all_of_it(cut_off, server):
+    server.files["/b/a"] = DATA[::-1]
+    _take([f"{server.url}/b/a"], cut_off, resume=True)
+    assert cut_off.read_bytes() == DATA[::-1]
+    assert server.ranges == []
+
+
+def test_a_part_that_is_all_of_it_is_no_trap(cut_off, server):
+    cut_off.with_name(PART).write_bytes(DATA)
+    _take([f"{server.url}/a"], cut_off, resume=True)
+    assert cut_off.read_bytes() == DATA
+
+
+def test_a_server_without_tags_is_asked_for_all_of_it(cut_off, server):
+    cut_off.with_name(ABOUT).write_text("{")
+    _take([f"{server.url}/a"], cut_off, resume=True)
+    assert cut_off.read_bytes() == DATA
+    assert server.ranges == []
+
+
+def test_what_is_not_what_was_wanted_is_not_gone_on_with(tmp_path, server):
+    server.files["/a"], server.tags["/a"] = DATA, '"one"'
+
+    def refuse(path):
+        raise DatasetError("no")
+
+    with pytest.raises(DatasetError, match=r"a could not be downloaded \(.*: no\)"):
+        download([f"{server.url}/a"], tmp_path / "a", check=refuse, limit=10**7, resume=True)
+    assert not (tmp_path / PART).exists()
+    with pytest.raises(DatasetError, match="larger than the 1,000 bytes"):
+        _take([f"{server.url}/a"], tmp_path / "a", limit=1000, resume=True)
+    _take([f"{server.url}/a"], tmp_path / "a", resume=True)
+    assert (tmp_path / "a").read_bytes() == DATA
+
+
+def test_two_at_once_do_not_write_one_part(tmp_path, server):
+    held = lock(tmp_path / PART)
+    assert held is not None
+    with held, pytest.raises(DatasetError, match="a is being downloaded by another process; wait for it"):
+        _take([f"{server.url}/a"], tmp_path / "a", resume=True)

@@ -108,3 +108,13 @@ def test_fingerprint():
 def test_fingerprint_of_images_that_are_a_view():
     dataset = _dataset()
     assert _dataset(images=dataset.images.permute(0, 1, 3, 2)).fingerprint != dataset.fingerprint
+
+
+def test_where_the_images_of_a_class_are():
+    assert _dataset().positions_of("b").tolist() == [1, 4]
+    with pytest.raises(DatasetError, match=r"some has no class 'd': it has a, b, c\."):
+        _dataset().positions_of("d")
+    with pytest.raises(DatasetError, match="its images have no classes"):
+        _dataset(labels=None, classes=[]).positions_of("a")
+    with pytest.raises(DatasetError, match="The test set of some has no images of d"):
+        _dataset(classes=[*"abcd"]).positions_of("d")
