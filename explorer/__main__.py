@@ -45,16 +45,22 @@ def _train(args: argparse.Namespace) -> int:
     if out is None or not (args.preset or args.resume):
         raise ValueError("name a --preset and a folder with --out, or a run with --resume")
     settings = {f.name: v for f in fields(Recipe) if f.name != "epochs" and (v := getattr(args, f.name)) is not None}
-    fixed = [*settings, *(n for n in ("dataset", "seed", "precision", "save_seconds") if getattr(args, n) is not None)]
+    fixed = [
+        *settings,
+        *(n for n in ("dataset", "only", "seed", "precision", "save_seconds") if getattr(args, n) is not None),
+        *(["half"] if args.half else []),
+    ]
     if args.resume and fixed:
         raise ValueError(f"--resume goes on with a run's own settings: leave --{fixed[0].replace('_', '-')} out")
     config = TrainConfig(
         preset=args.preset or "",
         dataset=args.dataset,
+        only=args.only,
         epochs=args.epochs,
         seed=args.seed or 0,
         device=args.device,
         precision=args.precision or "auto",
+        half=args.half,
         umap=not args.no_umap,
         save_seconds=60.0 if args.save_seconds is None else args.save_seconds,
         data_root=args.data_root,
@@ -116,7 +122,12 @@ def _evaluate(args: argparse.Namespace) -> int:
     c, h, _ = model.image_shape
     name = args.dataset or model.info.config["dataset"]["name"]
     data = datasets.load(name, "test", root=args.data_root, size=h, channels=c)
-    metrics = model.evaluate(data.images, seed=args.seed).metrics(model.info.config.get("recipe", {}).get("beta", 1.0))
+    trained_on = model.info.config["dataset"]
+    if (only := trained_on.get("only")) and name == trained_on["name"]:
+        data = data.subset(data.positions_of(only))
+    labels = data.labels if data.classes == model.classes else None
+    evaluation = model.evaluate(data.images, labels, seed=args.seed)
+    metrics = evaluation.metrics(model.info.config.get("recipe", {}).get("beta", 1.0))
     if args.json:
         print(json.dumps(metrics))
         return 0
@@ -299,12 +310,14 @@ def _parser() -> argparse.ArgumentParser:
     presets = "; ".join(f"{p.name}: {p.summary}" for p in PRESETS.values())
     train.add_argument("--preset", choices=sorted(PRESETS), metavar="PRESET", help=presets)
     train.add_argument("--dataset", help="mnist-5k is always there; see `data list` (default: the preset's)")
+    train.add_argument("--only", metavar="CLASS", help="train and measure on the images of one class")
     train.add_argument("--out", type=Path, metavar="DIR", help="folder of the new checkpoint, such as runs/first")
     train.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run that was stopped")
     train.add_argument("--precision", help="auto, float32 or bfloat16 (default: auto)")
     train.add_argument(
         "--save-seconds", type=float, metavar="N", help="save what to resume from every N s (default: 60)"
     )
+    train.add_argument("--half", action="store_true", help="store the finished weights as float16: half the size")
     train.add_argument("--now", action="store_true", help="do not wait for other runs on the same device")
     train.add_argument("--no-umap", action="store_true", help="leave out the UMAP of more than two latents")
     train.add_argument("--seed", type=_seed, help="seed of everything random (default: 0)")
@@ -363,7 +376,7 @@ def _parser() -> argparse.ArgumentParser:
     common(data_list, data=True, device=False)
     fetch = actions.add_parser("fetch", help="download a data set")
     fetch.set_defaults(verb=_data_fetch)
-    fetch.add_argument("name", help="mnist, fashion-mnist or cifar10")
+    fetch.add_argument("name", help="mnist, fashion-mnist, cifar10 or malaria")
     common(fetch, data=True, device=False)
     add_ = actions.add_parser("add", help="make a data set of a folder or a zip of your own images")
     add_.set_defaults(verb=_data_add)

@@ -69,11 +69,13 @@ class CheckpointInfo:
 
     @property
     def summary(self) -> str:
-        """One line: data, family, latent size, test ELBO."""
+        """One line: data and the class if it is of one alone, family, latent size, test ELBO."""
         if self.problem:
             return self.problem
         model, data = self.config["model"], self.config["dataset"]["name"]
-        family = {"vae": "VAE", "ae": "autoencoder"}.get(model["family"], model["family"])
+        family = {"vae": "VAE", "ae": "autoencoder", "cvae": "conditional VAE"}.get(model["family"], model["family"])
+        if only := self.config["dataset"].get("only"):
+            data = f"{data}, {only}"
         network = {"dense": "dense", "conv": "convolutional"}.get(model["network"], model["network"])
         elbo = self.metrics.get("elbo")
         quality = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from explorer.models import LatentModel, Posterior
@@ -56,6 +56,23 @@ def active_units(mean: Float[Tensor, "n d"]) -> int:
     return int((mean.double().var(dim=0) > ACTIVE_UNIT_VARIANCE).sum())
 
 
+def check_labels(labels: Int[Tensor, " m"], count: int, classes: int) -> None:
+    """Raise ValueError unless there is a label of one of the model's classes for each of so many images or codes."""
+    if len(labels) != count:
+        raise ValueError(f"there are {len(labels):,} labels for {count:,} images or codes")
+    if count and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
+        raise ValueError(f"labels of this model are whole numbers from 0 to {classes - 1}")
+
+
+def likeliest_classes(model: LatentModel, x: Float[Tensor, "n c h w"], z: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
+    """For images in [0, 1] and their codes the class y of a conditional model with the largest p(x|z, y)."""
+    fits = [
+        model.likelihood.log_prob(model.logits(z, torch.full((len(z),), y, device=z.device)), x)
+        for y in range(model.config.classes)
+    ]
+    return torch.stack(fits).argmax(0)
+
+
 def to_float(images: UInt8[Tensor, "n c h w"], device: torch.device) -> Float[Tensor, "n c h w"]:
     """Images as a model takes them: float32 in [0, 1], scaled on the device."""
     return images.to(device, non_blocking=True).float().div_(255)
@@ -63,17 +80,28 @@ def to_float(images: UInt8[Tensor, "n c h w"], device: torch.device) -> Float[Te
 
 @torch.inference_mode()
 def evaluate(
-    model: LatentModel, images: UInt8[Tensor, "n c h w"], *, seed: int = 0, batch_size: int = 1000
+    model: LatentModel,
+    images: UInt8[Tensor, "n c h w"],
+    labels: Int[Tensor, " n"] | None = None,
+    *,
+    seed: int = 0,
+    batch_size: int = 1000,
 ) -> Evaluation:
     """Evaluate on images in float32, with a fresh draw of z for each from its own seeded generator.
 
+    A conditional model is told `labels`, which others do not read: its figures are those of p(x|y). Without labels it
+    is told for each image the class under which the image is likeliest (`likeliest_classes`), and its figures
+    flatter it by that choice.
+
     Raises:
-        ValueError: the images' shape is not the model's, or there are none.
+        ValueError: the images' shape is not the model's, or there are none; a label is no class of the model.
     """
     if len(images) == 0:
         raise ValueError("there are no images to evaluate on")
     if tuple(images.shape[1:]) != model.config.image_shape:
         raise ValueError(f"the model takes images of {model.config.image_shape}, not {tuple(images.shape[1:])}")
+    if labels is not None and model.conditional:
+        check_labels(labels, len(images), model.config.classes)
     device = next(model.parameters()).device
     # Drawn on the CPU, so that a figure does not depend on the device that computed it.
     generator = torch.Generator().manual_seed(seed)
@@ -86,7 +114,11 @@ def evaluate(
             posterior = model.posterior(x)
             noise = torch.randn(posterior.mean.shape, generator=generator).to(device)
             z = posterior.mean + noise * torch.exp(0.5 * posterior.logvar)
-            logits = model.logits(z)
+            told = None
+            if model.conditional:
+                given = None if labels is None else labels[start : start + batch_size].to(device)
+                told = likeliest_classes(model, x, z) if given is None else given
+            logits = model.logits(z) if told is None else model.logits(z, told)
             error = (model.likelihood.mean(logits) - x).square().flatten(1).mean(1)
             kl = gaussian_kl(*posterior) if model.has_prior else torch.zeros_like(posterior.mean)
             row = (*posterior, model.likelihood.log_prob(logits, x), kl.sum(1), kl.sum(0, keepdim=True), error)

@@ -27,6 +27,7 @@ from explorer.evaluation import to_float
 from explorer.journal import replace_file
 from explorer.latents import fitted_draws
 from explorer.models import LatentModel
+from explorer.models.conditional import in_turn
 
 SHOWN = 8  # test images that are reconstructed
 SAMPLES = 64
@@ -87,18 +88,28 @@ class FrameWriter:
         test_set: where the probe set is taken from.
         latent: D.
         epoch: how many epochs the run has done: frames of later ones, from before it was killed, are removed.
+        positions: int64 [N], where in the test split the images of `test_set` are; None if they are all of it.
     """
 
-    def __init__(self, path: Path, test_set: ImageDataset, latent: int, *, epoch: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        test_set: ImageDataset,
+        latent: int,
+        *,
+        epoch: int = 0,
+        positions: Int[Tensor, " n"] | None = None,
+    ) -> None:
         self.folder = path / "frames"
         self.folder.mkdir(exist_ok=True)
         index = choose_probe(test_set.labels, len(test_set))
         self.images = test_set.images[index]
+        self.labels = None if test_set.labels is None else test_set.labels[index]
         self.noise = torch.randn(SAMPLES, latent, generator=torch.Generator().manual_seed(0))
         originals = _small(to_float(self.images[:SHOWN], torch.device("cpu")))
-        probe = {"originals": originals, "index": index}
-        if test_set.labels is not None:
-            probe["labels"] = test_set.labels[index]
+        probe = {"originals": originals, "index": index if positions is None else positions[index]}
+        if self.labels is not None:
+            probe["labels"] = self.labels
         names = {"classes": json.dumps(test_set.classes)}
         replace_file(self.folder / "probe.safetensors", tensor_bytes(probe, names))
         size = originals[0].numel() * (SHOWN + SAMPLES)
@@ -142,8 +153,12 @@ class FrameWriter:
             codes = model.posterior(to_float(self.images, device)).mean
             latent = codes.cpu()
             noise = self.noise if model.has_prior else fitted_draws(latent, self.noise)
-            shown = model.decode(codes[:SHOWN]).cpu()
-            samples = model.decode(noise.to(device)).cpu()
+            told = drawn = None
+            if model.conditional and self.labels is not None:
+                told = self.labels[:SHOWN].to(device)
+                drawn = in_turn(len(noise), model.config.classes).to(device)
+            shown = model.decode(codes[:SHOWN], told).cpu()
+            samples = model.decode(noise.to(device), drawn).cpu()
         finally:
             model.train(training)
         points = latent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from torch import Tensor
 
 from explorer.checkpoints import CheckpointError, CheckpointInfo, find, read_metadata, read_tensors
 from explorer.devices import choose_device
-from explorer.evaluation import Evaluation, evaluate, to_float
+from explorer.evaluation import Evaluation, check_labels, evaluate, likeliest_classes, to_float
 from explorer.latents import Latents, fitted_draws
 from explorer.models import LatentModel, ModelConfig, Posterior, build
+from explorer.models.conditional import in_turn
 
 _BATCH = 1024  # images at a time: bounds the memory of a decode of any size
 
@@ -63,12 +65,24 @@ class Model:
         parts = [self.network.posterior(self._to_float(b)) for b in tensor.split(_BATCH)]
         return Posterior(torch.cat([p.mean for p in parts]).cpu(), torch.cat([p.logvar for p in parts]).cpu())
 
+    @property
+    def conditional(self) -> bool:
+        """Whether the decoder is told a class: a code can then be decoded as each of `classes`."""
+        return self.network.conditional
+
     @torch.inference_mode()
-    def decode(self, codes: Tensor | np.ndarray) -> Float[Tensor, "n c h w"]:
+    def decode(
+        self, codes: Tensor | np.ndarray, labels: Tensor | Sequence[int] | int | None = None
+    ) -> Float[Tensor, "n c h w"]:
         """The decoder's images of codes [N, D]: the mean of p(x|z), float32 [N, C, H, W] in [0, 1] on the CPU.
 
+        Args:
+            codes: float [N, D].
+            labels: the class of each as a position in `classes`, or one for all. None is the first class. Only a
+                conditional model reads them.
+
         Raises:
-            ValueError: the codes' shape is not [N, D], or one is not finite.
+            ValueError: the codes' shape is not [N, D], one is not finite, or a label is no class of the model.
         """
         z = torch.as_tensor(codes, dtype=torch.float32)
         if z.ndim != 2 or z.shape[1] != self.latent:
@@ -77,11 +91,30 @@ class Model:
             raise ValueError("a code has a value that is not a finite number")
         if len(z) == 0:
             return torch.empty(0, *self.image_shape)
-        return torch.cat([self.network.decode(b.to(self.device)).cpu() for b in z.split(_BATCH)])
+        told = self._labels(labels, len(z))
+        if told is None:
+            return torch.cat([self.network.decode(b.to(self.device)).cpu() for b in z.split(_BATCH)])
+        pairs = zip(z.split(_BATCH), told.split(_BATCH), strict=True)
+        return torch.cat([self.network.decode(b.to(self.device), y.to(self.device)).cpu() for b, y in pairs])
 
-    def reconstruct(self, images: Tensor | np.ndarray) -> Float[Tensor, "n c h w"]:
-        """Images encoded and decoded at the posterior's mean: float32 [N, C, H, W] in [0, 1]."""
-        return self.decode(self.encode(images).mean)
+    @torch.inference_mode()
+    def reconstruct(
+        self, images: Tensor | np.ndarray, labels: Tensor | Sequence[int] | int | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        """Images encoded and decoded at the posterior's mean: float32 [N, C, H, W] in [0, 1].
+
+        A conditional model decodes each as its label says, and without labels as the class that explains it best.
+
+        Raises:
+            ValueError: as `encode` and `decode`.
+        """
+        tensor = self._images(images)
+        codes = self.encode(tensor).mean
+        if self.conditional and labels is None:
+            pairs = zip(tensor.split(_BATCH), codes.split(_BATCH), strict=True)
+            found = [likeliest_classes(self.network, self._to_float(x), z.to(self.device)) for x, z in pairs]
+            labels = torch.cat(found).cpu()
+        return self.decode(codes, labels)
 
     def draw(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Float[Tensor, "n d"]:
         """Codes from the prior N(0, temperature² I); for a plain autoencoder from the Gaussian fitted to its codes.
@@ -96,20 +129,39 @@ class Model:
             return noise
         return fitted_draws(self.latents.mean, noise)
 
-    def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Float[Tensor, "n c h w"]:
-        """Images of codes drawn as `draw` does."""
-        return self.decode(self.draw(n, temperature=temperature, seed=seed))
+    def sample(
+        self,
+        n: int,
+        *,
+        temperature: float = 1.0,
+        seed: int = 0,
+        labels: Tensor | Sequence[int] | int | None = None,
+    ) -> Float[Tensor, "n c h w"]:
+        """Images of codes drawn as `draw` does; of a conditional model, without labels, each class in its turn."""
+        if self.conditional and labels is None:
+            labels = in_turn(n, self.config.classes)
+        return self.decode(self.draw(n, temperature=temperature, seed=seed), labels)
 
-    def evaluate(self, images: Tensor | np.ndarray, *, seed: int = 0) -> Evaluation:
+    def evaluate(
+        self, images: Tensor | np.ndarray, labels: Tensor | Sequence[int] | int | None = None, *, seed: int = 0
+    ) -> Evaluation:
         """Terms of the ELBO for uint8 images [N, C, H, W]; see `explorer.evaluation.evaluate`.
 
         Raises:
-            ValueError: the shape is not the model's, or the images are not uint8.
+            ValueError: the shape is not the model's, the images are not uint8, or a label is no class of the model.
         """
         tensor = self._images(images)
         if tensor.dtype != torch.uint8:
             raise ValueError("a model is evaluated on uint8 images, as a data set holds them")
-        return evaluate(self.network, tensor, seed=seed)
+        return evaluate(self.network, tensor, self._labels(labels, len(tensor)), seed=seed)
+
+    def _labels(self, labels: Tensor | Sequence[int] | int | None, count: int) -> Tensor | None:
+        """What the network is told: int64 [count], or None."""
+        if labels is None or not self.conditional:
+            return None
+        told = torch.full((count,), labels) if isinstance(labels, int) else torch.as_tensor(labels, dtype=torch.int64)
+        check_labels(told, count, self.config.classes)
+        return told
 
     def _images(self, images: Tensor | np.ndarray) -> Tensor:
         if isinstance(images, np.ndarray) and not images.flags.writeable:

@@ -30,8 +30,9 @@ class Recipe:
         "vae",
         *("Family", "model"),
         "A variational autoencoder (vae) gives an image a small cloud of codes and can draw new images; a plain "
-        "autoencoder (ae) gives it one code and cannot",
-        choices=("vae", "ae"),
+        "autoencoder (ae) gives it one code and cannot; a conditional one (cvae) tells its decoder the class, so that "
+        "one code can be drawn as any class",
+        choices=("vae", "ae", "cvae"),
     )
     network: str = option(
         "dense",

@@ -25,7 +25,7 @@ from explorer.devices import choose_device, choose_precision, choose_threads, th
 from explorer.evaluation import Evaluation, evaluate, to_float
 from explorer.frames import FrameWriter
 from explorer.latents import Latents, map_latents
-from explorer.models import LatentModel, ModelConfig, build
+from explorer.models import FAMILIES, LatentModel, ModelConfig, build
 from explorer.objectives import kl_penalty
 from explorer.optimisation import learning_rate, make_optimizer
 from explorer.presets import Recipe, TrainConfig, beta_at, preset
@@ -60,11 +60,14 @@ class Trainer:
         self.dataset = config.dataset or preset(config.preset).dataset
         self.device = choose_device(config.device)
         self.precision = choose_precision(config.precision, self.device, recipe.network)
-        self.train_set = self._load("train")
-        self.test_set = self._load("test", like=self.train_set)
+        whole = self._load("train")
+        self.whole = whole, self._load("test", like=whole)
+        self.train_set, _ = self._chosen(self.whole[0])
+        self.test_set, self.test_index = self._chosen(self.whole[1])
         self.steps = self._count_steps()
         torch.manual_seed(config.seed)
-        model = build(model_config(recipe, self.train_set.image_shape)).to(self.device)
+        classes = len(self.train_set.classes)
+        model = build(model_config(recipe, self.train_set.image_shape, classes)).to(self.device)
         # Convolutions run 1.5 to 3 times as fast with the channels of a pixel side by side.
         self.model: LatentModel = model.to(memory_format=torch.channels_last) if recipe.network == "conv" else model
         self.threads = choose_threads(sum(p.numel() for p in model.parameters()), recipe.network)
@@ -73,6 +76,7 @@ class Trainer:
         self.history: list[dict[str, Any]] = []
         self.status: Status = "running"
         self.message = ""
+        self.half = False  # whether the weights are stored as float16: of a finished run, if it is asked for
         self._saved = time.monotonic()
         self._save_cost = 0.0
 
@@ -80,6 +84,13 @@ class Trainer:
         # A test image must have the shape of the training images, whatever its own size.
         shape: dict[str, Any] = {} if like is None else {"size": like.image_shape[1], "channels": like.image_shape[0]}
         return datasets.load(self.dataset, split, root=self.config.data_root, **shape)
+
+    def _chosen(self, whole: ImageDataset) -> tuple[ImageDataset, Tensor]:
+        """The images of a split that the run is about, and where in the split they are."""
+        if self.config.only is None:
+            return whole, torch.arange(len(whole))
+        where = whole.positions_of(self.config.only)
+        return whole.subset(where), where
 
     def _count_steps(self) -> int:
         n, batch = len(self.train_set), self.recipe.batch_size
@@ -104,6 +115,7 @@ class Trainer:
             dataset=stored["dataset"]["name"],
             seed=stored["seed"],
             precision=stored["precision"],
+            only=stored["dataset"].get("only"),
             settings={},
         )
         changes = {} if now.epochs is None else {"epochs": now.epochs}
@@ -126,7 +138,7 @@ class Trainer:
                 f"{self.path} cannot be resumed: {self.dataset} had {stored['train_images']:,} training images "
                 f"and now has {count:,}"
             )
-        for data in (self.train_set, self.test_set):
+        for data in self.whole:
             if stored.get(f"{data.split}_sha256", data.fingerprint) != data.fingerprint:
                 raise ValueError(
                     f"{self.path} cannot be resumed: the {data.split} images of {self.dataset} are others now"
@@ -139,8 +151,15 @@ class Trainer:
 
     def _run(self, on_progress: Callable[[Progress], None], should_stop: Callable[[], bool]) -> Run:
         self.reports.start(self.history, self.device, self.recipe.epochs)
-        frames = FrameWriter(self.path, self.test_set, self.recipe.latent, epoch=self.at.epoch)
+        frames = FrameWriter(
+            self.path, self.test_set, self.recipe.latent, epoch=self.at.epoch, positions=self.test_index
+        )
         images = self.train_set.images.to(self.device)  # uint8, so it fits where float32 might not
+        labels = (
+            self.train_set.labels.to(self.device)
+            if self.train_set.labels is not None and self.model.conditional
+            else None
+        )
 
         def tell(progress: Progress) -> None:
             self.reports.progress(progress)
@@ -148,7 +167,7 @@ class Trainer:
 
         good = self.snapshot()
         while self.at.epoch < self.recipe.epochs and self.status == "running":
-            seconds, first = self._run_epoch(images, tell, should_stop)
+            seconds, first = self._run_epoch(images, labels, tell, should_stop)
             if self.status != "running" or not self._end_epoch(seconds, first, frames):
                 break
             good = self.snapshot()
@@ -164,7 +183,11 @@ class Trainer:
         return self._finish(tell)
 
     def _run_epoch(
-        self, images: Tensor, tell: Callable[[Progress], None], should_stop: Callable[[], bool]
+        self,
+        images: Tensor,
+        labels: Tensor | None,
+        tell: Callable[[Progress], None],
+        should_stop: Callable[[], bool],
     ) -> tuple[float, int]:
         """The steps that are left of this epoch; the seconds that they took and the step it began with."""
         at, batch, n = self.at, self.recipe.batch_size, len(images)
@@ -175,7 +198,8 @@ class Trainer:
         looked = since
         while at.step < self.steps:
             index = order[at.step * batch : (at.step + 1) * batch]
-            recent.append(self._step(to_float(images[index], self.device)))
+            x = to_float(images[index], self.device)
+            recent.append(self._step(x) if labels is None else self._step(x, labels[index]))
             at.step += 1
             now = time.perf_counter()
             if len(recent) < CHECK_EVERY and at.step < self.steps and now - looked < LOOK_SECONDS:
@@ -199,13 +223,13 @@ class Trainer:
                 since = time.perf_counter()
         return seconds, first
 
-    def _step(self, x: Tensor) -> Tensor:
+    def _step(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """One update; the sums of misfit and KL over the batch, left on the device."""
         epoch = self.at.epoch + self.at.step / self.steps
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, epoch, self.steps)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            terms = self.model.terms(x, self.at.generator)
+            terms = self.model.terms(x, self.at.generator, labels)
         loss = terms.misfit.mean() + beta_at(self.recipe, epoch) * kl_penalty(terms.kl, self.recipe.free_bits)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -232,7 +256,7 @@ class Trainer:
         """
         at = self.at
         beta = beta_at(self.recipe, at.epoch + 1)
-        evaluation = evaluate(self.model, self.test_set.images)
+        evaluation = self._evaluate()
         test = evaluation.metrics(beta)
         if not torch.isfinite(torch.tensor(test["loss"])):
             self.status = "diverged"
@@ -296,7 +320,7 @@ class Trainer:
 
     def _save_on_the_way(self) -> None:
         started = time.monotonic()
-        self.save(evaluate(self.model, self.test_set.images), resumable=True)
+        self.save(self._evaluate(), resumable=True)
         self._saved = time.monotonic()
         self._save_cost = self._saved - started
 
@@ -315,8 +339,11 @@ class Trainer:
                 )
             )
 
-        evaluation = evaluate(self.model, self.test_set.images)
         finished = self.status == "finished"
+        self.half = finished and self.config.half
+        if self.half:  # first: what is measured and encoded is then of the weights that are stored
+            self.model.load_state_dict(self._weights())
+        evaluation = self._evaluate()
         if finished:
             phase("mapping")
             if self.recipe.latent != 2 and self.config.umap:
@@ -326,8 +353,12 @@ class Trainer:
         metrics = self.save(evaluation, latents, resumable=not finished)
         return Run(self.path, self.status, metrics, self.history, self.message)
 
+    def _evaluate(self) -> Evaluation:
+        return evaluate(self.model, self.test_set.images, self.test_set.labels)
+
     def _latents(self, evaluation: Evaluation, *, final: bool) -> Latents:
         latents = Latents.of(evaluation, self.test_set.labels, self.test_set.group)
+        latents = replace(latents, index=self.test_index)
         return map_latents(latents, final=final, umap=self.config.umap, seed=self.config.seed)
 
     def save(self, evaluation: Evaluation, latents: Latents | None = None, *, resumable: bool) -> dict[str, Any]:
@@ -347,12 +378,20 @@ class Trainer:
             config=self._config_json(),
             metrics=metrics,
             history=self.history,
-            model=self.model.state_dict(),
+            model=self._weights(),
             latents=tensors,
             latents_metadata=metadata,
             resume=snapshots.take(self.model, self.optimizer, self.at) if resumable else None,
         )
         return metrics
+
+    def _weights(self) -> dict[str, Tensor]:
+        """The network's tensors as they are stored; running statistics keep their precision."""
+        weights = self.model.state_dict()
+        if not self.half:
+            return weights
+        learnt = {name for name, _ in self.model.named_parameters()}
+        return {k: v.half() if k in learnt else v for k, v in weights.items()}
 
     def _config_json(self) -> dict[str, Any]:
         return {
@@ -367,8 +406,8 @@ class Trainer:
                 "name": self.dataset,
                 "train_images": len(self.train_set),
                 "test_images": len(self.test_set),
-                "train_sha256": self.train_set.fingerprint,
-                "test_sha256": self.test_set.fingerprint,
+                **{f"{data.split}_sha256": data.fingerprint for data in self.whole},
+                **({} if self.config.only is None else {"only": self.config.only}),
             },
             "preprocessing": {
                 "size": self.train_set.image_shape[1:],
@@ -379,6 +418,7 @@ class Trainer:
             "device": str(self.device),
             "precision": self.precision,
             "threads": self.threads,
+            "weights": "float16" if self.half else "float32",
             "epochs_done": self.at.epoch,
             "seconds": round(self.at.seconds, 1),
             "versions": {"python": platform.python_version(), "torch": torch.__version__},
@@ -396,7 +436,8 @@ class Trainer:
             self.model.load_state_dict(weights)
 
 
-def model_config(recipe: Recipe, image_shape: tuple[int, int, int]) -> ModelConfig:
-    """The network's config for a recipe and images of a shape (C, H, W)."""
+def model_config(recipe: Recipe, image_shape: tuple[int, int, int], classes: int = 0) -> ModelConfig:
+    """The network's config for a recipe and images of a shape (C, H, W), of so many classes if it is told them."""
     shared = {f.name for f in fields(ModelConfig)} & {f.name for f in fields(Recipe)}
-    return ModelConfig(image_shape=image_shape, **{name: getattr(recipe, name) for name in shared})
+    told = classes if FAMILIES[recipe.family].conditional else 0
+    return ModelConfig(image_shape=image_shape, classes=told, **{name: getattr(recipe, name) for name in shared})

@@ -75,7 +75,9 @@ def small_train(tmp_path: Path) -> Callable[..., Run]:
     def run(name: str = "run", *, out: Path | None = None, **options: object) -> Run:
         passed = {k: options.pop(k) for k in ("resume", "on_progress", "should_stop") if k in options}
         known = {
-            k: options.pop(k) for k in ("preset", "dataset", "epochs", "seed", "umap", "data_root") if k in options
+            k: options.pop(k)
+            for k in ("preset", "dataset", "only", "epochs", "seed", "half", "umap", "data_root")
+            if k in options
         }
         resuming = bool(passed.get("resume"))
         narrow = {} if resuming or known.get("preset") == "conv-100" else {"encoder": (16,), "decoder": (16,)}

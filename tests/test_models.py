@@ -18,6 +18,7 @@ def config(family="vae", network="dense", **changes):
         "encoder": (8, 16),
         "decoder": (16, 8),
         "likelihood": "bernoulli",
+        "classes": 3 if family == "cvae" else 0,
     }
     return ModelConfig(family=family, network=network, **{**defaults, **changes})
 

@@ -15,6 +15,7 @@ NETWORKS = ("dense", "conv")
 
 def config(network="dense", family="vae", **changes):
     defaults = {"image_shape": (1, 28, 28), "latent": 5, "encoder": (8, 16), "decoder": (16, 8)}
+    defaults |= {"classes": 2} if family == "cvae" else {}
     return ModelConfig(family=family, network=network, likelihood="bernoulli", **{**defaults, **changes})
 
 

@@ -80,7 +80,7 @@ PUBLISHED = {
     "dense": {**FRAMEWORK, "encoder": (1024, 512, 256), "decoder": (256, 512, 1024)},
 }
 
-# Weights and biases, layer by layer.
+# Weights and biases, layer by layer, on images of 28 x 28.
 PARAMETERS = {
     "mlp-2d": [784 * 256 + 256, 256 * 4 + 4, 2 * 256 + 256, 256 * 784 + 784],
     "mlp-2d-mse": [784 * 128 + 128, 128 * 4 + 4, 2 * 128 + 128, 128 * 784 + 784],
@@ -146,7 +146,11 @@ def test_a_dense_preset_has_its_layers_in_the_published_order(name):
 def test_every_preset_trains_a_step(name, shape):
     chosen = preset(name)
     assert chosen.name == name
-    model = build(model_config(chosen.recipe, shape))
+    if name == "cells-conv" and shape == (1, 28, 28):
+        with pytest.raises(ValueError, match="divisible by 16, not 28 x 28"):
+            build(model_config(chosen.recipe, shape))
+        return
+    model = build(model_config(chosen.recipe, shape, classes=10))
     terms = model.terms(torch.rand(2, *shape))
     assert terms.kl.shape == (2, chosen.recipe.latent)
     assert all(torch.isfinite(term).all() for term in terms)
@@ -174,6 +178,35 @@ def test_beta_warms_up_over_three_sevenths_of_however_many_epochs(name):
     short = TrainConfig(preset=name, epochs=7).recipe()
     assert [beta_at(short, e) for e in (0, 1.5, 3, 7)] == pytest.approx([0, 50, 100, 100])
     assert learning_rate(short, 7, 600) == pytest.approx(1e-5 / (1 + 1e-5 * 4200))
+
+
+def test_cells_linear_is_as_published():
+    """Linear layers with ReLU, two batch norms on either side, sigmoid, BCE + KL, Adam, ten epochs, the rate halved."""
+    recipe = preset("cells-linear").recipe
+    model = build(model_config(recipe, (3, 64, 64)))
+    encoder, decoder = ([type(layer).__name__ for layer in half] for half in (model.encoder, model.decoder))
+    hidden = ["Linear", "BatchNorm1d", "ReLU"]
+    assert encoder == ["Flatten", *hidden, *hidden, "Linear"]
+    assert decoder == [*hidden, *hidden, "Linear", "Unflatten"]
+    assert (recipe.likelihood, recipe.output, recipe.beta) == ("bernoulli", "sigmoid", 1.0)
+    assert (recipe.optimizer, recipe.epochs) == ("adam", 10)
+    rates = [learning_rate(recipe, epoch, 100) for epoch in (0, 0.99, 1, 1.5, 2, 9.99)]
+    assert rates == pytest.approx([1e-3, 1e-3, 5e-4, 5e-4, 2.5e-4, 1e-3 / 512])
+    assert {TrainConfig(preset="cells-linear", settings={"init": i}).recipe().init for i in ("xavier", "kaiming")} == {
+        "xavier",
+        "kaiming",
+    }
+
+
+def test_the_models_of_cells_can_be_compared():
+    """The same data and the same number of latents, and both on one class or, told which, on both."""
+    linear, conv = preset("cells-linear"), preset("cells-conv")
+    assert linear.dataset == conv.dataset == "malaria"
+    assert linear.recipe.latent == conv.recipe.latent
+    for chosen in (linear, conv):
+        both = TrainConfig(preset=chosen.name, settings={"family": "cvae"}).recipe()
+        assert model_config(both, (3, 64, 64), classes=2).classes == 2
+        assert model_config(chosen.recipe, (3, 64, 64), classes=2).classes == 0
 
 
 def test_an_unknown_preset_names_the_known():

@@ -45,7 +45,7 @@ def test_the_figures_are_the_checkpoints_own(name):
     else:
         found = json.loads((MEASURED / f"{name}.json").read_text())
         metrics, config = found["metrics"], found["config"]
-    assert float(row["loss"]) == pytest.approx(metrics["loss"], abs=0.005)
+    assert float(row["loss"].replace("−", "-")) == pytest.approx(metrics["loss"], abs=0.005)
     assert float(row["MSE"]) == pytest.approx(metrics["mse"], abs=5e-6)
     assert row["active"] == f"{metrics['active_units']} of {config['model']['latent']}"
     assert row["epochs"].split(",")[0] == str(config["epochs_done"])

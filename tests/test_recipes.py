@@ -154,12 +154,12 @@ STORED = sorted((Path(__file__).parent.parent / "checkpoints").glob("*/config.js
 
 @pytest.mark.parametrize("file", STORED, ids=[file.parent.name for file in STORED])
 def test_the_recipe_of_a_shipped_checkpoint_is_what_it_was(file):
-    """Stored before there were batch norm, warm-up, free bits, decay and outputs."""
+    """Some were stored before there were batch norm, warm-up, free bits, decay and outputs."""
     stored = json.loads(file.read_text())["recipe"]
     recipe = dataclasses.asdict(Recipe(**stored))
     assert {k: list(v) if isinstance(v, tuple) else v for k, v in recipe.items() if k in stored} == stored
     added = {k: v for k, v in recipe.items() if k not in stored}
-    assert added == {
+    defaults = {
         "batch_norm": False,
         "output": "sigmoid",
         "warmup_epochs": 0,
@@ -167,6 +167,7 @@ def test_the_recipe_of_a_shipped_checkpoint_is_what_it_was(file):
         "free_bits": 0.0,
         "decay": 0.0,
     }
+    assert added in ({}, defaults)  # of a later one all are stored
 
 
 def test_whole_numbers_will_do_for_numbers():

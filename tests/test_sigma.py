@@ -19,6 +19,7 @@ from explorer.objectives import LEAST_NOISE, Likelihood
 def made(family="vae", seed=0, **changes):
     torch.manual_seed(seed)
     sizes = {"image_shape": (1, 6, 5), "latent": 3, "encoder": (16,), "decoder": (16,)}
+    sizes |= {"classes": 2} if family == "cvae" else {}
     return build(ModelConfig(family=family, network="dense", **{"likelihood": "sigma", **sizes, **changes}))
 
 

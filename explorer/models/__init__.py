@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from explorer.models import autoencoder, vae
+from explorer.models import autoencoder, conditional, vae
 from explorer.models.base import LatentModel, ModelConfig, Posterior
 
-_MODULES = (autoencoder, vae)
+_MODULES = (autoencoder, vae, conditional)
 FAMILIES: dict[str, type[LatentModel]] = {family.family: family for m in _MODULES for family in m.FAMILIES}
 
 

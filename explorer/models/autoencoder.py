@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.models import networks
@@ -24,10 +24,15 @@ class Autoencoder(LatentModel):
         mean = self.encoder(x).float()
         return Posterior(mean, torch.full_like(mean, -torch.inf))
 
-    def logits(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
+    def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n c h w"]:
         return self.decoder(z).float()
 
-    def terms(self, x: Float[Tensor, "n c h w"], generator: torch.Generator | None = None) -> Terms:
+    def terms(
+        self,
+        x: Float[Tensor, "n c h w"],
+        generator: torch.Generator | None = None,
+        labels: Int[Tensor, " n"] | None = None,
+    ) -> Terms:
         code = self.encoder(x).float()
         logits = self.logits(code)
         return Terms(self.misfit(logits, x), torch.zeros_like(code), logits)

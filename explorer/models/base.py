@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple, get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from explorer.objectives import Likelihood, LikelihoodName, OutputName
@@ -56,6 +56,7 @@ class ModelConfig:
     init: str = "pytorch"
     output: OutputName = "sigmoid"
     batch_norm: bool = False
+    classes: int = 0  # that the decoder is told of; 0 for a family whose decoder is not
 
     @property
     def pixels(self) -> int:
@@ -82,6 +83,8 @@ class ModelConfig:
                 raise ValueError(f"unknown likelihood {config.likelihood!r}")
             if config.output not in get_args(OutputName):
                 raise ValueError(f"unknown output {config.output!r}")
+            if type(config.classes) is not int or not 0 <= config.classes <= 65_536:
+                raise ValueError(f"classes must be a whole number from 0 to 65,536, not {config.classes!r}")
             if type(config.noise_variance) not in (int, float):
                 raise ValueError(f"noise_variance must be a number, not {config.noise_variance!r}")
             Likelihood(config.likelihood, float(config.noise_variance), config.output)
@@ -104,6 +107,7 @@ class LatentModel(nn.Module):
 
     family: ClassVar[str]
     has_prior: ClassVar[bool] = True  # False: codes have no density that the objective knows of
+    conditional: ClassVar[bool] = False  # True: the decoder is told the class, int64 [N]; others take no labels
     noise_variance: Tensor
     noise_images: Tensor
 
@@ -131,12 +135,20 @@ class LatentModel(nn.Module):
         """q(z|x) for images in [0, 1]."""
         raise NotImplementedError
 
-    def logits(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
-        """The decoder's raw output; `likelihood.mean` makes it an image."""
+    def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n c h w"]:
+        """The decoder's raw output; `likelihood.mean` makes it an image.
+
+        Only a conditional family reads `labels`, and takes the first class where there are none.
+        """
         raise NotImplementedError
 
-    def terms(self, x: Float[Tensor, "n c h w"], generator: torch.Generator | None = None) -> Terms:
-        """Misfit, KL and logits of a batch for one draw of z an image."""
+    def terms(
+        self,
+        x: Float[Tensor, "n c h w"],
+        generator: torch.Generator | None = None,
+        labels: Int[Tensor, " n"] | None = None,
+    ) -> Terms:
+        """Misfit, KL and logits of a batch for one draw of z an image; `labels` as for `logits`."""
         raise NotImplementedError
 
     def misfit(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
@@ -149,6 +161,6 @@ class LatentModel(nn.Module):
         self.noise_variance.lerp_(noise, len(x) / self.noise_images.clamp(max=max(len(x), NOISE_WINDOW)))
         return replace(self._likelihood, noise_variance=noise).misfit(logits, x)
 
-    def decode(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
-        """The mean of p(x|z) as an image, in [0, 1]."""
-        return self.likelihood.mean(self.logits(z))
+    def decode(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n c h w"]:
+        """The mean of p(x|z) as an image, in [0, 1]; `labels` as for `logits`."""
+        return self.likelihood.mean(self.logits(z, labels))

@@ -35,11 +35,12 @@ def encoder(config: ModelConfig, outputs: int) -> nn.Module:
     raise ValueError(f"unknown network {config.network!r}: choose dense or conv")
 
 
-def decoder(config: ModelConfig) -> nn.Module:
-    """Codes [N, D] to logits [N, C, H, W]."""
+def decoder(config: ModelConfig, inputs: int | None = None) -> nn.Module:
+    """Codes [N, inputs], of the config's latents if not said otherwise, to logits [N, C, H, W]."""
     c, h, w = config.image_shape
+    inputs = inputs or config.latent
     if config.network == "dense":
-        widths = (config.latent, *config.decoder)
+        widths = (inputs, *config.decoder)
         layers: list[nn.Module] = []
         for a, b in pairwise(widths):
             layers += [nn.Linear(a, b), *_norm(config, BatchNorm1d, b), nn.ReLU(inplace=True)]
@@ -51,7 +52,7 @@ def decoder(config: ModelConfig) -> nn.Module:
         first = (config.encoder[-1], h // grow, w // grow)
         features = first[0] * first[1] * first[2]
         layers = [
-            nn.Linear(config.latent, features),
+            nn.Linear(inputs, features),
             *_norm(config, BatchNorm1d, features),
             nn.ReLU(inplace=True),
             nn.Unflatten(1, first),
