@@ -39,6 +39,8 @@ ARITHMETIC = {
     "arithmetic-phone-light": ("?model=fashion-mlp-2d&tool=walk&loop=1&steps=64", 390, "light"),
 }
 
+CELLS = {"cells-light": ("", 1280, "light"), "cells-both-dark": ("?kind=both&side=4", 1280, "dark")}
+
 HOLES = ("mnist-ae-2d", "mnist-mlp-2d")
 
 
@@ -55,6 +57,8 @@ def main() -> None:
             shoot(browser, f"{server.url}/", name, *view)
         for name, view in ARITHMETIC.items():
             shoot(browser, f"{server.url}/arithmetic", name, *view)
+        for name, view in CELLS.items():
+            shoot(browser, f"{server.url}/cells", name, *view, ready=".lx-tiles[data-state=ready]")
         for name in HOLES:
             page = browser.new_page(viewport={"width": 1280, "height": 1000})
             page.goto(f"{server.url}/?model={name}")
@@ -70,15 +74,24 @@ def main() -> None:
         browser.close()
 
 
-def shoot(browser: Browser, url: str, name: str, address: str, width: int, scheme: str) -> None:
+def shoot(
+    browser: Browser,
+    url: str,
+    name: str,
+    address: str,
+    width: int,
+    scheme: str,
+    *,
+    ready: str = ".lx-map[data-state=ready]",
+) -> None:
     """A whole page at once: the window is made as high as the page."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(f"{url}{address}")
-    settle(page)
+    settle(page, ready)
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": height})
-    settle(page)
+    settle(page, ready)
     page.screenshot(path=ROOT / "docs" / f"{name}.png")
     context.close()
 
@@ -112,15 +125,15 @@ def shoot_training(browser: Browser, url: str) -> None:
         context.close()
 
 
-def settle(page: Page) -> None:
-    """Wait until the map and every sheet of pictures are drawn."""
-    page.wait_for_selector(".lx-map[data-state=ready]", timeout=60_000)
+def settle(page: Page, ready: str = ".lx-map[data-state=ready]") -> None:
+    """Wait until the map, or what else a screen has, and every sheet of pictures are drawn."""
+    page.wait_for_selector(ready, timeout=60_000)
     page.wait_for_function(
         "[...document.querySelectorAll('.lx-tiles, .lx-film, .lx-knobs')].length >= 2 &&"
         " [...document.querySelectorAll('.lx-tiles, .lx-film, .lx-knobs')].every(t => t.dataset.state === 'ready')",
         timeout=60_000,
     )
-    page.wait_for_timeout(1000)  # plotly's own resize
+    page.wait_for_timeout(2000)  # plotly's own resize, and what is measured below the pictures
 
 
 if __name__ == "__main__":

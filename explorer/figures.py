@@ -140,6 +140,45 @@ def class_histogram(names: Sequence[str], counts: Sequence[int]) -> go.Figure:
     return go.Figure(bars, layout)
 
 
+def hues(histograms: Mapping[str, Sequence[float]]) -> go.Figure:
+    """Shares of pixels by hue, a line each, from magenta through red to yellow in the middle.
+
+    Args:
+        histograms: by name, shares in equal bins of the circle from 0 to 360 degrees. The last one is drawn bold.
+    """
+    figure = go.Figure()
+    for i, (name, shares) in enumerate(histograms.items()):
+        half = len(shares) // 2  # cells are red: cut the circle open on the other side
+        turned = [*shares[half:], *shares[:half]]
+        degrees = [(k + 0.5) * 360 / len(shares) - 180 for k in range(len(shares))]
+        bold = i == len(histograms) - 1
+        line = {"width": 2.5, "color": PALETTE[0]} if bold else {"width": 1.5, "color": PALETTE[8], "dash": "dot"}
+        figure.add_trace(
+            go.Scatter(
+                x=degrees,
+                y=[round(100 * share, 2) for share in turned],
+                name=name,
+                mode="lines",
+                line=line,
+                hovertemplate="%{y:.1f}% of the colour at %{x:.0f}°",
+            )
+        )
+    figure.update_layout(
+        height=170,
+        margin={"l": 36, "r": 6, "t": 6, "b": 34},
+        xaxis={
+            "range": [-130, 70],
+            "tickvals": [-120, -60, 0, 60],
+            "ticktext": ["blue", "magenta", "red", "yellow"],
+            "fixedrange": True,
+        },
+        yaxis={"ticksuffix": "%", "fixedrange": True, "rangemode": "tozero", "nticks": 4},
+        showlegend=True,
+        legend={"orientation": "h", "yanchor": "top", "y": 1.0, "x": 0},
+    )
+    return figure
+
+
 _METRIC_UNITS = {
     "elbo": "ELBO, nats an image",
     "reconstruction": "reconstruction, nats an image",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,23 @@ def sheet(images: Tensor, columns: int | None = None) -> Image.Image:
     return Image.fromarray(canvas[:, :, 0] if c == 1 else canvas)
 
 
+def mosaic(parts: Sequence[Image.Image], columns: int, *, gap: int = 0) -> Image.Image:
+    """Pictures of one size and mode side by side, row by row, `gap` clear or black pixels apart.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not parts:
+        raise ValueError("a mosaic needs at least one picture")
+    width, height = parts[0].size
+    rows = math.ceil(len(parts) / columns)
+    across = min(columns, len(parts))
+    canvas = Image.new(parts[0].mode, (across * (width + gap) - gap, rows * (height + gap) - gap))
+    for i, part in enumerate(parts):
+        canvas.paste(part, (i % columns * (width + gap), i // columns * (height + gap)))
+    return canvas
+
+
 def encode(picture: Image.Image, format: str) -> bytes:
     """A picture's bytes as `PNG` (lossless) or `WEBP` (small, for sheets that are only looked at)."""
     data = io.BytesIO()
@@ -56,15 +74,15 @@ def single(image: Tensor) -> Image.Image:
     return sheet(image[None], 1)
 
 
-def difference(original: Tensor, reconstruction: Tensor) -> Image.Image:
+def difference(original: Tensor, reconstruction: Tensor, *, gain: float = 1.0) -> Image.Image:
     """Where a reconstruction is brighter (orange) or darker (blue) than its original; clear where they agree.
 
-    Both are [C, H, W], uint8 or float in [0, 1]; channels are averaged.
+    Both are [C, H, W], uint8 or float in [0, 1]; channels are averaged, and the difference is multiplied by `gain`.
     """
     a, b = (torch.from_numpy(to_uint8(t[None]).copy()).float()[0].mean(-1) / 255 for t in (original, reconstruction))
     signed = (b - a).numpy()  # [H, W]
     rgba = np.zeros((*signed.shape, 4), np.uint8)
     rgba[signed > 0, :3] = (242, 120, 40)
     rgba[signed <= 0, :3] = (60, 120, 246)
-    rgba[..., 3] = np.round(np.abs(signed).clip(0, 1) * 255)
+    rgba[..., 3] = np.round((gain * np.abs(signed)).clip(0, 1) * 255)
     return Image.fromarray(rgba)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from explorer.pictures import encode, save_grid, sheet, to_uint8
+from explorer.pictures import difference, encode, mosaic, save_grid, sheet, to_uint8
 
 
 def test_rounding_is_to_the_nearest():
@@ -65,3 +65,25 @@ def test_a_grid_is_saved(tmp_path):
         assert picture.size == (84, 56)
     with pytest.raises(FileNotFoundError):
         save_grid(torch.zeros(5, 1, 28, 28), tmp_path / "nowhere" / "grid.png")
+
+
+def test_a_difference_with_gain():
+    one = torch.full((3, 2, 2), 100, dtype=torch.uint8)
+    other = one.clone()
+    other[:, 0, 0], other[:, 1, 1] = 103, 0
+    found = np.asarray(difference(one, other, gain=10))
+    assert found[0, 0].tolist() == [242, 120, 40, 30]
+    assert found[1, 1].tolist() == [60, 120, 246, 255]
+    assert found[0, 1, 3] == 0
+
+
+def test_a_mosaic_with_gaps():
+    parts = [Image.new("RGB", (3, 2), (10 * i, 0, 0)) for i in range(1, 4)]
+    found = np.asarray(mosaic(parts, 2, gap=1))
+    assert found.shape == (5, 7, 3)
+    assert found[0, 0, 0] == 10
+    assert found[0, 4, 0] == 20
+    assert found[3, 0, 0] == 30
+    assert found[:, 3].max() == found[2].max() == 0
+    with pytest.raises(ValueError, match="at least one"):
+        mosaic([], 2)

@@ -53,6 +53,8 @@ def training_means(data: Mapped) -> ClassMeans | str:
     except DatasetError as error:
         return str(error)
     same = images.fingerprint == trained.get("train_sha256", images.fingerprint)
+    if (only := trained.get("only")) is not None:  # fingerprints are of all classes, the count is of that one
+        images = images.subset(images.positions_of(only))
     same &= images.classes == data.classes and len(images) == trained["train_images"]
     if images.labels is None or not same:
         return f"The training images of {images.name} on this machine are not those that the model was trained on."

@@ -84,6 +84,11 @@ class Mapped:
             return None
         return data.images[index]
 
+    def told(self, rows: Tensor | slice) -> Tensor | None:
+        """The classes of some rows, for a decoder that is told them; None for any other, and without classes."""
+        labels = self.latents.labels
+        return labels[rows] if self.model.conditional and labels is not None else None
+
     @cached_property
     def _rows(self) -> Tensor:
         """The row of each index, -1 for none."""

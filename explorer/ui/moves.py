@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 _PAGES = Path(__file__).parents[2] / "pages"
-EXPLORE, ARITHMETIC, TRAIN = (_PAGES / f"{name}.py" for name in ("explore", "arithmetic", "train"))
+EXPLORE, ARITHMETIC, CELLS, TRAIN = (_PAGES / f"{name}.py" for name in ("explore", "arithmetic", "cells", "train"))
 
 _NEXT = "next_move"
 

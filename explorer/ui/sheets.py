@@ -81,7 +81,7 @@ def rows_sheet(data: Mapped, rows: Tensor, columns: int) -> str:
     def make() -> bytes:
         if here and not isinstance(originals, str):
             return image_sheet(data.model, originals.images[index], columns)
-        return image_sheet(data.model, data.model.decode(data.latents.mean[rows]), columns)
+        return image_sheet(data.model, data.model.decode(data.latents.mean[rows], data.told(rows)), columns)
 
     return assets.publish(f"{data.key}-rows-{name}-{columns}-{int(here)}.webp", make, "image/webp")
 
@@ -90,8 +90,8 @@ def sprites(data: Mapped) -> Sprites:
     """The reconstruction of every point, for the hover card."""
 
     def make(sheet: int) -> bytes:
-        codes = data.latents.mean[sheet * _PER_SHEET : (sheet + 1) * _PER_SHEET]
-        return image_sheet(data.model, data.model.decode(codes), _ACROSS)
+        rows = slice(sheet * _PER_SHEET, (sheet + 1) * _PER_SHEET)
+        return image_sheet(data.model, data.model.decode(data.latents.mean[rows], data.told(rows)), _ACROSS)
 
     url = assets.publish_sheets(
         f"{data.key}-sprites-{{sheet}}.webp", make, count=math.ceil(len(data.latents) / _PER_SHEET)

@@ -55,7 +55,7 @@ def _spot(data: Mapped, pick: Pick) -> None:
 
 
 def _item(data: Mapped, pick: Pick, row: int) -> None:
-    image = data.model.decode(pick.tensor()[None])[0]
+    image = data.model.decode(pick.tensor()[None], data.told(slice(row, row + 1)))[0]
     shown = html.image(
         pictures.single(image),
         "reconstruction",

@@ -162,6 +162,14 @@ _RUN: dict[str, tuple[str, str]] = {
         "Save every, s",
         "At most so many seconds of work are lost when the machine dies; 0 saves after every epoch.",
     ),
+    "only": (
+        "Only the class",
+        "Train and measure on images of this class alone, such as infected; empty for all images.",
+    ),
+    "half": (
+        "Half precision",
+        "Store the finished model's weights in 16 bits: half the size, measured as it is stored.",
+    ),
 }
 
 
@@ -174,11 +182,16 @@ def _run_options(form: Form) -> None:
             "help": help,
             "on_change": from_widget(key, partial(training_form.change, name)),
         }
+        if name == "only":
+            bind(key, value or "")
+            take = from_widget(key, lambda text: training_form.change("only", text.strip() or None))
+            st.text_input(label, **{**known, "on_change": take})
+            continue
         bind(key, value)
         if name in choices:
             offered = choices[name] if value in choices[name] else [*choices[name], value]
             st.selectbox(label, offered, **known)
-        elif name == "umap":
+        elif name in ("umap", "half"):
             st.checkbox(label, **known)
         elif name == "seed":
             st.number_input(label, step=1, **known)

@@ -1,0 +1,212 @@
+"""Healthy next to infected: cells generated from the same codes, and what can be measured of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+from torch import Tensor
+
+from explorer import cells, figures, pictures
+from explorer.cells import Summary
+from explorer.checkpoints import CheckpointError
+from explorer.loaded import Model
+from explorer.ui import assets, html, library, view
+from explorer.ui.components.tiles import tiles
+
+STATES = ("healthy", "infected")
+KINDS = {"conv": "Convolutions", "linear": "Linear layers", "both": "One model of both"}
+_SEED, _KIND, _SIDE, _TEMPERATURE = "cells_seed", "cells_kind", "cells_side", "cells_temperature"
+_GAIN = 10  # of the difference: the states differ by a hundredth of full brightness here and there
+_MEASURED = 200  # generated cells that are measured: a third of a second, once for each setting
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What draws cells of both states from one code: two models, or one that is told the state."""
+
+    kind: str
+    key: str  # names the models' content
+    healthy: Model
+    infected: Model
+
+    def decode(self, codes: Tensor, state: int) -> Tensor:
+        """Cells [N, 3, H, W] in [0, 1] of codes [N, D], in state 0 (healthy) or 1 (infected)."""
+        model = (self.healthy, self.infected)[state]
+        return model.decode(codes, state) if model.conditional else model.decode(codes)
+
+
+def pairs() -> dict[str, Pair]:
+    """The pairs that are here, by kind."""
+    usable = {c.id: c for c in library.all_checkpoints() if not c.problem}
+    found = {}
+    for kind in KINDS:
+        names = ["cells-both"] * 2 if kind == "both" else [f"cells-{state}-{kind}" for state in STATES]
+        if not all(name in usable for name in names):
+            continue
+        content = [library.digest(usable[name]) for name in names]
+        try:
+            models = [library.open_model(name, digest) for name, digest in zip(names, content, strict=True)]
+        except (CheckpointError, OSError):
+            continue
+        found[kind] = Pair(kind, "-".join(dict.fromkeys(content)), *models)
+    return found
+
+
+def pair_panel() -> dict[str, str]:
+    """Draw the panel; what the URL says of it."""
+    found = pairs()
+    if not found:
+        st.info(
+            "There are no models of blood cells here. Train one of each class: "
+            "`python -m explorer train --preset cells-conv --only healthy --out runs/healthy`."
+        )
+        return {}
+    with st.container(key="cells_pair"):
+        pair, side, temperature, seed = _controls(found)
+        codes = pair.healthy.draw(side * side, temperature=temperature, seed=seed)
+        decode = partial(pair.decode, codes)
+        names = ["healthy", "difference", "infected"] if pair.kind == "both" else list(STATES)
+        for column, name in zip(st.columns(len(names), gap="medium"), names, strict=True):
+            with column:
+                _grid(pair, f"{pair.key}-{side}-{temperature:g}-{seed}", name, side, decode)
+        st.caption(_HOW[pair.kind])
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.button("New draws", key="cells_new", icon=":material/casino:", on_click=_next_seed)
+            st.download_button(
+                "Download PNG",
+                lambda: _both(decode, side),
+                f"cells-{pair.kind}-{seed}.png",
+                "image/png",
+                key="cells_png",
+                on_click="ignore",
+                help="Healthy on the left, infected on the right, in their own size",
+            )
+        _measures(pair, temperature, seed)
+    address = {"kind": pair.kind, "side": str(side), "temperature": f"{temperature:g}", "seed": str(seed)}
+    usual = {"kind": next(iter(found)), "side": "6", "temperature": "1", "seed": "0"}
+    return {name: value for name, value in address.items() if value != usual[name]}
+
+
+_HOW = {
+    "conv": "Two models, each of which has seen the cells of one state only, decode the same codes. A code means "
+    "something else to each: tile by tile the pictures need not be alike.",
+    "linear": "The write-up's networks of linear layers, one for each state, decode the same codes: colours come out, "
+    "granules do not. A code means something else to each.",
+    "both": "One model that is told the state decodes every code twice: the same cell, healthy and infected. Between "
+    "them stands what changes, times ten: orange is brighter in the infected one, blue darker.",
+}
+
+
+def _controls(found: dict[str, Pair]) -> tuple[Pair, int, float, int]:
+    kinds = {kind: KINDS[kind] for kind in found}
+    view.restore_choice("kind", _KIND, kinds, "the models")
+    st.session_state.setdefault(_KIND, next(iter(found)))
+    kind = st.segmented_control(
+        "Models", list(kinds), format_func=kinds.__getitem__, key=_KIND, required=True, persist_state="session"
+    )
+    view.restore_number("side", _SIDE, 2, 10, default=6)
+    asked = view.asked("temperature")
+    if asked is not None:
+        st.session_state[_TEMPERATURE] = _temperature(asked)
+    st.session_state.setdefault(_TEMPERATURE, 1.0)
+    view.restore_number("seed", _SEED, 0, 10**6, default=0)
+    left, right = st.columns(2, gap="medium")
+    side = left.slider("Cells a side", 2, 10, key=_SIDE, persist_state="session")
+    temperature = right.slider(
+        "Temperature",
+        0.0,
+        2.0,
+        step=0.05,
+        key=_TEMPERATURE,
+        persist_state="session",
+        help="Scale of the draws: at 0 all are the average cell, at 1 they vary as the prior does, above they stray.",
+    )
+    return found[kind or next(iter(found))], side, temperature, int(st.session_state[_SEED])
+
+
+def _temperature(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if 0 <= value <= 2:
+        return round(value * 20) / 20
+    view.notice(f"“temperature={text[:20]}” in the address was ignored: it is a number from 0 to 2.")
+    return 1.0
+
+
+def _next_seed() -> None:
+    st.session_state[_SEED] = int(st.session_state.get(_SEED, 0)) + 1
+
+
+def _grid(pair: Pair, key: str, name: str, side: int, decode: Callable[[int], Tensor]) -> None:
+    st.markdown(f"##### {name.capitalize()}{f' × {_GAIN}' if name == 'difference' else ''}")
+    if name == "difference":
+        media = "image/png"
+        url = assets.publish(f"{key}-difference.png", lambda: _differences(decode, side), media)
+    else:
+        state = STATES.index(name)
+        url = assets.publish(
+            f"{key}-{name}.webp", lambda: pictures.encode(pictures.sheet(decode(state), side), "WEBP"), "image/webp"
+        )
+    _, height, width = pair.healthy.image_shape
+    tiles(
+        key=f"cells_{name}",
+        sheet_url=url,
+        count=side * side,
+        columns=side,
+        tile=(width, height),
+        max_tile_px=112,
+        gap=2,
+        label=f"Generated cells: {name}",
+    )
+
+
+def _differences(decode: Callable[[int], Tensor], side: int) -> bytes:
+    apart = [pictures.difference(a, b, gain=_GAIN) for a, b in zip(decode(0), decode(1), strict=True)]
+    return pictures.encode(pictures.mosaic(apart, side), "PNG")
+
+
+def _both(decode: Callable[[int], Tensor], side: int) -> bytes:
+    sheets_ = [pictures.sheet(decode(state), side) for state in range(2)]
+    return pictures.encode(pictures.mosaic(sheets_, 2, gap=8), "PNG")
+
+
+@st.cache_data(max_entries=64, show_spinner="Measuring the cells …")
+def _generated(key: str, _pair: Pair, temperature: float, seed: int) -> tuple[Summary, Summary]:
+    codes = _pair.healthy.draw(_MEASURED, temperature=temperature, seed=seed)
+    healthy, infected = (Summary.of(cells.measure(_pair.decode(codes, state))) for state in range(2))
+    return healthy, infected
+
+
+def _measures(pair: Pair, temperature: float, seed: int) -> None:
+    """Generated cells next to real ones, of each state."""
+    generated = _generated(pair.key, pair, temperature, seed)
+    real = cells.real()
+    st.markdown("##### What the write-up saw, measured", help=_MEASURES_HELP)
+    for column, state, made in zip(st.columns(2, gap="medium"), STATES, generated, strict=True):
+        with column:
+            st.html(html.table(["", "real", "generated"], _rows(real[state], made)))
+            st.plotly_chart(
+                figures.hues({"real": real[state].hue, "generated": made.hue}),
+                key=f"cells_hue_{state}",
+                config={"displayModeBar": False},
+            )
+
+
+def _rows(real: Summary, made: Summary) -> list[list[str]]:
+    return [
+        ["mean colour", html.swatch(real.colour), html.swatch(made.colour)],
+        ["roundness, median", f"{real.roundness[1]:.2f}", f"{made.roundness[1]:.2f}"],
+        ["with a dark spot", html.percent(real.spotted), html.percent(made.spotted)],
+    ]
+
+
+_MEASURES_HELP = (
+    f"Of {_MEASURED} generated cells, and of the real cells of patients that no model was trained on. Roundness is "
+    "4π · area / perimeter², 1 for a disc. A dark spot is a part inside the cell that is clearly darker than what "
+    "surrounds it: a parasite, in most infected cells. Below: hues, weighted by how saturated they are."
+)

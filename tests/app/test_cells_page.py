@@ -1,0 +1,73 @@
+"""The Cells page under Streamlit's test runner, with the models that ship."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import explorer
+from explorer.cells import Summary, measure, real
+from explorer.ui.panels import cells_pair
+from tests.app.screens import APP, PAGES, TIMEOUT, sound, texts
+
+
+@pytest.fixture(autouse=True)
+def _own_space(tmp_path, monkeypatch):
+    monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("EXPLORER_DATA", str(tmp_path))
+
+
+def page(**query: str) -> AppTest:
+    at = AppTest.from_file(APP, default_timeout=TIMEOUT).switch_page(str(PAGES / "cells.py"))
+    for name, value in query.items():
+        at.query_params[name] = value
+    return sound(at.run())
+
+
+def test_every_kind_of_model_and_new_draws():
+    at = page()
+    assert not at.warning
+    assert at.segmented_control(key="cells_kind").options == list(cells_pair.KINDS.values())
+    for kind in cells_pair.KINDS:
+        at.segmented_control(key="cells_kind").set_value(kind).run()
+        assert not sound(at).error
+        assert at.query_params.get("kind") == (None if kind == "conv" else kind)
+    at.button(key="cells_new").click().run()
+    assert sound(at).query_params["seed"] == "1"
+
+
+def test_the_address_and_what_is_wrong_with_one():
+    at = page(kind="linear", side="3", temperature="0.5", seed="7")
+    assert at.slider(key="cells_side").value == 3
+    assert at.slider(key="cells_temperature").value == 0.5
+    assert at.query_params == {"kind": "linear", "side": "3", "temperature": "0.5", "seed": "7"}
+    at = page(kind="gan", side="99", temperature="hot", seed="-1")
+    said = texts(at.warning)
+    for wrong in ("gan", "99", "hot", "seed"):
+        assert wrong in said
+    assert dict(at.query_params) == {}
+
+
+def test_the_figures_are_of_the_generated_cells():
+    at = page(kind="linear")
+    model = explorer.load("cells-infected-linear")
+    made = Summary.of(measure(model.sample(200, seed=0)))
+    table = next(e.value for e in reversed(list(at.html)) if "with a dark spot" in e.value)
+    assert f"<td>{made.roundness[1]:.2f}</td>" in table
+    assert f"<td>{real()['infected'].roundness[1]:.2f}</td>" in table
+
+
+def test_without_the_models_it_says_how_to_get_them(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys.modules["explorer.checkpoints"], "SHIPPED", tmp_path / "none")
+    cells_pair.library.all_checkpoints.clear()
+    at = page()
+    assert "--preset cells-conv" in texts(at.info)
+    cells_pair.library.all_checkpoints.clear()
+
+
+def test_the_summary_of_real_cells_is_json():
+    text = json.dumps({name: summary.count for name, summary in real().items()})
+    assert json.loads(text) == {"healthy": 1921, "infected": 2038}

@@ -1,0 +1,66 @@
+"""The Cells screen in a real browser: what is generated is what the models decode."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+import explorer
+from tests.browser.screen import Explore, pixels
+
+pytestmark = pytest.mark.browser
+
+
+def tiles_of(sheet: np.ndarray, side: int) -> np.ndarray:
+    """The tiles [N, H, W, 3] of a square sheet."""
+    size = sheet.shape[0] // side
+    return sheet.reshape(side, size, side, size, 3).swapaxes(1, 2).reshape(side * side, size, size, 3)
+
+
+def test_healthy_and_infected_from_the_same_codes(new_page):
+    screen = Explore(new_page())
+    screen.page.goto("/cells?side=3&temperature=0.8")
+    healthy, infected = (explorer.load(f"cells-{state}-conv") for state in ("healthy", "infected"))
+    for seed in (0, 1):
+        codes = healthy.draw(9, temperature=0.8, seed=seed)
+        for name, model in (("healthy", healthy), ("infected", infected)):
+            expect(screen.tile(f"cells_{name}", 8)).to_be_visible()
+            exact = model.decode(codes).permute(0, 2, 3, 1).numpy() * 255
+            assert np.abs(tiles_of(screen.sheet(f"cells_{name}"), 3) - exact).mean() < 4  # WebP's loss
+        if seed == 0:
+            screen.after_sheet("cells_infected", screen.key("cells_new").get_by_role("button").click)
+    screen.wait_for_query("seed", "1")
+    with screen.page.expect_download() as download:
+        screen.key("cells_png").get_by_role("button").click()
+    with Image.open(download.value.path()) as opened:
+        both = np.asarray(opened, np.float64)
+    assert both.shape == (192, 192 + 8 + 192, 3)
+    exact = healthy.decode(codes).permute(0, 2, 3, 1).numpy() * 255
+    assert np.abs(tiles_of(both[:, :192], 3) - exact).max() <= 1
+
+
+def test_the_same_cell_in_two_states(new_page):
+    screen = Explore(new_page())
+    screen.page.goto("/cells?kind=both&side=3")
+    expect(screen.tile("cells_difference", 8)).to_be_visible()
+    model = explorer.load("cells-both")
+    codes = model.draw(9, seed=0)
+    one, other = (model.decode(codes, state).mean(1).numpy() for state in range(2))
+    answer = screen.page.request.get(
+        screen.key("cells_difference")
+        .locator(".lx-tiles")
+        .evaluate("e => JSON.parse(e.style.getPropertyValue('--lx-sheet').slice(4, -1))")
+    )
+    alpha = tiles_of(np.repeat(pixels(answer.body())[..., 3:], 3, 2), 3)[..., 0] / 255
+    np.testing.assert_allclose(alpha, np.minimum(1, 10 * np.abs(other - one)), atol=0.05)
+    assert alpha.max() > 0.1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone(new_page, scheme):
+    screen = Explore(new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme))
+    screen.page.goto("/cells")
+    expect(screen.tile("cells_infected", 35)).to_be_visible()
+    assert screen.page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
