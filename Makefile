@@ -19,10 +19,10 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-# Two at a time: many tests wait for other processes. Those in the browser share a server and a Chromium, one by one.
+# Two at a time: many tests wait for other processes. Those in the browser share a server and a Chromium a worker.
 unit: $(VENV)/.dev browser
-	$(BIN)/python -m pytest -m "not browser" -n 2 --dist worksteal
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m browser
 
 # Debian's chromium where apt is there and we may use it, else Playwright's own download.
 browser: $(VENV)/.dev

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -22,11 +24,26 @@ DAMAGED = {
 
 
 def once(factory: pytest.TempPathFactory) -> Path:
-    """The folder of all of them, made when a session first asks: the tests of pages and of the browser share it."""
+    """The folder of all of them, made when a session first asks: the tests of pages and of the browser share it.
+
+    Of workers that test side by side the first one trains, and each takes a copy.
+    """
     folder = factory.getbasetemp() / "runs-of-the-app"
-    if not folder.exists():
+    if folder.exists():
+        return folder
+    if "PYTEST_XDIST_WORKER" not in os.environ:
         folder.mkdir()
         train_all(folder)
+        return folder
+    shared = factory.getbasetemp().parent / "trained-once"
+    shared.mkdir(exist_ok=True)
+    with (shared / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not (shared / "done").exists():
+            (shared / "runs").mkdir()
+            train_all(shared / "runs")
+            (shared / "done").touch()
+    shutil.copytree(shared / "runs", folder)
     return folder
 
 
