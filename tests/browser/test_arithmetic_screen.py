@@ -268,9 +268,8 @@ def test_a_picture_is_uploaded_and_a_broken_one(screen, models):
     expect(screen.page.get_by_test_id("stAlert").filter(has_text="torn.png")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_tool_fits_a_phone(new_page, scheme):
-    screen = Arithmetic(new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme))
+def test_every_tool_fits_a_phone(new_page):
+    screen = Arithmetic(new_page(viewport={"width": 390, "height": 844}))
     screen.open(CONV)
     for tool in ("Expression", "Walk", "Traversal", "Sliders", "Directions"):
         screen.tool(tool)

@@ -58,9 +58,8 @@ def test_the_same_cell_in_two_states(new_page):
     assert alpha.max() > 0.1
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_phone(new_page, scheme):
-    screen = Explore(new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme))
+def test_it_fits_a_phone(new_page):
+    screen = Explore(new_page(viewport={"width": 390, "height": 844}))
     screen.page.goto("/cells")
     expect(screen.tile("cells_infected", 35)).to_be_visible()
     assert screen.page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390

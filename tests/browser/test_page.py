@@ -35,10 +35,11 @@ def test_ten_visitors_at_once(new_page, models):
     for number in range(10):
         ident = (PLANE, AUTOENCODER, CONV)[number % 3]
         visitor = Explore(new_page(viewport={"width": 1000, "height": 1100}))
-        visitor.open(ident)
+        visitor.visit(ident)
         visitors.append((visitor, ident))
     clicks = []
     for number, (visitor, ident) in enumerate(visitors):
+        visitor.ready()
         latents = models(ident).latents
         points = next(latents.maps[kind].points for kind in ("plane", "umap") if kind in latents.maps).numpy()
         clicks.append(visitor.lonely_points(points, 10)[number])
