@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from benchmarks.serving import launch, serve
+from benchmarks.serving import browsing
 
 MODEL = "mnist-conv-100"
 _NEW_CODE = (
@@ -22,16 +19,8 @@ _NEW_CODE = (
 
 
 def main() -> None:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serve(Path(folder) / "log", EXPLORER_RUNS=folder) as server,
-        sync_playwright() as playwright,
-    ):
-        browser = launch(playwright)
-        if browser is None:
-            sys.exit("there is no Chromium here: run `make browser` once")
+    with browsing() as (browser, server):
         measure(browser, server.url)
-        browser.close()
 
 
 def measure(browser: Browser, url: str) -> None:

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import statistics
-import sys
-import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from benchmarks.serving import launch, serve
+from benchmarks.serving import browsing
 
 FIRST = "mnist-mlp-2d"
 
 
 def main() -> None:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serve(Path(folder) / "log", EXPLORER_RUNS=folder) as server,
-        sync_playwright() as playwright,
-    ):
-        browser = launch(playwright)
-        if browser is None:
-            sys.exit("there is no Chromium here: run `make browser` once")
+    with browsing() as (browser, server):
         measure(browser, server.url, server.pid)
-        browser.close()
 
 
 def measure(browser: Browser, url: str, pid: int) -> None:

@@ -9,13 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 120  # PyTorch's import on a busy machine takes most of it
@@ -98,6 +99,21 @@ def find_chromium(own: str) -> str | None:
         if subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0:
             return path
     return own if os.path.exists(own) else None
+
+
+@contextlib.contextmanager
+def browsing(**environment: str) -> Iterator[tuple[Browser, Server]]:
+    """A headless Chromium and a server with an empty folder of runs; ends the program where there is no Chromium."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serve(Path(folder) / "log", EXPLORER_RUNS=folder, **environment) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = launch(playwright)
+        if browser is None:
+            sys.exit("there is no Chromium here: run `make browser` once")
+        yield browser, server
+        browser.close()
 
 
 def launch(playwright: Playwright) -> Browser | None:

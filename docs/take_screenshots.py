@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import tempfile
-from pathlib import Path
+from playwright.sync_api import Browser, Page
 
-from playwright.sync_api import Browser, Page, sync_playwright
-
-from benchmarks.serving import ROOT, launch, serve
+from benchmarks.serving import ROOT, browsing
 
 VIEWS = {
     # name: address, width, colour scheme
@@ -45,14 +41,7 @@ HOLES = ("mnist-ae-2d", "mnist-mlp-2d")
 
 
 def main() -> None:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serve(Path(folder) / "log", EXPLORER_RUNS=folder, EXPLORER_DATA="data") as server,
-        sync_playwright() as playwright,
-    ):
-        browser = launch(playwright)
-        if browser is None:
-            sys.exit("there is no Chromium here: run `make browser` once")
+    with browsing(EXPLORER_DATA="data") as (browser, server):
         for name, view in VIEWS.items():
             shoot(browser, f"{server.url}/", name, *view)
         for name, view in ARITHMETIC.items():
@@ -71,7 +60,6 @@ def main() -> None:
             page.locator(".st-key-map .lx-map").screenshot(path=ROOT / "docs" / f"holes-{name}.png")
             page.close()
         shoot_training(browser, server.url)
-        browser.close()
 
 
 def shoot(

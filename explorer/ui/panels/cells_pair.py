@@ -15,6 +15,7 @@ from explorer.checkpoints import CheckpointError
 from explorer.loaded import Model
 from explorer.ui import assets, html, library, view
 from explorer.ui.components.tiles import tiles
+from explorer.ui.markdown import plain
 
 STATES = ("healthy", "infected")
 KINDS = {"conv": "Convolutions", "linear": "Linear layers", "both": "One model of both"}
@@ -38,34 +39,37 @@ class Pair:
         return model.decode(codes, state) if model.conditional else model.decode(codes)
 
 
-def pairs() -> dict[str, Pair]:
-    """The pairs that are here, by kind."""
-    usable = {c.id: c for c in library.all_checkpoints() if not c.problem}
-    found = {}
-    for kind in KINDS:
-        names = ["cells-both"] * 2 if kind == "both" else [f"cells-{state}-{kind}" for state in STATES]
-        if not all(name in usable for name in names):
-            continue
-        content = [library.digest(usable[name]) for name in names]
-        try:
-            models = [library.open_model(name, digest) for name, digest in zip(names, content, strict=True)]
-        except (CheckpointError, OSError):
-            continue
-        found[kind] = Pair(kind, "-".join(dict.fromkeys(content)), *models)
-    return found
+def _names(kind: str) -> list[str]:
+    return ["cells-both"] * 2 if kind == "both" else [f"cells-{state}-{kind}" for state in STATES]
+
+
+def kinds() -> dict[str, str]:
+    """The kinds of pairs that are here, with their names on the screen."""
+    usable = {c.id for c in library.all_checkpoints() if not c.problem}
+    return {kind: label for kind, label in KINDS.items() if usable.issuperset(_names(kind))}
+
+
+def open_pair(kind: str) -> Pair:
+    """The models of a kind. Raises CheckpointError or OSError."""
+    infos = {c.id: c for c in library.all_checkpoints()}
+    content = [library.digest(infos[name]) for name in _names(kind)]
+    models = [library.open_model(name, digest) for name, digest in zip(_names(kind), content, strict=True)]
+    return Pair(kind, "-".join(dict.fromkeys(content)), *models)
 
 
 def pair_panel() -> dict[str, str]:
     """Draw the panel; what the URL says of it."""
-    found = pairs()
+    found = kinds()
     if not found:
-        st.info(
-            "There are no models of blood cells here. Train one of each class: "
-            "`python -m explorer train --preset cells-conv --only healthy --out runs/healthy`."
-        )
+        st.info("The models of blood cells that come with the program, in checkpoints/cells-…, are missing or damaged.")
         return {}
     with st.container(key="cells_pair"):
-        pair, side, temperature, seed = _controls(found)
+        kind, side, temperature, seed = _controls(found)
+        try:
+            pair = open_pair(kind)
+        except (CheckpointError, OSError) as error:
+            st.error(plain(str(error)))
+            return {}
         codes = pair.healthy.draw(side * side, temperature=temperature, seed=seed)
         decode = partial(pair.decode, codes)
         names = ["healthy", "difference", "infected"] if pair.kind == "both" else list(STATES)
@@ -100,12 +104,11 @@ _HOW = {
 }
 
 
-def _controls(found: dict[str, Pair]) -> tuple[Pair, int, float, int]:
-    kinds = {kind: KINDS[kind] for kind in found}
-    view.restore_choice("kind", _KIND, kinds, "the models")
+def _controls(found: dict[str, str]) -> tuple[str, int, float, int]:
+    view.restore_choice("kind", _KIND, found, "the models")
     st.session_state.setdefault(_KIND, next(iter(found)))
     kind = st.segmented_control(
-        "Models", list(kinds), format_func=kinds.__getitem__, key=_KIND, required=True, persist_state="session"
+        "Models", list(found), format_func=found.__getitem__, key=_KIND, required=True, persist_state="session"
     )
     view.restore_number("side", _SIDE, 2, 10, default=6)
     asked = view.asked("temperature")
@@ -124,7 +127,7 @@ def _controls(found: dict[str, Pair]) -> tuple[Pair, int, float, int]:
         persist_state="session",
         help="Scale of the draws: at 0 all are the average cell, at 1 they vary as the prior does, above they stray.",
     )
-    return found[kind or next(iter(found))], side, temperature, int(st.session_state[_SEED])
+    return kind or next(iter(found)), side, temperature, int(st.session_state[_SEED])
 
 
 def _temperature(text: str) -> float:
