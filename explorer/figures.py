@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,20 +29,73 @@ COLORSCALE = "Viridis"
 
 
 def palette(n: int) -> list[str]:
-    """n colours for classes; beyond ten, the same hues again in lighter and darker shades."""
-    colors = []
-    for i in range(n):
-        base = [int(PALETTE[i % len(PALETTE)][j : j + 2], 16) for j in (1, 3, 5)]
-        turn = i // len(PALETTE)
-        shade = (1.0, 0.62, 1.38, 0.8, 1.2)[turn % 5]
-        colors.append("#" + "".join(f"{min(255, round(c * shade)):02x}" for c in base))
-    return colors
+    """n colours for classes or groups: PALETTE's ten, and beyond them those that differ most from all before.
+
+    Chosen one by one, each farthest from its nearest among those before (Gonzalez 1985, "Clustering to minimize the
+    maximum intercluster distance"), in Oklab, where distances are near to how different colours look.
+    """
+    colors = list(PALETTE[:n])
+    if n > len(colors):
+        colors += _more_colors()[: n - len(colors)]
+    return [colors[i % len(colors)] for i in range(n)]  # hundreds of groups share some
+
+
+@cache
+def _more_colors() -> list[str]:
+    """The colours after PALETTE's: neither so light nor so dark that white or near-black hides them."""
+    steps = np.arange(16, 256, 24)
+    candidates = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
+    places = _oklab(candidates)
+    seen = (places[:, 0] > 0.45) & (places[:, 0] < 0.84)
+    candidates, places = candidates[seen], places[seen]
+    first = _oklab(np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in PALETTE]))
+    apart = np.linalg.norm(places[:, None] - first[None], axis=2).min(1)
+    found = []
+    for _ in range(_MOST_COLORS - len(PALETTE)):
+        chosen = int(apart.argmax())
+        found.append("#" + "".join(f"{c:02x}" for c in candidates[chosen]))
+        apart = np.minimum(apart, np.linalg.norm(places - places[chosen], axis=1))
+    return found
+
+
+_MOST_COLORS = 250
+
+
+def _oklab(rgb: np.ndarray) -> np.ndarray:
+    """sRGB of 0 to 255 [N, 3] as Oklab (Ottosson 2020, "A perceptual color space for image processing")."""
+    share = rgb / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    cones = np.cbrt(linear @ np.array(_TO_CONES).T)
+    return np.asarray(cones @ np.array(_TO_LAB).T)
+
+
+_TO_CONES = (
+    (0.4122214708, 0.5363325363, 0.0514459929),
+    (0.2119034982, 0.6806995451, 0.1073969566),
+    (0.0883024619, 0.2817188376, 0.6299787005),
+)
+_TO_LAB = (
+    (0.2104542553, 0.7936177850, -0.0040720468),
+    (1.9779984951, -2.4285922050, 0.4505937099),
+    (0.0259040371, 0.7827717662, -0.8086757660),
+)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """What points [N] are of beside their classes: a patient each, named `what` on the screen."""
+
+    names: Sequence[str]
+    ids: np.ndarray  # [N], positions in `names`
+    what: str
+    colored: bool = False  # by these and not by class
 
 
 def map_figure(
     points: np.ndarray,
     *,
     classes: np.ndarray | None = None,
+    groups: Groups | None = None,
     values: np.ndarray | None = None,
     value_name: str = "",
     axes: tuple[str, str] | None = None,
@@ -56,6 +111,7 @@ def map_figure(
     Args:
         points: float [N, 2].
         classes: class ids [N], or None.
+        groups: for the card beside the pointer, and for the colours when it says so.
         values: what to colour by, float [N]; None colours by class.
         axes: names of the axes; None for a projection, whose axes mean nothing.
         bounds: what of x and of y is in view at first; None for all points.
@@ -67,6 +123,9 @@ def map_figure(
     meta: dict[str, Any] = {}
     if classes is not None:
         meta["classes"] = np.asarray(classes).tolist()
+    if groups is not None:
+        meta |= {"groups": np.asarray(groups.ids).tolist(), "group_names": list(groups.names)}
+        meta |= {"group_what": groups.what, "by_group": groups.colored}
     if values is not None:
         low, high = np.nanpercentile(values, [1, 99])  # one outlier must not take all the colours
         marker |= {
@@ -122,18 +181,20 @@ def density(points: np.ndarray, *, bins: int = 128, blur: float = 1.5) -> np.nda
     return (smooth[cell[:, 0], cell[:, 1]] * bins * bins / len(points)).astype(np.float32)
 
 
-def class_histogram(names: Sequence[str], counts: Sequence[int]) -> go.Figure:
-    """Bars of how many items each class has, in the classes' colours of the map."""
+def class_histogram(
+    names: Sequence[str], counts: Sequence[int], colors: Sequence[str] | None = None, *, ticks: bool = True
+) -> go.Figure:
+    """Bars of how many items each class or group has, in the map's colours; without `ticks` a hover names them."""
     bars = go.Bar(
         x=list(names),
         y=list(counts),
-        marker={"color": palette(len(names))},
+        marker={"color": list(colors or palette(len(names)))},
         hovertemplate="%{x}: %{y}<extra></extra>",
     )
     layout = go.Layout(
         height=150,
         margin={"l": 30, "r": 4, "t": 6, "b": 24},
-        xaxis={"type": "category", "fixedrange": True},
+        xaxis={"type": "category", "fixedrange": True, "showticklabels": ticks},
         yaxis={"fixedrange": True, "nticks": 4},
         bargap=0.2,
     )

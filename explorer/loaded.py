@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from explorer.models import LatentModel, ModelConfig, Posterior, build
 from explorer.models.conditional import in_turn
 
 _BATCH = 1024  # images at a time: bounds the memory of a decode of any size
+_PIXELS = 0x9E3779B9  # flips bits of a seed: PyTorch's generator reads 32, and noise must not repeat the codes'
 
 
 class Model:
@@ -84,6 +85,34 @@ class Model:
         Raises:
             ValueError: the codes' shape is not [N, D], one is not finite, or a label is no class of the model.
         """
+        return self._pixels(codes, labels, self.network.decode)
+
+    @torch.inference_mode()
+    def draw_pixels(
+        self, codes: Tensor | np.ndarray, labels: Tensor | Sequence[int] | int | None = None, *, seed: int = 0
+    ) -> Float[Tensor, "n c h w"]:
+        """Images x ~ p(x|z) of codes [N, D]: `decode`'s with the noise that the likelihood claims, float32 on the CPU.
+
+        A Gaussian's draws may leave [0, 1]; a Bernoulli's are 0 or 1 in each channel (`Likelihood.sample`). The same
+        seed gives the same noise on any device; it is other noise than that of the codes that `draw` gives for it.
+
+        Args:
+            codes, labels: as for `decode`.
+            seed: of the noise.
+
+        Raises:
+            ValueError: as `decode`.
+        """
+        generator = torch.Generator().manual_seed((seed ^ _PIXELS) % 2**32)
+        return self._pixels(codes, labels, partial(self.network.draw_pixels, generator=generator))
+
+    def _pixels(
+        self,
+        codes: Tensor | np.ndarray,
+        labels: Tensor | Sequence[int] | int | None,
+        make: Callable[[Tensor, Tensor | None], Tensor],
+    ) -> Float[Tensor, "n c h w"]:
+        """What `make` makes of codes and labels, a batch at a time on the device; raises as `decode`."""
         z = torch.as_tensor(codes, dtype=torch.float32)
         if z.ndim != 2 or z.shape[1] != self.latent:
             raise ValueError(f"codes of this model are [N, {self.latent}], not {list(z.shape)}")
@@ -93,9 +122,9 @@ class Model:
             return torch.empty(0, *self.image_shape)
         told = self._labels(labels, len(z))
         if told is None:
-            return torch.cat([self.network.decode(b.to(self.device)).cpu() for b in z.split(_BATCH)])
+            return torch.cat([make(b.to(self.device), None).cpu() for b in z.split(_BATCH)])
         pairs = zip(z.split(_BATCH), told.split(_BATCH), strict=True)
-        return torch.cat([self.network.decode(b.to(self.device), y.to(self.device)).cpu() for b, y in pairs])
+        return torch.cat([make(b.to(self.device), y.to(self.device)).cpu() for b, y in pairs])
 
     @torch.inference_mode()
     def reconstruct(

@@ -157,16 +157,32 @@ def quality(
     return result
 
 
+def vote_accuracy(x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *, k: int = NEIGHBOURS) -> float:
+    """How often a majority vote of an item's k nearest others gives its own label, 0 to 1.
+
+    The same figure as `quality`'s accuracies, for labels of any kind, such as the patient. NaN for k items or fewer.
+    """
+    if len(x) <= k:
+        return float("nan")
+    return _vote_accuracy(_neighbours_of_each(x - x.mean(0), k), labels)
+
+
+def guess_accuracy(labels: Int[Tensor, " n"]) -> float:
+    """How often the commonest label is right: what a vote has to beat. NaN for no items."""
+    return float(labels.bincount().max()) / len(labels) if len(labels) else float("nan")
+
+
 _ROWS = 512  # distances in blocks of so many rows: 20 MB at 10,000 codes
 
 
 def _neighbours_of_each(x: Float[Tensor, "n d"], k: int) -> Int[Tensor, "n k"]:
-    blocks = []
+    blocks, squares = [], x.square().sum(1)
     for start in range(0, len(x), _ROWS):
-        distances = torch.cdist(x[start : start + _ROWS], x)
-        rows = torch.arange(len(distances))
-        distances[rows, rows + start] = torch.inf
-        blocks.append(distances.topk(k, largest=False).indices)
+        # |a - b|² less |a|², which orders a row as its distances do, three times as fast as these.
+        order = torch.addmm(squares, x[start : start + _ROWS], x.T, alpha=-2)
+        rows = torch.arange(len(order))
+        order[rows, rows + start] = torch.inf
+        blocks.append(order.topk(k, largest=False).indices)
     return torch.cat(blocks)
 
 

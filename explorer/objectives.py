@@ -83,6 +83,21 @@ class Likelihood:
         """What the app shows as the decoder's image: the location, in [0, 1]."""
         return torch.sigmoid(logits) if self.output == "sigmoid" else logits.clamp(0, 1)
 
+    def sample(
+        self, logits: Float[Tensor, "*shape"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "*shape"]:
+        """One draw x ~ p(x|z) of every pixel: what the likelihood claims that images look like.
+
+        Of `bernoulli` 0 or 1, for each channel by itself: a colour comes out as one of eight. Of the Gaussians the
+        location plus noise of standard deviation sqrt(noise_variance), which may leave [0, 1]. The noise is made on
+        the CPU, by a generator of the CPU, whatever the logits' device: a seed means the same everywhere.
+        """
+        if self.name == "bernoulli":
+            chance = torch.rand(logits.shape, generator=generator, dtype=logits.dtype).to(logits.device)
+            return (chance < self.location(logits)).to(logits.dtype)
+        noise = torch.randn(logits.shape, generator=generator, dtype=logits.dtype).to(logits.device)
+        return self.location(logits) + noise * self.noise_variance**0.5
+
     def noise_of(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, ""]:
         """The noise variance that makes these images likeliest, one for all pixels: the mean squared error.
 

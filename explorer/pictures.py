@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 
@@ -53,6 +53,17 @@ def mosaic(parts: Sequence[Image.Image], columns: int, *, gap: int = 0) -> Image
     for i, part in enumerate(parts):
         canvas.paste(part, (i % columns * (width + gap), i // columns * (height + gap)))
     return canvas
+
+
+def showcase(images: Sequence[Tensor], columns: int, *, times: int = 2, gap: int = 16) -> Image.Image:
+    """Images [C, H, W] of one size on black, `columns` to a row, enlarged smoothly, `gap` pixels apart and around.
+
+    Raises:
+        ValueError: there are no images.
+    """
+    parts = [single(image) for image in images]
+    parts = [part.resize((times * part.width, times * part.height), Image.Resampling.LANCZOS) for part in parts]
+    return ImageOps.expand(mosaic(parts, columns, gap=gap), gap)
 
 
 def encode(picture: Image.Image, format: str) -> bytes:

@@ -78,7 +78,7 @@ def main() -> None:
         means = means_panel(data)
     with left:
         shown = TOOLS[tool][1](data, codes.scope(data, means, pick, uploads.current()))
-    color = view.color()
+    color = choosing.kept_color(data)
     with right:
         map_view(
             data,
@@ -93,7 +93,7 @@ def main() -> None:
         )
     for text in [*view.notices(), *data.notes]:
         notices.warning(plain(text))
-    more = {**({} if tool == "expression" else {"tool": tool}), **shown.address}
+    more = {**choosing.address(data), **({} if tool == "expression" else {"tool": tool}), **shown.address}
     view.write_url(model.info.id, color, data.map.kind, data.name, pick, more)
 
 

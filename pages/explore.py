@@ -19,8 +19,9 @@ from explorer.ui.view import Pick
 def pick_map(model: library.Model) -> tuple[Mapped, str, bool]:
     """The controls above the map: the mapped data, what colours it, whether holes are shown."""
     controls = st.container(horizontal=True, vertical_alignment="bottom")
-    color = choosing.pick_color(controls)
+    color_box = controls.container(width=180)  # first on the screen, though what it offers depends on the data
     mapped = choosing.pick_mapped(model, controls)
+    color = choosing.pick_color(mapped, color_box)
     show_holes = mapped.map.exact and controls.toggle(
         "Show holes",
         key="holes",
@@ -80,7 +81,7 @@ def main() -> None:
         samples_panel(data)
     for text in [*view.notices(), *data.notes]:
         notices.warning(plain(text))
-    view.write_url(model.info.id, color, data.map.kind, data.name, pick)
+    view.write_url(model.info.id, color, data.map.kind, data.name, pick, choosing.address(data))
 
 
 main()

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
+from sklearn.dummy import DummyClassifier
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
@@ -63,6 +64,19 @@ def test_accuracy_is_that_of_a_classifier_that_leaves_one_out(k):
         votes = cross_val_predict(KNeighborsClassifier(k), x.numpy(), labels.numpy(), cv=LeaveOneOut())
         assert found[name] == pytest.approx(accuracy_score(labels, votes))
     assert 0.4 < found["accuracy_map"] < 1
+
+
+@pytest.mark.parametrize("n", [150, 700])
+def test_a_vote_on_other_labels_is_that_of_a_classifier_that_leaves_one_out(n):
+    codes, labels = clusters(n, classes=12, seed=3, offset=50.0)
+    votes = cross_val_predict(KNeighborsClassifier(15), codes.numpy(), labels.numpy(), cv=LeaveOneOut())
+    found = maps.vote_accuracy(codes, labels)
+    assert found == pytest.approx(accuracy_score(labels, votes))
+    assert 0.2 < found < 1
+    guessed = DummyClassifier(strategy="most_frequent").fit(codes, labels % 5).score(codes, labels % 5)
+    assert maps.guess_accuracy(labels % 5) == pytest.approx(guessed)
+    assert np.isnan(maps.vote_accuracy(codes[:15], labels[:15]))
+    assert np.isnan(maps.guess_accuracy(labels[:0]))
 
 
 def test_too_few_items_have_no_quality():

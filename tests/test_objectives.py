@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import kstest
 from torch import Tensor
 from torch.distributions import Bernoulli, ContinuousBernoulli, Independent, Normal, kl_divergence
 
@@ -233,3 +234,56 @@ def test_only_known_likelihoods():
     # Without the run-time check of its type, which would object first.
     with pytest.raises(Exception, match="bernoulli"):
         Likelihood("poisson")
+
+
+GAUSSIANS = [
+    Likelihood("gaussian", 0.04),
+    Likelihood("gaussian", 0.04, "linear"),
+    Likelihood("sigma", torch.tensor(0.0036)),
+]
+
+
+def claimed(likelihood, logits):
+    """p(x|z) as torch has it, written out from the definition."""
+    if likelihood.name == "bernoulli":
+        return Bernoulli(logits=logits)
+    location = torch.sigmoid(logits) if likelihood.output == "sigmoid" else logits
+    return Normal(location, math.sqrt(float(likelihood.noise_variance)))
+
+
+@pytest.mark.parametrize("likelihood", [Likelihood(), *GAUSSIANS], ids=lambda one: f"{one.name}-{one.output}")
+def test_draws_of_pixels_have_the_moments_that_the_likelihood_claims(likelihood):
+    logits, _ = draw((1, 3, 4, 4), 0, 2.0)
+    n = 20_000
+    drawn = likelihood.sample(logits.expand(n, -1, -1, -1), torch.Generator().manual_seed(0)).double()
+    expected = claimed(likelihood, logits.double())
+    # By the central limit theorem no more than a 1e-6 of fair draws lie beyond five standard errors.
+    standard = (drawn.mean(0) - expected.mean[0]) / (expected.variance[0] / n).sqrt()
+    assert standard.abs().max() < 5
+    torch.testing.assert_close(drawn.var(0), expected.variance[0], rtol=0.06, atol=1e-4)
+    residual = (drawn - expected.mean) / expected.stddev
+    together = torch.corrcoef(residual.flatten(1).T) - torch.eye(48)
+    assert together.abs().max() < 5 / math.sqrt(n)  # each pixel, and each channel, by itself
+
+
+@pytest.mark.parametrize("likelihood", GAUSSIANS, ids=lambda one: f"{one.name}-{one.output}")
+def test_draws_of_pixels_are_gaussian(likelihood):
+    logits, _ = draw((1, 3, 8, 8), 1)
+    drawn = likelihood.sample(logits.expand(100, -1, -1, -1), torch.Generator().manual_seed(1))
+    probability = claimed(likelihood, logits).cdf(drawn).flatten().double().numpy()
+    assert kstest(probability, "uniform").pvalue > 0.01
+    wrong = Likelihood(likelihood.name, 1.1 * likelihood.noise_variance, likelihood.output)
+    assert kstest(claimed(wrong, logits).cdf(drawn).flatten().double().numpy(), "uniform").pvalue < 0.01
+
+
+@given(shape=shapes, seed=seeds)
+@settings(deadline=None)
+def test_a_bernoulli_draw_is_on_or_off_and_sure_where_the_model_is(shape, seed):
+    logits, x = draw(shape, seed)
+    drawn = Likelihood().sample(logits, torch.Generator().manual_seed(seed))
+    assert drawn.dtype == logits.dtype
+    assert ((drawn == 0) | (drawn == 1)).all()
+    sure = torch.where(x > 0.5, 200.0, -200.0)
+    assert torch.equal(Likelihood().sample(sure), (x > 0.5).float())
+    again = Likelihood().sample(logits, torch.Generator().manual_seed(seed))
+    assert torch.equal(drawn, again)

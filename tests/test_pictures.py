@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from explorer.pictures import difference, encode, mosaic, save_grid, sheet, to_uint8
+from explorer.pictures import difference, encode, mosaic, save_grid, sheet, showcase, to_uint8
 
 
 def test_rounding_is_to_the_nearest():
@@ -87,3 +87,17 @@ def test_a_mosaic_with_gaps():
     assert found[:, 3].max() == found[2].max() == 0
     with pytest.raises(ValueError, match="at least one"):
         mosaic([], 2)
+
+
+def test_a_showcase_is_on_black_and_enlarged():
+    colours = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]])
+    images = colours[:, :, None, None].expand(3, 3, 4, 6)
+    picture = np.array(showcase(images, 2, times=3, gap=5))
+    assert picture.shape == (5 + 12 + 5 + 12 + 5, 5 + 18 + 5 + 18 + 5, 3)
+    for i, (top, left) in enumerate(((5, 5), (5, 28), (22, 5))):
+        tile = picture[top : top + 12, left : left + 18]
+        assert (tile == 255 * colours[i].numpy()).all()
+        tile[:] = 0
+    assert not picture.any()  # the gaps, the border, and the place that is left over
+    with pytest.raises(ValueError, match="at least one"):
+        showcase(images[:0], 2)

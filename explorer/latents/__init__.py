@@ -19,10 +19,11 @@ from explorer.latents.density import Density
 from explorer.latents.directions import METHODS, Trust, direction, trust
 from explorer.latents.expression_text import ExpressionError
 from explorer.latents.expressions import Expression, Result, Scope, Term, build, evaluate, parse
-from explorer.latents.groups import Group, fitted_draws, group, neighbours
+from explorer.latents.groups import Group, Spread, fitted_draws, group, neighbours, spread
 from explorer.latents.interpolation import lerp, slerp, stop_steps, walk
 from explorer.latents.means import ClassMeans, class_means
 from explorer.latents.paths import NeighbourGraph
+from explorer.latents.reach import Reach
 from explorer.latents.references import Reference, check_name
 from explorer.latents.stored import Latents, map_latents
 from explorer.latents.traversals import COLLAPSED_NATS, Traversal, collapsed, strongest, traversal
@@ -37,9 +38,11 @@ __all__ = [
     "Group",
     "Latents",
     "NeighbourGraph",
+    "Reach",
     "Reference",
     "Result",
     "Scope",
+    "Spread",
     "Term",
     "Traversal",
     "Trust",
@@ -56,6 +59,7 @@ __all__ = [
     "neighbours",
     "parse",
     "slerp",
+    "spread",
     "stop_steps",
     "strongest",
     "traversal",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,39 @@ def group(codes: Float[Tensor, "n d"], rows: Int[Tensor, " m"], *, typical: int 
     mean = members.mean(0)
     _, order = nearest(mean[None], members, typical)
     return Group(rows, mean, rows[order[0]])
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How some items are spread over the groups that items are of, such as patients.
+
+    `counts` and `everywhere` [G] are members and all items by group. `together` is the probability that two different
+    members are of one group, Simpson's index (Simpson 1949, "Measurement of diversity"), and `usual` that of two
+    items of the whole set, which is also what `together` is on average for members drawn at random. NaN of fewer than
+    two.
+    """
+
+    counts: Int[Tensor, " g"]
+    everywhere: Int[Tensor, " g"]
+    together: float
+    usual: float
+
+    @property
+    def present(self) -> int:
+        """How many groups have a member."""
+        return int((self.counts > 0).sum())
+
+
+def spread(ids: Int[Tensor, " n"], rows: Int[Tensor, " m"]) -> Spread:
+    """How some rows are spread over groups; `ids` has each item's group, from 0 on without gaps."""
+    everywhere = ids.bincount()
+    counts = ids[rows].bincount(minlength=len(everywhere))
+    return Spread(counts, everywhere, _together(counts), _together(everywhere))
+
+
+def _together(counts: Int[Tensor, " g"]) -> float:
+    n = int(counts.sum())
+    return float((counts * (counts - 1)).sum()) / (n * (n - 1)) if n > 1 else math.nan
 
 
 def fitted_draws(codes: Float[Tensor, "n d"], noise: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -52,6 +53,19 @@ class Latents:
         if torch.isneginf(self.posterior.logvar).any():
             return torch.zeros(self.mean.shape[1])
         return gaussian_kl(*self.posterior).mean(0)
+
+    @cached_property
+    def groups(self) -> tuple[list[str], Int[Tensor, " n"]]:
+        """The groups' names, numbers in them by size (C5 before C46), and each code's place among them.
+
+        Raises:
+            ValueError: the codes have no groups.
+        """
+        if self.group is None:
+            raise ValueError("these codes have no groups")
+        names = sorted(set(self.group), key=_by_number)
+        place = {name: i for i, name in enumerate(names)}
+        return names, torch.tensor([place[name] for name in self.group], dtype=torch.int64)
 
     @classmethod
     def of(cls, evaluation: Evaluation, labels: Int[Tensor, " n"] | None, group: list[str] | None = None) -> Latents:
@@ -134,6 +148,11 @@ class Latents:
             maps,
             json.loads(metadata.get("quality", "{}")),
         )
+
+
+def _by_number(name: str) -> tuple[list[tuple[str, int]], str]:
+    """Sorts C5 before C46; names that differ in leading zeros alone by their letters."""
+    return [(text, int(digits or -1)) for text, digits in re.findall(r"(\D*)([0-9]*)", name)], name
 
 
 def _largest(*tensors: Tensor) -> float:

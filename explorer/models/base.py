@@ -164,3 +164,12 @@ class LatentModel(nn.Module):
     def decode(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n c h w"]:
         """The mean of p(x|z) as an image, in [0, 1]; `labels` as for `logits`."""
         return self.likelihood.mean(self.logits(z, labels))
+
+    def draw_pixels(
+        self,
+        z: Float[Tensor, "n d"],
+        labels: Int[Tensor, " n"] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "n c h w"]:
+        """One draw x ~ p(x|z) of each image, `Likelihood.sample`; the generator is one of the CPU."""
+        return self.likelihood.sample(self.logits(z, labels), generator)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -51,17 +53,24 @@ def _show_damaged(found: list[library.CheckpointInfo]) -> None:
                 st.markdown(f"**{c.id}**: {c.problem}")
 
 
-def pick_color(controls: DeltaGenerator) -> str:
-    """What colours the map's points: a key of `view.COLORS`."""
-    view.restore_choice("color", "color_by", list(view.COLORS), "the colouring", view.COLORS)
+def pick_color(data: Mapped, controls: DeltaGenerator) -> str:
+    """What colours the map's points: a key of `view.colors`."""
+    colors = view.colors(data)
+    view.restore_choice("color", "color_by", colors, "the colouring")
     return controls.selectbox(
         "Colour by",
-        list(view.COLORS),
-        format_func=view.COLORS.__getitem__,
+        list(colors),
+        format_func=colors.__getitem__,
         key="color_by",
         persist_state="session",
         width=180,
     )
+
+
+def kept_color(data: Mapped) -> str:
+    """The same for a screen without the control: what was chosen on Explore, or what the address says."""
+    view.restore_choice("color", "color_by", view.colors(data), "the colouring")
+    return str(st.session_state.get("color_by", "class"))
 
 
 def pick_mapped(model: library.Model, controls: DeltaGenerator, *, widths: tuple[int, int] = (185, 215)) -> Mapped:
@@ -96,7 +105,28 @@ def pick_mapped(model: library.Model, controls: DeltaGenerator, *, widths: tuple
         help="The test set that came with the model, or any data set on this machine, encoded now.",
     )
     try:
-        return library.mapped(model.info.id, library.digest(model.info), data, projection)
+        found = library.mapped(model.info.id, library.digest(model.info), data, projection)
     except (DatasetError, CheckpointError, ValueError) as error:
         st.error(str(error))
         st.stop()
+    return replace(found, drawn_as=_pick_class(model, controls)) if model.conditional else found
+
+
+def _pick_class(model: library.Model, controls: DeltaGenerator) -> int:
+    """The class that a conditional decoder is told of codes that are no items'."""
+    view.restore_choice("as", "decode_as", model.classes, "the class")
+    chosen = controls.selectbox(
+        "Decode as",
+        model.classes,
+        key="decode_as",
+        persist_state="session",
+        width=135,
+        help="This decoder is told the class, so a code holds everything else and can be drawn as any class. "
+        "Items are drawn as their own class; spots, samples, means and sums as the one chosen here.",
+    )
+    return model.classes.index(chosen)
+
+
+def address(data: Mapped) -> dict[str, str]:
+    """What the URL says of these choices beyond `view.write_url`'s own: the class, where it is not the first."""
+    return {"as": data.model.classes[data.drawn_as]} if data.drawn_as else {}

@@ -57,6 +57,7 @@ class Mapped:
     model: Model
     images_digest: str = ""  # of the images that were encoded, where it is known
     notes: tuple[str, ...] = ()  # counted warnings of the data set: files that could not be read
+    drawn_as: int | None = None  # the class that a conditional decoder is told of a code that is no item's
 
     @property
     def quality(self) -> dict[str, float]:
@@ -84,10 +85,20 @@ class Mapped:
             return None
         return data.images[index]
 
-    def told(self, rows: Tensor | slice) -> Tensor | None:
-        """The classes of some rows, for a decoder that is told them; None for any other, and without classes."""
+    def decode(self, codes: Tensor) -> Tensor:
+        """The decoder's images of codes [N, D] that are no items', float32 [N, C, H, W]."""
+        return self.model.decode(codes, self.drawn_as)
+
+    def decode_rows(self, rows: Tensor | slice) -> Tensor:
+        """The decoder's images of some rows' codes, each as its own class where the decoder is told classes."""
         labels = self.latents.labels
-        return labels[rows] if self.model.conditional and labels is not None else None
+        return self.model.decode(self.latents.mean[rows], self.told(None if labels is None else labels[rows]))
+
+    def told(self, labels: Tensor | None) -> Tensor | int | None:
+        """What the decoder is told of items with some labels: their classes, where they are its own ones."""
+        if not self.model.conditional:
+            return None
+        return self.drawn_as if labels is None or self.classes != self.model.classes else labels
 
     @cached_property
     def _rows(self) -> Tensor:
@@ -156,7 +167,7 @@ def mapped(ident: str, content: str, data: str, projection: str) -> Mapped:
     codes, images = _encoded(ident, content, data)
     placed = stored.maps[projection].place(codes.mean)
     place = replace(stored.maps[projection], points=placed, codes=codes.mean)
-    chosen = torch.randperm(len(placed), generator=torch.Generator().manual_seed(0))[:_QUALITY_ITEMS]
+    chosen = _judged(len(placed))
     labels = None if codes.labels is None else codes.labels[chosen]
     quality = maps.quality(codes.mean[chosen], placed[chosen], labels)
     latents = replace(codes, maps={projection: place}, quality={projection: quality})
@@ -166,9 +177,33 @@ def mapped(ident: str, content: str, data: str, projection: str) -> Mapped:
     )
 
 
+@dataclass(frozen=True)
+class Votes:
+    """How often an item's 15 nearest others name something of it right: by their codes, on the map, by guessing."""
+
+    codes: float
+    map: float
+    guess: float
+
+
+@st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={Mapped: lambda data: [data.key, data.map.kind]})
+def group_votes(data: Mapped) -> Votes:
+    """How far the map follows the groups, of the items that its `quality` was judged by."""
+    _, ids = data.latents.groups
+    rows = torch.arange(len(ids)) if data.name == STORED else _judged(len(ids))
+    ids, codes, points = ids[rows], data.latents.mean[rows], data.map.points[rows]
+    of_codes = maps.vote_accuracy(codes, ids)
+    return Votes(of_codes, of_codes if data.map.exact else maps.vote_accuracy(points, ids), maps.guess_accuracy(ids))
+
+
+def _judged(count: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(0))[:_QUALITY_ITEMS]
+
+
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _encoded(ident: str, content: str, data: str) -> tuple[Latents, ImageDataset]:
     model = open_model(ident, content)
     channels, size, _ = model.image_shape
     images = encodable(data, size, channels)
-    return Latents.of(model.evaluate(images.images), images.labels, images.group), images
+    told = images.labels if images.classes == model.classes else None
+    return Latents.of(model.evaluate(images.images, told), images.labels, images.group), images

@@ -19,6 +19,7 @@ from explorer.loaded import Model
 from explorer.ui import assets
 from explorer.ui.components.latent_map import Atlas, Overlay, Sprites
 from explorer.ui.library import Mapped
+from explorer.ui.wording import GROUP
 
 _PER_SHEET = 1000  # tiles: a sheet of digits is 0.3 MB and takes 50 ms to decode
 _ACROSS = 40
@@ -48,32 +49,45 @@ def image_sheet(model: Model, images: Tensor, columns: int, format: str = "WEBP"
     return pictures.encode(pictures.sheet(_tiles(model, images), columns), format)
 
 
-def decoded_sheet(key: str, model: Model, codes: Tensor, columns: int) -> str:
-    """URL of the decoder's images of codes [N, D]. `key` names model and purpose; the codes are hashed here."""
-    name = sha256(codes.contiguous().numpy().tobytes()).hexdigest()[:20]
-    return made_sheet(f"{key}-{name}", model, lambda: codes, columns)
+def decoded_sheet(key: str, model: Model, codes: Tensor, columns: int, labels: Tensor | int | None = None) -> str:
+    """URL of the decoder's images of codes [N, D]. `key` names model and purpose; the codes are hashed here.
+
+    `labels` are what a conditional decoder is told, a class each or one for all.
+    """
+    return made_sheet(f"{key}-{_hashed(codes)}", model, lambda: codes, columns, labels)
 
 
-def made_sheet(key: str, model: Model, make: Callable[[], Tensor], columns: int) -> str:
+def made_sheet(
+    key: str, model: Model, make: Callable[[], Tensor], columns: int, labels: Tensor | int | None = None
+) -> str:
     """URL of the decoder's images of the codes [N, D] that `make` gives; `key` names model and codes."""
     return assets.publish(
-        f"{key}-{columns}.webp", lambda: image_sheet(model, model.decode(make()), columns), "image/webp"
+        f"{key}{_as(labels)}-{columns}.webp",
+        lambda: image_sheet(model, model.decode(make(), labels), columns),
+        "image/webp",
     )
 
 
-def exact_sheet(key: str, model: Model, codes: Tensor) -> str:
+def exact_sheet(key: str, model: Model, codes: Tensor, labels: Tensor | int | None = None) -> str:
     """URL of the decoder's images of codes [N, D] in one row, lossless and in their own size."""
-    name = sha256(codes.contiguous().numpy().tobytes()).hexdigest()[:20]
     return assets.publish(
-        f"{key}-{name}.png",
-        lambda: pictures.encode(pictures.sheet(model.decode(codes), len(codes)), "PNG"),
+        f"{key}-{_hashed(codes)}{_as(labels)}.png",
+        lambda: pictures.encode(pictures.sheet(model.decode(codes, labels), len(codes)), "PNG"),
         "image/png",
     )
 
 
+def _hashed(values: Tensor) -> str:
+    return sha256(values.contiguous().numpy().tobytes()).hexdigest()[:20]
+
+
+def _as(labels: Tensor | int | None) -> str:
+    """The part of a name that says which classes a decoder was told."""
+    return "" if labels is None else f"-as-{_hashed(torch.as_tensor(labels))}"
+
+
 def rows_sheet(data: Mapped, rows: Tensor, columns: int) -> str:
     """URL of pictures of some rows: originals when they are here, else reconstructions."""
-    name = sha256(rows.contiguous().numpy().tobytes()).hexdigest()[:20]
     originals = data.originals()
     index = data.latents.index[rows]
     here = not isinstance(originals, str) and int(index.max()) < len(originals)
@@ -81,9 +95,10 @@ def rows_sheet(data: Mapped, rows: Tensor, columns: int) -> str:
     def make() -> bytes:
         if here and not isinstance(originals, str):
             return image_sheet(data.model, originals.images[index], columns)
-        return image_sheet(data.model, data.model.decode(data.latents.mean[rows], data.told(rows)), columns)
+        return image_sheet(data.model, data.decode_rows(rows), columns)
 
-    return assets.publish(f"{data.key}-rows-{name}-{columns}-{int(here)}.webp", make, "image/webp")
+    name = f"{data.key}-rows-{_hashed(rows)}{_as(data.drawn_as)}"
+    return assets.publish(f"{name}-{columns}-{int(here)}.webp", make, "image/webp")
 
 
 def sprites(data: Mapped) -> Sprites:
@@ -91,10 +106,10 @@ def sprites(data: Mapped) -> Sprites:
 
     def make(sheet: int) -> bytes:
         rows = slice(sheet * _PER_SHEET, (sheet + 1) * _PER_SHEET)
-        return image_sheet(data.model, data.model.decode(data.latents.mean[rows], data.told(rows)), _ACROSS)
+        return image_sheet(data.model, data.decode_rows(rows), _ACROSS)
 
     url = assets.publish_sheets(
-        f"{data.key}-sprites-{{sheet}}.webp", make, count=math.ceil(len(data.latents) / _PER_SHEET)
+        f"{data.key}-sprites{_as(data.drawn_as)}-{{sheet}}.webp", make, count=math.ceil(len(data.latents) / _PER_SHEET)
     )
     return Sprites(url, _ACROSS, tile_size(data.model), _PER_SHEET)
 
@@ -112,7 +127,7 @@ def atlas(data: Mapped) -> Atlas | None:
     y = torch.linspace(y1, y0, _ATLAS)  # the first row of the picture is the highest y
     rows, columns = torch.meshgrid(y, x, indexing="ij")
     codes = torch.stack([columns.flatten(), rows.flatten()], dim=1)
-    url = decoded_sheet(f"{data.key}-atlas", data.model, codes, _ATLAS)
+    url = decoded_sheet(f"{data.key}-atlas", data.model, codes, _ATLAS, data.drawn_as)
     return Atlas(url, _ATLAS, _ATLAS, tile_size(data.model), (x0, x1), (y0, y1))
 
 
@@ -158,7 +173,7 @@ def holes(data: Mapped) -> tuple[Overlay, float]:
 
 
 def map_figure(data: Mapped, color_by: str) -> str:
-    """URL of the map's figure, coloured by `class`, `kl`, `error` or `density`."""
+    """URL of the map's figure, coloured by a key of `view.colors`."""
     axes = ("latent 0", "latent 1") if data.map.exact else None
     revision = f"{data.key}-{data.map.kind}"
 
@@ -172,9 +187,14 @@ def map_figure(data: Mapped, color_by: str) -> str:
             values, name = -data.latents.reconstruction.numpy(), "reconstruction error, nats"
         elif color_by == "density":
             values, name = figures.density(points), "density, times the average"
+        groups = None
+        if data.latents.group is not None:
+            names, ids = data.latents.groups
+            groups = figures.Groups(names, ids.numpy(), GROUP, colored=color_by == "group")
         figure = figures.map_figure(
             points,
             classes=labels,
+            groups=groups,
             values=values,
             value_name=name,
             axes=axes,

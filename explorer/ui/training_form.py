@@ -10,15 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 
 import streamlit as st
+import torch
 
 from explorer import datasets, runs
-from explorer.datasets import DatasetError
+from explorer.datasets import DatasetError, own
+from explorer.models import build
 from explorer.presets import Recipe, TrainConfig, preset
 from explorer.runs import RunError, RunInfo
-from explorer.ui import followed, moves
+from explorer.trainer import model_config
+from explorer.ui import followed, library, moves
 
 DATASET, PRESET = "mnist-5k", "mlp-2d"  # shipped with the installation; worth looking at after half a minute
 WIDTHS = ("encoder", "decoder")
@@ -91,6 +95,19 @@ def present() -> list[str]:
     return [info.name for info in datasets.available() if info.present]
 
 
+def class_names(name: str) -> list[str]:
+    """The classes of a data set as far as they are known without reading it: its own, or as a model has met them."""
+    if name.startswith("own:"):
+        try:
+            return own.details(name.removeprefix("own:")).classes
+        except DatasetError:
+            return []
+    for found in library.all_checkpoints():
+        if not found.problem and found.config["dataset"]["name"] == name:
+            return [str(known) for known in found.config.get("classes") or []]
+    return []
+
+
 def bind(key: str, value: Any) -> None:
     """Before a widget is made: let it show `value`. Touches nothing when it does already, so that no typing is lost."""
     if key not in st.session_state or st.session_state[key] != value:
@@ -108,6 +125,8 @@ def choose_dataset(name: str) -> None:
 
 
 def _choose_dataset(form: Form, name: str) -> None:
+    if name != form.dataset:
+        form.options["only"] = None  # a class of other data
     followed = form.epochs == runs.suggested_epochs(form.preset, form.dataset)
     form.dataset = name
     if followed:
@@ -209,8 +228,21 @@ def config(form: Form) -> TrainConfig:
         name: getattr(form, name) for name in ("latent", "beta") if getattr(form, name) != getattr(recipe, name)
     }
     made = TrainConfig(preset=form.preset, dataset=form.dataset, epochs=form.epochs, settings=settings, **form.options)
-    made.recipe()
+    shapes = {info.name: info.image_shape for info in datasets.available()}
+    if (shape := shapes.get(form.dataset)) is not None and (reason := _unfit(made.recipe(), shape)):
+        raise ValueError(f"the preset {form.preset} does not fit the images of {form.dataset}: {reason}")
     return made
+
+
+@cache
+def _unfit(recipe: Recipe, shape: tuple[int, int, int]) -> str:
+    """Why a recipe's network cannot take images of a shape, or nothing."""
+    try:
+        with torch.device("meta"):  # without memory
+            build(model_config(recipe, shape, 2))
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def problem(form: Form) -> str:

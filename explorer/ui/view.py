@@ -18,8 +18,9 @@ from torch import Tensor
 from explorer.ui import html
 from explorer.ui.components.latent_map import Selected
 from explorer.ui.library import STORED, Mapped
+from explorer.ui.wording import GROUP
 
-COLORS = {"class": "class", "kl": "KL", "error": "reconstruction error", "density": "density"}
+COLORS = {"class": "class", "kl": "KL", "error": "reconstruction error", "density": "density"}  # of any map
 PROJECTIONS = {"umap": "UMAP", "pca": "principal components"}
 
 _PICK, _SELECTION = "explore_pick", "explore_selection"
@@ -109,15 +110,17 @@ def row_of(data: Mapped, pick: Pick) -> int | None:
 
 
 def row_name(data: Mapped, row: int) -> str:
-    """What an item is called: its class, where there is one, and its index."""
+    """What an item is called: its class and its group, where there are any, and its index."""
     label = "" if data.latents.labels is None else f"{data.classes[int(data.latents.labels[row])]} · "
-    return f"{label}#{int(data.latents.index[row])}"
+    group = "" if data.latents.group is None else f"{GROUP} {data.latents.group[row]} · "
+    return f"{label}{group}#{int(data.latents.index[row])}"
 
 
-def color() -> str:
-    """What colours maps, as it was chosen on Explore: a key of `COLORS`."""
-    chosen = st.session_state.get("color_by")
-    return chosen if chosen in COLORS else "class"
+def colors(data: Mapped) -> dict[str, str]:
+    """What can colour the map of these data, with its name on the screen."""
+    if data.latents.group is None:
+        return COLORS
+    return {"class": COLORS["class"], "group": GROUP, **COLORS}
 
 
 def selection() -> Selected | None:
@@ -155,11 +158,13 @@ def restore_choice(
     """Before a widget of that key is made: start it from the URL, and say so when the URL asks for what is not there.
 
     A value that the session has but the options no longer do is dropped. `names` are the options' on the screen,
-    which a mapping of options has itself.
+    which a mapping of options has itself; the URL may say these, too.
     """
     if isinstance(options, Mapping):
         names, options = options, list(options)
     wanted = asked(param)
+    if wanted not in options:
+        wanted = next((option for option, name in (names or {}).items() if name == wanted), wanted)
     if wanted is not None and wanted not in options:
         shown = (names or {}).get(options[0], options[0])
         notice(f"The address asks for {what} “{wanted[:60]}”, which is not here: showing {shown}.")

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from explorer.runs import RunInfo
 
+GROUP, GROUPS = "patient", "patients"  # what a data set's groups are called: malaria's are the only ones so far
+
 
 def number(value: object) -> str:
     """A metric to one decimal, or a dash for none, for NaN and for what is no number."""

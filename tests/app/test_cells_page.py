@@ -59,6 +59,24 @@ def test_the_figures_are_of_the_generated_cells():
     assert f"<td>{real()['infected'].roundness[1]:.2f}</td>" in table
 
 
+def test_pixels_as_sampled_and_what_the_page_says_of_them():
+    at = page(pixels="sampled", side="2", kind="linear")
+    assert at.query_params == {"pixels": "sampled", "side": "2", "kind": "linear"}
+    assert at.segmented_control(key="cells_pixels").value == "sampled"
+    assert "fully on or off" in texts(at.caption)
+    for kind, noise in (("conv", "0.077 (healthy) and 0.088 (infected)"), ("both", "0.082 of full")):
+        at.segmented_control(key="cells_kind").set_value(kind).run()
+        said = texts(sound(at).caption)
+        assert f"standard deviation of {noise}" in said
+        assert ("difference stays that of the means" in said) == (kind == "both")
+    at.segmented_control(key="cells_pixels").set_value("mean").run()
+    assert "As sampled" not in texts(sound(at).caption)
+    assert "pixels" not in at.query_params
+    at = page(pixels="sharpest")
+    assert "sharpest" in texts(at.warning)
+    assert dict(at.query_params) == {}
+
+
 def test_without_the_models_it_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(sys.modules["explorer.checkpoints"], "SHIPPED", tmp_path / "none")
     cells_pair.library.all_checkpoints.clear()

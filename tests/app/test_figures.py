@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -19,6 +20,43 @@ def test_ten_classes_have_ten_colours_and_more_have_shades():
     assert all(len(color) == 7 and int(color[1:], 16) >= 0 for color in many)
     assert figures.palette(0) == []
     assert len(figures.palette(120)) == 120
+
+
+def cielab(colors: list[str]) -> np.ndarray:
+    """CIE 1976 L*a*b* of sRGB colours under D65: another space than the one that they are chosen in."""
+    rgb = np.array([[int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)] for color in colors])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    to_xyz = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+    xyz = linear @ np.array(to_xyz).T / np.array([0.95047, 1.0, 1.08883])
+    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+
+
+def test_thirty_groups_can_be_told_apart():
+    colors = figures.palette(30)
+    assert figures.palette(20) == colors[:20]
+    places = cielab(colors)
+    apart = np.linalg.norm(places[:, None] - places[None], axis=2) + 1000 * np.eye(30)
+    assert apart.min() > 15  # 2.3 is what an eye just sees side by side
+    assert np.diagonal(apart, 1).min() > 25  # neighbours in the legend
+    assert 25 < places[:, 0].min() < places[:, 0].max() < 88  # seen on near-black and on white
+
+
+def test_more_groups_than_colours_share_them():
+    many = figures.palette(400)
+    assert len(many) == 400
+    assert many[250:] == many[:150]
+
+
+def test_groups_are_for_the_card_and_for_the_colours_when_asked():
+    groups = figures.Groups(["C5", "C46"], np.arange(500) % 2, "patient")
+    (trace,) = figures.map_figure(POINTS, groups=groups).data
+    assert trace.meta["groups"] == [0, 1] * 250
+    assert trace.meta["group_names"] == ["C5", "C46"]
+    assert trace.meta["group_what"] == "patient"
+    assert trace.meta["by_group"] is False
+    (trace,) = figures.map_figure(POINTS, groups=dataclasses.replace(groups, colored=True)).data
+    assert trace.meta["by_group"] is True
 
 
 def test_the_map_is_one_trace_with_row_numbers():

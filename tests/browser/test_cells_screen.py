@@ -57,9 +57,33 @@ def test_the_same_cell_in_two_states(new_page):
     np.testing.assert_allclose(alpha, np.minimum(1, 10 * np.abs(other - one)), atol=0.05)
     assert alpha.max() > 0.1
 
+    # As sampled: the noise of each state is there to the bit, also in the download, and the difference has none.
+    link = "e => getComputedStyle(e).getPropertyValue('--lx-sheet')"
+    before = screen.key("cells_difference").locator(".lx-tiles").evaluate(link)
+    screen.after_sheet("cells_infected", screen.key("cells_pixels").get_by_text("As sampled").click)
+    screen.wait_for_query("pixels", "sampled")
+    assert screen.key("cells_difference").locator(".lx-tiles").evaluate(link) == before
+    with screen.page.expect_download() as download:
+        screen.key("cells_png").get_by_role("button").click()
+    with Image.open(download.value.path()) as opened:
+        halves = np.asarray(opened, np.float64)[:, :192], np.asarray(opened, np.float64)[:, -192:]
+    for state, name in enumerate(("healthy", "infected")):
+        drawn = model.draw_pixels(codes, state, seed=state).clamp(0, 1).permute(0, 2, 3, 1).numpy() * 255
+        for seen in (screen.sheet(f"cells_{name}"), halves[state]):
+            assert np.abs(tiles_of(seen, 3) - drawn).max() <= 1
+
 
 def test_it_fits_a_phone(new_page):
     screen = Explore(new_page(viewport={"width": 390, "height": 844}))
     screen.page.goto("/cells")
     expect(screen.tile("cells_infected", 35)).to_be_visible()
-    assert screen.page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    width = "document.querySelector('[data-testid=stMain]').scrollWidth"
+    assert screen.page.evaluate(width) <= 390
+    screen.key("cells_part").get_by_text("Gems").click()
+    gems = screen.key("cells_gems").get_by_alt_text("60 generated gems")
+    gems.scroll_into_view_if_needed()
+    screen.page.wait_for_function(
+        "() => document.querySelector('.lx-gems').naturalWidth === 10 * (128 + 16) + 16"  # it is there, and whole
+    )
+    assert gems.evaluate("e => e.clientWidth") > 300
+    assert screen.page.evaluate(width) <= 390

@@ -1,6 +1,7 @@
 """Codes as data: what is stored comes back, and what is asked of codes agrees with closed forms and other libraries."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -188,3 +189,13 @@ def test_neighbours(k, row, seed):
     assert neighbours(codes[row], codes, k=k, without=row).tolist() == [i for i in expected if i != row][:k]
     far = expected[-1]
     assert neighbours(codes[row], codes, k=k, without=far).tolist() == expected[:-1][:k]
+
+
+def test_groups_are_in_the_order_of_their_numbers():
+    latents = replace(made(6), group=["C46", "C5", "C118", "C5", "x", "C05"])
+    names, ids = latents.groups
+    assert names == ["C05", "C5", "C46", "C118", "x"]
+    assert [names[i] for i in ids.tolist()] == latents.group
+    assert ids.dtype == torch.int64
+    with pytest.raises(ValueError, match="no groups"):
+        made(patients=False).groups  # noqa: B018 - read for what it raises

@@ -34,7 +34,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class LegendEntry:
-    """A class of the figure's `meta.classes`. Its colour is the points' colour too."""
+    """A class of the figure's `meta.classes`, or a group of its `meta.groups`. Its colour is the points' colour too."""
 
     id: int
     name: str
@@ -148,6 +148,7 @@ def latent_map(
     key: str,
     figure_url: str,
     legend: Sequence[LegendEntry] | None = None,
+    legend_of: str = "class",
     sprites: Sprites | None = None,
     atlas: Atlas | None = None,
     marks: Sequence[Mark] = (),
@@ -171,12 +172,15 @@ def latent_map(
         JSON `{data: [trace], layout}` from `assets.publish`, as `go.Figure.to_json` writes it: one scattergl
         trace with `x` and `y` [N], `customdata` [N] the integer ids; arrays as lists or in base64. Optional in
         its `meta`: `classes` [N] the class ids, `values` [N] and `value_name` for the card. A trace's `text` [N]
-        takes their place on the card.
+        takes their place on the card. `groups` [N], `group_names` and `group_what` say on the card which group, such
+        as the patient, a point is of; with `by_group` the legend is of groups.
     legend
-        The classes, in order, with their colours, for a figure with `meta.classes`; the trace needs no colours
+        The classes or groups, in order, with their colours, for a figure that has them; the trace needs no colours
         then. None for a continuous colouring: `marker.showscale` asks for a colour scale above the plot.
+    legend_of
+        What one entry is called.
     names
-        Class names by class id, for the card of a figure without a legend.
+        Class names by class id, for the card.
     revision
         Names what the points are, such as model and projection; `layout.meta.uirevision` when empty. While it
         stays, zoom and selection survive a change of figure. A selection of another revision is not returned.
@@ -220,6 +224,7 @@ def latent_map(
             "plotly_url": assets.plotly_url(),
             "figure_url": figure_url,
             "legend": None if legend is None else [asdict(entry) for entry in legend],
+            "legend_of": legend_of,
             "sprites": None if sprites is None else asdict(sprites),
             "atlas": None if atlas is None else asdict(atlas),
             "marks": [asdict(mark) for mark in marks if isfinite(mark.x) and isfinite(mark.y)],

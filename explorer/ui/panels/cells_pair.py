@@ -19,7 +19,9 @@ from explorer.ui.markdown import plain
 
 STATES = ("healthy", "infected")
 KINDS = {"conv": "Convolutions", "linear": "Linear layers", "both": "One model of both"}
+PIXELS = {"mean": "Sharp: the mean", "sampled": "As sampled, with noise"}
 _SEED, _KIND, _SIDE, _TEMPERATURE = "cells_seed", "cells_kind", "cells_side", "cells_temperature"
+_PIXELS = "cells_pixels"
 _GAIN = 10  # of the difference: the states differ by a hundredth of full brightness here and there
 _MEASURED = 200  # generated cells that are measured: a third of a second, once for each setting
 
@@ -33,10 +35,20 @@ class Pair:
     healthy: Model
     infected: Model
 
+    @property
+    def models(self) -> tuple[Model, Model]:
+        """By state: 0 is healthy, 1 is infected."""
+        return self.healthy, self.infected
+
     def decode(self, codes: Tensor, state: int) -> Tensor:
-        """Cells [N, 3, H, W] in [0, 1] of codes [N, D], in state 0 (healthy) or 1 (infected)."""
-        model = (self.healthy, self.infected)[state]
+        """Cells [N, 3, H, W] in [0, 1] of codes [N, D] in a state."""
+        model = self.models[state]
         return model.decode(codes, state) if model.conditional else model.decode(codes)
+
+    def draw_pixels(self, codes: Tensor, state: int, seed: int) -> Tensor:
+        """The same, with the noise that the model claims: other noise in the other state."""
+        model, seed = self.models[state], 2 * seed + state
+        return model.draw_pixels(codes, state if model.conditional else None, seed=seed)
 
 
 def _names(kind: str) -> list[str]:
@@ -64,25 +76,37 @@ def pair_panel() -> dict[str, str]:
         st.info("The models of blood cells that come with the program, in checkpoints/cells-…, are missing or damaged.")
         return {}
     with st.container(key="cells_pair"):
-        kind, side, temperature, seed = _controls(found)
+        kind, side, temperature, sampled = _controls(found)
+        seed = int(st.session_state[_SEED])
         try:
             pair = open_pair(kind)
         except (CheckpointError, OSError) as error:
             st.error(plain(str(error)))
             return {}
         codes = pair.healthy.draw(side * side, temperature=temperature, seed=seed)
-        decode = partial(pair.decode, codes)
+        means = partial(pair.decode, codes)
+        shown = partial(pair.draw_pixels, codes, seed=seed) if sampled else means
         names = ["healthy", "difference", "infected"] if pair.kind == "both" else list(STATES)
+        key = f"{pair.key}-{side}-{temperature:g}-{seed}"
         for column, name in zip(st.columns(len(names), gap="medium"), names, strict=True):
+            make: Callable[[], bytes]
+            if name == "difference":
+                file, make = "difference.png", partial(_differences, means, side)
+            else:
+                # Without loss where there is noise: WebP would smooth it, and give neighbours one colour.
+                file = f"{name}-sampled.png" if sampled else f"{name}.webp"
+                make = partial(_state, shown, STATES.index(name), side, "PNG" if sampled else "WEBP")
             with column:
-                _grid(pair, f"{pair.key}-{side}-{temperature:g}-{seed}", name, side, decode)
+                _grid(pair, f"{key}-{file}", name, side, make)
         st.caption(_HOW[pair.kind])
+        if sampled:
+            st.caption(_noise(pair))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button("New draws", key="cells_new", icon=":material/casino:", on_click=_next_seed)
             st.download_button(
                 "Download PNG",
-                lambda: _both(decode, side),
-                f"cells-{pair.kind}-{seed}.png",
+                lambda: _both(shown, side),
+                f"cells-{pair.kind}-{seed}{'-sampled' if sampled else ''}.png",
                 "image/png",
                 key="cells_png",
                 on_click="ignore",
@@ -90,7 +114,8 @@ def pair_panel() -> dict[str, str]:
             )
         _measures(pair, temperature, seed)
     address = {"kind": pair.kind, "side": str(side), "temperature": f"{temperature:g}", "seed": str(seed)}
-    usual = {"kind": next(iter(found)), "side": "6", "temperature": "1", "seed": "0"}
+    address["pixels"] = "sampled" if sampled else "mean"
+    usual = {"kind": next(iter(found)), "side": "6", "temperature": "1", "seed": "0", "pixels": "mean"}
     return {name: value for name, value in address.items() if value != usual[name]}
 
 
@@ -104,12 +129,46 @@ _HOW = {
 }
 
 
-def _controls(found: dict[str, str]) -> tuple[str, int, float, int]:
+def _noise(pair: Pair) -> str:
+    """What a draw of the pixels is, in words."""
+    if pair.healthy.config.likelihood == "bernoulli":
+        return _SPECKLE
+    sizes = [f"{model.network.noise_variance_value**0.5:.3f}" for model in dict.fromkeys(pair.models)]
+    size = sizes[0] if len(sizes) == 1 else f"{sizes[0]} (healthy) and {sizes[1]} (infected)"
+    end = " The difference stays that of the means: between two draws there would be hardly more than noise."
+    return f"{_GRAIN.format(size=size)}{end if pair.kind == 'both' else ''}"
+
+
+_SPECKLE = (
+    "As sampled: these models take the brightness of a colour for the chance that it is switched on, so that a draw "
+    "turns red, green and blue of each pixel fully on or off. That speckle is no picture of a cell: it shows what "
+    "the models claim about pixels, and why a Bernoulli likelihood is none of colours."
+)
+_GRAIN = (
+    "As sampled: on the mean of every pixel lies noise with a standard deviation of {size} of full brightness. That "
+    "is what training left unexplained, granules and parasites among it, as one number for all of the picture, its "
+    "black included; no pixel knows of its neighbour's noise. What leaves the range of a screen is cut off."
+)
+
+
+def _controls(found: dict[str, str]) -> tuple[str, int, float, bool]:
     view.restore_choice("kind", _KIND, found, "the models")
     st.session_state.setdefault(_KIND, next(iter(found)))
-    kind = st.segmented_control(
-        "Models", list(found), format_func=found.__getitem__, key=_KIND, required=True, persist_state="session"
-    )
+    view.restore_choice("pixels", _PIXELS, PIXELS, "pixels as")
+    st.session_state.setdefault(_PIXELS, "mean")
+    with st.container(horizontal=True, gap="medium"):
+        kind = st.segmented_control(
+            "Models", list(found), format_func=found.__getitem__, key=_KIND, required=True, persist_state="session"
+        )
+        pixels = st.segmented_control(
+            "Pixels",
+            list(PIXELS),
+            format_func=PIXELS.__getitem__,
+            key=_PIXELS,
+            required=True,
+            persist_state="session",
+            help=_PIXELS_HELP,
+        )
     view.restore_number("side", _SIDE, 2, 10, default=6)
     asked = view.asked("temperature")
     if asked is not None:
@@ -127,7 +186,13 @@ def _controls(found: dict[str, str]) -> tuple[str, int, float, int]:
         persist_state="session",
         help="Scale of the draws: at 0 all are the average cell, at 1 they vary as the prior does, above they stray.",
     )
-    return kind or next(iter(found)), side, temperature, int(st.session_state[_SEED])
+    return kind or next(iter(found)), side, temperature, pixels == "sampled"
+
+
+_PIXELS_HELP = (
+    "A model claims for each pixel not one value but how likely each value is. Sharp shows the mean of that claim. As "
+    "sampled shows one draw from it, with all the noise that the model thinks pictures of cells have."
+)
 
 
 def _temperature(text: str) -> float:
@@ -145,20 +210,12 @@ def _next_seed() -> None:
     st.session_state[_SEED] = int(st.session_state.get(_SEED, 0)) + 1
 
 
-def _grid(pair: Pair, key: str, name: str, side: int, decode: Callable[[int], Tensor]) -> None:
+def _grid(pair: Pair, file: str, name: str, side: int, make: Callable[[], bytes]) -> None:
     st.markdown(f"##### {name.capitalize()}{f' × {_GAIN}' if name == 'difference' else ''}")
-    if name == "difference":
-        media = "image/png"
-        url = assets.publish(f"{key}-difference.png", lambda: _differences(decode, side), media)
-    else:
-        state = STATES.index(name)
-        url = assets.publish(
-            f"{key}-{name}.webp", lambda: pictures.encode(pictures.sheet(decode(state), side), "WEBP"), "image/webp"
-        )
     _, height, width = pair.healthy.image_shape
     tiles(
         key=f"cells_{name}",
-        sheet_url=url,
+        sheet_url=assets.publish(file, make, f"image/{file.rsplit('.', 1)[1]}"),
         count=side * side,
         columns=side,
         tile=(width, height),
@@ -166,6 +223,10 @@ def _grid(pair: Pair, key: str, name: str, side: int, decode: Callable[[int], Te
         gap=2,
         label=f"Generated cells: {name}",
     )
+
+
+def _state(decode: Callable[[int], Tensor], state: int, side: int, format: str) -> bytes:
+    return pictures.encode(pictures.sheet(decode(state), side), format)
 
 
 def _differences(decode: Callable[[int], Tensor], side: int) -> bytes:
@@ -209,7 +270,8 @@ def _rows(real: Summary, made: Summary) -> list[list[str]]:
 
 
 _MEASURES_HELP = (
-    f"Of {_MEASURED} generated cells, and of the real cells of patients that no model was trained on. Roundness is "
+    f"Of {_MEASURED} generated cells, and of the real cells of patients that no model was trained on; of "
+    "the mean of each pixel, whatever is shown above. Roundness is "
     "4π · area / perimeter², 1 for a disc. A dark spot is a part inside the cell that is clearly darker than what "
     "surrounds it: a parasite, in most infected cells. Below: hues, weighted by how saturated they are."
 )

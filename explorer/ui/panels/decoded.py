@@ -43,10 +43,10 @@ def _title(data: Mapped, pick: Pick, row: int | None) -> str:
 
 
 def _spot(data: Mapped, pick: Pick) -> None:
-    image = data.model.decode(pick.tensor()[None])[0]
-    caption = "decoded, code estimated" if pick.approximate else "decoded"
+    image = data.decode(pick.tensor()[None])[0]
+    caption = f"decoded{_as(data, data.drawn_as)}{', code estimated' if pick.approximate else ''}"
     shown = html.image(pictures.single(image), caption, alt="the decoder's image", code=html.code_text(pick.tensor()))
-    st.html(html.row(shown, _bars(data, pick)))
+    st.html(html.row(shown, *_otherwise(data, pick, data.drawn_as), _bars(data, pick)))
     if pick.approximate:
         st.caption(
             "A map of this kind has no inverse everywhere: this code is the "
@@ -55,30 +55,56 @@ def _spot(data: Mapped, pick: Pick) -> None:
 
 
 def _item(data: Mapped, pick: Pick, row: int) -> None:
-    image = data.model.decode(pick.tensor()[None], data.told(slice(row, row + 1)))[0]
+    labels = data.latents.labels
+    told = data.told(None if labels is None else labels[row])
+    told = None if told is None else int(told)
+    image = data.model.decode(pick.tensor()[None], told)[0]
     shown = html.image(
         pictures.single(image),
-        "reconstruction",
+        f"reconstruction{_as(data, told)}",
         alt="the reconstruction",
         code=html.code_text(pick.tensor()),
         index=pick.index,
     )
     original = data.original(row)
     if original is None:
-        st.html(html.row(shown, _bars(data, pick)))
+        st.html(html.row(shown, *_otherwise(data, pick, told), _bars(data, pick)))
         why = str(data.originals()).removeprefix(f"{data.source} is not on this machine. ")
         st.caption(f"The original is not on this machine. {why}")
     else:
         first = html.image(pictures.single(original), "original", alt="the original image")
         apart = html.image(pictures.difference(original, image), "difference", alt="orange: brighter, blue: darker")
-        st.html(html.row(first, shown, apart))
-        st.html(_bars(data, pick))
+        if others := _otherwise(data, pick, told):  # next to what they are to be compared with
+            st.html(html.row(first, shown, *others))
+            st.html(html.row(apart, _bars(data, pick)))
+        else:
+            st.html(html.row(first, shown, apart))
+            st.html(_bars(data, pick))
     reconstruction, kl = float(data.latents.reconstruction[row]), float(data.latents.kl[row])
     terms = [("Reconstruction", _nats(reconstruction), "log p(x|z) at one draw of z: the higher, the closer the image")]
     if data.model.has_prior:
         elbo = ("ELBO", _nats(reconstruction - kl), "reconstruction − KL: a lower bound of the image's log-likelihood")
         terms = [elbo, *terms, ("KL", _nats(kl), "how much the code tells about this image, beyond the prior")]
     st.html(html.facts(terms))
+
+
+_MOST_OTHERWISE = 2  # pictures that fit beside the code
+
+
+def _as(data: Mapped, told: int | None) -> str:
+    return "" if told is None else f" as {data.model.classes[told]}"
+
+
+def _otherwise(data: Mapped, pick: Pick, told: int | None) -> list[str]:
+    """The same code as the decoder draws it when it is told another class, where it is told any and they are few."""
+    if told is None or len(data.model.classes) > _MOST_OTHERWISE + 1:
+        return []
+    others = [label for label in range(len(data.model.classes)) if label != told]
+    images = data.model.decode(pick.tensor().repeat(len(others), 1), others)
+    return [
+        html.image(pictures.single(image), f"the same code{_as(data, label)}", alt="decoded as another class")
+        for image, label in zip(images, others, strict=True)
+    ]
 
 
 def _bars(data: Mapped, pick: Pick) -> str:

@@ -17,11 +17,12 @@ from explorer.ui.components.code_sliders import Knob, code_sliders
 from explorer.ui.components.latent_map import Trail
 from explorer.ui.components.tiles import tiles
 from explorer.ui.kept import KeptDirection, KeptGroup, Method
-from explorer.ui.library import Mapped
+from explorer.ui.library import STORED, Mapped
 from explorer.ui.markdown import plain, sentence
 from explorer.ui.panels import ends
 from explorer.ui.panels.naming import kept_list, name_to_keep
 from explorer.ui.panels.shown import Shown, place_of, ring
+from explorer.ui.wording import GROUP, GROUPS
 
 KEY = "direction_knob"
 FROM, TO, METHOD, AT = "direction_from", "direction_to", "direction_method", "direction_at"
@@ -45,7 +46,7 @@ def _pair(data: Mapped) -> tuple[Source, Source, Method] | None:
     if len(found) < 2:
         st.info(
             "A direction goes from one group of images to another. Select one with the lasso on Explore's map and "
-            "keep it under a name, then another one."
+            f"keep it under a name, then another one.{_other_classes(data, len(found))}"
         )
         return None
     options = list(found)
@@ -81,6 +82,16 @@ def _pair(data: Mapped) -> tuple[Source, Source, Method] | None:
         st.info("Choose two different groups.")
         return None
     return found[start], found[end], method or "means"
+
+
+def _other_classes(data: Mapped, found: int) -> str:
+    """Where a model of one class finds the others."""
+    trained = data.model.info.config["dataset"]
+    if not found or data.name != STORED or trained.get("only") is None:
+        return ""
+    name = plain(trained["name"])
+    where = f"choose {name} under **Data**" if codes.training_is_here(data) else f"get {name}, which is not here"
+    return f" Only {plain(trained['only'])} images came with this model: to have all classes, {where}."
 
 
 _GROUPS_HELP = "Classes, and the selections that you kept in Explore: draw a lasso there, then **Keep selection**."
@@ -130,7 +141,7 @@ def _steer(data: Mapped, at: Tensor, vector: Tensor) -> None:
         knobs=[
             Knob(0, "strength", strength, -_REACH, _REACH, 0.0, hint="1 goes as far as from one group to the other")
         ],
-        picture=html.source(pictures.single(data.model.decode(code[None])[0])),
+        picture=html.source(pictures.single(data.decode(code[None])[0])),
         picture_alt="the decoded code",
         picture_data={"code": html.code_text(code)},
         caption=codes.share_text(data, code),
@@ -152,7 +163,7 @@ def _strip(data: Mapped, at: Tensor, vector: Tensor) -> None:
     path = at + _STRIP[:, None] * vector
     tiles(
         key="direction_strip",
-        sheet_url=sheets.decoded_sheet(f"{data.key}-direction", data.model, path, len(path)),
+        sheet_url=sheets.decoded_sheet(f"{data.key}-direction", data.model, path, len(path), data.drawn_as),
         count=len(path),
         columns=len(path),
         tile=sheets.tile_size(data.model),
@@ -182,7 +193,13 @@ def _trust(data: Mapped, start: Source, end: Source, method: Method) -> None:
         )
     )
     left_out = f" {shared:,} items are in both groups and were left out of this test." if shared else ""
-    st.caption(f"{plain(found.verdict())}{left_out}")
+    slides = (
+        f" Images are held out one by one, not {GROUP} by {GROUP}: where the groups are of different {GROUPS}, part of "
+        "this direction may be their slides."
+        if data.latents.group is not None
+        else ""
+    )
+    st.caption(f"{plain(found.verdict())}{left_out}{slides}")
 
 
 _AUC_HELP = (

@@ -65,7 +65,7 @@ def _sum(data: Mapped, result: Result) -> None:
     """The ingredients' images with their weights and signs, and the result's: a sum in pictures."""
     shown = result.terms if len(result.terms) <= _MOST_INGREDIENTS else ()
     alone = len(shown) == 1 and shown[0].weight == 1
-    decoded = data.model.decode(torch.stack([*(term.code for term in shown), result.code]))
+    decoded = data.decode(torch.stack([*(term.code for term in shown), result.code]))
     parts, named = [], kept.everything()
     if not alone:
         for i, term in enumerate(shown):

@@ -44,7 +44,7 @@ def grid_panel(data: Mapped, pick: Pick | None) -> None:
         titles = [f"{across} {a:.2f}, {up} {b:.2f}" for a, b in zip(u.flatten(), v.flatten(), strict=True)]
         tiles(
             key="grid_tiles",
-            sheet_url=sheets.decoded_sheet(f"{data.key}-grid", data.model, codes, n),
+            sheet_url=sheets.decoded_sheet(f"{data.key}-grid", data.model, codes, n, data.drawn_as),
             count=len(codes),
             columns=n,
             tile=sheets.tile_size(data.model),

@@ -13,13 +13,15 @@ import torch
 from torch import Tensor
 
 from explorer import figures, pictures
-from explorer.latents import Group, group
+from explorer.latents import Group, Spread, group, spread
 from explorer.ui import html, sheets, view
 from explorer.ui.components.latent_map import Selected
 from explorer.ui.components.tiles import tiles
 from explorer.ui.kept import KeptGroup
 from explorer.ui.library import Mapped
+from explorer.ui.markdown import plain
 from explorer.ui.panels.naming import name_to_keep
+from explorer.ui.wording import GROUP, GROUPS
 
 _TYPICAL = 24
 _ACROSS = 8
@@ -41,6 +43,7 @@ def group_panel(data: Mapped, selected: Selected | None) -> None:
         classes, means, typical = st.columns([4, 3, 5], gap="medium")
         with classes:
             _classes(data, members)
+            _groups(data, members)
         with means:
             _means(data, members)
         with typical:
@@ -68,10 +71,51 @@ def _classes(data: Mapped, members: Group) -> None:
     st.plotly_chart(chart, key="group_classes", config={"displayModeBar": False})
 
 
+def _groups(data: Mapped, members: Group) -> None:
+    """How many patients, or other groups, the selection is of, and whether that is a finding."""
+    if data.latents.group is None:
+        return
+    names, ids = data.latents.groups
+    found = spread(ids, members.rows)
+    st.caption(spread_text(names, found), help=_SPREAD_HELP)
+    chart = figures.class_histogram(names, found.counts.tolist(), ticks=False)
+    st.plotly_chart(chart, key="group_groups", config={"displayModeBar": False})
+
+
+_SPREAD_HELP = (
+    f"Images of one {GROUP} share a slide, its staining and its light. Where a selection holds far fewer {GROUPS} than "
+    "the whole set, what its images have in common may be that, and not their class."
+)
+_MOST_NAMED = 3
+_MOSTLY = 0.5  # of a selection that is one group's
+_UNUSUAL = 2.0  # times as often as in the whole set two members are of one group
+
+
+def spread_text(names: list[str], found: Spread) -> str:
+    """In words: of how many groups some items are, which ones most, and what to think of it."""
+    counts, total = found.counts, int(found.counts.sum())
+    order = counts.argsort(descending=True, stable=True).tolist()[: min(_MOST_NAMED, found.present)]
+    if found.present == 1:
+        text = f"All of {GROUP} {plain(names[order[0]])}"
+        if len(names) == 1:
+            return f"{text}, as all images here."
+        return f"{text}. What they share may be the slide and not the class." if total > 1 else f"{text}."
+    most = ", ".join(f"{plain(names[i])} {html.percent(int(counts[i]) / total)}" for i in order)
+    text = f"{found.present:,} of {len(names):,} {GROUPS}, most of {most}."
+    if int(counts[order[0]]) > _MOSTLY * total:
+        return f"{text} More than half are one {GROUP}'s: what they share may be the slide and not the class."
+    if found.together > _UNUSUAL * found.usual:
+        return (
+            f"{text} Two of these are of one {GROUP} {found.together / found.usual:.1f} times as often as two of all "
+            "images: the selection follows the slide in part."
+        )
+    return f"{text} About as mixed as all images."
+
+
 def _means(data: Mapped, members: Group) -> None:
     average, what = _mean_image(data, members.rows)
     decoded = html.image(
-        pictures.single(data.model.decode(members.mean[None])[0]),
+        pictures.single(data.decode(members.mean[None])[0]),
         "decoded mean code",
         alt="the decoder's image of the mean code",
         mean=html.code_text(members.mean),
@@ -85,7 +129,7 @@ def _mean_image(data: Mapped, rows: Tensor) -> tuple[Tensor, str]:
     if not isinstance(originals, str) and int(index.max()) < len(originals):
         return originals.images[index].float().mean(0) / 255, "mean image"
     some = rows[torch.linspace(0, len(rows) - 1, min(len(rows), 512)).long()]
-    return data.model.decode(data.latents.mean[some]).mean(0), "mean reconstruction"
+    return data.decode_rows(some).mean(0), "mean reconstruction"
 
 
 def _keep(data: Mapped, members: Group) -> None:
@@ -111,7 +155,7 @@ def _downloads(data: Mapped, members: Group, selected: Selected) -> None:
         "text/csv",
         key="group_csv",
         on_click="ignore",
-        help="index, class and code of each item; the first line says how they were selected",
+        help="index, class, group if there is one, and code of each item; the first line says how they were selected",
     )
     st.download_button(
         "Download NPZ",
@@ -125,23 +169,28 @@ def _downloads(data: Mapped, members: Group, selected: Selected) -> None:
 
 
 def to_csv(data: Mapped, rows: Tensor, recipe: dict[str, Any]) -> bytes:
-    """Rows as CSV: index, class, z0, z1 …; the recipe as JSON in a comment line."""
+    """Rows as CSV: index, class, the group's name where there are groups, z0, z1 …; the recipe as JSON in a comment."""
     text = io.StringIO()
     text.write(f"# {json.dumps(recipe)}\n")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["index", "class", *(f"z{i}" for i in range(data.model.latent))])
-    labels = data.latents.labels
+    labels, groups = data.latents.labels, data.latents.group
+    group_head = [] if groups is None else [GROUP]
+    writer.writerow(["index", "class", *group_head, *(f"z{i}" for i in range(data.model.latent))])
     for r in rows.tolist():
         name = "" if labels is None else data.classes[int(labels[r])]
-        writer.writerow([int(data.latents.index[r]), name, *(f"{v:.7g}" for v in data.latents.mean[r].tolist())])
+        of = [] if groups is None else [groups[r]]
+        writer.writerow([int(data.latents.index[r]), name, *of, *(f"{v:.7g}" for v in data.latents.mean[r].tolist())])
     return text.getvalue().encode()
 
 
 def to_npz(data: Mapped, rows: Tensor, recipe: dict[str, Any]) -> bytes:
-    """Rows as NPZ: `codes` float32 [M, D], `index` int64 [M], `labels` int64 [M] when there are any, `recipe` JSON."""
+    """Rows as NPZ: `codes` float32 [M, D], `index` int64 [M], `labels` int64 [M] and `group` text [M] when
+    there are any, `recipe` JSON."""
     arrays = {"codes": data.latents.mean[rows].numpy(), "index": data.latents.index[rows].numpy()}
     if data.latents.labels is not None:
         arrays["labels"] = data.latents.labels[rows].numpy()
+    if data.latents.group is not None:
+        arrays["group"] = np.array([data.latents.group[r] for r in rows.tolist()])
     file = io.BytesIO()
     np.savez_compressed(file, allow_pickle=False, **arrays, recipe=np.array(json.dumps(recipe)))
     return file.getvalue()

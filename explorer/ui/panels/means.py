@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+import torch
 
 from explorer.latents import ClassMeans
 from explorer.ui import codes, sheets, view
@@ -32,7 +33,9 @@ def means_panel(data: Mapped) -> ClassMeans | None:
         names = [data.classes[i] for i in have]
         tiles(
             key="means_tiles",
-            sheet_url=sheets.decoded_sheet(f"{data.key}-means", data.model, found.codes[have], _ACROSS),
+            sheet_url=sheets.decoded_sheet(
+                f"{data.key}-means", data.model, found.codes[have], _ACROSS, data.told(torch.tensor(have))
+            ),
             count=len(have),
             columns=_ACROSS,
             tile=sheets.tile_size(data.model),
@@ -51,7 +54,9 @@ def means_panel(data: Mapped) -> ClassMeans | None:
             which = [data.classes[i] for i in have if doubtful[i] and found.reason(i) == reason]
             notes.append(f"⚠ {plain(', '.join(which))}: {reason}, so the decoder may show a blend.")
         if empty := [data.classes[i] for i in range(len(data.classes)) if i not in have]:
-            notes.append(f"No images here of {plain(', '.join(empty))}.")
+            only = data.model.info.config["dataset"].get("only")
+            why = f": this model was trained on {plain(only)} alone" if only and data.name == STORED else ""
+            notes.append(f"No images here of {plain(', '.join(empty))}{why}.")
         for note in notes:
             st.caption(note)
         return found

@@ -82,9 +82,10 @@ def _about_beta(form: Form) -> None:
         if training_form.is_autoencoder(form):
             st.caption("A plain autoencoder has no KL, and so no beta.")
         elif form.value("likelihood") == "sigma":
+            own = PRESETS[form.preset].recipe.beta
+            advice = "Leave beta at 1." if own == 1 else f"This preset sets beta to {own:g} on purpose: see its notes."
             st.caption(
-                "The likelihood is **sigma**: the noise is learnt, and with it the balance of the two terms. "
-                "Leave beta at 1."
+                f"The likelihood is **sigma**: the noise is learnt, and with it the balance of the two terms. {advice}"
             )
         else:
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -163,8 +164,9 @@ _RUN: dict[str, tuple[str, str]] = {
         "At most so many seconds of work are lost when the machine dies; 0 saves after every epoch.",
     ),
     "only": (
-        "Only the class",
-        "Train and measure on images of this class alone, such as infected; empty for all images.",
+        "Only class",
+        "Train and measure on the images of one class alone, as the models of healthy and of infected cells are. "
+        "A class that is not offered can be typed.",
     ),
     "half": (
         "Half precision",
@@ -183,9 +185,7 @@ def _run_options(form: Form) -> None:
             "on_change": from_widget(key, partial(training_form.change, name)),
         }
         if name == "only":
-            bind(key, value or "")
-            take = from_widget(key, lambda text: training_form.change("only", text.strip() or None))
-            st.text_input(label, **{**known, "on_change": take})
+            _only(form, label, known)
             continue
         bind(key, value)
         if name in choices:
@@ -197,3 +197,21 @@ def _run_options(form: Form) -> None:
             st.number_input(label, step=1, **known)
         else:
             st.number_input(label, step=5.0, format="%g", **known)
+
+
+_ALL = "all classes"
+
+
+def _only(form: Form, label: str, known: dict[str, Any]) -> None:
+    """Which class alone is trained on; those that are known of the data are offered."""
+    key, chosen = known["key"], form.options["only"]
+    offered = [_ALL, *training_form.class_names(form.dataset)]
+    if chosen is not None and chosen not in offered:
+        offered.append(chosen)
+    bind(key, chosen or _ALL)
+
+    def take(name: str | None) -> None:
+        name = (name or "").strip()
+        training_form.change("only", None if name in ("", _ALL) else name)
+
+    st.selectbox(label, offered, accept_new_options=True, **{**known, "on_change": from_widget(key, take)})

@@ -140,12 +140,13 @@ def _facts(info: RunInfo, now: datetime) -> str:
         (ago(info.created, now), f"started {info.created.astimezone():%d %B %Y, %H:%M:%S}"),
     ]
     icon = _ICONS.get(info.state, "")
+    only = f", {info.config.only}" if info.config.only else ""
     return (
         f'<div class="lx-run" data-run="{escape(info.name)}" data-state="{escape(info.state)}">'
         f'<span class="lx-run-state" title="{escape(info.message)}"><i aria-hidden="true">{icon}</i>'
         f"{escape(info.state)}</span>"
         f'<span class="lx-run-name"><b>{escape(info.name)}</b>'
-        f"<small>{escape(info.dataset)} · {escape(info.preset or 'unknown')}</small></span>"
+        f"<small>{escape(info.dataset)}{escape(only)} · {escape(info.preset or 'unknown')}</small></span>"
         + "".join(f'<span class="lx-run-cell" title="{escape(title)}">{escape(text)}</span>' for text, title in cells)
         + "</div>"
     )

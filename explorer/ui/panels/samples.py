@@ -33,7 +33,7 @@ def samples_panel(data: Mapped) -> None:
         codes = data.model.draw(_COUNT, temperature=temperature, seed=seed)
         tiles(
             key="samples_tiles",
-            sheet_url=sheets.decoded_sheet(f"{data.key}-samples", data.model, codes, _ACROSS),
+            sheet_url=sheets.decoded_sheet(f"{data.key}-samples", data.model, codes, _ACROSS, data.drawn_as),
             count=_COUNT,
             columns=_ACROSS,
             tile=sheets.tile_size(data.model),
@@ -44,11 +44,10 @@ def samples_panel(data: Mapped) -> None:
         )
         footer = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
         footer.caption(f"Seed {seed}. Click an image to pick its code.", width="content")
-        model = data.model
         footer.download_button(
             "Download PNG",
-            lambda: pictures.encode(pictures.sheet(model.decode(codes), _ACROSS), "PNG"),
-            f"{model.info.name}-samples-{seed}.png",
+            lambda: pictures.encode(pictures.sheet(data.decode(codes), _ACROSS), "PNG"),
+            f"{data.model.info.name}-samples-{seed}.png",
             "image/png",
             key="samples_png",
             on_click="ignore",

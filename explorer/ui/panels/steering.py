@@ -63,7 +63,7 @@ def _live(data: Mapped, start: Tensor, everything: bool) -> None:
             )
             for i in order
         ],
-        picture=html.source(pictures.single(data.model.decode(code[None])[0])),
+        picture=html.source(pictures.single(data.decode(code[None])[0])),
         picture_alt="the decoded code",
         picture_data={"code": html.code_text(code)},
         caption=codes.share_text(data, code),

@@ -70,7 +70,11 @@ def _tiles(data: Mapped, varied: Callable[[], Traversal], origin: Tensor, dead: 
         key="traversal_tiles",
         # Made anew when it is asked for: codes of a hundred latents would stay in memory as long as the address.
         sheet_url=sheets.made_sheet(
-            f"{data.key}-traversal-{name}-{rows}", data.model, lambda: varied().codes.flatten(0, 1), steps
+            f"{data.key}-traversal-{name}-{rows}",
+            data.model,
+            lambda: varied().codes.flatten(0, 1),
+            steps,
+            data.drawn_as,
         ),
         count=rows * steps,
         columns=steps,

@@ -114,7 +114,7 @@ def _show(data: Mapped, path: Tensor, names: list[str], stops: Tensor) -> Shown:
     shares = None if density is None else density.share(path).tolist()
     film(
         key=FILM,
-        sheet_url=sheets.exact_sheet(f"{data.key}-walk", data.model, path),
+        sheet_url=sheets.exact_sheet(f"{data.key}-walk", data.model, path, data.drawn_as),
         count=len(path),
         columns=len(path),
         tile=(data.model.image_shape[2], data.model.image_shape[1]),
@@ -139,13 +139,11 @@ def _show(data: Mapped, path: Tensor, names: list[str], stops: Tensor) -> Shown:
 
 
 def _downloads(data: Mapped, path: Tensor) -> None:
-    model = data.model
-
     def button(label: str, name: str, mime: str, make: Callable[[Tensor], bytes], text: str) -> None:
         st.download_button(
             label,
-            lambda: make(model.decode(path)),
-            f"{model.info.name}-walk.{name}",
+            lambda: make(data.decode(path)),
+            f"{data.model.info.name}-walk.{name}",
             mime,
             key=f"walk_{name}",
             on_click="ignore",

@@ -81,11 +81,13 @@ const signed = (value) => (Math.abs(value) < 0.005 ? "0.00" : value.toFixed(2)).
 function drawPoint(m, row) {
   const { figure, card } = m;
   const id = Number(figure.ids[row]);
-  const entry = figure.classes ? m.className(figure.classes[row]) : null;
-  setText(card.name, entry?.name ?? `#${id}`);
-  card.dot.hidden = !entry?.color;
-  card.dot.style.background = entry?.color ?? "";
-  setText(card.line, entry ? `#${id}` : "");
+  const name = figure.classes ? m.names[figure.classes[row]] : null;
+  const color = figure.shades ? m.legend?.find((entry) => entry.id === figure.shades[row])?.color : null;
+  const group = figure.groups ? `${figure.groupWhat} ${figure.groupNames[figure.groups[row]]}` : "";
+  setText(card.name, name ?? `#${id}`);
+  card.dot.hidden = !color;
+  card.dot.style.background = color ?? "";
+  setText(card.line, [group, name ? `#${id}` : ""].filter(Boolean).join(" · "));
   let value = figure.text ? String(figure.text[row] ?? "") : "";
   if (!value && figure.values) {
     value = `${figure.valueName ? `${figure.valueName} ` : ""}${formatted(figure.values[row])}`;

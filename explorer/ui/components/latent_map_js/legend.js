@@ -1,4 +1,4 @@
-// The legend: a chip a class, which hides or shows it; a double click, or Shift and a click, shows it alone.
+// The legend: a chip a class, or a group, which hides or shows it; a double click, or Shift and a click, shows it alone.
 // For a continuous colouring a colour scale takes its place, above the plot so that the plot keeps its width.
 
 function drawLegend(m) {
@@ -8,10 +8,11 @@ function drawLegend(m) {
     m.legendSignature = "";
     return;
   }
-  const signature = JSON.stringify(legend);
+  const signature = JSON.stringify([m.legendOf, legend]);
   if (signature !== m.legendSignature) {
     m.legendSignature = signature;
-    m.chips.replaceChildren(...legend.map(chipOf));
+    m.legendBox.setAttribute("aria-label", `Legend: each ${m.legendOf}`);
+    m.chips.replaceChildren(...legend.map((entry) => chipOf(entry, m.legendOf)));
   }
   for (const chip of m.chips.children) {
     chip.setAttribute("aria-pressed", String(!m.hidden.has(Number(chip.dataset.class))));
@@ -19,12 +20,12 @@ function drawLegend(m) {
   m.all.hidden = m.hidden.size === 0;
 }
 
-function chipOf(entry) {
+function chipOf(entry, what) {
   const chip = document.createElement("button");
   chip.type = "button";
   chip.className = "lx-chip";
   chip.dataset.class = String(entry.id);
-  chip.title = "Click hides or shows this class; a double click shows it alone";
+  chip.title = `Click hides or shows this ${what}; a double click shows it alone`;
   const dot = document.createElement("span");
   dot.className = "lx-dot";
   dot.style.background = entry.color;

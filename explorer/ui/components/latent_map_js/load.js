@@ -58,7 +58,8 @@ function decoded(value) {
 
 const isArray = (value) => Array.isArray(value) || ArrayBuffer.isView(value);
 
-// {url, n, x, y, ids, classes, values, valueName, text, trace, layout, revision, home: {x, y}}
+// {url, n, x, y, ids, classes, groups, groupNames, groupWhat, shades, values, valueName, text, trace, layout, revision,
+// home: {x, y}}; `shades` are the classes or the groups: the ids of what the legend shows, colours and hides.
 async function loadFigure(url) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
@@ -73,11 +74,15 @@ async function loadFigure(url) {
     y: Float64Array.from(trace.y),
     ids: perPoint(trace.customdata) ?? Int32Array.from({ length: n }, (_, i) => i),
     classes: perPoint(meta.classes),
+    groups: perPoint(meta.groups),
+    groupNames: meta.group_names ?? [],
+    groupWhat: meta.group_what ?? "",
     values: perPoint(meta.values),
     valueName: typeof meta.value_name === "string" ? meta.value_name : "",
     text: perPoint(trace.text),
     revision: String(layout.meta?.uirevision ?? layout.uirevision ?? ""),
   };
+  figure.shades = meta.by_group ? figure.groups : figure.classes;
   figure.home = {
     x: layout.xaxis?.range ? Array.from(layout.xaxis.range) : extent(figure.x),
     y: layout.yaxis?.range ? Array.from(layout.yaxis.range) : extent(figure.y),

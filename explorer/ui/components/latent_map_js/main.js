@@ -12,7 +12,7 @@ function element(tag, className, parent, attributes = {}) {
 
 function createMap(root) {
   root.replaceChildren();
-  const legendBox = element("div", "lx-legend", root, { role: "group", "aria-label": "Classes" });
+  const legendBox = element("div", "lx-legend", root, { role: "group" });
   legendBox.hidden = true;
   const chips = element("div", "lx-chips", legendBox);
   const all = element("button", "lx-chip lx-all", legendBox, { type: "button" });
@@ -47,12 +47,11 @@ function createMap(root) {
   const m = {
     root, legendBox, chips, all, scale, scaled: false, frame: 0, gd, note, clear, card, status, statusText, retry,
     component: null, Plotly: null, figure: null, theme: readTheme(root), width: 0, abort: new AbortController(),
-    legend: null, hidden: new Set(), shown: new Int32Array(0), sprites: null, atlas: null, overlay: null,
+    legend: null, legendOf: "", hidden: new Set(), shown: new Int32Array(0), sprites: null, atlas: null, overlay: null,
     names: [], marks: [], trails: [], follows: "", followed: null, steps: new Map(), pending: null, drawnMarks: "", selected: null, selectedAt: 0,
     outlines: [], view: null, dragmode: "pan", revision: null, pointer: null, pinned: null, hovered: null, hint: "",
     shift: false, held: false, drawing: 0, listening: false, wanted: "", keyTimer: 0, touchTimer: 0, trailFrame: 0,
   };
-  m.className = (id) => m.legend?.find((entry) => entry.id === id) ?? (m.names[id] ? { name: m.names[id] } : null);
   listenToInput(m);
   listenToLegend(m);
   listenToFilms(m);
@@ -107,8 +106,10 @@ async function show(m, data) {
 // What changes with the figure; a redraw only when something the plot shows did change.
 async function apply(m, data) {
   const ids = new Set(data.legend?.map((entry) => entry.id));
-  m.hidden = new Set([...m.hidden].filter((id) => ids.has(id)));
+  const same = m.legendOf === data.legend_of; // an id of a class is none of a group
+  m.hidden = new Set([...m.hidden].filter((id) => same && ids.has(id)));
   m.legend = data.legend;
+  m.legendOf = data.legend_of;
   m.names = data.names ?? [];
   m.sprites = data.sprites;
   m.atlas = data.atlas;

@@ -1,12 +1,12 @@
 // The plot: the trace of the shown points, the layout, the view (what is zoomed to).
 
-// Rows of `figure` whose class is not hidden.
+// Rows of `figure` whose class, or group, is not hidden.
 function shownRows(m) {
-  const { n, classes } = m.figure;
+  const { n, shades } = m.figure;
   const rows = new Int32Array(n);
   let count = 0;
   for (let i = 0; i < n; i++) {
-    if (!classes || !m.hidden.has(classes[i])) rows[count++] = i;
+    if (!shades || !m.hidden.has(shades[i])) rows[count++] = i;
   }
   return rows.subarray(0, count);
 }
@@ -23,7 +23,7 @@ function traceOf(m) {
   const ofRows = (value) => (isArray(value) && value.length === figure.n ? take(value, rows) : value);
   const { meta, text, hovertemplate, ...rest } = figure.trace; // hover and text are ours, not plotly's
   const marker = { ...rest.marker };
-  if (m.legend && figure.classes) Object.assign(marker, classColours(m.legend, figure.classes));
+  if (m.legend && figure.shades) Object.assign(marker, shadeColours(m.legend, figure.shades));
   for (const name of Object.keys(marker)) marker[name] = ofRows(marker[name]);
   m.scaled = marker.showscale === true && !m.legend; // drawn by drawScale
   marker.showscale = false;
@@ -40,11 +40,11 @@ function traceOf(m) {
 const titleOf = (title) => (typeof title === "string" ? { text: title } : (title ?? {}));
 
 // The legend's colours as a stepped colour scale: ten thousand numbers are parsed faster than as many names.
-function classColours(legend, classes) {
+function shadeColours(legend, shades) {
   const position = new Map(legend.map((entry, i) => [entry.id, i]));
   const last = legend.length;
   const colorscale = legend.flatMap((entry, i) => [[i / last, entry.color], [(i + 1) / last, entry.color]]);
-  const color = Array.from(classes, (id) => position.get(id) ?? 0);
+  const color = Array.from(shades, (id) => position.get(id) ?? 0);
   return { color, colorscale, cmin: -0.5, cmax: last - 0.5, cauto: false, showscale: false };
 }
 
