@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import arithmetic, browser, cells, reporting, screen, training
+from benchmarks import arithmetic, browser, cells, reporting, screen, screening, training
 
 ALL = {
     "training": training.main,
@@ -11,6 +11,7 @@ ALL = {
     "screen": screen.main,
     "arithmetic": arithmetic.main,
     "cells": cells.main,
+    "screening": screening.main,
 }
 
 if __name__ == "__main__":

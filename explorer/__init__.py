@@ -8,6 +8,7 @@ from explorer.datasets import load as dataset
 from explorer.loaded import Model, load
 from explorer.models import Posterior
 from explorer.presets import TrainConfig
+from explorer.screening import Screening, screen
 from explorer.training import Progress, Run, train
 
 __version__ = "0.1.0"
@@ -21,9 +22,11 @@ __all__ = [
     "Posterior",
     "Progress",
     "Run",
+    "Screening",
     "TrainConfig",
     "checkpoints",
     "dataset",
     "load",
+    "screen",
     "train",
 ]

@@ -125,7 +125,7 @@ def _decode(stream: BinaryIO, name: str, at_least: int | None) -> Image.Image:
                 image.draft(None, (at_least, at_least))
             with _one_large if image.width * image.height > LARGE_PIXELS else contextlib.nullcontext():
                 image.load()
-                return _eight_bits(_upright(image))
+                return eight_bits(_upright(image))
         except Exception as error:
             raise ImageError(name, "it is cut off or damaged") from error
 
@@ -138,7 +138,7 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def eight_bits(image: Image.Image) -> Image.Image:
     """The same picture in mode `L` or `RGB`; a new image, detached from its file."""
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         return _scaled(np.asarray(image))

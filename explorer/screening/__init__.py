@@ -1,0 +1,32 @@
+"""Screening blood cells for malaria by what generative models of healthy and infected cells cannot draw."""
+
+from __future__ import annotations
+
+from explorer.screening.detector import Detector, pooled, residual_channels, residual_score
+from explorer.screening.report import Method, Report, report
+from explorer.screening.screener import (
+    UNLIKE,
+    Calibration,
+    Examination,
+    Screener,
+    Screening,
+    screen,
+    screener,
+)
+
+__all__ = [
+    "UNLIKE",
+    "Calibration",
+    "Detector",
+    "Examination",
+    "Method",
+    "Report",
+    "Screener",
+    "Screening",
+    "pooled",
+    "report",
+    "residual_channels",
+    "residual_score",
+    "screen",
+    "screener",
+]

@@ -1,0 +1,310 @@
+"""Screening cells: how likely each is to be infected, how it came to that, and whether it is a cell at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_of
+from torch import Tensor
+
+from explorer.checkpoints import CheckpointError
+from explorer.datasets.images import decode_image, eight_bits, resize_batch, to_array
+from explorer.evaluation import log_likelihood, to_float
+from explorer.loaded import Model, load
+from explorer.screening.detector import BACKGROUND, OUTSIDE, Detector, pooled, residual_channels, residual_score
+
+MODELS = ("cells-healthy-conv", "cells-infected-conv")
+UNLIKE = 0.001
+"""A picture less typical than this is flagged: of a thousand real cells one is."""
+
+Progress = Callable[[int, int], None]
+"""Called with the number of images done and of all."""
+
+Picture = str | Path | bytes | Image.Image | np.ndarray | Tensor
+
+_BATCH = 64  # images: what a core's cache holds of the activations
+_IMPORTANCE_SAMPLES = 32
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What screening says of N cells, float32 on the CPU.
+
+    Attributes:
+        p_infected: probability of an infection in [0, 1], calibrated on the validation patients, among whose cells
+            every second one is infected.
+        log_ratio: log p(evidence | infected) / p(evidence | healthy) in nats: `p_infected` without that share. With
+            another share of infected cells s, the probability is sigmoid(log_ratio + log s / (1 - s)).
+        typicality: the share of real cells of validation patients that are less typical, in [0, 1].
+        residual_score: the largest local residual under the healthy model alone, in units of full brightness.
+    """
+
+    p_infected: Float[Tensor, " n"]
+    log_ratio: Float[Tensor, " n"]
+    typicality: Float[Tensor, " n"]
+    residual_score: Float[Tensor, " n"]
+
+    def __len__(self) -> int:
+        return len(self.p_infected)
+
+    @property
+    def unlike(self) -> Tensor:
+        """Which pictures are unlike any cell in training, bool [N]: of these the other figures mean nothing."""
+        return self.typicality < UNLIKE
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A few cells looked at closely: the pictures and figures behind their screening.
+
+    Attributes:
+        images: what the models see, uint8 [N, 3, H, W].
+        screening: as of `Screener.screen`.
+        reconstructions: by the healthy and by the infected model, float32 [N, 3, H, W] in [0, 1] each.
+        evidence: local evidence for an infection in nats [N, H / 2, W / 2], on the scale of `log_ratio`: places off
+            the cell are NaN.
+        codes: posterior means under either model, float32 [N, D] each.
+        log_likelihoods: importance-weighted bounds on log p(x) in nats [N] under either model.
+    """
+
+    images: UInt8[Tensor, "n 3 h w"]
+    screening: Screening
+    reconstructions: tuple[Tensor, Tensor]
+    evidence: Float[Tensor, "n h2 w2"]
+    codes: tuple[Tensor, Tensor]
+    log_likelihoods: tuple[Tensor, Tensor]
+
+    @property
+    def likelihood_ratio(self) -> Float[Tensor, " n"]:
+        """log p(x | infected model) - log p(x | healthy model) in nats: positive speaks for infected."""
+        return self.log_likelihoods[1] - self.log_likelihoods[0]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns scores into probabilities and distances into typicality; fitted on validation patients.
+
+    Attributes:
+        slope, intercept: of the log odds as a line in the pooled evidence: Platt 1999, "Probabilistic outputs for
+            support vector machines".
+        prior: log odds of an infection among the cells it was fitted on.
+        mean [F], precision [F, F]: of the typicality's features, see `typicality_features`.
+        distances [K]: evenly spaced quantiles of the squared distances of the validation cells, ascending.
+    """
+
+    slope: float
+    intercept: float
+    prior: float
+    mean: Float[Tensor, " f"]
+    precision: Float[Tensor, "f f"]
+    distances: Float[Tensor, " k"]
+
+    def log_odds(self, scores: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+        return self.slope * scores + self.intercept
+
+    def typicality(self, features: Float[Tensor, "n f"]) -> Float[Tensor, " n"]:
+        """The share of validation cells that lie farther from the mean, by Mahalanobis' distance."""
+        apart = features.double() - self.mean.double()
+        squared = ((apart @ self.precision.double()) * apart).sum(1).float()
+        less = torch.searchsorted(self.distances, squared)
+        return 1 - less.float() / len(self.distances)
+
+
+def typicality_features(
+    images: Float[Tensor, "n 3 h w"],
+    reconstructions: Sequence[Float[Tensor, "n 3 h w"]],
+    codes: Sequence[Float[Tensor, "n d"]],
+) -> Float[Tensor, "n f"]:
+    """What a picture is judged by as a cell: for each model the logarithm of its squared error and of its code's
+    squared length, and once the logarithms of the share of pixels that are not background, of their mean green, and
+    of their mean red and blue over it: cells are pink, by more or less stain.
+    """
+    errors = [((r - images).square().flatten(1).mean(1) + 1e-6).log() for r in reconstructions]
+    lengths = [(z.square().sum(1) + 1e-3).log() for z in codes]
+    mask = (images.mean(1, keepdim=True) > BACKGROUND).float()
+    area = mask.mean((1, 2, 3))
+    red, green, blue = (((images * mask).mean((2, 3)) + 1e-3) / (area + 1e-3)[:, None]).log().unbind(1)
+    return torch.stack([*errors, *lengths, (area + 1e-3).log(), green, red - green, blue - green], 1)
+
+
+class Screener:
+    """The models of healthy and of infected cells with the detector that reads their residuals, opened once.
+
+    Calls change nothing, so that sessions can share one.
+    """
+
+    def __init__(self, healthy: Model, infected: Model, detector: Detector, calibration: Calibration) -> None:
+        if healthy.image_shape != infected.image_shape or healthy.image_shape[0] != 3:
+            raise ValueError("the two models must take RGB images of one size")
+        self.models = (healthy, infected)
+        self.device = healthy.device
+        self.detector = detector.to(self.device).eval().requires_grad_(False)
+        self.calibration = calibration
+
+    @cached_property
+    def image_shape(self) -> tuple[int, int, int]:
+        return self.models[0].image_shape
+
+    def prepare(self, images: Tensor | np.ndarray | Iterable[Picture]) -> UInt8[Tensor, "n 3 h w"]:
+        """Images as the models see them: RGB on a black square, resized.
+
+        Args:
+            images: uint8 [N, C, H, W] or [N, H, W, C] with 1 or 3 channels, or pictures: paths, the bytes of files,
+                Pillow's images, uint8 arrays [H, W], [H, W, 3] or [3, H, W].
+
+        Raises:
+            ValueError: there are none, an array is not uint8, or has no such shape.
+            ImageError: a picture cannot be read.
+        """
+        _, size, _ = self.image_shape
+        if isinstance(images, Tensor | np.ndarray):
+            batch = _uint8(images)
+            if batch.ndim == 4:
+                batch = _channels_first(batch)
+                if batch.shape[2] == batch.shape[3]:
+                    return resize_batch(batch, size, 3)
+                images = list(batch)
+            else:
+                raise ValueError(f"images are uint8 [N, 3, H, W], not {list(batch.shape)}")
+        found = [torch.from_numpy(to_array(_picture(image), size, 3)) for image in images]
+        if not found:
+            raise ValueError("there are no images to screen")
+        return torch.stack(found)
+
+    @torch.inference_mode()
+    def screen(self, images: Tensor | np.ndarray | Iterable[Picture], *, progress: Progress | None = None) -> Screening:
+        """Screen images; what they may be is told at `prepare`. Raises ValueError or ImageError as it does."""
+        prepared = self.prepare(images)
+        parts = []
+        for start in range(0, len(prepared), _BATCH):
+            x = to_float(prepared[start : start + _BATCH], self.device)
+            seen = self._look(x)
+            features = typicality_features(x, seen.reconstructions, seen.codes)
+            parts.append((pooled(seen.evidence), residual_score(x, seen.reconstructions[0]), features))
+            if progress:
+                progress(min(start + _BATCH, len(prepared)), len(prepared))
+        scores, residuals, features = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
+        log_odds = self.calibration.log_odds(scores)
+        return Screening(
+            torch.sigmoid(log_odds),
+            log_odds - self.calibration.prior,
+            self.calibration.typicality(features),
+            residuals,
+        )
+
+    @torch.inference_mode()
+    def examine(
+        self, images: Tensor | np.ndarray | Iterable[Picture], *, samples: int = _IMPORTANCE_SAMPLES, seed: int = 0
+    ) -> Examination:
+        """Look at a few cells closely, with `samples` draws from each posterior for the log-likelihoods.
+
+        Raises:
+            ValueError, ImageError: as `prepare`.
+        """
+        prepared = self.prepare(images)
+        seen = self._look(to_float(prepared, self.device))
+        bounds = [log_likelihood(m.network, prepared, samples=samples, seed=seed) for m in self.models]
+        evidence = torch.where(seen.evidence > OUTSIDE, self.calibration.slope * seen.evidence, torch.nan)
+        return Examination(
+            prepared,
+            self.screen(prepared),
+            (seen.reconstructions[0].cpu(), seen.reconstructions[1].cpu()),
+            evidence.cpu(),
+            (seen.codes[0].cpu(), seen.codes[1].cpu()),
+            (bounds[0], bounds[1]),
+        )
+
+    def _look(self, x: Float[Tensor, "n 3 h w"]) -> _Seen:
+        """Images in [0, 1], on the device, through both models and the detector."""
+        codes = tuple(m.network.posterior(x).mean for m in self.models)
+        reconstructions = tuple(m.network.decode(z) for m, z in zip(self.models, codes, strict=True))
+        return _Seen(codes, reconstructions, self.detector(residual_channels(x, reconstructions)))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    codes: tuple[Tensor, ...]
+    reconstructions: tuple[Tensor, ...]
+    evidence: Tensor
+
+
+def screen(
+    images: Tensor | np.ndarray | Iterable[Picture], *, device: str = "auto", progress: Progress | None = None
+) -> Screening:
+    """How likely cells are to be infected, by the models that come with the program. Not a medical device.
+
+    Args:
+        images: uint8 [N, 3, H, W] of any size, or pictures; see `Screener.prepare`.
+        device: auto, cpu, cuda or mps.
+        progress: called with the number of images done and of all.
+
+    Raises:
+        ValueError: there are no images, or they are not of these shapes.
+        ImageError: a picture cannot be read.
+        CheckpointError: the models are missing or damaged.
+    """
+    return screener(device).screen(images, progress=progress)
+
+
+@lru_cache(maxsize=2)
+def screener(device: str = "auto") -> Screener:
+    """The screener of the shipped models, opened once for each device.
+
+    Raises:
+        CheckpointError: the models are missing or damaged, or their detector is.
+        ValueError: the device is unknown or not on this machine.
+    """
+    healthy, infected = (load(name, device=device) for name in MODELS)
+    try:
+        tensors = tensors_of(files("explorer.screening").joinpath("detector.safetensors").read_bytes())
+        detector = Detector()
+        detector.load_state_dict({k.removeprefix("detector."): v for k, v in tensors.items() if k[:9] == "detector."})
+        values = {k.removeprefix("calibration."): v for k, v in tensors.items() if k[:12] == "calibration."}
+        slope, intercept, prior = (float(values[name]) for name in ("slope", "intercept", "prior"))
+        fitted = (values[name] for name in ("mean", "precision", "distances"))
+        calibration = Calibration(slope, intercept, prior, *fitted)
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        raise CheckpointError(f"the detector of infected cells cannot be opened: {error}") from error
+    return Screener(healthy, infected, detector, calibration)
+
+
+def _uint8(images: Tensor | np.ndarray) -> Tensor:
+    if isinstance(images, np.ndarray):
+        images = torch.from_numpy(np.ascontiguousarray(images) if images.flags.writeable else images.copy())
+    if images.dtype != torch.uint8:
+        raise ValueError(f"images are uint8, from 0 to 255, not {str(images.dtype).removeprefix('torch.')}")
+    return images.cpu()
+
+
+def _channels_first(images: UInt8[Tensor, "n a b c"]) -> UInt8[Tensor, "n c h w"]:
+    if len(images) == 0:
+        raise ValueError("there are no images to screen")
+    if images.shape[1] in (1, 3):
+        return images
+    if images.shape[3] in (1, 3):
+        return images.permute(0, 3, 1, 2).contiguous()
+    raise ValueError(f"images have 1 or 3 channels, as [N, 3, H, W] or [N, H, W, 3], not {list(images.shape)}")
+
+
+def _picture(source: Picture) -> Image.Image:
+    if isinstance(source, Image.Image):
+        return eight_bits(source)
+    if isinstance(source, str | Path | bytes):
+        return decode_image(source)
+    pixels = _uint8(source).numpy()
+    if pixels.ndim == 3 and pixels.shape[0] in (1, 3):
+        pixels = pixels.transpose(1, 2, 0)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or pixels.size == 0:
+        raise ValueError(f"an image is uint8 [H, W], [H, W, 3] or [3, H, W], not {list(pixels.shape)}")
+    return Image.fromarray(np.ascontiguousarray(pixels))
