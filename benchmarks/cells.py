@@ -11,8 +11,9 @@ is what a cell's place and outline leave, so the error inside the cell is given 
   the cell, away from its rim, in gray levels of 255, the median over cells. It is large where something small is dark.
 - `spectrum`, how far the cells are from real ones at all scales: the root mean square over 31 frequencies, in decibels,
   of the ratio of their radially averaged power spectra (under a Hann window). Blur has too little power at the fine
-  scales and noise has too much, so it cannot be won by adding noise, as the usual variance of the Laplacian
-  (Pech-Pacheco et al. 2000) can; that one also sees little but the step from the cell to the black around it.
+  scales and strong noise too much; the usual variance of the Laplacian (Pech-Pacheco et al. 2000) grows with any noise,
+  and sees little but the step from the cell to the black around it. Grain of about the right strength is taken for
+  detail here, too (`benchmarks.initialisation` has models that make it): read it beside `edge` and `spots`.
 
 *Distance*: the Fréchet distance (Dowson & Landau 1982, eq. 4) between Gaussians fitted to generated and to real cells
 of the test patients, over the first 50 principal components of the real ones' pixels, as a share of their variance.

@@ -42,7 +42,7 @@ class Detector(nn.Module):
         width: channels of the first layer; twice as many after it.
     """
 
-    def __init__(self, models: int = 2, width: int = 12) -> None:
+    def __init__(self, models: int = 2, width: int = 16) -> None:
         super().__init__()
         self.models = models
         widths = (3 * models + 1, width, 2 * width, 2 * width)
