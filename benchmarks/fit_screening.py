@@ -1,8 +1,8 @@
 """Fits what `explorer.screen` reads residuals by: `python -m benchmarks.fit_screening`. Fifteen minutes on two cores.
 
 The detector is trained on the training patients' cells, whose residuals under the two shipped convolutional models it
-sees and nothing else; the line from its scores to log odds and the distances of the typicality are fitted on the
-validation patients. The test patients are not read here: `benchmarks.screening` measures on them.
+sees and nothing else; the line from its scores to log odds is fitted on the validation patients, what is typical of a
+cell on both. The test patients are not read here: `benchmarks.screening` measures on them.
 
 Writes `explorer/screening/detector.safetensors`, and `explorer/screening/cells.safetensors`: codes of some training
 cells of each class under the model of their class, for the screen to show the nearest of. Needs the data set.
@@ -31,7 +31,7 @@ RATE = 4e-3
 DECAY = 1e-2
 SMOOTHING = 0.04  # a few per cent of the labels of either class are wrong
 STAIN = 0.15  # spread of the logarithm of the residuals' strength: slides are stained more or less
-QUANTILES = 1000
+QUANTILES = 5000
 NEIGHBOURS = 1500  # codes a class: 200 kB each
 
 Looked = tuple[Tensor, Tensor]
@@ -84,7 +84,10 @@ def scores(detector: Detector, channels: Tensor) -> Tensor:
 
 
 def calibration(found: Tensor, labels: Tensor, features: Tensor) -> dict[str, Tensor]:
-    """The fields of `Calibration`, of the validation patients' scores, labels and features."""
+    """The fields of `Calibration`, of the validation patients' scores and labels, and of all features.
+
+    What is typical is learnt from training patients, too: stains differ from slide to slide, and 26 patients show few.
+    """
     line = LogisticRegression(C=1e6).fit(found.numpy()[:, None], labels.numpy())
     share = labels.double().mean()
     precision = torch.linalg.inv(torch.cov(features.double().T))
@@ -122,11 +125,11 @@ def main() -> None:
     assert validation.labels is not None
     codes, patients = neighbours(train, models)
     save_file(codes, OUT / "cells.safetensors", {"patients": " ".join(patients)})
-    channels, _ = look(train, models)
+    channels, of_train = look(train, models)
     detector = fit(channels, train.labels)
     del channels
-    channels, features = look(validation, models)
-    fitted = calibration(scores(detector, channels), validation.labels, features)
+    channels, of_validation = look(validation, models)
+    fitted = calibration(scores(detector, channels), validation.labels, torch.cat([of_train, of_validation]))
     tensors = {f"detector.{k}": v.contiguous() for k, v in detector.state_dict().items()}
     tensors |= {f"calibration.{k}": v.contiguous() for k, v in fitted.items()}
     save_file(tensors, OUT / "detector.safetensors")

@@ -16,6 +16,21 @@ from explorer.checkpoints import CheckpointError, checkpoints
 from explorer.datasets import DatasetError
 from explorer.presets import PRESETS, Recipe, TrainConfig
 
+_BYTES = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
+_LISTED = 20  # unreadable files that are named one by one
+_SCREEN = """\
+Screen pictures of single blood cells for malaria, by what generative models of healthy and infected cells cannot
+draw. Not a medical device.
+
+The table has a row for each picture that can be read:
+  file        its path below the folder or within the zip
+  p_infected  probability that the cell is infected, where every second cell is
+  log_ratio   the same evidence without that share, in nats: positive speaks for infected. Where a share s of the
+              cells is infected, the probability is sigmoid(log_ratio + log(s / (1 - s)))
+  typicality  the share of real cells that are less typical; below 0.001 the picture is unlike any cell that the
+              models were trained on, and its other figures mean nothing
+"""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; the exit code: 0, 1 for an error that was said in one line, 130 for a run that was stopped."""
@@ -185,6 +200,23 @@ def _encode(args: argparse.Namespace) -> int:
     return 0
 
 
+def _screen(args: argparse.Namespace) -> int:
+    from explorer.screening import check_place, screen_files
+
+    check_place(args.out)
+    with _progress_bar("screening", unit=" images") as show:
+        found = screen_files(args.source, device=args.device, progress=show)
+    found.write_csv(args.out)
+    for note in found.notes:
+        print(f"explorer: {note}", file=sys.stderr)
+    for file, reason in list(found.unreadable.items())[:_LISTED]:
+        print(f"explorer: {file} could not be read: {reason}", file=sys.stderr)
+    if (more := len(found.unreadable) - _LISTED) > 0:
+        print(f"explorer: and {more:,} more could not be read", file=sys.stderr)
+    print(f"{args.out}: {found.summary}. Not a medical device.")
+    return 0
+
+
 def _list(args: argparse.Namespace) -> int:
     found = checkpoints()
     if args.json:
@@ -228,7 +260,7 @@ def _data_list(args: argparse.Namespace) -> int:
 
 
 def _data_fetch(args: argparse.Namespace) -> int:
-    with _bytes_bar(args.name) as show:
+    with _progress_bar(args.name, **_BYTES) as show:
         datasets.fetch(args.name, root=args.data_root, progress=show)
     print(f"{args.name} is here")
     return 0
@@ -238,7 +270,7 @@ def _data_add(args: argparse.Namespace) -> int:
     from explorer.datasets import own
 
     name = args.name or own.propose_name(str(args.source), args.data_root)
-    with _bytes_bar(name) as show:
+    with _progress_bar(name, **_BYTES) as show:
         info = own.create(name, args.source, size=args.size, channels=args.channels, progress=show, root=args.data_root)
     notes = own.details(name, args.data_root).notes.values()
     for note in dict.fromkeys(note for of_split in notes for note in of_split):
@@ -256,8 +288,8 @@ def _data_remove(args: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _bytes_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar of bytes, made when there is something to show."""
+def _progress_bar(name: str, **units: Any) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar in tqdm's `units`, made when there is something to show."""
     from tqdm import tqdm
 
     bar: Any = None
@@ -265,7 +297,7 @@ def _bytes_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
     def show(done: int, total: int | None) -> None:
         nonlocal bar
         if bar is None:
-            bar = tqdm(unit="B", unit_scale=True, unit_divisor=1024, desc=name)
+            bar = tqdm(desc=name, **units)
         bar.total, bar.n = total, done
         bar.refresh()
 
@@ -355,6 +387,12 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("source", help="a folder or zip of images, or an IDX file")
     encode.add_argument("--out", type=Path, default=Path("codes.npz"), help="the file (default: codes.npz)")
     common(encode)
+
+    screening = add("screen", _screen, "Screen pictures of blood cells for malaria.")
+    screening.description, screening.formatter_class = _SCREEN, argparse.RawDescriptionHelpFormatter
+    screening.add_argument("source", type=Path, help="a folder of pictures at any depth, a .zip of one, or a picture")
+    screening.add_argument("--out", type=Path, default=Path("scores.csv"), help="the table (default: scores.csv)")
+    common(screening)
 
     listing = add("list", _list, "List checkpoints, newest first.")
     listing.add_argument("--json", action="store_true", help="print JSON")

@@ -97,3 +97,37 @@ def difference(original: Tensor, reconstruction: Tensor, *, gain: float = 1.0) -
     rgba[signed <= 0, :3] = (60, 120, 246)
     rgba[..., 3] = np.round((gain * np.abs(signed)).clip(0, 1) * 255)
     return Image.fromarray(rgba)
+
+
+def left_over(original: Tensor, reconstruction: Tensor, *, gain: float = 1.0, background: float = 0.0) -> Image.Image:
+    """Original minus reconstruction in colour, on a middle gray: what of the original its reconstruction lacks.
+
+    Both are RGB [3, H, W], uint8 or float in [0, 1]; the difference is multiplied by `gain`. Where the original's
+    channels have less than `background` on average, in [0, 1], all is gray.
+    """
+    a, b = (to_uint8(t[None])[0].astype(np.float32) for t in (original, reconstruction))
+    inside = a.mean(2, keepdims=True) >= 255 * background
+    return Image.fromarray(np.rint((127.5 + gain * (a - b) * inside).clip(0, 255)).astype(np.uint8))
+
+
+EVIDENCE = (226, 12, 44)
+"""The red of `evidence`'s strongest places."""
+
+
+def evidence(original: Tensor, values: Tensor, *, low: float, high: float, edge: float, side: int = 256) -> Image.Image:
+    """An RGB image [3, H, W] with a map of values [h, w] on it: red from `low`, where it is clear, to `high`.
+
+    The image is paler than it was, so that no stain is taken for the red, and a line goes around places above `edge`.
+    Places that are NaN stay clear; between places values are interpolated. `side` pixels wide and high.
+    """
+    size = (side, side)
+    spread = Image.fromarray(values.nan_to_num(low).clamp(low, high).numpy().astype(np.float32))
+    shown = np.asarray(spread.resize(size, Image.Resampling.BILINEAR))
+    alpha = (0.85 * (shown - low) / (high - low))[..., None]
+    picture = np.asarray(single(original).convert("RGB").resize(size, Image.Resampling.BICUBIC), np.float32)
+    pale = 0.4 * picture + 0.6 * picture.mean(2, keepdims=True)
+    mixed = pale * (1 - alpha) + np.array(EVIDENCE, np.float32) * alpha
+    above = np.pad(shown > edge, 2)
+    inner = np.logical_and.reduce([np.roll(above, (y, x), (0, 1)) for y in (-2, 0, 2) for x in (-2, 0, 2)])
+    mixed[(above & ~inner)[2:-2, 2:-2]] = EVIDENCE
+    return Image.fromarray(np.rint(mixed).astype(np.uint8))

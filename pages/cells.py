@@ -11,10 +11,12 @@ from explorer.ui.markdown import plain
 from explorer.ui.panels.cells_gems import gems_panel
 from explorer.ui.panels.cells_init import init_panel
 from explorer.ui.panels.cells_pair import pair_panel
+from explorer.ui.panels.cells_upload import upload_panel
 
 _PART = "cells_part"
 PARTS: dict[str, tuple[str, Callable[[], dict[str, str]]]] = {
     "pair": ("Side by side", pair_panel),
+    "upload": ("Upload cells", upload_panel),
     "init": ("Xavier against Kaiming", init_panel),
     "gems": ("Gems", gems_panel),
 }

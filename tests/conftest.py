@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-_CHECKED = [f"explorer.{name}" for name in ("evaluation", "holes", "latents", "maps", "objectives", "planes")]
+_CHECKED = [
+    f"explorer.{name}" for name in ("evaluation", "holes", "latents", "maps", "objectives", "planes", "screening")
+]
 if imported := [name for name in _CHECKED if name in sys.modules]:
     raise RuntimeError(f"{imported[0]} was imported before its shapes could be checked")
 install_import_hook(_CHECKED, "beartype.beartype")

@@ -30,6 +30,7 @@ VERBS = [
     ["encode"],
     ["sample"],
     ["list"],
+    ["screen"],
     ["export"],
     ["data"],
     ["data", "list"],

@@ -27,7 +27,7 @@ CHANNELS = (1, 3)
 
 # A camera's picture is below; eight threads with one of MAX_PIXELS each would take gigabytes.
 LARGE_PIXELS = 36_000_000
-_one_large = threading.Lock()
+one_large = threading.Lock()
 
 # EPS starts Ghostscript and WMF the system's renderer, on a file from anywhere; the others are stubs that
 # open a file of their kind and cannot decode it.
@@ -123,7 +123,7 @@ def _decode(stream: BinaryIO, name: str, at_least: int | None) -> Image.Image:
         try:
             if at_least is not None:
                 image.draft(None, (at_least, at_least))
-            with _one_large if image.width * image.height > LARGE_PIXELS else contextlib.nullcontext():
+            with one_large if image.width * image.height > LARGE_PIXELS else contextlib.nullcontext():
                 image.load()
                 return eight_bits(_upright(image))
         except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from explorer.screening.detector import Detector, pooled, residual_channels, residual_score
+from explorer.screening.files import FileScreening, check_place, screen_files
 from explorer.screening.report import Method, Report, report
 from explorer.screening.screener import (
     UNLIKE,
@@ -19,14 +20,17 @@ __all__ = [
     "Calibration",
     "Detector",
     "Examination",
+    "FileScreening",
     "Method",
     "Report",
     "Screener",
     "Screening",
+    "check_place",
     "pooled",
     "report",
     "residual_channels",
     "residual_score",
     "screen",
+    "screen_files",
     "screener",
 ]

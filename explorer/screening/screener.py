@@ -21,6 +21,7 @@ from explorer.datasets.images import decode_image, eight_bits, resize_batch, to_
 from explorer.evaluation import log_likelihood, to_float
 from explorer.loaded import Model, load
 from explorer.screening.detector import BACKGROUND, OUTSIDE, Detector, pooled, residual_channels, residual_score
+from explorer.screening.fusing import fused, layout_of
 
 MODELS = ("cells-healthy-conv", "cells-infected-conv")
 UNLIKE = 0.001
@@ -31,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 Picture = str | Path | bytes | Image.Image | np.ndarray | Tensor
 
-_BATCH = 64  # images: what a core's cache holds of the activations
+_BATCH = 32  # images: what a core's cache holds of the activations
 _IMPORTANCE_SAMPLES = 32
 
 
@@ -44,7 +45,7 @@ class Screening:
             every second one is infected.
         log_ratio: log p(evidence | infected) / p(evidence | healthy) in nats: `p_infected` without that share. With
             another share of infected cells s, the probability is sigmoid(log_ratio + log s / (1 - s)).
-        typicality: the share of real cells of validation patients that are less typical, in [0, 1].
+        typicality: the share of the real cells of training and validation patients that are less typical, in [0, 1].
         residual_score: the largest local residual under the healthy model alone, in units of full brightness.
     """
 
@@ -91,14 +92,14 @@ class Examination:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What turns scores into probabilities and distances into typicality; fitted on validation patients.
+    """What turns scores into probabilities, fitted on validation patients, and distances into typicality.
 
     Attributes:
         slope, intercept: of the log odds as a line in the pooled evidence: Platt 1999, "Probabilistic outputs for
             support vector machines".
         prior: log odds of an infection among the cells it was fitted on.
         mean [F], precision [F, F]: of the typicality's features, see `typicality_features`.
-        distances [K]: evenly spaced quantiles of the squared distances of the validation cells, ascending.
+        distances [K]: evenly spaced quantiles of the squared distances of training and validation cells, ascending.
     """
 
     slope: float
@@ -112,11 +113,11 @@ class Calibration:
         return self.slope * scores + self.intercept
 
     def typicality(self, features: Float[Tensor, "n f"]) -> Float[Tensor, " n"]:
-        """The share of validation cells that lie farther from the mean, by Mahalanobis' distance."""
+        """The share of those cells that lie farther from the mean, by Mahalanobis' distance."""
         apart = features.double() - self.mean.double()
         squared = ((apart @ self.precision.double()) * apart).sum(1).float()
-        less = torch.searchsorted(self.distances, squared)
-        return 1 - less.float() / len(self.distances)
+        nearer = torch.searchsorted(self.distances, squared)
+        return (len(self.distances) - nearer).float() / len(self.distances)
 
 
 def typicality_features(
@@ -149,6 +150,9 @@ class Screener:
         self.device = healthy.device
         self.detector = detector.to(self.device).eval().requires_grad_(False)
         self.calibration = calibration
+        self._layout = layout_of(self.device)
+        self._networks = tuple(fused(m.network).to(memory_format=self._layout) for m in self.models)
+        self._reader = fused(self.detector).to(memory_format=self._layout)
 
     @cached_property
     def image_shape(self) -> tuple[int, int, int]:
@@ -225,9 +229,10 @@ class Screener:
 
     def _look(self, x: Float[Tensor, "n 3 h w"]) -> _Seen:
         """Images in [0, 1], on the device, through both models and the detector."""
-        codes = tuple(m.network.posterior(x).mean for m in self.models)
-        reconstructions = tuple(m.network.decode(z) for m, z in zip(self.models, codes, strict=True))
-        return _Seen(codes, reconstructions, self.detector(residual_channels(x, reconstructions)))
+        x = x.contiguous(memory_format=self._layout)
+        codes = tuple(network.posterior(x).mean for network in self._networks)
+        reconstructions = tuple(network.decode(z) for network, z in zip(self._networks, codes, strict=True))
+        return _Seen(codes, reconstructions, self._reader(residual_channels(x, reconstructions)))
 
 
 @dataclass(frozen=True)
@@ -285,7 +290,7 @@ def _uint8(images: Tensor | np.ndarray) -> Tensor:
     return images.cpu()
 
 
-def _channels_first(images: UInt8[Tensor, "n a b c"]) -> UInt8[Tensor, "n c h w"]:
+def _channels_first(images: UInt8[Tensor, "n a b c"]) -> UInt8[Tensor, "n d h w"]:
     if len(images) == 0:
         raise ValueError("there are no images to screen")
     if images.shape[1] in (1, 3):

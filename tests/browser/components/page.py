@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import time
 
 import plotly.graph_objects as go
@@ -10,8 +11,10 @@ import streamlit as st
 
 from explorer.ui import assets
 from explorer.ui.components.code_sliders import Knob, code_sliders
+from explorer.ui.components.draw import draw
 from explorer.ui.components.film import film
 from explorer.ui.components.latent_map import LegendEntry, Mark, Selected, Trail, latent_map
+from explorer.ui.components.picture_drop import Pasted, picture_drop
 from explorer.ui.components.tiles import tiles
 from tests.browser.components import drawn
 
@@ -109,11 +112,12 @@ def show_map() -> None:
             Mark(-3.0, -0.5, "0.5 mean(8) + mean(1)", "result"),
             Mark(*trail[0], "mean(3)", "ingredient"),
             Mark(*trail[-1], "mean(8)", "ingredient"),
-            Mark(1.0, 1.0),
+            Mark(*st.session_state.get("place", (1.0, 1.0))),
         ],
         trails=[Trail(trail, player="film"), Trail([trail[0], (0.0, 2.5), trail[-1]], dashed=True)],
         revision=f"points-{kind}",
         selected=st.session_state.get("kept"),
+        on_click=lambda click: st.session_state.update(place=(click.x, click.y)),
         on_select=selected,
     )
     film(
@@ -152,5 +156,56 @@ def show_tiles() -> None:
     st.text(f"Picked: {st.session_state.get('picked')}")
 
 
+@st.fragment
+def square() -> None:
+    drawings: list[bytes] = st.session_state.setdefault("drawings", [])
+    which = st.session_state.get("which", 0)
+
+    def drawn_on(png: bytes) -> None:
+        drawings.append(png)
+        time.sleep(float(st.query_params.get("slow", "0")))
+
+    draw(
+        key="draw",
+        revision=f"square-{which}",
+        on_draw=drawn_on,
+        label="Draw a digit here",
+        start=drawings[-1] if drawings and which == 0 else None,
+    )
+    st.text(f"Drawings: {len(drawings)}, runs of the page: {st.session_state['runs']}")
+    body = base64.b64encode(drawings[-1]).decode() if drawings else ""
+    st.html(f'<img class="seen" width="84" alt="{len(drawings)}" src="data:image/png;base64,{body}">' if body else "")
+
+
+def show_draw() -> None:
+    st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+    shown = st.radio("Screen", ["square", "another"], horizontal=True)
+    st.radio("Square", [0, 1], key="which", horizontal=True)
+    st.button("Rerun")
+    if shown == "square":
+        square()
+
+
+def show_paste() -> None:
+    taken: list[str] = st.session_state.setdefault("taken", [])
+
+    def pasted(pictures: list[Pasted]) -> None:
+        digests = (hashlib.sha256(picture.data).hexdigest()[:12] for picture in pictures)
+        taken.append(" ".join(f"{picture.name}={digest}" for picture, digest in zip(pictures, digests, strict=True)))
+
+    picture_drop(key="paste", on_pictures=pasted)
+    st.text_input("Text")
+    st.checkbox("Box")
+    for number, line in enumerate(taken):
+        st.text(f"{number}: {line}")
+
+
 st.set_page_config(layout="wide")
-{"film": show_film, "sliders": show_sliders, "map": show_map, "tiles": show_tiles}[st.query_params["show"]]()
+{
+    "film": show_film,
+    "sliders": show_sliders,
+    "map": show_map,
+    "tiles": show_tiles,
+    "draw": show_draw,
+    "paste": show_paste,
+}[st.query_params["show"]]()

@@ -1,0 +1,177 @@
+"""Screening thousands of picture files: the next ones are decoded while some are screened, none is kept."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from explorer.datasets import DatasetError
+from explorer.datasets.entries import Entry, Files, open_files
+from explorer.datasets.folder import THREADS
+from explorer.datasets.images import ImageError, image_suffixes
+from explorer.datasets.zips import printable
+from explorer.screening.looking import COLUMNS, LIKELY
+from explorer.screening.screener import Progress, Screener, Screening, screener
+
+BLOCK = 128  # pictures between two reports of progress, and how many are decoded ahead
+
+_Decoded = UInt8[Tensor, "3 h w"] | str
+"""A picture as the models see it, or why it cannot be read."""
+
+
+@dataclass(frozen=True)
+class FileScreening:
+    """What screening says of the pictures in a folder or a zip.
+
+    Attributes:
+        files: of the N readable pictures, below the source, with `/`, in order.
+        screening: of these, row by row.
+        unreadable: why others could not be read, a clause each, by path.
+        notes: sentences on files that were left out.
+    """
+
+    files: list[str]
+    screening: Screening
+    unreadable: dict[str, str]
+    notes: list[str]
+
+    @property
+    def summary(self) -> str:
+        """One sentence: how many pictures, how many likely infected, how many that are no cells."""
+        count, unlike = len(self.files), int(self.screening.unlike.sum())
+        likely = int((self.screening.p_infected >= LIKELY).sum())
+        return (
+            f"{count:,} {'image' if count == 1 else 'images'}: {likely:,} with p_infected of at least {LIKELY}, "
+            f"{unlike:,} unlike any cell in training"
+        )
+
+    def write_csv(self, path: Path) -> None:
+        """A row a readable picture: `file,p_infected,log_ratio,typicality`. A file that is there is replaced, at once.
+
+        Figures have as many digits as tell any two float32 apart: probabilities near 1 must not become ties.
+
+        Raises:
+            DatasetError: it cannot be written; nothing is left behind then.
+        """
+        check_place(path)
+        screening = self.screening
+        figures = (screening.p_infected.numpy(), screening.log_ratio.numpy(), screening.typicality.numpy())
+        temporary = path.with_name(f".{path.name}.part")
+        try:
+            with open(temporary, "w", encoding="utf-8", newline="") as stream:
+                writer = csv.writer(stream, lineterminator="\n")
+                writer.writerow(COLUMNS)
+                writer.writerows(zip(self.files, *(map(str, column) for column in figures), strict=True))
+            os.replace(temporary, path)
+        except OSError as error:
+            raise DatasetError(f"{path} could not be written: {error.strerror or error}.") from error
+        finally:
+            with suppress(OSError):  # it is not there, having taken its place or never been made
+                os.unlink(temporary)
+
+
+def check_place(path: Path) -> None:
+    """Raise DatasetError if a file at `path` could not be written, as far as one can know before."""
+    if os.path.isdir(path):  # which, unlike Path.is_dir, never raises
+        raise DatasetError(f"{path} is a folder: name a file in it, such as {path / 'scores.csv'}.")
+    if not os.path.isdir(path.parent):
+        raise DatasetError(f"There is no folder {path.parent} to write {path.name} into.")
+    if not os.access(path.parent, os.W_OK):
+        raise DatasetError(f"The folder {path.parent} is not writable.")
+
+
+def screen_files(source: Path, *, device: str = "auto", progress: Progress | None = None) -> FileScreening:
+    """Screen the pictures in a folder, at any depth, or in a .zip; or a single picture. Not a medical device.
+
+    Pictures are shrunk to what the models see as soon as they are decoded, so that memory holds a few at full size.
+
+    Args:
+        source: the folder, the zip or the picture.
+        device: auto, cpu, cuda or mps.
+        progress: called with the number of pictures done and of all, readable or not.
+
+    Raises:
+        DatasetError: there is nothing at `source`, it cannot be read, holds no pictures, or none can be read.
+        CheckpointError, ValueError: as of `explorer.screen`.
+    """
+    with _opened(source) as files:
+        entries, notes = _pictures(files, str(source))
+        if progress:
+            progress(0, len(entries))
+        screen = screener(device)
+        parts: list[Screening] = []
+        readable: list[str] = []
+        unreadable: dict[str, str] = {}
+        for start, decoded in _decoded(files, entries, screen):
+            block = entries[start : start + len(decoded)]
+            images = [image for image in decoded if isinstance(image, Tensor)]
+            readable += [e.path for e, image in zip(block, decoded, strict=True) if isinstance(image, Tensor)]
+            unreadable |= {e.path: image for e, image in zip(block, decoded, strict=True) if isinstance(image, str)}
+            if images:
+                parts.append(screen.screen(torch.stack(images)))
+            if progress:
+                progress(start + len(decoded), len(entries))
+    if not parts:
+        path, reason = next(iter(unreadable.items()))
+        if len(entries) == 1:
+            raise ImageError(path, reason)
+        raise DatasetError(f"None of the {len(entries):,} pictures in {source} could be read: {path}, {reason}.")
+    columns = zip(*((p.p_infected, p.log_ratio, p.typicality, p.residual_score) for p in parts), strict=True)
+    return FileScreening(readable, Screening(*map(torch.cat, columns)), unreadable, notes)
+
+
+@contextmanager
+def _opened(source: Path) -> Iterator[Files]:
+    """A folder or a zip, or a picture as a folder of one."""
+    if source.suffix.lower() in image_suffixes() and os.path.isfile(source):
+        yield Files([Entry((printable(source.name),), source.stat().st_size, str(source))])
+        return
+    with open_files(source) as files:
+        yield files
+
+
+def _pictures(files: Files, label: str) -> tuple[list[Entry], list[str]]:
+    """The files that are pictures by their ending, and notes on the others."""
+    pictures = [entry for entry in files.entries if entry.suffix in image_suffixes()]
+    others = [entry for entry in files.entries if entry.suffix not in image_suffixes()]
+    if not pictures:
+        zips = sum(entry.suffix == ".zip" for entry in others)
+        inside = (
+            "" if not zips else " but 1 zip file: unpack it" if zips == 1 else f" but {zips:,} zip files: unpack them"
+        )
+        raise DatasetError(f"{label} holds no images{inside and inside + ' first'}.")
+    notes = list(files.notes)
+    if others:
+        which = "1 file that is no picture" if len(others) == 1 else f"{len(others):,} files that are no pictures"
+        notes.append(f"Left out: {which}, such as {others[0].path}.")
+    return pictures, notes
+
+
+def _decoded(files: Files, entries: list[Entry], screen: Screener) -> Iterator[tuple[int, list[_Decoded]]]:
+    """Blocks of pictures in order, with the position of each block's first; the next is decoded meanwhile."""
+
+    def decode(entry: Entry) -> _Decoded:
+        try:
+            return screen.prepare([files.read(entry)])[0]
+        except ImageError as error:
+            return error.reason
+
+    pool = ThreadPoolExecutor(THREADS)
+    try:
+        starts = range(0, len(entries), BLOCK)
+        ahead: list[Future[_Decoded]] = []
+        for start in (*starts, len(entries)):
+            block, ahead = ahead, [pool.submit(decode, entry) for entry in entries[start : start + BLOCK]]
+            if block:
+                yield start - len(block), [future.result() for future in block]
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,129 @@
+"""The cells that a person has uploaded in this session: kept in memory alone, each with what screening said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import streamlit as st
+from torch import Tensor
+
+from explorer.datasets.slides import Large
+from explorer.screening.looking import Verdict
+
+_STATE = "cells_upload_kept"
+MOST = 500  # cells: more are for the command line
+
+
+@dataclass(frozen=True, eq=False)
+class UploadedCell:
+    """A screened picture.
+
+    Attributes:
+        ident: a number of its own in this session; another one once it is cropped.
+        name: its file's, or what an example is called.
+        digest: of the file's bytes and name, by which the same file is known again.
+        image: what the models see, uint8 [3, H, W].
+        remarks: on how it was read, a sentence each.
+        large: more of a picture that is much larger than a cell; None of others, and where there was no room.
+        size: width and height of the picture, in pixels.
+        crop: the side of the square that was cut out of its middle, in pixels; None for all of it.
+    """
+
+    ident: int
+    name: str
+    digest: str
+    image: Tensor
+    verdict: Verdict
+    remarks: tuple[str, ...] = ()
+    size: tuple[int, int] = (64, 64)
+    large: Large | None = None
+    crop: int | None = None
+
+    @property
+    def title(self) -> str:
+        return self.name if self.crop is None else f"{self.name}, centre {self.crop:,} px"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """All cells in the order in which they came, sentences on files that were none, and which cell is looked at."""
+
+    cells: tuple[UploadedCell, ...] = ()
+    problems: tuple[str, ...] = ()
+    chosen: int | None = None
+    note: str = ""  # where examples come from
+    taken: int = 0  # how often files were taken in: names the next uploader
+    last: int = 0  # the newest ident
+    undo: tuple[str, Kept] | None = None  # what was taken away, and what there was before
+
+    def sorted(self) -> list[UploadedCell]:
+        """The likeliest to be infected first, what is no cell last."""
+        return sorted(self.cells, key=lambda cell: (cell.verdict.unlike, -cell.verdict.p_infected))
+
+    @property
+    def looked_at(self) -> UploadedCell | None:
+        return next((cell for cell in self.cells if cell.ident == self.chosen), None)
+
+
+def kept() -> Kept:
+    return st.session_state.get(_STATE, Kept())
+
+
+def keep(state: Kept) -> None:
+    st.session_state[_STATE] = state
+
+
+def add(cells: Iterable[UploadedCell], problems: Iterable[str], note: str = "") -> None:
+    """Add cells, numbered anew, and look at the first of them in the order of the overview."""
+    before = kept()
+    numbered = [replace(cell, ident=before.last + 1 + i) for i, cell in enumerate(cells)]
+    chosen = Kept(tuple(numbered)).sorted()[0].ident if numbered else before.chosen
+    keep(
+        Kept(
+            (*before.cells, *numbered),
+            (*before.problems, *problems),
+            chosen,
+            note or before.note,
+            before.taken,
+            before.last + len(numbered),
+        )
+    )
+
+
+def exchange(cell: UploadedCell, new: UploadedCell) -> None:
+    """Put another crop of a picture in its place, and look at it."""
+    before = kept()
+    new = replace(new, ident=before.last + 1)
+    cells = tuple(new if other is cell else other for other in before.cells)
+    keep(replace(before, cells=cells, chosen=new.ident, last=new.ident, undo=None))
+
+
+def choose(ident: int) -> None:
+    keep(replace(kept(), chosen=ident))
+
+
+def remove(cell: UploadedCell) -> None:
+    """As a callback: take one away; the next in the overview is looked at."""
+    before = kept()
+    order = [other.ident for other in before.sorted()]
+    place = order.index(cell.ident)
+    order.remove(cell.ident)
+    chosen = order[min(place, len(order) - 1)] if order else None
+    cells = tuple(other for other in before.cells if other is not cell)
+    keep(replace(before, cells=cells, chosen=chosen, undo=(f"Removed {cell.title}.", replace(before, undo=None))))
+
+
+def clear() -> None:
+    """As a callback: take all away."""
+    before = kept()
+    count = len(before.cells)
+    what = f"Cleared {count} cell{'' if count == 1 else 's'}." if count else "Cleared."
+    keep(Kept(taken=before.taken, last=before.last, undo=(what, replace(before, undo=None))))
+
+
+def undo() -> None:
+    """As a callback: bring back what was taken away last."""
+    before = kept()
+    if before.undo is not None:
+        keep(replace(before.undo[1], taken=before.taken, last=max(before.last, before.undo[1].last)))

@@ -1,0 +1,248 @@
+"""Uploading cells under Streamlit's test runner: files as people have them, with the models that ship."""
+
+from __future__ import annotations
+
+import csv
+import io
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+import explorer
+from explorer import pictures
+from explorer.datasets.malaria import split_of
+from explorer.screening.looking import Verdict, verdicts
+from explorer.screening.screener import screener
+from explorer.ui.panels import cells_kept
+from explorer.ui.panels.cells_overview import as_csv, chance, summary
+from tests.app.screens import APP, PAGES, TIMEOUT, press, sound, texts
+
+KEPT = "cells_upload_kept"
+
+
+@pytest.fixture(autouse=True)
+def _own_space(tmp_path, monkeypatch):
+    monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("EXPLORER_DATA", str(tmp_path))
+
+
+@cache
+def cell(index: int = 0) -> Image.Image:
+    """What a model draws: a cell on black."""
+    return pictures.single(explorer.load("cells-infected-conv").sample(index + 1, seed=3)[index])
+
+
+def saved(picture: Image.Image, format: str = "PNG", **options: object) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, format, **options)
+    return stream.getvalue()
+
+
+def open_panel() -> AppTest:
+    at = AppTest.from_file(APP, default_timeout=TIMEOUT).switch_page(str(PAGES / "cells.py"))
+    at.query_params["part"] = "upload"
+    return sound(at.run())
+
+
+def upload(at: AppTest, files: dict[str, bytes]) -> AppTest:
+    at.file_uploader[0].set_value([(name, data, "image/png") for name, data in files.items()])
+    return sound(at.run())
+
+
+def kept(at: AppTest) -> cells_kept.Kept:
+    return at.session_state[KEPT]
+
+
+def html(at: AppTest) -> str:
+    return texts(at.get("html"))
+
+
+def test_cells_are_screened_as_the_package_does_and_one_is_looked_at():
+    at = open_panel()
+    assert "part" in at.query_params
+    files = {f"cell {i}.png": saved(cell(i)) for i in range(5)}
+    upload(at, files)
+    expected = screener().screen(list(files.values()))
+    found = {c.name: c.verdict for c in kept(at).cells}
+    assert list(found) == list(files)
+    for name, verdict in zip(files, verdicts(expected), strict=True):
+        assert found[name].p_infected == pytest.approx(verdict.p_infected, abs=1e-5)
+        assert found[name].log_ratio == pytest.approx(verdict.log_ratio, abs=1e-3)
+    # The likeliest comes first, and is looked at: large figures, not without the warning.
+    first = kept(at).sorted()[0]
+    assert kept(at).looked_at is first
+    assert f"##### {first.name}" in texts(at.markdown)
+    (headline,) = [e.value for e in at.get("html") if "lx-verdict" in e.value]
+    assert "Not a medical device" in headline
+    said = "Unlike any cell" if first.verdict.unlike else chance(first.verdict.p_infected)
+    assert said in headline
+    for picture in ("where it looks infected", "by the healthy model", "by the infected model", "left by the healthy"):
+        assert picture in html(at)
+    assert html(at).count("a healthy training cell of patient C") == 5
+    assert len(at.get("plotly_chart")) == 4  # two maps; calibration and ROC
+    assert "Not a medical device" in texts(at.caption)  # above the table
+    assert len(at.dataframe[0].value) == 5
+
+    # The same file again is known; what is uploaded outlives a visit to another page, and can be taken away.
+    upload(at, {"cell 1.png": files["cell 1.png"]})
+    assert len(kept(at).cells) == 5
+    assert "here already" in texts(at.warning)
+    at.switch_page(str(PAGES / "explore.py")).run()
+    at.switch_page(str(PAGES / "cells.py"))
+    sound(at.run())
+    assert len(kept(at).cells) == 5
+    press(at, "cells_upload_remove")
+    assert [c.name for c in kept(at).cells] == [name for name in files if name != first.name]
+    press(at, "cells_upload_undo")
+    assert kept(at).looked_at == first
+    press(at, "cells_upload_clear")
+    assert kept(at).cells == ()
+    assert "Cleared 5 cells" in texts(at.caption)
+    press(at, "cells_upload_undo")
+    assert len(kept(at).cells) == 5
+
+
+def test_files_that_are_none_get_a_sentence_each_and_the_others_go_on():
+    good = cell()
+    rgba = good.convert("RGBA")
+    rgba.putalpha(200)
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    bomb = bytearray(saved(Image.new("RGB", (64, 64)), "JPEG"))
+    frame = bomb.index(b"\xff\xc0")
+    bomb[frame + 5 : frame + 9] = (65_000).to_bytes(2, "big") * 2
+    bad = {
+        "cut.png": (saved(good)[:700], "cut.png could not be read: it is cut off or damaged."),
+        "empty.png": (b"", "empty.png could not be read: it is empty."),
+        "report.pdf": (b"%PDF-1.7 x", "report.pdf could not be read: it is not a picture"),
+        "bomb.jpg": (bytes(bomb), "bomb.jpg could not be read: it has 65,000 x 65,000 pixels"),
+    }
+    fine = {
+        "gray.png": (saved(good.convert("L")), "It is gray"),
+        "alpha.png": (saved(rgba), "transparent"),
+        "deep.png": (saved(Image.fromarray(np.asarray(good.convert("L")).astype(np.uint16) * 256)), "8 bits"),
+        "palette.png": (saved(good.convert("P")), ""),
+        "print.tif": (saved(good.convert("CMYK"), "TIFF"), "CMYK"),
+        "turned.jpg": (saved(good, "JPEG", exif=exif), "upright"),
+        "moving.gif": (saved(good, "GIF", save_all=True, append_images=[cell(1)]), "the first one is screened"),
+        "wide.png": (saved(good.resize((300, 90))), ""),
+    }
+    at = upload(open_panel(), {name: data for name, (data, _) in (bad | fine).items()})
+    warned = texts(at.warning).replace("\\", "")
+    for _, sentence in bad.values():
+        assert sentence in warned
+    cells = {c.name: c for c in kept(at).cells}
+    assert set(cells) == set(fine)
+    for name, (_, remark) in fine.items():
+        assert remark in " ".join(cells[name].remarks)
+        assert bool(remark) == bool(cells[name].remarks)
+    press(at, "cells_upload_dismiss")
+    assert not at.warning
+
+
+def test_what_is_no_cell_gets_no_probability():
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    digit = explorer.dataset("mnist-5k").images[0, 0].numpy()
+    odd = {
+        "noise": Image.fromarray(noise),
+        "digit": Image.fromarray(digit),
+        "white": Image.new("RGB", (50, 80), "white"),
+        "black": Image.new("L", (64, 64)),
+    }
+    at = upload(open_panel(), {name: saved(picture) for name, picture in odd.items()})
+    assert all(c.verdict.unlike for c in kept(at).cells)
+    assert "4 cells: none likely infected, 4 are unlike any cell" in texts(at.markdown)
+    (headline,) = [e.value for e in at.get("html") if "lx-verdict" in e.value]
+    assert "Unlike any cell in training" in headline
+    assert "%" not in headline.split(">", 2)[2]
+    assert "typicality" in html(at)
+    assert "residuals of both models" not in html(at)
+    assert set(at.dataframe[0].value["probability"]) == {""}
+
+
+def test_a_slide_gets_a_hint_and_its_centre():
+    slide = Image.new("RGB", (3000, 2200), (231, 225, 220))
+    slide.paste(cell().resize((160, 160)), (1420, 1020))
+    at = upload(open_panel(), {"slide.png": saved(slide), "small.png": saved(cell())})
+    (large,) = [c.ident for c in kept(at).cells if c.name == "slide.png"]
+    at.session_state[KEPT] = cells_kept.replace(kept(at), chosen=large)
+    sound(at.run())
+    assert "3,000 × 2,200" in texts(at.markdown)
+    assert "single cells" in texts(at.markdown)
+    (slider,) = [s for s in at.slider if s.label.startswith("Side of the square")]
+    assert (slider.min, slider.max, slider.value) == (40, 1024, 160)
+    slider.set_value(150)
+    sound(at.run())
+    press(at, "cells_upload_centre")
+    cut = kept(at).looked_at
+    assert cut is not None
+    assert cut.title == "slide.png, centre 150 px"
+    (alone,) = verdicts(screener().screen([slide.crop((1425, 1025, 1575, 1175))]))
+    assert cut.verdict.p_infected == pytest.approx(alone.p_infected, abs=1e-5)
+    assert cut.verdict.typicality == alone.typicality
+    press(at, "cells_upload_whole")
+    whole = kept(at).looked_at
+    assert whole is not None
+    assert whole.crop is None
+    assert len(kept(at).cells) == 2
+
+
+def test_examples_where_there_are_no_data_are_said_to_be_generated():
+    at = open_panel()
+    assert at.button(key="cells_upload_examples")
+    press(at, "cells_upload_examples")
+    assert len(kept(at).cells) == 12
+    assert "generated by the models" in texts(at.info)
+    assert "no photograph" in texts(at.caption)
+
+
+@pytest.mark.data
+def test_examples_are_real_cells_of_test_patients_where_the_data_are(monkeypatch, data_root):
+    monkeypatch.setenv("EXPLORER_DATA", str(data_root))
+    at = press(open_panel(), "cells_upload_examples")
+    found = kept(at)
+    patients = [c.name.split(",")[0] for c in found.cells]
+    assert len(set(patients)) == 12
+    assert {split_of(patient) for patient in patients} == {"test"}
+    assert "real cells" in texts(at.info)
+    right = sum(c.verdict.likely == c.name.endswith("infected") for c in found.cells)
+    assert right >= 10
+
+
+def test_too_many_files_are_sent_to_the_command_line():
+    many = {f"{i}.png": b"" for i in range(cells_kept.MOST + 1)}
+    at = upload(open_panel(), many)
+    assert kept(at).cells == ()
+    assert "501 files" in texts(at.warning)
+    assert "python -m explorer screen" in texts(at.warning)
+
+
+def test_the_words_for_figures():
+    assert [chance(p) for p in (0.0, 0.0123, 0.2, 0.905, 0.9123, 0.99999)] == [
+        "< 0.1%",
+        "1.2%",
+        "20%",
+        "90%",
+        "91.2%",
+        "> 99.9%",
+    ]
+    sick, well, odd = Verdict(0.9, 2.0, 0.5, 0.0), Verdict(0.1, -2.0, 0.5, 0.0), Verdict(0.9, 2.0, 0.0, 0.0)
+    assert summary([sick]) == "1 cell: 1 likely infected"
+    assert summary([well, well, sick, odd]) == "4 cells: 1 likely infected, 1 is unlike any cell"
+    assert summary([odd, odd]) == "2 cells: none likely infected, 2 are unlike any cell"
+
+
+def test_the_download_is_of_all_cells_in_their_order():
+    cells = [
+        cells_kept.UploadedCell(
+            i, f"{i}.png", str(i), torch.zeros(3, 64, 64, dtype=torch.uint8), Verdict(0.1 * i, float(i), 1.0, 0.0)
+        )
+        for i in range(3)
+    ]
+    rows = list(csv.DictReader(io.StringIO(as_csv(cells))))
+    assert [row["file"] for row in rows] == ["0.png", "1.png", "2.png"]
+    assert [float(row["p_infected"]) for row in rows] == pytest.approx([0, 0.1, 0.2])
