@@ -116,7 +116,7 @@ def browsing(**environment: str) -> Iterator[tuple[Browser, Server]]:
         browser.close()
 
 
-def launch(playwright: Playwright) -> Browser | None:
-    """A headless Chromium, or None when there is none here."""
+def launch(playwright: Playwright, *flags: str) -> Browser | None:
+    """A headless Chromium with more command-line flags, or None when there is none here."""
     path = find_chromium(playwright.chromium.executable_path)
-    return None if path is None else playwright.chromium.launch(executable_path=path, args=_FLAGS)
+    return None if path is None else playwright.chromium.launch(executable_path=path, args=[*_FLAGS, *flags])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 _CHECKED = [
@@ -29,6 +30,10 @@ from explorer.training import Run, train  # noqa: E402
 from tests.background import until  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # One thread: sums come in one order, and tests are quicker than with threads that wait for a busy core.
 os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start, too

@@ -29,27 +29,27 @@ TIMES = {"seconds", "images_per_second"}
 NARROW = {"encoder": (64,), "decoder": (64,)}
 RUNS = {
     # Each saves at another pace: after every epoch, several times within one, and now and then.
-    "dense": {"preset": "mlp-2d", "epochs": 30, "save_seconds": 0.0, "settings": {"batch_size": 40, **NARROW}},
+    "dense": {"preset": "mlp-2d", "epochs": 22, "save_seconds": 0.0, "settings": {"batch_size": 40, **NARROW}},
     "sigma": {
         "preset": "mlp-2d",
-        "epochs": 12,
+        "epochs": 9,
         "save_seconds": 0.3,
         "settings": {"latent": 5, "likelihood": "sigma", "batch_norm": True, "batch_size": 25, **NARROW},
     },
     "conv": {
         "preset": "conv-100",
-        "epochs": 6,
+        "epochs": 5,
         "save_seconds": 0.2,
         "settings": {"latent": 3, "encoder": (4, 8), "decoder": (8, 4), "schedule": "one-cycle", "optimizer": "adam"},
     },
     "plain": {
         "preset": "ae-2d",
-        "epochs": 30,
+        "epochs": 22,
         "save_seconds": 0.1,
         "settings": {"batch_size": 40, **NARROW},
     },
 }
-KILLS = 7  # of each run
+KILLS = 5  # of each run
 
 
 def config(name):
@@ -69,6 +69,12 @@ def under_way(name):
 def at_work(name):
     progress = runs.run(name).progress
     return progress is not None and progress.phase != "starting"
+
+
+def has_saved(name):
+    """Whether the run has a checkpoint to go on from, or has ended."""
+    info = runs.run(name)
+    return info.has_checkpoint or not info.active
 
 
 def kill(name):
@@ -103,6 +109,8 @@ def test_a_run_of_the_app_that_is_killed_again_and_again_ends_as_if_nothing_had_
             time.sleep(draw.uniform(0, 0.25))
         else:
             time.sleep(draw.uniform(0, 2))  # while Python starts, or the data are read
+        if killed == KILLS - 1 and not checkpoints:  # as on a machine that was slow so far
+            until(lambda: has_saved(name))
         info = kill(name)
         if info.state == "finished":
             break
@@ -143,6 +151,8 @@ def test_a_process_that_is_killed_again_and_again_ends_as_if_nothing_had_happene
             time.sleep(draw.uniform(0, 0.4))
         else:
             process.join(None if killed >= KILLS else draw.uniform(0, 0.5))
+        if killed == KILLS - 1 and not checkpoints:  # as on a machine that was slow so far
+            until(lambda process=process: not process.is_alive() or has_saved(name))
         if process.is_alive():
             process.kill()
             process.join()
@@ -160,7 +170,7 @@ def test_a_process_that_is_killed_again_and_again_ends_as_if_nothing_had_happene
 
 
 def test_an_app_that_is_killed_costs_no_run_anything(folder, tmp_path):
-    """The server dies three times; what runs goes on, what waits is started by the next server."""
+    """The server dies twice; what runs goes on, what waits is started by the next server."""
     draw = random.Random(1)
     names = ["first", "second"]
     for name in names:
@@ -169,7 +179,7 @@ def test_an_app_that_is_killed_costs_no_run_anything(folder, tmp_path):
     def anybody():
         return [info for info in runs.active() if info.state == "running"]
 
-    for turn in range(3):
+    for turn in range(2):
         with serve(tmp_path / f"server-{turn}.log", EXPLORER_RUNS=str(folder)) as server:
             until(anybody)
             time.sleep(draw.uniform(0, 0.5))

@@ -1,5 +1,7 @@
 """The README keeps its word: its figures are the checkpoints' own, its commands and its Python run."""
 
+import contextlib
+import io
 import json
 import re
 import shlex
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from explorer.__main__ import main
 from explorer.checkpoints import SHIPPED
 
 ROOT = Path(__file__).parent.parent
@@ -57,8 +60,9 @@ def test_the_figures_are_the_checkpoints_own(name):
 
 @cache
 def help_text(*arguments):
-    shown = subprocess.run([sys.executable, "-m", "explorer", *arguments], capture_output=True, text=True, check=True)
-    return shown.stdout
+    with contextlib.redirect_stdout(io.StringIO()) as shown, pytest.raises(SystemExit, match=r"^0$"):
+        main([*arguments])
+    return shown.getvalue()
 
 
 def test_the_commands_are_those_of_the_program():

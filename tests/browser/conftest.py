@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from benchmarks.serving import Server, launch, serve
 from explorer.loaded import Model, load
 from tests.app import tiny_runs
-from tests.browser.screen import RESULTS, Explore
+from tests.browser.screen import RESULTS, WAIT_MS, Explore
+from tests.browser.tabs import PAGES_OWN, Profile
 
-WAIT_MS = 30_000
 expect.set_options(timeout=WAIT_MS)
 
 
@@ -52,9 +51,9 @@ def server(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests; each gets a context of its own, as fresh as a new profile."""
+    """One Chromium for all tests. The pages of a profile share a process, which compiles the scripts but once."""
     with sync_playwright() as playwright:
-        chromium = launch(playwright)
+        chromium = launch(playwright, "--process-per-site")
         if chromium is None:
             message = "there is no Chromium here: run `make browser` once, or name one by CHROMIUM"
             if os.environ.get("CI") == "true":
@@ -64,47 +63,47 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def profiles(browser: Browser) -> dict[str, Profile]:
+    """The profiles that tests share, by the address of the server that their pages are of."""
+    return {}
+
+
 @pytest.fixture
-def new_page(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
-    """Pages in contexts of their own, of the shared server or of another `base_url`.
+def new_page(
+    browser: Browser, server: Server, profiles: dict[str, Profile], request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Page]]:
+    """Pages of the shared server or of another `base_url`, as a person's tabs; other keywords are a context's.
 
-    At the end none may have logged an error or asked another host for anything.
+    They are of a profile that tests share, emptied before, or of the one that `profile` names: that is new, with
+    nothing in any cache, and goes with the test. So does that of a page with keywords that are no page's, such as
+    `has_touch`. At the end no page may have logged an error or asked another host for anything.
     """
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-    hosts = {urlsplit(server.url).netloc}
+    used: dict[tuple[str, str], Profile] = {}
+    pages: list[Page] = []
 
-    def asked(url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("data", "blob", "about") and parts.netloc not in hosts:
-            complaints.append(f"asked {url}")
-
-    def logged(message: ConsoleMessage) -> None:
-        # Opened at the address of a page, Streamlit looks for its server below that address before it looks above it.
-        path = urlsplit(message.location["url"]).path
-        probing = path.endswith(("/_stcore/health", "/_stcore/host-config")) and not path.startswith("/_stcore")
-        if message.type == "error" and not probing:
-            complaints.append(f"console: {message.text}")
-
-    def make(**options: object) -> Page:
-        options = {"viewport": {"width": 1280, "height": 1400}, "base_url": server.url, **options}
-        hosts.add(urlsplit(str(options["base_url"])).netloc)
-        context = browser.new_context(**options)  # type: ignore[arg-type]
-        contexts.append(context)
-        context.set_default_timeout(WAIT_MS)
-        context.on("request", lambda r: asked(r.url))
-        context.on("console", logged)
-        context.on("weberror", lambda e: complaints.append(f"uncaught: {e.error}"))
-        page = context.new_page()
-        page.on("websocket", lambda s: asked(s.url.replace("ws", "http", 1)))
-        return page
+    def make(*, base_url: str = server.url, profile: str = "", **options: object) -> Page:
+        own = {name: options.pop(name) for name in set(options) - PAGES_OWN}
+        profile = profile or (f"with {own}" if own else "")
+        if (base_url, profile) not in used:
+            if profile:
+                found = Profile(browser, base_url, **own)
+            elif not (found := profiles.get(base_url)):
+                found = profiles[base_url] = Profile(browser, base_url).keep()
+            found.empty()
+            used[base_url, profile] = found
+        pages.append(used[base_url, profile].page(**options))
+        return pages[-1]
 
     yield make
     if FAILED in request.node.stash:
-        save_evidence(request.node.name, server, [page for c in contexts for page in c.pages])
-    for context in contexts:
-        context.close()
-    assert not complaints
+        save_evidence(request.node.name, server, [page for page in pages if not page.is_closed()])
+    for page in pages:
+        page.close()
+    for (_, name), profile in used.items():
+        if name:
+            profile.context.close()
+    assert not [complaint for profile in used.values() for complaint in profile.complaints]
 
 
 def save_evidence(test: str, server: Server, pages: list[Page]) -> None:
@@ -118,7 +117,7 @@ def save_evidence(test: str, server: Server, pages: list[Page]) -> None:
 
 @pytest.fixture
 def explore(new_page: Callable[..., Page]) -> Explore:
-    """The Explore screen in a fresh context, not yet opened."""
+    """The Explore screen in a page of its own, not yet opened."""
     return Explore(new_page())
 
 

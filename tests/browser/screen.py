@@ -18,6 +18,8 @@ from scipy.spatial import KDTree
 from explorer.loaded import Model
 
 RESULTS = Path(__file__).parents[2] / "test-results"
+WAIT_MS = 30_000
+BUSY_MS = 150_000  # for pages that many others are drawn beside
 
 _DECODED = ".st-key-decoded img[data-code]"
 _SHEET_URL = "e => JSON.parse(e.style.getPropertyValue('--lx-sheet').slice(4, -1))"
@@ -54,6 +56,17 @@ def pixels(data: bytes) -> np.ndarray:
         return np.asarray(picture, np.float64)
 
 
+def follow(page: Page, scheme: str) -> None:
+    """Make the page's system `light` or `dark`, and wait until the page is too."""
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.wait_for_function(
+        "light => { const app = document.querySelector('[data-testid=stApp]');"
+        " const [r, g, b] = getComputedStyle(app).backgroundColor.match(/\\d+/g).map(Number);"
+        " return (r + g + b > 384) === light }",
+        arg=scheme == "light",
+    )
+
+
 class Explore:
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -69,15 +82,15 @@ class Explore:
         asked = {"model": model, **query} if model else query
         self.page.goto(f"/?{urlencode(asked)}", wait_until="commit")
 
-    def ready(self) -> Explore:
-        expect(self.page.locator('.st-key-map .lx-map[data-state="ready"]')).to_be_visible()
-        expect(self.page.locator(_DECODED)).to_be_visible()
-        self.idle()
+    def ready(self, timeout: float = WAIT_MS) -> Explore:
+        expect(self.page.locator('.st-key-map .lx-map[data-state="ready"]')).to_be_visible(timeout=timeout)
+        expect(self.page.locator(_DECODED)).to_be_visible(timeout=timeout)
+        self.idle(timeout)
         return self
 
-    def idle(self) -> None:
+    def idle(self, timeout: float = WAIT_MS) -> None:
         """Wait until the server's script has run to its end. No proof that it has begun."""
-        expect(self.page.locator(_IDLE)).to_have_count(1)
+        expect(self.page.locator(_IDLE)).to_have_count(1, timeout=timeout)
 
     # Parts
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from explorer import datasets, load
 from explorer.checkpoints import SHIPPED
 from tests.app.tiny_runs import AUTOENCODER, CONV, DAMAGED, PLANE
-from tests.browser.screen import RESULTS, Explore
+from tests.browser.screen import BUSY_MS, RESULTS, Explore, follow
 
 pytestmark = pytest.mark.browser
 
@@ -34,26 +34,28 @@ def test_ten_visitors_at_once(new_page, models):
     visitors = []
     for number in range(10):
         ident = (PLANE, AUTOENCODER, CONV)[number % 3]
-        visitor = Explore(new_page(viewport={"width": 1000, "height": 1100}))
+        # A process has no more than sixteen WebGL contexts, and a map takes three: four profiles for ten visitors.
+        visitor = Explore(new_page(profile=f"people-{number % 4}", viewport={"width": 1000, "height": 1100}))
         visitor.visit(ident)
         visitors.append((visitor, ident))
     clicks = []
     for number, (visitor, ident) in enumerate(visitors):
-        visitor.ready()
+        visitor.ready(BUSY_MS)
         latents = models(ident).latents
         points = next(latents.maps[kind].points for kind in ("plane", "umap") if kind in latents.maps).numpy()
         clicks.append(visitor.lonely_points(points, 10)[number])
     for (visitor, _), row in zip(visitors, clicks, strict=True):
         visitor.click_point(row)
     for (visitor, ident), row in zip(visitors, clicks, strict=True):
-        expect(visitor.key("decoded").locator("img[data-index]")).to_have_attribute("data-index", str(row))
+        picked = visitor.key("decoded").locator("img[data-index]")
+        expect(picked).to_have_attribute("data-index", str(row), timeout=BUSY_MS)
         shown = visitor.decoded()
         np.testing.assert_allclose(shown.code, models(ident).latents.mean[row], rtol=1e-5, atol=1e-5)
         shown.assert_decodes(models(ident))
 
 
 def test_nothing_leaves_this_machine(new_page, server):
-    page = new_page()
+    page = new_page(profile="new")
     hosts = set()
 
     def pass_or_stop(route) -> None:
@@ -79,13 +81,7 @@ def test_themes_and_widths(new_page):
     explore = Explore(page).open(PLANE, index="3")
     RESULTS.mkdir(exist_ok=True)
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.wait_for_function(
-            "light => { const app = document.querySelector('[data-testid=stApp]');"
-            " const [r, g, b] = getComputedStyle(app).backgroundColor.match(/\\d+/g).map(Number);"
-            " return (r + g + b > 384) === light }",
-            arg=scheme == "light",
-        )
+        follow(page, scheme)
         for width in (1280, 390):
             page.set_viewport_size({"width": width, "height": 900})
             page.wait_for_function(

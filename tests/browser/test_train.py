@@ -56,7 +56,7 @@ def folder(place: Path, trainer: Server, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @pytest.fixture
 def visit(new_page: Callable[..., Page], trainer: Server) -> Callable[..., Page]:
-    """Opens a path of that server in a context of its own."""
+    """Opens a path of that server in a page of its own."""
 
     def open_page(path: str = "/", **options: object) -> Page:
         page = new_page(base_url=trainer.url, **options)
@@ -79,8 +79,8 @@ def fill(page: Page, name: str, value: object) -> None:
     field = key(page, name).locator("input")
     field.fill(str(value))
     field.press("Enter")
-    expect(page.locator(IDLE)).to_have_count(1)
-    expect(field).to_have_value(str(value))
+    expect(page.locator(IDLE)).to_have_count(1, timeout=SLOW)
+    expect(field).to_have_value(str(value), timeout=SLOW)
 
 
 def start(page: Page, name: str, epochs: int) -> None:
@@ -178,27 +178,27 @@ def test_a_server_that_dies_leaves_the_run_and_the_next_one_shows_it(new_page, p
     monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path / "runs"))
     environment = {"EXPLORER_RUNS": str(tmp_path / "runs"), "EXPLORER_DATA": str(tmp_path / "data")}
     with serve(tmp_path / "one.log", **environment) as server:
-        page = new_page(base_url=server.url)
+        page = new_page(base_url=server.url, profile="one")
         page.goto("/", wait_until="commit")
         start(page, "survivor", 90_000)
         run_state(page, "survivor", "left")
-        page.context.close()
+        page.close()
         os.kill(server.pid, signal.SIGKILL)
     assert is_locked(tmp_path / "runs" / "survivor" / "lock")
     done = runs.run("survivor").epochs_done
     with serve(tmp_path / "two.log", **environment) as server:
-        page = new_page(base_url=server.url)
+        page = new_page(base_url=server.url, profile="two")
         page.goto("/", wait_until="commit")
         run_state(page, "survivor", "left")
         wait(lambda: runs.run("survivor").epochs_done > done)
         button(page, "train_cancel").click()
         run_state(page, "survivor", "Cancelled after")
-        page.context.close()
+        page.close()
     assert runs.run("survivor").state == "cancelled"
 
 
 def test_five_sessions_at_once_leave_every_run_in_a_consistent_state(visit, folder):
-    pages = [visit() for _ in range(5)]
+    pages = [visit(profile=f"people-{number % 2}") for number in range(5)]
     for number, page in enumerate(pages):
         start(page, f"session-{number}", 90_000 if number % 2 else 1)
     wait(lambda: len([r for r in runs.runs() if r.name.startswith("session-")]) == 5)
@@ -206,7 +206,7 @@ def test_five_sessions_at_once_leave_every_run_in_a_consistent_state(visit, fold
         if number % 2:
             mine = key(page, f"train_run_session-{number}")
             expect(mine).to_be_visible(timeout=SLOW)
-            mine.get_by_role("button", name="Cancel").click()
+            mine.get_by_role("button", name="Cancel").click(timeout=SLOW)
     wait(lambda: not runs.active(), 240)
     for number in range(5):
         info = runs.run(f"session-{number}")

@@ -12,6 +12,14 @@ from playwright.sync_api import Page, expect
 from benchmarks.serving import Server, serve
 
 HERE = Path(__file__).parent
+ROOTS = {
+    "film": ".lx-film",
+    "sliders": ".lx-knobs",
+    "map": ".lx-map",
+    "tiles": ".lx-tiles",
+    "draw": ".lx-draw",
+    "paste": ".lx-paste",
+}
 
 
 @pytest.fixture(scope="session")
@@ -23,12 +31,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def shown(new_page: Callable[..., Page]) -> Callable[..., Page]:
-    """Opens the page of a component; `query` is the rest of its address, other keywords are a context's."""
+    """Opens the page of a component; `query` is the rest of its address, other keywords are those of `new_page`."""
 
     def open_page(component: str, query: dict[str, str] | None = None, **options: object) -> Page:
         page = new_page(**options)
         page.goto(f"/?{urlencode({'show': component, **(query or {})})}", wait_until="commit")
-        root = {"film": ".lx-film", "sliders": ".lx-knobs", "map": ".lx-map", "tiles": ".lx-tiles"}[component]
+        root = ROOTS[component]
         expect(page.locator(f'{root}[data-state="ready"]')).to_be_visible()
         return page
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
-from tests.browser.screen import RESULTS
+from tests.browser.screen import RESULTS, follow
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("component", ["film", "sliders", "map", "tiles"])
-def test_themes_and_widths(shown, component, scheme):
+def test_themes_and_widths(shown, component):
     query = {"film": {"count": "64"}, "sliders": {"count": "12"}}.get(component)
-    page = shown(component, query, color_scheme=scheme, viewport={"width": 1280, "height": 900})
+    page = shown(component, query, viewport={"width": 1280, "height": 900})
     RESULTS.mkdir(exist_ok=True)
-    for width in (1280, 390):
+    for scheme, width in product(("light", "dark"), (1280, 390)):
+        follow(page, scheme)
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_timeout(300)  # a plot follows its place after a frame or two
         page.screenshot(path=RESULTS / f"{component}-{scheme}-{width}.png", full_page=True)

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.components import drawn
-from tests.browser.screen import Explore, pixels
+from tests.browser.screen import BUSY_MS, Explore, pixels
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +19,10 @@ PRIMARY = (15, 118, 110)  # of the light theme
 def screen(shown) -> Explore:
     page: Page = shown("map")
     page.wait_for_function("window.__films?.film?.url")
-    return Explore(page)
+    page.wait_for_function("window.__latentMaps.map.followers.length")  # what is drawn anew under a click swallows it
+    screen = Explore(page)
+    screen.idle()
+    return screen
 
 
 def at(screen: Explore, x: float, y: float) -> np.ndarray:
@@ -66,10 +69,11 @@ def test_a_click_moves_only_the_selected_mark(screen):
     assert [mark["kind"] for mark in before] == ["result", "ingredient", "ingredient", "selected"]
     spot = screen.empty_spots(drawn.points(), 1)[0]
     screen.page.mouse.click(*spot)
-    screen.page.wait_for_function("window.__latentMaps.map.marks.at(-1).x !== 1")
+    screen.page.wait_for_function("window.__latentMaps.map.marks.at(-1).x !== 1", timeout=BUSY_MS)
     screen.idle()
     after = screen.map("marks")
     assert after[:3] == before[:3]
+    np.testing.assert_allclose([after[3]["x"], after[3]["y"]], screen.place_of(spot), atol=1e-3)
 
 
 def test_labels_do_not_lie_on_each_other(screen):

@@ -62,5 +62,5 @@ def finished_run(new_run: Callable[..., WatchedRun]) -> Callable[..., WatchedRun
 
 @pytest.fixture
 def view(new_page: Callable[..., Page]) -> Callable[..., View]:
-    """Opens the view of a run; keywords are those of a browser's context."""
+    """Opens the view of a run; keywords are those of `new_page`."""
     return lambda run, also=None, **options: View(new_page(**options), run).open(also)

@@ -104,7 +104,7 @@ def test_a_long_history_comes_in_two_parts(new_run, view):
 
 def test_a_thousand_updates_leave_nothing_behind(finished_run, view):
     run = finished_run(epochs=20)
-    shown = view(run).settled(20)
+    shown = view(run, profile="counted").settled(20)  # a process counts the nodes of all its pages
     client = shown.page.context.new_cdp_session(shown.page)
     client.send("Performance.enable")
     client.send("HeapProfiler.enable")
