@@ -16,6 +16,7 @@ page = st.navigation(
         st.Page(moves.EXPLORE, title="Explore", icon=":material/scatter_plot:", default=True),
         st.Page(moves.ARITHMETIC, title="Arithmetic", icon=":material/calculate:", url_path="arithmetic"),
         st.Page(moves.CELLS, title="Cells", icon=":material/bloodtype:", url_path="cells"),
+        st.Page(moves.RECONSTRUCT, title="Reconstruct", icon=":material/image_search:", url_path="reconstruct"),
         st.Page(moves.TRAIN, title="Train", icon=":material/model_training:", url_path="train"),
     ],
     position="top",

@@ -12,16 +12,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from sklearn.linear_model import LogisticRegression
+from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 import explorer
 from explorer.datasets import ImageDataset
 from explorer.screening.detector import Detector, pooled, residual_channels
-from explorer.screening.screener import MODELS, typicality_features
+from explorer.screening.screener import MODELS
+from explorer.screening.typicality import cell_features
 
 OUT = Path(explorer.__file__).parent / "screening"
 SEED = 0
@@ -32,6 +35,7 @@ DECAY = 1e-2
 SMOOTHING = 0.04  # a few per cent of the labels of either class are wrong
 STAIN = 0.15  # spread of the logarithm of the residuals' strength: slides are stained more or less
 QUANTILES = 5000
+PARTS = 8  # of the mixture: four to sixteen tell pictures that are no cells alike
 NEIGHBOURS = 1500  # codes a class: 200 kB each
 
 Looked = tuple[Tensor, Tensor]
@@ -47,7 +51,7 @@ def look(data: ImageDataset, models: list[explorer.Model]) -> Looked:
         codes = [m.network.posterior(x).mean for m in models]
         reconstructions = [m.network.decode(z) for m, z in zip(models, codes, strict=True)]
         channels.append(residual_channels(x, reconstructions).half())
-        features.append(typicality_features(x, reconstructions, codes))
+        features.append(cell_features(x, reconstructions, codes))
     return torch.cat(channels), torch.cat(features)
 
 
@@ -83,24 +87,31 @@ def scores(detector: Detector, channels: Tensor) -> Tensor:
     return torch.cat([pooled(detector(e.float())) for e in channels.split(256)])
 
 
-def calibration(found: Tensor, labels: Tensor, features: Tensor) -> dict[str, Tensor]:
-    """The fields of `Calibration`, of the validation patients' scores and labels, and of all features.
-
-    What is typical is learnt from training patients, too: stains differ from slide to slide, and 26 patients show few.
-    """
+def calibration(found: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """The fields of `Calibration`, of the validation patients' scores and labels."""
     line = LogisticRegression(C=1e6).fit(found.numpy()[:, None], labels.numpy())
     share = labels.double().mean()
-    precision = torch.linalg.inv(torch.cov(features.double().T))
-    apart = features.double() - features.double().mean(0)
-    squared = ((apart @ precision) * apart).sum(1)
     return {
         "slope": torch.tensor(float(line.coef_[0, 0])),
         "intercept": torch.tensor(float(line.intercept_[0])),
         "prior": torch.log(share / (1 - share)).float(),
-        "mean": features.mean(0),
-        "precision": precision.float(),
-        "distances": squared.quantile(torch.linspace(0, 1, QUANTILES, dtype=torch.float64)).float(),
     }
+
+
+def typicality(features: Tensor) -> dict[str, Tensor]:
+    """The fields of `Typicality`, of features of training and validation cells: stains differ from slide to slide."""
+    mean, scale = features.double().mean(0), features.double().std(0)
+    standard = ((features.double() - mean) / scale).numpy()
+    mixture = GaussianMixture(PARTS, random_state=SEED, reg_covar=1e-3, max_iter=60).fit(standard)
+    tensors = {
+        "mean": mean,
+        "scale": scale,
+        "weights": torch.from_numpy(mixture.weights_),
+        "centres": torch.from_numpy(mixture.means_),
+        "whitening": torch.from_numpy(mixture.precisions_cholesky_),
+        "densities": torch.from_numpy(np.quantile(mixture.score_samples(standard), np.linspace(0, 1, QUANTILES))),
+    }
+    return {name: tensor.float().contiguous() for name, tensor in tensors.items()}
 
 
 def neighbours(data: ImageDataset, models: list[explorer.Model]) -> tuple[dict[str, Tensor], list[str]]:
@@ -129,9 +140,10 @@ def main() -> None:
     detector = fit(channels, train.labels)
     del channels
     channels, of_validation = look(validation, models)
-    fitted = calibration(scores(detector, channels), validation.labels, torch.cat([of_train, of_validation]))
+    fitted = calibration(scores(detector, channels), validation.labels)
+    typical = typicality(torch.cat([of_train, of_validation]))
     tensors = {f"detector.{k}": v.contiguous() for k, v in detector.state_dict().items()}
-    tensors |= {f"calibration.{k}": v.contiguous() for k, v in fitted.items()}
+    tensors |= {f"calibration.{k}": v for k, v in fitted.items()} | {f"typicality.{k}": v for k, v in typical.items()}
     save_file(tensors, OUT / "detector.safetensors")
     print(f"{sum(p.numel() for p in detector.parameters()):,} weights, slope {float(fitted['slope']):.3f}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from playwright.sync_api import Browser, Page
 
 from benchmarks.serving import ROOT, browsing
@@ -35,19 +37,34 @@ ARITHMETIC = {
     "arithmetic-phone-light": ("?model=fashion-mlp-2d&tool=walk&loop=1&steps=64", 390, "light"),
 }
 
-CELLS = {"cells-light": ("", 1280, "light"), "cells-both-dark": ("?kind=both&side=4", 1280, "dark")}
+CELLS = {
+    # name: address, width, colour scheme, what has to be there
+    "cells-light": ("", 1280, "light", ".lx-tiles[data-state=ready]"),
+    "cells-both-dark": ("?kind=both&side=4", 1280, "dark", ".lx-tiles[data-state=ready]"),
+    "cells-init-light": ("?part=init", 1280, "light", ".lx-tiles[data-state=ready]"),
+    "cells-gems-dark": ("?part=gems", 1280, "dark", ".lx-gems"),
+    "cells-phone-dark": ("?side=4", 390, "dark", ".lx-tiles[data-state=ready]"),
+}
+
+UPLOADS = {
+    "cells-upload-light": (1280, "light"),
+    "cells-upload-dark": (1280, "dark"),
+    "cells-upload-phone-light": (390, "light"),
+}
 
 HOLES = ("mnist-ae-2d", "mnist-mlp-2d")
 
 
 def main() -> None:
-    with browsing(EXPLORER_DATA="data") as (browser, server):
+    with browsing(EXPLORER_DATA=os.environ.get("EXPLORER_DATA", "data")) as (browser, server):
         for name, view in VIEWS.items():
             shoot(browser, f"{server.url}/", name, *view)
         for name, view in ARITHMETIC.items():
             shoot(browser, f"{server.url}/arithmetic", name, *view)
-        for name, view in CELLS.items():
-            shoot(browser, f"{server.url}/cells", name, *view, ready=".lx-tiles[data-state=ready]")
+        for name, (address, width, scheme, ready) in CELLS.items():
+            shoot(browser, f"{server.url}/cells", name, address, width, scheme, ready=ready)
+        for name, (width, scheme) in UPLOADS.items():
+            shoot_uploaded_cells(browser, server.url, name, width, scheme)
         for name in HOLES:
             page = browser.new_page(viewport={"width": 1280, "height": 1000})
             page.goto(f"{server.url}/?model={name}")
@@ -80,6 +97,21 @@ def shoot(
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": height})
     settle(page, ready)
+    page.screenshot(path=ROOT / "docs" / f"{name}.png")
+    context.close()
+
+
+def shoot_uploaded_cells(browser: Browser, url: str, name: str, width: int, scheme: str) -> None:
+    """What uploaded cells look like, by the screen's own examples: real ones where `malaria` is here."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{url}/cells?part=upload")
+    page.locator(".st-key-cells_upload_examples button").click(timeout=60_000)
+    page.get_by_text("The nearest of 1,500 infected training cells").wait_for(timeout=120_000)
+    page.wait_for_timeout(3000)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(2000)
     page.screenshot(path=ROOT / "docs" / f"{name}.png")
     context.close()
 
@@ -117,8 +149,7 @@ def settle(page: Page, ready: str = ".lx-map[data-state=ready]") -> None:
     """Wait until the map, or what else a screen has, and every sheet of pictures are drawn."""
     page.wait_for_selector(ready, timeout=60_000)
     page.wait_for_function(
-        "[...document.querySelectorAll('.lx-tiles, .lx-film, .lx-knobs')].length >= 2 &&"
-        " [...document.querySelectorAll('.lx-tiles, .lx-film, .lx-knobs')].every(t => t.dataset.state === 'ready')",
+        "[...document.querySelectorAll('.lx-tiles, .lx-film, .lx-knobs')].every(t => t.dataset.state === 'ready')",
         timeout=60_000,
     )
     page.wait_for_timeout(2000)  # plotly's own resize, and what is measured below the pictures

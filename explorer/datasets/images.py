@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import threading
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +25,9 @@ MAX_PIXELS = 89_478_485  # Pillow's own limit: a quarter of a gigabyte of RGB
 MAX_FILE_BYTES = 256 << 20
 MAX_SQUARE = 4096  # the largest side that is padded as it is; see to_array
 CHANNELS = (1, 3)
+
+# Pillow warns of what is checked, and refused in a sentence, below.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 # A camera's picture is below; eight threads with one of MAX_PIXELS each would take gigabytes.
 LARGE_PIXELS = 36_000_000

@@ -14,6 +14,7 @@ from explorer.screening.screener import (
     screen,
     screener,
 )
+from explorer.screening.typicality import Typicality
 
 __all__ = [
     "UNLIKE",
@@ -25,6 +26,7 @@ __all__ = [
     "Report",
     "Screener",
     "Screening",
+    "Typicality",
     "check_place",
     "pooled",
     "report",

@@ -48,7 +48,7 @@ class FileScreening:
     def summary(self) -> str:
         """One sentence: how many pictures, how many likely infected, how many that are no cells."""
         count, unlike = len(self.files), int(self.screening.unlike.sum())
-        likely = int((self.screening.p_infected >= LIKELY).sum())
+        likely = int(((self.screening.p_infected >= LIKELY) & ~self.screening.unlike).sum())
         return (
             f"{count:,} {'image' if count == 1 else 'images'}: {likely:,} with p_infected of at least {LIKELY}, "
             f"{unlike:,} unlike any cell in training"
@@ -81,6 +81,8 @@ class FileScreening:
 
 def check_place(path: Path) -> None:
     """Raise DatasetError if a file at `path` could not be written, as far as one can know before."""
+    if os.path.lexists(path) and not os.path.isdir(path) and (os.path.islink(path) or not os.path.isfile(path)):
+        raise DatasetError(f"{path} is there already and is no plain file: name another.")
     if os.path.isdir(path):  # which, unlike Path.is_dir, never raises
         raise DatasetError(f"{path} is a folder: name a file in it, such as {path / 'scores.csv'}.")
     if not os.path.isdir(path.parent):

@@ -18,7 +18,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 def fused(network: Network) -> Network:
     """A copy of a network in evaluation mode that computes the same, with no batch norm left after a convolution or
-    a linear layer in its `nn.Sequential`s. The network itself stays as it is.
+    a linear layer in the `nn.Sequential`s that are its own parts. The network itself stays as it is.
 
     Raises:
         ValueError: the network is in training mode, in which batch norm depends on the batch.

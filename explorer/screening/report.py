@@ -42,6 +42,19 @@ class Report:
     brier: float
     unlike: float
 
+    @property
+    def middle(self) -> str:
+        """One sentence on the bins in which the probability is undecided, from 40 to 90%."""
+        bins = [(p, share, count) for p, share, count in self.calibration if 0.4 <= p < 0.9]
+        cells = sum(count for *_, count in bins)
+        if not cells:
+            return "No probability lies between 40% and 90%."
+        said, found = (sum(row[i] * row[2] for row in bins) / cells for i in (0, 1))
+        return (
+            f"Of the {cells:,} cells whose probability lies between 40% and 90%, {found:.0%} are infected, where it "
+            f"says {said:.0%} on average."
+        )
+
 
 @cache
 def report() -> Report:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -20,8 +20,9 @@ from explorer.checkpoints import CheckpointError
 from explorer.datasets.images import decode_image, eight_bits, resize_batch, to_array
 from explorer.evaluation import log_likelihood, to_float
 from explorer.loaded import Model, load
-from explorer.screening.detector import BACKGROUND, OUTSIDE, Detector, pooled, residual_channels, residual_score
+from explorer.screening.detector import OUTSIDE, Detector, pooled, residual_channels, residual_score
 from explorer.screening.fusing import fused, layout_of
+from explorer.screening.typicality import Typicality, cell_features, colourless
 
 MODELS = ("cells-healthy-conv", "cells-infected-conv")
 UNLIKE = 0.001
@@ -45,7 +46,8 @@ class Screening:
             every second one is infected.
         log_ratio: log p(evidence | infected) / p(evidence | healthy) in nats: `p_infected` without that share. With
             another share of infected cells s, the probability is sigmoid(log_ratio + log s / (1 - s)).
-        typicality: the share of the real cells of training and validation patients that are less typical, in [0, 1].
+        typicality: the share of the real cells of training and validation patients that are less typical, in [0, 1];
+            0 for a picture without colour.
         residual_score: the largest local residual under the healthy model alone, in units of full brightness.
     """
 
@@ -92,49 +94,20 @@ class Examination:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What turns scores into probabilities, fitted on validation patients, and distances into typicality.
+    """What turns scores into log odds; fitted on validation patients.
 
     Attributes:
         slope, intercept: of the log odds as a line in the pooled evidence: Platt 1999, "Probabilistic outputs for
             support vector machines".
         prior: log odds of an infection among the cells it was fitted on.
-        mean [F], precision [F, F]: of the typicality's features, see `typicality_features`.
-        distances [K]: evenly spaced quantiles of the squared distances of training and validation cells, ascending.
     """
 
     slope: float
     intercept: float
     prior: float
-    mean: Float[Tensor, " f"]
-    precision: Float[Tensor, "f f"]
-    distances: Float[Tensor, " k"]
 
     def log_odds(self, scores: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         return self.slope * scores + self.intercept
-
-    def typicality(self, features: Float[Tensor, "n f"]) -> Float[Tensor, " n"]:
-        """The share of those cells that lie farther from the mean, by Mahalanobis' distance."""
-        apart = features.double() - self.mean.double()
-        squared = ((apart @ self.precision.double()) * apart).sum(1).float()
-        nearer = torch.searchsorted(self.distances, squared)
-        return (len(self.distances) - nearer).float() / len(self.distances)
-
-
-def typicality_features(
-    images: Float[Tensor, "n 3 h w"],
-    reconstructions: Sequence[Float[Tensor, "n 3 h w"]],
-    codes: Sequence[Float[Tensor, "n d"]],
-) -> Float[Tensor, "n f"]:
-    """What a picture is judged by as a cell: for each model the logarithm of its squared error and of its code's
-    squared length, and once the logarithms of the share of pixels that are not background, of their mean green, and
-    of their mean red and blue over it: cells are pink, by more or less stain.
-    """
-    errors = [((r - images).square().flatten(1).mean(1) + 1e-6).log() for r in reconstructions]
-    lengths = [(z.square().sum(1) + 1e-3).log() for z in codes]
-    mask = (images.mean(1, keepdim=True) > BACKGROUND).float()
-    area = mask.mean((1, 2, 3))
-    red, green, blue = (((images * mask).mean((2, 3)) + 1e-3) / (area + 1e-3)[:, None]).log().unbind(1)
-    return torch.stack([*errors, *lengths, (area + 1e-3).log(), green, red - green, blue - green], 1)
 
 
 class Screener:
@@ -143,13 +116,16 @@ class Screener:
     Calls change nothing, so that sessions can share one.
     """
 
-    def __init__(self, healthy: Model, infected: Model, detector: Detector, calibration: Calibration) -> None:
+    def __init__(
+        self, healthy: Model, infected: Model, detector: Detector, calibration: Calibration, typicality: Typicality
+    ) -> None:
         if healthy.image_shape != infected.image_shape or healthy.image_shape[0] != 3:
             raise ValueError("the two models must take RGB images of one size")
         self.models = (healthy, infected)
         self.device = healthy.device
         self.detector = detector.to(self.device).eval().requires_grad_(False)
         self.calibration = calibration
+        self.typicality = typicality
         self._layout = layout_of(self.device)
         self._networks = tuple(fused(m.network).to(memory_format=self._layout) for m in self.models)
         self._reader = fused(self.detector).to(memory_format=self._layout)
@@ -162,14 +138,19 @@ class Screener:
         """Images as the models see them: RGB on a black square, resized.
 
         Args:
-            images: uint8 [N, C, H, W] or [N, H, W, C] with 1 or 3 channels, or pictures: paths, the bytes of files,
-                Pillow's images, uint8 arrays [H, W], [H, W, 3] or [3, H, W].
+            images: uint8 [N, C, H, W] or [N, H, W, C] with 1 or 3 channels, red first, or pictures: paths, the bytes of
+                files, Pillow's images, uint8 arrays [H, W], [H, W, 3] or [3, H, W]. A colourless picture is taken, and
+                flagged as unlike any cell.
 
         Raises:
             ValueError: there are none, an array is not uint8, or has no such shape.
             ImageError: a picture cannot be read.
         """
         _, size, _ = self.image_shape
+        if isinstance(images, str | Path | bytes | Image.Image):
+            raise ValueError("images are several: put a single picture into a list; screen_files takes folders")
+        if not isinstance(images, Iterable):
+            raise ValueError(f"images are an array or pictures, not {type(images).__name__}")
         if isinstance(images, Tensor | np.ndarray):
             batch = _uint8(images)
             if batch.ndim == 4:
@@ -192,16 +173,16 @@ class Screener:
         for start in range(0, len(prepared), _BATCH):
             x = to_float(prepared[start : start + _BATCH], self.device)
             seen = self._look(x)
-            features = typicality_features(x, seen.reconstructions, seen.codes)
-            parts.append((pooled(seen.evidence), residual_score(x, seen.reconstructions[0]), features))
+            features = cell_features(x, seen.reconstructions, seen.codes)
+            parts.append((pooled(seen.evidence), residual_score(x, seen.reconstructions[0]), features, colourless(x)))
             if progress:
                 progress(min(start + _BATCH, len(prepared)), len(prepared))
-        scores, residuals, features = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
+        scores, residuals, features, gray = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
         log_odds = self.calibration.log_odds(scores)
         return Screening(
             torch.sigmoid(log_odds),
             log_odds - self.calibration.prior,
-            self.calibration.typicality(features),
+            torch.where(gray, 0.0, self.typicality.of(features)),
             residuals,
         )
 
@@ -275,14 +256,15 @@ def screener(device: str = "auto") -> Screener:
         detector.load_state_dict({k.removeprefix("detector."): v for k, v in tensors.items() if k[:9] == "detector."})
         values = {k.removeprefix("calibration."): v for k, v in tensors.items() if k[:12] == "calibration."}
         slope, intercept, prior = (float(values[name]) for name in ("slope", "intercept", "prior"))
-        fitted = (values[name] for name in ("mean", "precision", "distances"))
-        calibration = Calibration(slope, intercept, prior, *fitted)
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        typicality = Typicality(**{k[11:]: v for k, v in tensors.items() if k[:11] == "typicality."})
+    except (OSError, SafetensorError, KeyError, RuntimeError, TypeError) as error:
         raise CheckpointError(f"the detector of infected cells cannot be opened: {error}") from error
-    return Screener(healthy, infected, detector, calibration)
+    return Screener(healthy, infected, detector, Calibration(slope, intercept, prior), typicality)
 
 
 def _uint8(images: Tensor | np.ndarray) -> Tensor:
+    if isinstance(images, np.ndarray) and images.dtype != np.uint8:
+        raise ValueError(f"images are uint8, from 0 to 255, not {images.dtype}")
     if isinstance(images, np.ndarray):
         images = torch.from_numpy(np.ascontiguousarray(images) if images.flags.writeable else images.copy())
     if images.dtype != torch.uint8:
@@ -291,7 +273,7 @@ def _uint8(images: Tensor | np.ndarray) -> Tensor:
 
 
 def _channels_first(images: UInt8[Tensor, "n a b c"]) -> UInt8[Tensor, "n d h w"]:
-    if len(images) == 0:
+    if images.numel() == 0:
         raise ValueError("there are no images to screen")
     if images.shape[1] in (1, 3):
         return images
@@ -305,6 +287,8 @@ def _picture(source: Picture) -> Image.Image:
         return eight_bits(source)
     if isinstance(source, str | Path | bytes):
         return decode_image(source)
+    if not isinstance(source, Tensor | np.ndarray):
+        raise ValueError(f"a picture is a path, bytes, an image or an array, not {type(source).__name__}")
     pixels = _uint8(source).numpy()
     if pixels.ndim == 3 and pixels.shape[0] in (1, 3):
         pixels = pixels.transpose(1, 2, 0)

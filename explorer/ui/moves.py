@@ -10,7 +10,9 @@ from pathlib import Path
 import streamlit as st
 
 _PAGES = Path(__file__).parents[2] / "pages"
-EXPLORE, ARITHMETIC, CELLS, TRAIN = (_PAGES / f"{name}.py" for name in ("explore", "arithmetic", "cells", "train"))
+EXPLORE, ARITHMETIC, CELLS, RECONSTRUCT, TRAIN = (
+    _PAGES / f"{name}.py" for name in ("explore", "arithmetic", "cells", "reconstruct", "train")
+)
 
 _NEXT = "next_move"
 
@@ -23,6 +25,15 @@ def refresh() -> None:
 def go(page: Path) -> None:
     """From a callback: show another page."""
     st.session_state[_NEXT] = page
+
+
+def hand_over() -> None:
+    """At the start of a fragment whose callbacks use `go`: let the whole script make the move.
+
+    To switch pages from a fragment loses what was chosen in the rest of the page.
+    """
+    if _NEXT in st.session_state:
+        st.rerun()
 
 
 def follow(*, fragment: bool = True) -> None:

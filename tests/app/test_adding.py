@@ -81,7 +81,7 @@ def test_the_time_left(monkeypatch):
 def test_a_proxy_in_front_is_noticed(headers, local, monkeypatch):
     monkeypatch.setattr(st, "get_option", lambda key: "localhost")
     monkeypatch.setattr(st, "context", SimpleNamespace(headers=headers))
-    assert own_origin._may_name_folders() is local
+    assert own_origin.may_name_folders() is local
 
 
 def test_text_is_shown_as_it_is():

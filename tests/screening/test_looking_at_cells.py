@@ -47,7 +47,7 @@ def test_the_table_is_that_of_the_command_line(tmp_path):
 
 
 def test_one_place_alone_says_what_the_cell_would_score():
-    calibration = Calibration(1.4, -5.0, 0.1, torch.zeros(1), torch.eye(1), torch.zeros(1))
+    calibration = Calibration(1.4, -5.0, 0.1)
     raw = torch.full((1, 8, 8), -20.0)
     raw[0, 3, 4] = 6.0
     log_ratio = calibration.log_odds(pooled(raw)) - calibration.prior

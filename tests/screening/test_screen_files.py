@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -207,6 +208,7 @@ def test_where_nothing_can_be_written_is_said_before_screening(tmp_path, capsys)
     for out, reason in (
         (tmp_path, "is a folder: name a file in it"),
         (tmp_path / "no" / "s.csv", "There is no folder"),
+        (Path(os.devnull), "is no plain file"),
     ):
         assert main(["screen", str(tmp_path / "nothing"), "--out", str(out)]) == 1
         said = capsys.readouterr().err
@@ -230,7 +232,11 @@ def test_ctrl_c_leaves_no_file(tmp_path, monkeypatch):
     cells = write(tmp_path / "cells", {f"{i}.png": png(i) for i in range(3)})
     screen = StopsAtFirst()
     monkeypatch.setattr(sys, "stderr", screen)
-    assert main(["screen", str(cells), "--out", str(tmp_path / "s.csv"), "--device", "cpu"]) == 130
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever an earlier test has made of it
+    try:
+        assert main(["screen", str(cells), "--out", str(tmp_path / "s.csv"), "--device", "cpu"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert screen.getvalue().splitlines()[-1] == "explorer: stopped"
     assert os.listdir(tmp_path) == ["cells"]
 

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from scipy.spatial.distance import mahalanobis
+from sklearn.datasets import load_sample_image
+from sklearn.mixture import GaussianMixture
 
 import explorer
 from explorer.datasets import DatasetError
 from explorer.evaluation import to_float
-from explorer.screening import Calibration, Screener, pooled, residual_channels, residual_score, screener
+from explorer.screening import Screener, pooled, residual_channels, residual_score, screener
 from explorer.screening.fusing import fused
-from explorer.screening.screener import UNLIKE, typicality_features
+from explorer.screening.screener import UNLIKE
+from explorer.screening.typicality import Typicality, cell_features
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +142,8 @@ def test_figures_are_those_of_the_networks_as_they_were_loaded(shipped, cells):
     np.testing.assert_allclose(found.log_ratio, log_odds - calibration.prior, atol=1e-4)
     np.testing.assert_allclose(found.p_infected, 1 / (1 + np.exp(-log_odds.numpy())), atol=1e-4)
     np.testing.assert_allclose(found.residual_score, residual_score(x, reconstructions[0]), atol=1e-4)
-    features = typicality_features(x, reconstructions, codes)
-    np.testing.assert_allclose(found.typicality, calibration.typicality(features), atol=0.0011)
+    features = cell_features(x, reconstructions, codes)
+    np.testing.assert_allclose(found.typicality, shipped.typicality.of(features), atol=0.0011)
 
 
 def test_probability_is_log_ratio_at_the_share_it_was_fitted_at(shipped, cells):
@@ -168,18 +170,37 @@ def test_an_examination_is_of_the_same_figures(shipped, cells):
     np.testing.assert_array_equal(found.likelihood_ratio, second - first)
 
 
-def test_typicality_is_the_share_of_larger_mahalanobis_distances():
+def test_typicality_is_the_share_of_less_dense_places_under_the_mixture():
     generator = np.random.default_rng(0)
     spread = generator.normal(size=(4, 4))
-    known = generator.normal(size=(2000, 4)) @ spread + [1, -2, 3, 0]
-    mean, precision = known.mean(0), np.linalg.inv(np.cov(known.T))
-    distances = np.array([mahalanobis(row, mean, precision) ** 2 for row in known])
-    tensors = [torch.from_numpy(a).float() for a in (mean, precision, np.quantile(distances, np.linspace(0, 1, 1000)))]
-    new = generator.normal(size=(200, 4)) @ spread + mean
-    found = Calibration(1.0, 0.0, 0.0, *tensors).typicality(torch.from_numpy(new).float())
-    expected = [(distances > mahalanobis(row, mean, precision) ** 2).mean() for row in new]
-    np.testing.assert_allclose(found, expected, atol=0.003)
-    assert min(expected) < 0.1 < 0.9 < max(expected)
+    known = np.concatenate(
+        [generator.normal(size=(600, 4)) @ spread, generator.normal(size=(300, 4)) + np.array([6, -2, 3, 0])]
+    )
+    mean, scale = known.mean(0), known.std(0)
+    mixture = GaussianMixture(3, random_state=0).fit((known - mean) / scale)
+    densities = np.sort(mixture.score_samples((known - mean) / scale))
+    tensors = (mean, scale, mixture.weights_, mixture.means_, mixture.precisions_cholesky_)
+    typicality = Typicality(
+        *(torch.from_numpy(a).float() for a in (*tensors, np.quantile(densities, np.linspace(0, 1, 1000))))
+    )
+    new = np.concatenate([known[::9], generator.normal(size=(100, 4)) * 4])
+    expected = mixture.score_samples((new - mean) / scale)
+    new = torch.from_numpy(new).float()
+    np.testing.assert_allclose(typicality.log_density(new), expected, rtol=1e-4, atol=1e-3)
+    shares = (densities < expected[:, None]).mean(1)
+    np.testing.assert_allclose(typicality.of(new), shares, atol=0.004)
+    assert min(shares) < 0.1 < 0.9 < max(shares)
+
+
+def _disc(side):
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    return (y**2 + x**2 < (0.45 * side) ** 2)[..., None].astype(np.uint8)
+
+
+def test_a_cell_without_colour_is_flagged(shipped, cells):
+    gray = cells.float().mean(1, keepdim=True).round().to(torch.uint8)
+    assert not shipped.screen(cells).unlike.all()
+    assert shipped.screen(gray).unlike.all()
 
 
 def test_what_is_no_cell_is_flagged(shipped):
@@ -190,6 +211,10 @@ def test_what_is_no_cell_is_flagged(shipped):
         "white": np.full((64, 64, 3), 255, np.uint8),
         "gray": np.full((64, 64, 3), 128, np.uint8),
         "noise": noise.numpy(),
+        "pink": np.full((64, 64, 3), (220, 150, 170), np.uint8),
+        "a photo": load_sample_image("china.jpg"),
+        "a photo in a disc": load_sample_image("china.jpg")[100:264, 200:364] * _disc(164),
+        "a photo of a flower": load_sample_image("flower.jpg"),
         **{f"digit {i}": digits.images[i, 0].numpy() for i in range(0, 1000, 125)},
     }
     unlike = shipped.screen(list(pictures.values())).unlike
@@ -228,4 +253,4 @@ def test_a_batch_norm_that_comes_first_is_kept():
 def test_two_models_of_different_shapes_are_refused(shipped):
     digits = explorer.load("mnist-mlp-2d", "cpu")
     with pytest.raises(ValueError, match="RGB images of one size"):
-        Screener(shipped.models[0], digits, shipped.detector, shipped.calibration)
+        Screener(shipped.models[0], digits, shipped.detector, shipped.calibration, shipped.typicality)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import streamlit as st
-import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -125,7 +124,7 @@ def _weak() -> str:
     report = measured()
     if report is None or ELBOS not in report.methods:
         return ""
-    return f": area under its ROC {report.methods[ELBOS].auc[0]:.2f}, see below"
+    return f": the area under the ROC of the two ELBOs' difference is {report.methods[ELBOS].auc[0]:.2f}, see below"
 
 
 def _nats(value: float) -> str:
@@ -142,8 +141,8 @@ def _pictures(found: Examination) -> None:
     st.html(
         html.row(
             html.image(pictures.single(seen), "what the models see", alt="the upload on black, resized"),
-            html.image(pictures.single(_bytes(healthy)), "by the healthy model", alt="its healthy reconstruction"),
-            html.image(pictures.single(_bytes(infected)), "by the infected model", alt="its infected reconstruction"),
+            html.image(pictures.single(healthy), "by the healthy model", alt="its healthy reconstruction"),
+            html.image(pictures.single(infected), "by the infected model", alt="its infected reconstruction"),
         )
         + html.row(
             html.image(shown, "where it looks infected", alt="the upload with local evidence in red"),
@@ -164,10 +163,6 @@ def _pictures(found: Examination) -> None:
         "Left over is the picture minus its reconstruction, on gray, inside the cell: what a model could not draw. "
         "A parasite is purple there."
     )
-
-
-def _bytes(image: Tensor) -> Tensor:
-    return image.clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
 def _legend(local: Tensor) -> str:

@@ -94,6 +94,8 @@ def add(cells: Iterable[UploadedCell], problems: Iterable[str], note: str = "") 
 def exchange(cell: UploadedCell, new: UploadedCell) -> None:
     """Put another crop of a picture in its place, and look at it."""
     before = kept()
+    if all(other is not cell for other in before.cells):
+        return  # somebody has removed it in the meantime
     new = replace(new, ident=before.last + 1)
     cells = tuple(new if other is cell else other for other in before.cells)
     keep(replace(before, cells=cells, chosen=new.ident, last=new.ident, undo=None))
@@ -107,6 +109,8 @@ def remove(cell: UploadedCell) -> None:
     """As a callback: take one away; the next in the overview is looked at."""
     before = kept()
     order = [other.ident for other in before.sorted()]
+    if cell.ident not in order:
+        return  # a second click, before the first was drawn
     place = order.index(cell.ident)
     order.remove(cell.ident)
     chosen = order[min(place, len(order) - 1)] if order else None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from functools import partial
-from hashlib import sha256
 from typing import Literal
 
 import streamlit as st
@@ -12,7 +12,6 @@ import torch
 
 from explorer import pictures
 from explorer.screening.looking import Verdict, scores_csv
-from explorer.ui import assets
 from explorer.ui.components.tiles import tiles
 from explorer.ui.panels import cells_kept
 from explorer.ui.panels.cells_kept import Kept, UploadedCell
@@ -72,14 +71,12 @@ def as_csv(cells: Sequence[UploadedCell]) -> str:
 
 def _tiles(cells: list[UploadedCell], chosen: int | None) -> None:
     images = torch.stack([cell.image for cell in cells])
-    key = sha256(images.numpy().tobytes()).hexdigest()[:24]
-    url = assets.publish(
-        f"upload-{key}.png", lambda: pictures.encode(pictures.sheet(images, _COLUMNS), "PNG"), "image/png"
-    )
+    # In the page itself, not among the assets, which outlive a session: uploads are somebody's own.
+    sheet = b64encode(pictures.encode(pictures.sheet(images, _COLUMNS), "WEBP")).decode()
     idents = [cell.ident for cell in cells]
     tiles(
         key="cells_upload_tiles",
-        sheet_url=url,
+        sheet_url=f"data:image/webp;base64,{sheet}",
         count=len(cells),
         columns=_COLUMNS,
         tile=(images.shape[-1], images.shape[-2]),

@@ -36,8 +36,9 @@ def report_panel() -> None:
             st.markdown("###### Can a probability be taken at its word?")
             st.plotly_chart(figures_cells.calibration(found.calibration), key="cells_upload_calibration", config=_PLAIN)
             st.caption(
-                f"Brier score {found.brier:.3f}: the mean squared error of the probability, 0.25 for always saying "
-                f"50%. {html.percent(found.unlike)} of these real cells are flagged as unlike any in training."
+                f"{found.middle} Brier score {found.brier:.3f}: the mean squared error of the probability, 0.25 for "
+                f"always saying 50%. {html.percent(found.unlike)} of these real cells are flagged as unlike any in "
+                "training."
             )
         with right:
             st.markdown("###### Infected cells found, against false alarms")

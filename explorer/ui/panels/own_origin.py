@@ -35,7 +35,7 @@ def choose_origin(*, disabled: bool, on_change: Callable[[], None], on_again: Ca
         f"A zip may have up to {limit} MB here. Larger sets: "
         "`python -m explorer data add FOLDER_OR_ZIP --name NAME`, on the computer that runs this app."
     )
-    if not _may_name_folders():
+    if not may_name_folders():
         st.caption(
             "Only a zip can be handed in here: this app can be reached from other computers, so it opens no folder "
             "that somebody names."
@@ -82,7 +82,7 @@ def _choose_way(disabled: bool, on_change: Callable[[], None]) -> str:
     return way
 
 
-def _may_name_folders() -> bool:
+def may_name_folders() -> bool:
     """Whether whoever uses the app sits at this computer, and may look into its folders anyway."""
     if st.get_option("server.address") not in _LOCAL:
         return False

@@ -1,0 +1,307 @@
+"""The Reconstruct page under Streamlit's test runner: every source, every wrong file, figures against the package."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import struct
+import time
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+import explorer
+from explorer.judging import judge
+from explorer.preparation import Steps, habits, prepare, suggest
+from tests.app.screens import APP, PAGES, TIMEOUT, press, sound, texts
+from tests.app.tiny_runs import AUTOENCODER, CONV, PLANE
+
+pytestmark = pytest.mark.usefixtures("own_runs")
+
+
+def page(model: str = PLANE, **query: str) -> AppTest:
+    """The page after its first run under an address."""
+    at = AppTest.from_file(APP, default_timeout=TIMEOUT).switch_page(str(PAGES / "reconstruct.py"))
+    for name, value in {"model": model, **query}.items():
+        at.query_params[name] = value
+    return sound(at.run())
+
+
+def saved(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    data = io.BytesIO()
+    picture.save(data, kind, **options)
+    return data.getvalue()
+
+
+def digit(size: int = 28) -> Image.Image:
+    """A white one on black, as MNIST's are."""
+    pixels = np.zeros((size, size), np.uint8)
+    pixels[size // 7 : -size // 7, size // 2 - size // 14 : size // 2 + size // 14] = 255
+    return Image.fromarray(pixels)
+
+
+def upload(at: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    at.file_uploader(key="upload").set_value([(name, data, "application/octet-stream") for name, data in files])
+    return sound(at.run())
+
+
+def codes_shown(at: AppTest) -> list[np.ndarray]:
+    found = re.findall(r'data-code="([^"]*)"', texts(at.html))
+    return [np.array([float(v) for v in code.split(",")]) for code in found]
+
+
+def nats_shown(at: AppTest, name: str) -> list[float]:
+    found = re.findall(rf"<span>{name}</span><b>([^<]*) nats</b>", texts(at.html))
+    return [float(value.replace("−", "-").replace(",", "")) for value in found]
+
+
+# --- sources --------------------------------------------------------------------------------------------------------
+
+
+def test_it_opens_empty_and_says_what_to_do():
+    at = page()
+    assert at.segmented_control(key="reconstruct_source").value == "draw"
+    assert "Draw a digit" in texts(at.markdown)
+    assert not codes_shown(at)
+    assert dict(at.query_params) == {"model": PLANE}
+    at.segmented_control(key="reconstruct_source").set_value("upload").run()
+    assert "Drop pictures" in texts(sound(at).markdown)
+    assert not at.get("camera_input")  # nobody is asked for a permission unasked
+    at.toggle(key="use_camera").set_value(True).run()
+    assert len(sound(at).get("camera_input")) == 1
+
+
+def test_a_drawing_is_judged_as_the_package_judges_it():
+    at = page()
+    at.session_state["reconstruct_drawing"] = saved(digit(280))
+    sound(at.run())
+    model = explorer.load(PLANE)
+    image = prepare(digit(280), Steps(), 28, 1).image
+    found = judge(model, image[None])
+    np.testing.assert_allclose(codes_shown(at)[0], found.code[0], rtol=1e-4)
+    assert nats_shown(at, "ELBO")[0] == pytest.approx(float(found.elbo[0]), abs=0.06)
+    assert nats_shown(at, "KL")[0] == pytest.approx(float(found.kl[0]), abs=0.06)
+    assert found.sentence() in texts(at.markdown)
+    name, share = found.class_votes[0][0]
+    assert f"{name} ({round(15 * share)})" in texts(at.html)
+
+
+def test_test_images_their_numbers_and_another_one():
+    at = page(source="test")
+    assert "mnist-5k" in texts(at.markdown)
+    at = page(source="test", data="mnist-5k", index="42")
+    assert at.number_input(key="test_index").value == 42
+    at.number_input(key="test_index").set_value(7).run()
+    assert sound(at).query_params["index"] == "7"
+    data = explorer.dataset("mnist-5k", split="train")
+    expected = judge(explorer.load(PLANE), data.images[7][None])
+    np.testing.assert_allclose(codes_shown(at)[0], expected.code[0], rtol=1e-3, atol=1e-4)
+    press(at, "test_another")
+    assert at.query_params["index"] == str(at.number_input(key="test_index").value)
+
+
+def test_several_uploads_are_chosen_removed_cleared_and_undone():
+    at = page(source="upload")
+    upload(at, ("one.png", saved(digit())), ("two.png", saved(digit(56))), ("broken.png", b"\x89PNG\r\n"))
+    assert len(at.error) == 1
+    assert "broken" in texts(at.error)
+    assert "one" in texts(at.markdown)
+    sound(at.run())
+    press(at, "upload_dismiss")
+    assert not at.error
+    press(at, "upload_remove")
+    assert "two" in texts(at.markdown)
+    press(at, "upload_undo")
+    assert "upload_clear" in {button.key for button in at.button}
+    press(at, "upload_clear")
+    assert not codes_shown(at)
+    assert "Cleared 2 pictures" in texts(at.caption)
+    press(at, "upload_undo")
+    assert codes_shown(at)
+    at.switch_page(str(PAGES / "explore.py")).run()
+    at.switch_page(str(PAGES / "reconstruct.py")).run()
+    assert codes_shown(sound(at))  # they live in the session
+
+
+# --- wrong and odd files --------------------------------------------------------------------------------------------
+
+
+def huge_png() -> bytes:
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 0, 0, 0, 0)
+    return b"".join(
+        (b"\x89PNG\r\n\x1a\n", struct.pack(">I", 13), b"IHDR", header, struct.pack(">I", zlib.crc32(b"IHDR" + header)))
+    )
+
+
+def photo() -> Image.Image:
+    rng = np.random.default_rng(0)
+    return Image.fromarray(rng.integers(0, 255, (60, 80, 3), dtype=np.uint8))
+
+
+def zip_bomb() -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros.png", bytes(20_000_000))
+    return data.getvalue()
+
+
+def test_each_wrong_kind_of_file_gets_one_sentence_and_the_others_go_on():
+    wrong = {
+        "truncated.png": saved(photo())[:200],
+        "half.jpg": saved(photo(), "JPEG")[: len(saved(photo(), "JPEG")) // 2],
+        "huge.png": huge_png(),
+        "drawing.svg.png": b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>',
+        "program.png": b"\x7fELF\x02\x01\x01" + bytes(200),
+        "bomb.png": zip_bomb(),
+        "empty.png": b"",
+    }
+    at = upload(page(source="upload"), *wrong.items(), ("good.png", saved(digit())))
+    (said,) = [error.value for error in at.error]
+    more = texts(at.markdown)
+    for name in wrong:
+        plain = re.sub(r"([.])", r".?\1", re.escape(name).replace(r"\.", "."))
+        assert len(re.findall(rf"{plain} could not be read", said + more)) == 1, name
+    assert len(codes_shown(at)) == 1
+    assert "good" in more
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        (
+            "deep.tif",
+            saved(Image.fromarray(np.arange(0, 65_000, 65, dtype=np.uint16)[:784].reshape(28, 28)), "TIFF"),
+            "8 bits",
+        ),
+        ("print.jpg", saved(photo().convert("CMYK"), "JPEG"), "CMYK"),
+        ("palette.png", saved(photo().convert("P"), transparency=0), "laid on black"),
+        ("film.gif", saved(digit(), "GIF", save_all=True, append_images=[digit().rotate(90)]), "first one"),
+        (
+            "turned.jpg",
+            saved(photo(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"),
+            "upright",
+        ),
+    ],
+)
+def test_odd_files_are_read_and_it_is_said_what_was_done(name, data, said):
+    at = upload(page(source="upload"), (name, data))
+    assert not at.error
+    assert len(codes_shown(at)) == 1
+    assert said in texts(at.caption)
+
+
+# --- steps, comparison, corruption ----------------------------------------------------------------------------------
+
+
+def test_ink_on_paper_is_inverted_and_every_step_can_be_changed():
+    paper = Image.fromarray(255 - np.asarray(digit(90)))
+    at = upload(page(source="upload"), ("ink.png", saved(paper)))
+    assert "Inverted" in texts(at.caption)
+    assert at.toggle(key="steps_invert").value
+    before = codes_shown(at)[0]
+    at.toggle(key="steps_invert").set_value(False).run()
+    assert "Inverted" not in texts(sound(at).caption)
+    assert not np.allclose(codes_shown(at)[0], before, atol=1e-2)
+    at.selectbox(key="steps_turn").set_value(1).run()
+    at.selectbox(key="steps_crop").set_value("square").run()
+    at.selectbox(key="steps_pad").set_value("square").run()
+    at.selectbox(key="steps_background").set_value("rim").run()
+    at.toggle(key="steps_clean").set_value(False).run()
+    at.toggle(key="steps_thicken").set_value(False).run()
+    image = prepare(paper, Steps(crop="square", background="rim", turn=1), 28, 1).image
+    expected = explorer.load(PLANE).encode(image[None]).mean[0]
+    np.testing.assert_allclose(codes_shown(sound(at))[0], expected, rtol=1e-3, atol=1e-4)
+    press(at, "steps_suggested")
+    np.testing.assert_allclose(codes_shown(at)[0], before, rtol=1e-6)
+
+
+def test_models_side_by_side_each_with_its_own_figures():
+    at = page(compare=f"{AUTOENCODER},{CONV},runs/none", source="upload")
+    assert "runs/none" in texts(at.warning).replace("\\", "")
+    upload(at, ("one.png", saved(digit())))
+    assert at.query_params["compare"] == f"{AUTOENCODER},{CONV}"
+    shown = codes_shown(at)
+    assert len(nats_shown(at, "ELBO")) == 2  # an autoencoder has none
+    for code, ident in zip(shown, (PLANE, AUTOENCODER, CONV), strict=True):
+        model = explorer.load(ident)
+        stored = model.latents.mean
+        steps, _ = suggest(digit(), *habits(model.decode(stored[:: len(stored) // 64])))
+        expected = model.encode(prepare(digit(), steps, 28, 1).image[None]).mean[0]
+        np.testing.assert_allclose(code, expected, rtol=1e-3, atol=1e-3)
+    at.segmented_control(key="reconstruct_map_of").set_value(CONV).run()
+    at.multiselect(key="compare_with").set_value([]).run()
+    assert "compare" not in sound(at).query_params
+    assert len(codes_shown(at)) == 1
+
+
+def test_the_address_round_trip_and_what_is_wrong_with_one():
+    query = {"source": "test", "data": "mnist-5k", "index": "12", "noise": "0.25", "turn": "-30", "spoil_seed": "3"}
+    at = page(**query)
+    assert dict(at.query_params) == {"model": PLANE, **query}
+    assert at.session_state["spoil_values"] == {"noise": 0.25, "blur": 0.0, "patch": 0.0, "turn": -30.0}
+    assert nats_shown(at, "ELBO, spoilt")[0] < nats_shown(at, "ELBO, clean")[0]
+    at = page(source="radio", noise="loud", patch="2", blur="nan", spoil_seed="x", tool="saw", compare="x" * 99)
+    said = texts(at.warning)
+    for wrong in ("radio", "loud", "patch", "blur", "seed", "saw", "xxx"):
+        assert wrong in said, wrong
+    assert dict(at.query_params) == {"model": PLANE}
+
+
+def test_the_code_goes_on_to_arithmetic_and_to_explore():
+    at = upload(page(source="upload"), ("one.png", saved(digit())))
+    code = codes_shown(at)[0]
+    press(at, "to_explore")
+    np.testing.assert_allclose([float(v) for v in at.query_params["z"].split(",")], code, rtol=1e-4)
+    at.switch_page(str(PAGES / "reconstruct.py")).run()
+    press(at, "to_arithmetic")
+    at.text_input(key="expression_text").set_value("upload").run()
+    np.testing.assert_allclose(codes_shown(sound(at))[-1], code, rtol=1e-3, atol=1e-4)
+
+
+# --- ranking --------------------------------------------------------------------------------------------------------
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
+def finished(at: AppTest) -> AppTest:
+    job = at.session_state["reconstruct_rank_job"]
+    deadline = time.monotonic() + TIMEOUT
+    while job.running and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return sound(at.run())
+
+
+def test_a_zip_is_ranked_and_a_broken_one_gets_a_sentence(tmp_path):
+    at = page(tool="rank")
+    assert at.button(key="rank_start").disabled
+    noise = saved(Image.fromarray(np.random.default_rng(0).integers(0, 255, (28, 28), dtype=np.uint8)))
+    files = {"a/one.png": saved(digit()), "a/noise.png": noise, "broken.png": b"\x89PNG", "readme.txt": b"hello"}
+    at.file_uploader(key="rank_upload").upload("cells.zip", zipped(files), "application/zip").run()
+    press(at, "rank_start")
+    finished(at)
+    rows = list(csv.DictReader(io.StringIO(at.session_state["reconstruct_rank_job"].csv.decode())))
+    assert [row["file"] for row in rows] == ["a/noise.png", "a/one.png"]
+    model = explorer.load(PLANE)
+    elbo = float(judge(model, torch.from_numpy(np.asarray(digit())[None, None].copy())).elbo[0])
+    assert float(rows[1]["elbo"]) == pytest.approx(elbo, abs=0.01)
+    assert "2 pictures" in texts(at.markdown)
+    assert "readme" in texts(at.caption)
+    assert "broken" in texts(at.warning)
+    at.file_uploader(key="rank_upload").set_value(("bad.zip", b"PK nothing", "application/zip")).run()
+    press(at, "rank_start")
+    finished(at)
+    (said,) = [error.value for error in at.error]
+    assert "bad" in said
+    assert "/tmp" not in said
