@@ -52,6 +52,18 @@ UPLOADS = {
     "cells-upload-phone-light": (390, "light"),
 }
 
+RECONSTRUCT = {
+    "reconstruct-light": (1280, "light"),
+    "reconstruct-dark": (1280, "dark"),
+    "reconstruct-phone-dark": (390, "dark"),
+}
+DRAWN = [
+    [[70, 60], [110, 45], [170, 60], [180, 100], [130, 130]],
+    [[130, 130], [190, 150], [190, 210], [120, 235], [75, 215]],
+]
+
+COMPARED = "?model=mnist-conv-100&source=test&data=mnist-5k&index=12&compare=mnist-mlp-2d,mnist-ae-2d"
+
 HOLES = ("mnist-ae-2d", "mnist-mlp-2d")
 
 
@@ -65,6 +77,9 @@ def main() -> None:
             shoot(browser, f"{server.url}/cells", name, address, width, scheme, ready=ready)
         for name, (width, scheme) in UPLOADS.items():
             shoot_uploaded_cells(browser, server.url, name, width, scheme)
+        for name, (width, scheme) in RECONSTRUCT.items():
+            shoot_drawing(browser, server.url, name, width, scheme)
+        shoot(browser, f"{server.url}/reconstruct", "reconstruct-compare-light", COMPARED, 1280, "light")
         for name in HOLES:
             page = browser.new_page(viewport={"width": 1280, "height": 1000})
             page.goto(f"{server.url}/?model={name}")
@@ -112,6 +127,23 @@ def shoot_uploaded_cells(browser: Browser, url: str, name: str, width: int, sche
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": height})
     page.wait_for_timeout(2000)
+    page.screenshot(path=ROOT / "docs" / f"{name}.png")
+    context.close()
+
+
+def shoot_drawing(browser: Browser, url: str, name: str, width: int, scheme: str) -> None:
+    """A three drawn by hand, with what a model makes of it."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{url}/reconstruct?model=mnist-conv-100&noise=0.2")
+    page.wait_for_selector(".lx-draw[data-state=ready]", timeout=60_000)
+    for stroke in DRAWN:
+        page.evaluate("stroke => Object.values(window.__draws)[0].stroke(stroke)", stroke)
+        page.wait_for_timeout(1500)
+    settle(page)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": height})
+    settle(page)
     page.screenshot(path=ROOT / "docs" / f"{name}.png")
     context.close()
 
