@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import arithmetic, browser, cells, reporting, screen, screening, training
+from benchmarks import arithmetic, browser, cells, reconstruct, reporting, screen, screening, training
 
 ALL = {
     "training": training.main,
@@ -10,6 +10,7 @@ ALL = {
     "browser": browser.main,
     "screen": screen.main,
     "arithmetic": arithmetic.main,
+    "reconstruct": reconstruct.main,
     "cells": cells.main,
     "screening": screening.main,
 }

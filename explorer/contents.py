@@ -195,6 +195,8 @@ def _background(values: np.ndarray) -> tuple[np.ndarray, float]:
 
 def _otsu(values: np.ndarray) -> float:
     """The threshold that parts values into two classes with the largest variance between them (Otsu 1979, eq. 18)."""
+    if np.ptp(values) < 1e-4:  # of full brightness: nothing to part
+        return float(values.max()) / 2
     counts, edges = np.histogram(values, bins=128)
     middles = (edges[1:] + edges[:-1]) / 2
     weight = np.cumsum(counts).astype(np.float64)

@@ -91,6 +91,7 @@ def judge(
     seed: int = 0,
     k: int = 15,
     density: Density | None = None,
+    without: int | None = None,
 ) -> Judgement:
     """Judge pictures by what the model's checkpoint stores of its test set.
 
@@ -99,6 +100,7 @@ def judge(
         seed: of the draws of z.
         k: neighbours in code space, fewer where fewer codes are stored.
         density: of the stored codes, for who keeps it; making it takes up to a second.
+        without: the row of the stored codes that the picture itself has, which is none of its neighbours.
 
     Raises:
         ValueError: the shape is not the model's, the images are not uint8, a label is no class, or k is below 1.
@@ -111,7 +113,9 @@ def judge(
     code = found.posterior.mean
     if density is None and len(latents) > 1:
         density = Density.of(latents.posterior)
-    _, rows = nearest(code, latents.mean, k)
+    _, rows = nearest(code, latents.mean, k if without is None else k + 1)
+    if without is not None:
+        rows = torch.stack([row[row != without][:k] for row in rows])
     return Judgement(
         images=images,
         reconstruction=model.decode(code, found.told),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from torch import Tensor
 from explorer.datasets import DatasetError
 from explorer.datasets.entries import Entry, open_files
 from explorer.datasets.folder import THREADS
-from explorer.datasets.images import ImageError, decode_image, image_suffixes
+from explorer.datasets.images import ImageError, image_suffixes
+from explorer.datasets.uploaded import read_picture
 from explorer.judging import Scores, better_than, score
 from explorer.loaded import Model
 from explorer.preparation import Steps, habits, prepare, suggest
@@ -39,6 +41,8 @@ _KEPT_SIDE = 1024  # pixels: larger pictures are shrunk, as an upload is
 _Read = Callable[[int], Image.Image]
 _Result = UInt8[Tensor, "c h w"] | str
 """A picture as the model sees it, or why it cannot be read."""
+
+_few = threading.BoundedSemaphore(2)  # pictures that are decoded at once, of all rankings: up to 300 MB each
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,9 @@ def _opened(source: Path | Sequence[Named]) -> Iterator[tuple[list[str], _Read, 
 
         def read(position: int) -> Image.Image:
             entry = entries[position]
-            picture = decode_image(files.read(entry), name=entry.parts[-1], at_least=_KEPT_SIDE)
+            data = files.read(entry)
+            with _few:
+                picture, _ = read_picture(data, entry.parts[-1], at_least=_KEPT_SIDE)
             picture.thumbnail((_KEPT_SIDE, _KEPT_SIDE))
             return picture
 

@@ -170,3 +170,10 @@ def test_what_cannot_be_judged(model, digits):
 def test_sentences(share, said):
     measured = "the 10,000 test images that the model was measured on."
     assert sentence(share, 10_000) == f"Reconstructs {said} {measured}"
+
+
+def test_a_test_image_is_no_neighbour_of_itself(model, digits):
+    everything, others = judge(model, digits[:1], k=5), judge(model, digits[:1], k=5, without=0)
+    assert everything.neighbours[0, 0] == 0
+    assert others.neighbours.shape == (1, 5)
+    assert others.neighbours[0, :4].tolist() == everything.neighbours[0, 1:].tolist()

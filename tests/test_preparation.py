@@ -238,3 +238,14 @@ def test_long_thin_and_large_pictures():
     thin.paste(10, (9_000, 0, 9_100, 3))
     for steps in (Steps(), suggest(thin, True, True)[0], Steps(crop="content", pad="margin", thicken=True)):
         assert prepare(thin, steps, 28, 1).image.shape == (1, 28, 28)
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (2, 1), (3, 2), (1, 1)])
+@pytest.mark.parametrize("low", range(0, 250, 31))
+def test_pictures_of_two_levels_are_prepared(width, height, low):
+    pixels = np.full((height, width), 255, np.uint8)
+    pixels[:, : width // 2] = low
+    picture = Image.fromarray(pixels)
+    for dark_rim in (True, False):
+        steps, _ = suggest(picture, dark_rim, True)
+        assert prepare(picture, steps, 28, 1).image.shape == (1, 28, 28)

@@ -22,9 +22,12 @@ def image(picture: Image.Image, caption: str, *, alt: str, **data: str | int | N
     )
 
 
-def source(picture: Image.Image) -> str:
-    """A picture, lossless, as the address of an image."""
-    return f"data:image/png;base64,{base64.b64encode(pictures.encode(picture, 'PNG')).decode()}"
+def source(picture: Image.Image, format: str = "PNG") -> str:
+    """A picture as the address of an image, lossless or as `WEBP`, in the page itself.
+
+    What is somebody's own goes this way: an asset of the server outlives the session, and anybody could ask for it.
+    """
+    return f"data:image/{format.lower()};base64,{base64.b64encode(pictures.encode(picture, format)).decode()}"
 
 
 def code_text(code: Tensor) -> str:

@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 import explorer
 from explorer.judging import judge
 from explorer.preparation import Steps, habits, prepare, suggest
+from explorer.ui import assets
 from tests.app.screens import APP, PAGES, TIMEOUT, press, sound, texts
 from tests.app.tiny_runs import AUTOENCODER, CONV, PLANE
 
@@ -109,6 +110,8 @@ def test_test_images_their_numbers_and_another_one():
 def test_several_uploads_are_chosen_removed_cleared_and_undone():
     at = page(source="upload")
     upload(at, ("one.png", saved(digit())), ("two.png", saved(digit(56))), ("broken.png", b"\x89PNG\r\n"))
+    # The store of assets outlives the session, and anybody could ask it: nothing of what was uploaded is in it.
+    assert not [key for key in assets._store._recipes if key.startswith(("thumbs", "ranked", "upload"))]
     assert len(at.error) == 1
     assert "broken" in texts(at.error)
     assert "one" in texts(at.markdown)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-
 import streamlit as st
 
-from explorer import pictures
 from explorer.datasets.slides import Large
+from explorer.ui import html
 from explorer.ui.panels import cells_intake
 from explorer.ui.panels.cells_kept import UploadedCell
 
@@ -73,13 +71,13 @@ def _preview(large: Large, side: int) -> str:
         'min-height:4px"></div></div>'
     )
     crop = large.crop(side).resize((_PREVIEW, _PREVIEW))
-    source = base64.b64encode(pictures.encode(crop, "WEBP")).decode()
+    source = html.source(crop, "WEBP")
     cut = (
-        f'<img src="data:image/webp;base64,{source}" alt="the square in its centre" '
+        f'<img src="{source}" alt="the square in its centre" '
         f'style="width:{_PREVIEW}px;max-width:100%;border-radius:4px">'
     )
     return f'<div style="display:flex;gap:12px;align-items:center;flex-wrap:wrap">{whole}{cut}</div>'
 
 
 def _jpeg(large: Large) -> str:
-    return f"data:image/webp;base64,{base64.b64encode(pictures.encode(large.overview, 'WEBP')).decode()}"
+    return html.source(large.overview, "WEBP")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from functools import partial
 from typing import Literal
@@ -12,6 +11,7 @@ import torch
 
 from explorer import pictures
 from explorer.screening.looking import Verdict, scores_csv
+from explorer.ui import html
 from explorer.ui.components.tiles import tiles
 from explorer.ui.panels import cells_kept
 from explorer.ui.panels.cells_kept import Kept, UploadedCell
@@ -71,12 +71,11 @@ def as_csv(cells: Sequence[UploadedCell]) -> str:
 
 def _tiles(cells: list[UploadedCell], chosen: int | None) -> None:
     images = torch.stack([cell.image for cell in cells])
-    # In the page itself, not among the assets, which outlive a session: uploads are somebody's own.
-    sheet = b64encode(pictures.encode(pictures.sheet(images, _COLUMNS), "WEBP")).decode()
+    sheet = html.source(pictures.sheet(images, _COLUMNS), "WEBP")
     idents = [cell.ident for cell in cells]
     tiles(
         key="cells_upload_tiles",
-        sheet_url=f"data:image/webp;base64,{sheet}",
+        sheet_url=sheet,
         count=len(cells),
         columns=_COLUMNS,
         tile=(images.shape[-1], images.shape[-2]),

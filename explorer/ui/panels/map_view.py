@@ -30,10 +30,13 @@ def map_view(
     selected: Selected | None = None,
     on_select: Callable[[Selected | None], None] | None = None,
     height: int = 560,
+    clickable: bool = True,
 ) -> Selected | None:
-    """Draw the map with a ring around the pick; clicks become picks. Returns what is selected."""
+    """Draw the map with a ring around the pick; clicks become picks, if it is `clickable`. Returns what is selected."""
 
     def clicked(click: Click) -> None:
+        if not clickable:
+            return
         if click.id is not None and click.id < len(data.latents):
             view.choose_row(data, click.id)
         else:

@@ -13,8 +13,11 @@ from explorer.ui.library import Mapped
 _COUNT = 8
 
 
-def near_tiles(data: Mapped, code: Tensor, *, key: str, origin: str, without: int | None = None) -> None:
-    """Draw them in a row, nearest first, without one row (the item itself)."""
+def near_tiles(data: Mapped, code: Tensor, *, key: str, origin: str | None, without: int | None = None) -> None:
+    """Draw them in a row, nearest first, without one row (the item itself).
+
+    A click chooses one, unless there is no `origin` to say where it was chosen.
+    """
     near = neighbours(code, data.latents.mean, k=_COUNT, without=without)
     if len(near) == 0:
         return
@@ -31,5 +34,5 @@ def near_tiles(data: Mapped, code: Tensor, *, key: str, origin: str, without: in
         max_tile_px=56,
         gap=3,
         label="Nearest items in latent space",
-        on_pick=lambda i: view.choose_row(data, int(near[i]), origin),
+        on_pick=None if origin is None else lambda i: view.choose_row(data, int(near[i]), origin),
     )

@@ -12,7 +12,7 @@ from PIL import Image
 from explorer.judging import Judgement, judge
 from explorer.preparation import Prepared, Steps, habits, prepare, suggest
 from explorer.ui import codes
-from explorer.ui.library import Mapped
+from explorer.ui.library import STORED, Mapped
 
 _LOOKED, _CHANGED = "reconstruct_looked", "reconstruct_steps"
 _MOST_LOOKED = 24
@@ -31,6 +31,7 @@ class Subject:
         remarks: on how it was read, a sentence each.
         own: `content` of the model whose test image it is: that one sees it as it is.
         label: its class, where that is known.
+        index: of a test image in its data set.
     """
 
     ident: str
@@ -40,6 +41,7 @@ class Subject:
     remarks: tuple[str, ...] = ()
     own: str = ""
     label: str | None = None
+    index: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,9 @@ def _look(subject: Subject, data: Mapped, chosen: Steps | None) -> Looked:
     prepared = prepare(subject.picture, steps, size, channels)
     known = data.model.conditional and subject.label in data.model.classes
     label = torch.tensor([data.model.classes.index(str(subject.label))]) if known else None
-    judged = judge(data.model, prepared.image[None], label, density=codes.density(data))
+    stored = data.name == STORED and subject.own == data.content and subject.index is not None
+    own = data.row_of(int(subject.index or 0)) if stored else None
+    judged = judge(data.model, prepared.image[None], label, density=codes.density(data), without=own)
     return Looked(subject, data, steps, why, chosen is not None, prepared, judged)
 
 

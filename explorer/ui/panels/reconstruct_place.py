@@ -29,13 +29,29 @@ def place_panel(data: Mapped, looked: Sequence[Looked], pick: Pick | None, sourc
         of_item = source == "test"  # which is the pick itself
         marks = () if one is None else (ring(shown, one.judged.code[0], _label(one, of_item), "result"),)
         beside = pick if pick is not None and pick.model == shown.model.info.id and not of_item else None
-        map_view(shown, beside, key="reconstruct_map", color=color, marks=marks, pick_label="picked", height=_HEIGHT)
+        # A pick is of the screen's own model and data: on another's map there is nothing to pick.
+        map_view(
+            shown,
+            beside,
+            key="reconstruct_map",
+            color=color,
+            marks=marks,
+            pick_label="picked",
+            height=_HEIGHT,
+            clickable=shown is data,
+        )
     with right:
         if one is None:
             st.caption("The map shows the codes of the test images. Your picture gets a ring on it.")
             return
         row = None if pick is None or not of_item or one.subject.own != one.data.content else view.row_of(data, pick)
-        near_tiles(one.data, one.judged.code[0], key="neighbours", origin="the nearest images", without=row)
+        near_tiles(
+            one.data,
+            one.judged.code[0],
+            key="neighbours",
+            origin="the nearest images" if shown is data else None,
+            without=row,
+        )
         if beside is not None:
             _picked(shown, beside)
         _ways_on(looked[0])
@@ -72,7 +88,7 @@ def _ways_on(one: Looked) -> None:
         moves.go(moves.ARITHMETIC)
 
     def to_explore() -> None:
-        if one.subject.slot != "test image":  # a test image is the pick already
+        if not one.subject.slot.startswith("test image"):  # a test image is the pick already
             view.choose_code(one.data, one.judged.code[0], f"Reconstruct: {one.subject.name}")
         moves.go(moves.EXPLORE)
 

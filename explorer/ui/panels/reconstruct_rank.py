@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from hashlib import sha256
 from pathlib import Path
 
 import streamlit as st
 import torch
 
+from explorer import pictures
 from explorer.ranking import SHOWN, Ranking
-from explorer.ui import assets, sheets
+from explorer.ui import html, sheets
 from explorer.ui.adding import Origin
 from explorer.ui.components.tiles import tiles
 from explorer.ui.library import Mapped
@@ -147,13 +147,10 @@ def _outliers(ranking: Ranking) -> str:
 def _tiles(job: RankingJob, ranking: Ranking, rows: list[int], key: str, label: str) -> None:
     images = torch.stack([ranking.images[row] for row in rows])
     columns = min(_ACROSS, len(rows))
-    name = sha256(images.numpy().tobytes()).hexdigest()[:24]
     st.caption(label)
     tiles(
         key=key,
-        sheet_url=assets.publish(
-            f"ranked-{name}-{columns}.webp", lambda: sheets.image_sheet(job.model, images, columns), "image/webp"
-        ),
+        sheet_url=html.source(pictures.sheet(images, columns), "WEBP"),
         count=len(rows),
         columns=columns,
         tile=sheets.tile_size(job.model),

@@ -85,6 +85,8 @@ def _judged(one: Looked) -> None:
     lines = [judged.sentence()]
     if judged.code_share is not None:
         lines.append(_usual(float(judged.code_share[0])))
+    if judged.told is not None and one.subject.label not in one.data.model.classes:
+        lines.append("It was told the class that suits the picture best, which flatters it a little.")
     st.markdown(" ".join(lines))
     if judged.class_votes is not None:
         st.html(_votes(one, judged.class_votes[0]))

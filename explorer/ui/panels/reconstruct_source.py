@@ -16,7 +16,7 @@ from explorer.ui import view
 from explorer.ui.components.draw import draw
 from explorer.ui.components.picture_drop import picture_drop
 from explorer.ui.components.tiles import tiles
-from explorer.ui.library import Mapped
+from explorer.ui.library import STORED, Mapped
 from explorer.ui.markdown import plain
 from explorer.ui.panels import reconstruct_intake, reconstruct_kept
 from explorer.ui.panels.reconstruct_kept import Brought
@@ -128,7 +128,7 @@ def _choose(state: reconstruct_kept.Kept) -> None:
     if len(found) > 1:
         tiles(
             key="uploads",
-            sheet_url=thumb_sheet([one.picture for one in found], [one.digest for one in found], _TILE),
+            sheet_url=thumb_sheet([one.picture for one in found], _TILE),
             count=len(found),
             columns=len(found),
             across=min(5, len(found)),
@@ -200,8 +200,11 @@ def _test_image(data: Mapped, pick: Pick | None) -> Subject | None:
         return None
     name = view.row_name(data, row)
     st.markdown(f"**{plain(name)}** of {plain(data.source)}")
+    if data.name != STORED:
+        st.caption("The model may have been trained on images of this set.")
     label = None if data.latents.labels is None else data.classes[int(data.latents.labels[row])]
-    return Subject(f"{data.key}-{index}", "test image", name, pictures.single(image), own=data.content, label=label)
+    ident, slot = f"{data.key}-{index}", f"test image {index}"
+    return Subject(ident, slot, name, pictures.single(image), own=data.content, label=label, index=index)
 
 
 def _not_here(data: Mapped, why: str) -> None:

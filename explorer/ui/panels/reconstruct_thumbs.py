@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 
 from PIL import Image, ImageOps
 
 from explorer import pictures
-from explorer.ui import assets
+from explorer.ui import html
 
 _INK = (32, 34, 37)  # around pictures that are no squares: neither black nor white, which they may be themselves
 
@@ -20,12 +19,7 @@ def thumb(picture: Image.Image, side: int) -> Image.Image:
     return small
 
 
-def thumb_sheet(found: Sequence[Image.Image], digests: Sequence[str], side: int) -> str:
-    """URL of all of them in one row, each in a square of that side; the digests name them."""
-    name = sha256("\n".join(digests).encode()).hexdigest()[:24]
-
-    def make() -> bytes:
-        parts = [ImageOps.pad(picture.convert("RGB"), (side, side), color=_INK) for picture in found]
-        return pictures.encode(pictures.mosaic(parts, len(parts)), "WEBP")
-
-    return assets.publish(f"thumbs-{name}-{side}.webp", make, "image/webp")
+def thumb_sheet(found: Sequence[Image.Image], side: int) -> str:
+    """URL of all of them in one row, each in a square of that side."""
+    parts = [ImageOps.pad(picture.convert("RGB"), (side, side), color=_INK) for picture in found]
+    return html.source(pictures.mosaic(parts, len(parts)), "WEBP")
