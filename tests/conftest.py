@@ -32,7 +32,7 @@ from tests.background import until  # noqa: E402
 ROOT = Path(__file__).parent.parent
 
 # How long an example takes says how busy the machine is.
-settings.register_profile("patient", deadline=None)
+settings.register_profile("patient", deadline=None, max_examples=50)
 settings.load_profile("patient")
 
 # One thread: sums come in one order, and tests are quicker than with threads that wait for a busy core.

@@ -199,6 +199,16 @@ class Explore:
         assert gap[rows].min() > 3
         return rows
 
+    def mapped(self, points: np.ndarray) -> Explore:
+        """Wait until the map is that of these places: the one before it is ready, too, until the new one has come."""
+        x, y = points[0].tolist()
+        self.page.wait_for_function(
+            "([x, y]) => { const at = window.__latentMaps?.map?.pointOf(0);"
+            " return at && Math.abs(at.x - x) < 1e-3 && Math.abs(at.y - y) < 1e-3; }",
+            arg=[x, y],
+        )
+        return self.ready()
+
     def empty_spots(self, points: np.ndarray, count: int) -> list[tuple[float, float]]:
         """Whole pixels inside the plot, away from every point and from one another."""
         where = self.pixels_of_points(points)

@@ -101,8 +101,8 @@ def test_a_pca_map_decodes_its_plane(explore, models):
     explore.open(CONV)
     explore.choose("projection", "principal components")
     explore.wait_for_query("projection", "pca")
-    explore.ready()
     points = model.latents.maps["pca"].points.numpy()
+    explore.mapped(points)
     spot = explore.empty_spots(points, 1)[0]
     shown = explore.after(lambda: explore.page.mouse.click(*spot))
     _, _, basis = np.linalg.svd(codes - codes.mean(0), full_matrices=False)

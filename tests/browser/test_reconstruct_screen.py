@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import re
 import time
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,15 +16,26 @@ import torch
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
+from explorer import datasets, pictures
 from explorer.judging import judge
 from explorer.loaded import Model
+from explorer.ranking import rank
 from explorer.ui.wording import nats
-from tests.app.tiny_runs import PLANE
+from tests.app.tiny_runs import CONV, PLANE
 from tests.browser.screen import Explore, pixels_of
 
 pytestmark = pytest.mark.browser
 
 _CODE = ".st-key-result img[data-code]"
+_HAND = """([kind, selector, name, bytes]) => {
+  const files = new DataTransfer();
+  files.items.add(new File([new Uint8Array(bytes)], name, { type: "image/" + name.split(".").pop() }));
+  const usual = { bubbles: true, cancelable: true };
+  const event = kind === "paste"
+    ? new ClipboardEvent(kind, { ...usual, clipboardData: files })
+    : new DragEvent(kind, { ...usual, dataTransfer: files });
+  document.querySelector(selector).dispatchEvent(event);
+}"""
 
 
 class Reconstruct(Explore):
@@ -36,18 +51,18 @@ class Reconstruct(Explore):
         assert box
         self.drag([(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners])
 
-    def seen(self) -> np.ndarray:
-        """What the model sees, [H, W] of 0 to 255."""
-        return self._picture("as the model sees it")
+    def seen(self, part: str = "result") -> np.ndarray:
+        """What a model sees, [H, W] of 0 to 255; `part` is the key of its column."""
+        return self._picture(part, "as the model sees it")
 
-    def made(self) -> np.ndarray:
-        return self._picture("the reconstruction")
+    def made(self, part: str = "result") -> np.ndarray:
+        return self._picture(part, "the reconstruction")
 
-    def _picture(self, alt: str) -> np.ndarray:
-        return pixels_of(self.key("result").get_by_alt_text(alt, exact=True).get_attribute("src") or "")
+    def _picture(self, part: str, alt: str) -> np.ndarray:
+        return pixels_of(self.key(part).get_by_alt_text(alt, exact=True).get_attribute("src") or "")
 
-    def code(self) -> np.ndarray:
-        said = self.page.locator(_CODE).get_attribute("data-code") or ""
+    def code(self, part: str = "result") -> np.ndarray:
+        said = self.key(part).locator("img[data-code]").get_attribute("data-code") or ""
         return np.array([float(value) for value in said.split(",")])
 
     def changed(self, action: Callable[[], object]) -> None:
@@ -59,18 +74,30 @@ class Reconstruct(Explore):
         self.page.wait_for_function("!window.__draws?.draw?.pending")
         self.idle()
 
-    def assert_is_of(self, model: Model) -> None:
+    def assert_is_of(self, model: Model, part: str = "result") -> None:
         """The code, the reconstruction and the score are the model's own of what it is said to see."""
-        image = torch.from_numpy(self.seen().astype(np.uint8))[None, None]
+        image = torch.from_numpy(self.seen(part).astype(np.uint8))[None, None]
         found = judge(model, image)
-        np.testing.assert_allclose(self.code(), found.code[0], rtol=1e-3, atol=1e-3)
-        assert np.abs(self.made() - 255 * found.reconstruction[0, 0].numpy()).max() <= 1
-        expect(self.key("result")).to_contain_text(nats(float(found.elbo[0])))
-        expect(self.key("result")).to_contain_text(found.sentence())
+        np.testing.assert_allclose(self.code(part), found.code[0], rtol=1e-3, atol=1e-3)
+        assert np.abs(self.made(part) - 255 * found.reconstruction[0, 0].numpy()).max() <= 1
+        expect(self.key(part)).to_contain_text(nats(float(found.elbo[0])))
+        expect(self.key(part)).to_contain_text(found.sentence())
 
     def give(self, *files: tuple[str, bytes]) -> None:
         payload = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files]
         self.key("upload").locator("input[type=file]").set_input_files(payload)  # type: ignore[arg-type]
+
+    def hand(self, kind: str, name: str, data: bytes, at: str = "body") -> None:
+        """Dispatch a `paste` of a file, or a `drop` and what comes before it."""
+        for event in ("paste",) if kind == "paste" else ("dragenter", "dragover", kind):
+            self.page.evaluate(_HAND, [event, at, name, list(data)])
+
+    def table(self) -> list[list[str]]:
+        """The downloaded ranking, its header first."""
+        with self.page.expect_download() as download:
+            self.key("rank_csv").get_by_role("button").click()
+        assert download.value.suggested_filename == "digits-ranked.csv"
+        return list(csv.reader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
 
 
 def ink(side: int = 300) -> bytes:
@@ -81,6 +108,15 @@ def ink(side: int = 300) -> bytes:
     data = io.BytesIO()
     picture.save(data, "JPEG")
     return data.getvalue()
+
+
+def digits() -> np.ndarray:
+    """The images of mnist-5k by number, uint8 [N, 28, 28]."""
+    return torch.cat([datasets.load("mnist-5k", split).images for split in ("train", "test")])[:, 0].numpy()
+
+
+def png(digit: np.ndarray) -> bytes:
+    return pictures.encode(Image.fromarray(digit), "PNG")
 
 
 def test_the_reconstruction_follows_what_is_drawn(new_page: Callable[..., Page], models: Callable[[str], Model]):
@@ -160,3 +196,91 @@ def test_on_a_phone_with_quick_strokes(new_page: Callable[..., Page], models: Ca
     screen.changed(lambda: screen.stroke([(0.2, 0.8), (0.5, 0.8)]))
     screen.assert_is_of(models(PLANE))
     assert screen.page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+
+
+def test_a_test_image_in_two_models(new_page: Callable[..., Page], models: Callable[[str], Model]):
+    screen = Reconstruct(new_page()).start(model=PLANE, source="test", data="mnist-5k", index="20")
+    images, number = digits(), screen.key("test_index").get_by_role("spinbutton")
+    np.testing.assert_array_equal(screen.seen(), images[20])
+
+    def ask(index: int) -> None:
+        number.fill(str(index))
+        number.press("Enter")
+
+    screen.changed(lambda: ask(4321))
+    np.testing.assert_array_equal(screen.seen(), images[4321])
+    screen.wait_for_query("index", "4321")
+    screen.changed(lambda: screen.key("test_another").get_by_role("button").click())
+    another = int(number.input_value())
+    assert another != 4321
+    np.testing.assert_array_equal(screen.seen(), images[another])
+    screen.wait_for_query("index", str(another))
+    screen.assert_is_of(models(PLANE))
+
+    # Beside it the same image in a model of another shape, which goes along to the next image.
+    expect(screen.key("result_1")).to_have_count(0)
+    screen.box("compare_with").fill(CONV)
+    screen.page.get_by_role("option").filter(has_text=CONV).click()
+    expect(screen.key("result_1").locator("img[data-code]")).to_be_visible()
+    screen.page.keyboard.press("Escape")
+    screen.idle()
+    before = screen.seen("result_1")
+    for index in (another, 77):
+        if index == 77:
+            screen.changed(lambda: ask(77))
+        np.testing.assert_array_equal(screen.seen(), images[index])
+        for part, ident in (("result", PLANE), ("result_1", CONV)):
+            expect(screen.key(part)).to_contain_text(ident)
+            screen.assert_is_of(models(ident), part)
+    assert np.abs(screen.seen("result_1") - before).max() > 100
+    assert len(screen.code()) == 2
+    assert len(screen.code("result_1")) == 8
+    screen.wait_for_query("compare", CONV)
+
+
+def test_pasted_dropped_and_ranked(new_page: Callable[..., Page], models: Callable[[str], Model], tmp_path: Path):
+    screen = Reconstruct(new_page()).start(model=PLANE, source="upload")
+    images = digits()
+    screen.changed(lambda: screen.hand("paste", "pasted.png", png(images[3])))
+    expect(screen.page.get_by_text("pasted.png · 28 × 28 px")).to_be_visible()
+    np.testing.assert_array_equal(screen.seen(), images[3])
+    screen.assert_is_of(models(PLANE))
+    field = ".st-key-upload [data-testid=stFileUploaderDropzone]"
+    screen.changed(lambda: screen.hand("drop", "dropped.jpeg", ink(200), field))
+    expect(screen.page.get_by_text("dropped.jpeg · 200 × 400 px")).to_be_visible()
+    expect(screen.tile("uploads", 1)).to_be_visible()
+    assert screen.seen()[0].max() < 60 < screen.seen().max()  # white on black now
+    screen.assert_is_of(models(PLANE))
+    dropped = screen.code()
+
+    archive = tmp_path / "digits.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for i in range(18):
+            file.writestr(f"{i % 3}/digit {i}.png", png(images[100 * i]))
+        file.writestr("torn.png", png(images[0])[:90])
+        file.writestr("words.png", b"no picture")
+    expected = rank(archive, models(PLANE))
+    screen.key("reconstruct_tool").get_by_role("radio", name="Rank a folder or zip").click()
+    screen.key("rank_upload").locator("input[type=file]").set_input_files(archive)
+    screen.key("rank_start").get_by_role("button").click()
+    panel = screen.key("rank")
+    expect(panel).to_contain_text(f"18 pictures of digits.zip ranked by {PLANE}")
+    expect(screen.key("rank_progress")).to_have_count(0)
+    expect(panel).to_contain_text("2 files could not be read")
+    for name, reason in expected.unreadable.items():
+        expect(panel).to_contain_text(f"{name}: {reason}")
+
+    # So few are in one grid, from the worst to the best.
+    for place in (0, 17):
+        row = int(expected.order[place])
+        title = f"{expected.files[row]}: {nats(float(expected.elbo[row]))}, better than"
+        expect(screen.tile("rank_worst", place)).to_have_attribute("aria-label", re.compile("^" + re.escape(title)))
+    expect(screen.tile("rank_worst", 18)).to_have_count(0)
+    header, *rows = screen.table()
+    assert header == ["file", "elbo", "reconstruction", "kl", "better_than"]
+    assert [row[0] for row in rows] == [expected.files[i] for i in expected.order.tolist()]
+    assert len(rows) == 18
+    figures = torch.stack([expected.elbo, expected.reconstruction, expected.kl, expected.better_than], 1)
+    shown = np.array([row[1:] for row in rows], float)
+    np.testing.assert_allclose(shown, figures[expected.order], rtol=1e-4, atol=1e-3)
+    np.testing.assert_array_equal(screen.code(), dropped)  # the picture above stays

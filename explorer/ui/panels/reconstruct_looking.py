@@ -75,7 +75,7 @@ def _look(subject: Subject, data: Mapped, chosen: Steps | None) -> Looked:
     why: tuple[str, ...] = ()
     if chosen is not None:
         steps = chosen
-    elif subject.own == data.content:
+    elif subject.own == data.content or (subject.index is not None and subject.picture.size == (size, size)):
         steps = Steps()
     else:
         steps, why = suggest(subject.picture, *_habits(data), channels)

@@ -188,7 +188,8 @@ def _test_image(data: Mapped, pick: Pick | None) -> Subject | None:
             view.choose_row(data, found, "Reconstruct")
 
     def another() -> None:
-        view.choose_row(data, secrets.randbelow(len(data.latents)), "Reconstruct")
+        others = max(1, len(data.latents) - 1)
+        view.choose_row(data, (row + 1 + secrets.randbelow(others)) % len(data.latents), "Reconstruct")
 
     st.session_state[_NUMBER] = index
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
