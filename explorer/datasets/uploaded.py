@@ -16,12 +16,15 @@ _DEEP, _CLEAR, _PLAIN = 28, 20, 12
 _PROGRESSIVE = 7  # of a JPEG that is shrunk while it is decoded: all its coefficients, two bytes each
 
 
-def read_picture(data: bytes, name: str, *, at_least: int | None = None) -> tuple[Image.Image, tuple[str, ...]]:
+def read_picture(
+    data: bytes, name: str, *, at_least: int | None = None, at_most: int | None = None
+) -> tuple[Image.Image, tuple[str, ...]]:
     """The picture in a file's bytes, as `decode_image` gives it, and a sentence on each thing that was made of it.
 
-    The sentences tell of frames after the first, transparency, more than 8 bits, EXIF's orientation and the colours of
-    print. A picture may have as many pixels as MOST_BYTES hold, and at most as many as `decode_image` allows: with
-    `at_least` that is so for JPEGs, which are then shrunk while they are decoded.
+    The sentences tell of frames after the first, transparency, more than 8 bits, EXIF's orientation, the colours of
+    print, and of being shrunk where the longer side has more than `at_most` pixels. A picture may have as many pixels
+    as MOST_BYTES hold, and at most as many as `decode_image` allows: with `at_least` that is so for JPEGs, which are
+    then shrunk while they are decoded.
 
     Raises:
         ImageError: it cannot be read, or has too many pixels.
@@ -41,7 +44,11 @@ def read_picture(data: bytes, name: str, *, at_least: int | None = None) -> tupl
             f"it has {size[0]:,} x {size[1]:,} pixels, more than the {most // 1_000_000} million that an upload of "
             "its kind may have; make it smaller first",
         )
-    return decode_image(data, name=name, at_least=at_least), notes
+    picture = decode_image(data, name=name, at_least=at_least)
+    if at_most is not None and max(size) > at_most:
+        picture.thumbnail((at_most, at_most))
+        notes += (f"It has {size[0]:,} x {size[1]:,} pixels and is shrunk to {picture.width:,} x {picture.height:,}.",)
+    return picture, notes
 
 
 def _is_deep(image: Image.Image) -> bool:

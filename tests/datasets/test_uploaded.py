@@ -176,3 +176,12 @@ def test_the_largest_pictures_that_are_read_take_less_than_300_mb(tmp_path):
     peaks = dict(line.split() for line in done.stdout.splitlines())
     assert len(peaks) == len(files), done.stdout
     assert all(float(peak) < 300 for peak in peaks.values()), peaks
+
+
+def test_a_photograph_is_shrunk_and_says_so():
+    stream = io.BytesIO()
+    Image.new("RGB", (2400, 1800), (90, 120, 60)).save(stream, "JPEG")
+    picture, notes = read_picture(stream.getvalue(), "photo.jpg", at_least=1024, at_most=1024)
+    assert picture.size == (1024, 768)
+    assert notes == ("It has 2,400 x 1,800 pixels and is shrunk to 1,024 x 768.",)
+    assert read_picture(stream.getvalue(), "photo.jpg")[0].size == (2400, 1800)

@@ -66,8 +66,7 @@ def take(files: Sequence[tuple[str, bytes]]) -> None:
 
 def read(name: str, data: bytes, digest: str) -> Brought:
     """A file's picture. Raises ImageError."""
-    picture, remarks = read_picture(data, name, at_least=_KEPT_SIDE)
-    picture.thumbnail((_KEPT_SIDE, _KEPT_SIDE))
+    picture, remarks = read_picture(data, name, at_least=_KEPT_SIDE, at_most=_KEPT_SIDE)
     return Brought(0, name, digest, picture, remarks)
 
 

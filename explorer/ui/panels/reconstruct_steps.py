@@ -40,7 +40,7 @@ def steps_panel(looked: Looked, suffix: str = "") -> None:
 def _stages(looked: Looked) -> str:
     picture = looked.subject.picture
     width, height = picture.size
-    figures = [_figure(picture, f"as it came, {width:,} × {height:,}")]
+    figures = [_figure(picture, f"your picture, {width:,} × {height:,}")]
     figures += [_figure(after, words) for words, after in looked.prepared.stages]
     if len(figures) == 1:
         figures[0] = _figure(picture, f"{width:,} × {height:,}, seen as it is")
