@@ -82,6 +82,11 @@ class Scores:
     kl: Float[Tensor, " n"]
     told: Int[Tensor, " n"] | None
 
+    @property
+    def elbo(self) -> Float[Tensor, " n"]:
+        """In nats; of a plain autoencoder, whose KL is zero, the reconstruction term."""
+        return self.log_likelihood - self.kl
+
 
 def judge(
     model: Model,
@@ -123,7 +128,7 @@ def judge(
         told=found.told,
         log_likelihood=found.log_likelihood,
         kl=found.kl,
-        better_than=better_than(model, found.log_likelihood - found.kl),
+        better_than=better_than(model, found.elbo),
         code_share=None if density is None else density.share(code),
         neighbours=rows,
         class_votes=None if latents.labels is None else [_votes(v, model.classes) for v in latents.labels[rows]],

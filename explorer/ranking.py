@@ -160,7 +160,7 @@ class _Ranked:
         self.parts.append(found)
         self.images |= {len(self.files) + i: image for i, (_, image) in enumerate(pictures)}
         self.files += [name for name, _ in pictures]
-        self.elbos += (found.log_likelihood - found.kl).tolist()
+        self.elbos += found.elbo.tolist()
         kept = sorted(self.images, key=self.elbos.__getitem__)
         self.images = {i: self.images[i] for i in dict.fromkeys([*kept[:SHOWN], *kept[-SHOWN:]])}
 

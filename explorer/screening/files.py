@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +18,7 @@ from explorer.datasets.entries import Entry, Files, open_files
 from explorer.datasets.folder import THREADS
 from explorer.datasets.images import ImageError, image_suffixes
 from explorer.datasets.zips import printable
-from explorer.screening.looking import COLUMNS, LIKELY
+from explorer.screening.looking import LIKELY, scores_csv, verdicts
 from explorer.screening.screener import Progress, Screener, Screening, screener
 
 BLOCK = 128  # pictures between two reports of progress, and how many are decoded ahead
@@ -63,14 +62,10 @@ class FileScreening:
             DatasetError: it cannot be written; nothing is left behind then.
         """
         check_place(path)
-        screening = self.screening
-        figures = (screening.p_infected.numpy(), screening.log_ratio.numpy(), screening.typicality.numpy())
         temporary = path.with_name(f".{path.name}.part")
         try:
             with open(temporary, "w", encoding="utf-8", newline="") as stream:
-                writer = csv.writer(stream, lineterminator="\n")
-                writer.writerow(COLUMNS)
-                writer.writerows(zip(self.files, *(map(str, column) for column in figures), strict=True))
+                stream.write(scores_csv(zip(self.files, verdicts(self.screening), strict=True)))
             os.replace(temporary, path)
         except OSError as error:
             raise DatasetError(f"{path} could not be written: {error.strerror or error}.") from error

@@ -54,8 +54,8 @@ def verdicts(screening: Screening) -> list[Verdict]:
 
 
 def scores_csv(rows: Iterable[tuple[str, Verdict]]) -> str:
-    """File names and verdicts as `FileScreening.write_csv` has them: p_infected and typicality in [0, 1], log_ratio in
-    nats, as many digits as tell any two float32 apart.
+    """File names and verdicts as a table: p_infected and typicality in [0, 1], log_ratio in nats, as many digits as
+    tell any two float32 apart.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

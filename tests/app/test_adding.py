@@ -57,13 +57,13 @@ def test_whatever_goes_wrong_is_a_sentence(error, sentence, tmp_path, monkeypatc
 
 def test_the_time_left(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr("explorer.ui.adding.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("explorer.ui.jobs.time.monotonic", lambda: now[0])
     monkeypatch.setattr(own, "create", lambda *args, **options: None)
     job = Adding("cells", Origin("one", "cells.zip", b""), None, None)
     job.join(TIMEOUT)
     assert job.seconds_left is None
     now[0] += 30
-    job.share = 0.75
+    job.report(75, 100)
     assert job.seconds_left == pytest.approx(10)
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from explorer import datasets
+from explorer import datasets, pictures
 from explorer.datasets import DatasetError
 from explorer.datasets.images import ImageError, to_array
 from explorer.datasets.slides import LARGE_SIDE, read_picture
@@ -170,7 +170,7 @@ def _generated() -> _Examples:
     """Cells that the shipped models draw."""
     names, images, remarks = [], [], []
     for model, state in zip(opened().models, ("healthy", "infected"), strict=True):
-        images.append(model.sample(_EXAMPLES, seed=0).mul(255).round().to(torch.uint8))
+        images.append(opened().prepare(pictures.to_uint8(model.sample(_EXAMPLES, seed=0))))
         names += [f"generated {state} {i + 1}" for i in range(_EXAMPLES)]
         remarks += [f"Drawn by the model of {state} cells: no photograph."] * _EXAMPLES
     return _Examples(

@@ -26,7 +26,7 @@ from explorer.ui.view import Pick
 
 SOURCES = {"draw": "Draw", "upload": "Upload", "test": "Test image"}
 _SOURCE = "reconstruct_source"
-_DRAWING, _CLEARED = "reconstruct_drawing", "reconstruct_cleared"
+_DRAWING = "reconstruct_drawing"
 _NUMBER = "test_index"
 _MOST_MEGABYTES = 20
 _DIGITS = ("mnist", "mnist-5k")

@@ -74,7 +74,7 @@ def _live(looked: Looked) -> None:
     model, told = looked.data.model, looked.judged.told
     made = model.reconstruct(after, told)[0]  # as the clean image's class: the score is of the same thing
     found = score(model, after, told)
-    share = float(better_than(model, found.log_likelihood - found.kl)[0])
+    share = float(better_than(model, found.elbo)[0])
     left, right = st.columns([3, 4], gap="large")
     with left:
         _sliders(spoilt, html.source(_beside(after[0], made)))
@@ -94,7 +94,7 @@ def _live(looked: Looked) -> None:
             )
         )
         clean = float(looked.judged.elbo[0])
-        now = float((found.log_likelihood - found.kl)[0])
+        now = float(found.elbo[0])
         name = "ELBO" if model.has_prior else "Reconstruction"
         st.html(
             html.facts(
