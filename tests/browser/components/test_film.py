@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from explorer.ui.components.film import film as show_film
 from tests.browser.components import drawn
@@ -129,13 +129,16 @@ def test_the_step_survives_a_rerun_and_another_walk_starts_anew(shown):
     expect(page.get_by_text("Used: 9")).to_be_visible()
     assert_shows(page, 9)
 
-    asked = []
-    page.route("**/walk-24-1.png", lambda route: asked.append(route))
-    page.get_by_text("1", exact=True).click()
+    held: list[Route] = []
+    page.route("**/walk-24-1.png", lambda route: held.append(route))
+    with page.expect_request("**/walk-24-1.png"):  # the request leaves after the film says that it is updating
+        page.get_by_text("1", exact=True).click()
     expect(page.locator('.lx-film[data-state="updating"]')).to_be_visible()
     assert film(page, "url").endswith("walk-24-0.png")
     page.wait_for_function("window.__films.film.step === 9")  # the old one stays
-    asked[0].continue_()
+    while not held:  # a request is told of before its route gets it
+        page.wait_for_timeout(20)
+    held[0].continue_()
     assert_shows(page, 0, kind=1)
     assert film(page, "url").endswith("walk-24-1.png")
 
