@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.ui import moves
+from explorer.ui import moves, view
 from explorer.ui.sidebar import sidebar
 
 UI = Path(__file__).parent / "explorer" / "ui"
@@ -21,6 +21,7 @@ page = st.navigation(
     ],
     position="top",
 )
+view.follow_history()
 moves.follow(fragment=False)
 sidebar(whole_page=page.url_path == "train")
 page.run()

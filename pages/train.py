@@ -9,6 +9,7 @@ import streamlit as st
 from explorer import runs
 from explorer.runs import RunError, RunInfo
 from explorer.ui import followed, moves, training_form, view
+from explorer.ui.components.pulse import pulse
 from explorer.ui.markdown import plain
 from explorer.ui.panels.options import options_panel
 from explorer.ui.panels.own_data import own_data_panel
@@ -50,8 +51,7 @@ def main() -> None:
 
 def nothing_yet() -> None:
     """What will be seen here, and the quickest way to it."""
-    if "run" in st.query_params:
-        st.query_params.clear()
+    view.put_address({})
     with st.container(border=True, key="train_empty"):
         st.markdown(
             "**Nothing has been trained yet.** Here you will see a model while it learns: its curves, what it makes of "
@@ -91,9 +91,8 @@ def watched(found: list[RunInfo]) -> None:
         st.warning(plain(text))
     if problem := st.session_state.pop("train_action_problem", ""):
         st.error(plain(problem))
-    if st.query_params.to_dict() != {"run": name}:
-        st.query_params.from_dict({"run": name})
-    st.fragment(follow_run, run_every=_SECONDS if info.active else None)(info)
+    view.put_address({"run": name})
+    st.fragment(follow_run)(info)
 
 
 def follow_run(before: RunInfo) -> None:
@@ -105,6 +104,8 @@ def follow_run(before: RunInfo) -> None:
         return
     if info.state != before.state:
         st.rerun()
+    if info.active:
+        pulse("watch_pulse", _SECONDS)
     watch_panel(info)
 
 

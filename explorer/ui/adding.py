@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -32,14 +33,52 @@ class Origin:
         if isinstance(self.data, Path):
             yield self.data
             return
-        handle, name = tempfile.mkstemp(prefix="upload-", suffix=".zip")
+        remove_leftovers()
+        handle, name = tempfile.mkstemp(prefix=f"{_PREFIX}{os.getpid()}-", suffix=".zip")
+        _unlink_at_exit.add(name)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(self.data)
             yield Path(name)
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
+            _unlink(name)
+            _unlink_at_exit.discard(name)
+
+
+_PREFIX = "latent-explorer-upload-"
+_unlink_at_exit: set[str] = set()
+
+
+def remove_leftovers() -> None:
+    """Remove the uploads of servers that were killed: what a person handed in must not stay on the disk."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*.zip"):
+        pid = path.name.removeprefix(_PREFIX).split("-")[0]
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            _unlink(path)
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name == "nt":  # where the signal 0 is a Ctrl-C
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
+
+
+def _unlink(path: str | Path) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+@atexit.register
+def _unlink_all() -> None:
+    """A job's thread is broken off where the server ends: nothing of it gets to clean up."""
+    for name in list(_unlink_at_exit):
+        _unlink(name)
 
 
 class Adding(Job):

@@ -15,6 +15,7 @@ import gzip
 import logging
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -37,7 +38,8 @@ _PREFIX = "/assets"
 _PLOTLY = "plotly.min.js"
 
 _MAX_BYTES = 128 * 2**20  # a 40x40 atlas is 0.2 MB, the points of a map 0.5 MB: some hundreds of views
-_MAX_RECIPES = 4_000  # a recipe is a closure; what it holds on to stays alive with it
+_MAX_RECIPES = 4_000  # a recipe is a closure; what it holds on to, such as a model, stays alive with it
+_MAX_AGE = 12 * 3600.0  # seconds since a recipe was published or asked for: a page may lie open for a day's work
 _GZIP_FROM = 1_400  # bytes: below, the answer fits one network packet anyway
 _WORKERS = 4  # blobs made at the same time; a slow atlas must not hold up the sprites
 
@@ -61,11 +63,13 @@ class _Blob:
 class _Store:
     """Recipes, and a bounded cache of what they made. Every method may be called from any thread."""
 
-    def __init__(self, max_bytes: int = _MAX_BYTES, max_recipes: int = _MAX_RECIPES) -> None:
+    def __init__(self, max_bytes: int = _MAX_BYTES, max_recipes: int = _MAX_RECIPES, max_age: float = _MAX_AGE) -> None:
         self._max_bytes = max_bytes
         self._max_recipes = max_recipes
+        self._max_age = max_age
         self._lock = threading.Lock()
-        self._recipes: OrderedDict[str, _Recipe] = OrderedDict()
+        self._recipes: OrderedDict[str, _Recipe] = OrderedDict()  # the longest unused first
+        self._used: dict[str, float] = {}  # when each of them was
         self._blobs: OrderedDict[str, _Blob] = OrderedDict()
         self._making: dict[str, Future[_Blob]] = {}
         self._size = 0
@@ -74,9 +78,17 @@ class _Store:
     def register(self, key: str, recipe: _Recipe) -> None:
         with self._lock:
             self._recipes[key] = recipe
-            self._recipes.move_to_end(key)
-            while len(self._recipes) > self._max_recipes:
-                self._recipes.popitem(last=False)
+            self._use(key)
+            while len(self._recipes) > self._max_recipes or self._age_of_the_oldest() > self._max_age:
+                old, _ = self._recipes.popitem(last=False)
+                del self._used[old]
+
+    def _use(self, key: str) -> None:
+        self._recipes.move_to_end(key)
+        self._used[key] = time.monotonic()
+
+    def _age_of_the_oldest(self) -> float:
+        return time.monotonic() - self._used[next(iter(self._recipes))]
 
     def get(self, key: str) -> Future[_Blob] | None:
         """The blob, made or being made; None when nobody published `key`."""
@@ -84,7 +96,7 @@ class _Store:
             if (blob := self._blobs.get(key)) is not None:
                 self._blobs.move_to_end(key)
                 if key in self._recipes:
-                    self._recipes.move_to_end(key)
+                    self._use(key)
                 done: Future[_Blob] = Future()
                 done.set_result(blob)
                 return done
@@ -92,7 +104,7 @@ class _Store:
                 return waiting
             if (recipe := self._recipes.get(key)) is None:
                 return None
-            self._recipes.move_to_end(key)
+            self._use(key)
             future = self._making[key] = self._pool.submit(self._make, key, recipe)
             return future
 
@@ -130,7 +142,7 @@ def publish(key: str, make: Callable[[], bytes], media_type: str) -> str:
         `[A-Za-z0-9._-]`, starting with a letter or digit, such as `f"{digest}-atlas-40.webp"`.
     make
         Returns the bytes. Runs in a thread of the server, outside any session: it must not call Streamlit
-        commands. The newest 4,000 are kept, so it should hold on to little.
+        commands. The newest 4,000 of the last twelve hours are kept, so it should hold on to little.
     media_type
         Sent as the Content-Type.
     """

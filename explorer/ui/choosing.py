@@ -25,7 +25,7 @@ def pick_model() -> library.Model:
     order = sorted(
         usable, key=lambda i: (not usable[i].shipped, i != "mnist-mlp-2d", usable[i].config["model"]["latent"], i)
     )
-    view.restore_choice("model", "explore_model", order, "the model")
+    view.restore_choice("model", "explore_model", order, "the model", usual=order[0])
     chosen = st.selectbox(
         "Model",
         order,
@@ -56,7 +56,7 @@ def _show_damaged(found: list[library.CheckpointInfo]) -> None:
 def pick_color(data: Mapped, controls: DeltaGenerator) -> str:
     """What colours the map's points: a key of `view.colors`."""
     colors = view.colors(data)
-    view.restore_choice("color", "color_by", colors, "the colouring")
+    view.restore_choice("color", "color_by", colors, "the colouring", usual="class")
     return controls.selectbox(
         "Colour by",
         list(colors),
@@ -69,7 +69,7 @@ def pick_color(data: Mapped, controls: DeltaGenerator) -> str:
 
 def kept_color(data: Mapped) -> str:
     """The same for a screen without the control: what was chosen on Explore, or what the address says."""
-    view.restore_choice("color", "color_by", view.colors(data), "the colouring")
+    view.restore_choice("color", "color_by", view.colors(data), "the colouring", usual="class")
     return str(st.session_state.get("color_by", "class"))
 
 
@@ -79,7 +79,7 @@ def pick_mapped(model: library.Model, controls: DeltaGenerator, *, widths: tuple
     if not kinds:
         st.error("This checkpoint has no map of its codes: train it again.")
         st.stop()
-    view.restore_choice("projection", "projection", kinds, "the projection", view.PROJECTIONS)
+    view.restore_choice("projection", "projection", kinds, "the projection", view.PROJECTIONS, usual=kinds[0])
     if len(kinds) == 1:  # two latents: nothing to choose
         projection = kinds[0]
     else:
@@ -94,7 +94,7 @@ def pick_mapped(model: library.Model, controls: DeltaGenerator, *, widths: tuple
             "distances but lay unlike items on each other.",
         )
     sources = library.choices_of_data(model)
-    view.restore_choice("data", "map_data", list(sources), "the data", sources)
+    view.restore_choice("data", "map_data", list(sources), "the data", sources, usual=next(iter(sources)))
     data = controls.selectbox(
         "Data",
         list(sources),
@@ -114,7 +114,7 @@ def pick_mapped(model: library.Model, controls: DeltaGenerator, *, widths: tuple
 
 def _pick_class(model: library.Model, controls: DeltaGenerator) -> int:
     """The class that a conditional decoder is told of codes that are no items'."""
-    view.restore_choice("as", "decode_as", model.classes, "the class")
+    view.restore_choice("as", "decode_as", model.classes, "the class", usual=model.classes[0])
     chosen = controls.selectbox(
         "Decode as",
         model.classes,

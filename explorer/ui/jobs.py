@@ -21,6 +21,8 @@ class Job:
         self.done, self.of = 0, 0
         """Of what is counted: pictures, or bytes."""
         self._stop = threading.Event()
+        self._begun = time.monotonic()
+        self._thread = threading.Thread()  # until it begins
 
     def begin(self, work: Callable[[], None], name: str) -> None:
         self._begun = time.monotonic()

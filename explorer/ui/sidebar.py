@@ -9,8 +9,9 @@ from explorer.presets import PRESETS
 from explorer.run_files import RunFiles
 from explorer.runs import RunError, RunInfo
 from explorer.ui import followed, moves, training_form
+from explorer.ui.bound import bind, from_widget
+from explorer.ui.components.pulse import pulse
 from explorer.ui.markdown import plain
-from explorer.ui.training_form import bind, from_widget
 from explorer.ui.wording import duration, epochs_text, nats, progress_share, progress_text
 
 _BUSY_SECONDS, _IDLE_SECONDS = 1.0, 3.0  # between two looks at the runs
@@ -27,8 +28,7 @@ def sidebar(*, whole_page: bool) -> None:
         else:
             st.fragment(_form)()
         active = runs.active()
-        every = _BUSY_SECONDS if active else _IDLE_SECONDS
-        st.fragment(_runs, run_every=every)(_shown(active, followed.update(active)), [active])
+        st.fragment(_runs)(_shown(active, followed.update(active)), [active])
 
 
 # --- the form ------------------------------------------------------------------------------------------------------
@@ -146,6 +146,7 @@ def _runs(shown: Shown, fresh: list[list[RunInfo]]) -> None:
     ended = followed.update(active)
     if _shown(active, ended) != shown:
         st.rerun()
+    pulse("train_pulse", _BUSY_SECONDS if active else _IDLE_SECONDS)
     with st.container(key="train_runs", gap="small"):
         running = [info for info in active if info.state == "running"]
         for i, info in enumerate(running):

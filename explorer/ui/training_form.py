@@ -1,14 +1,14 @@
 """What a person is about to train: the choices that the sidebar and the Train page show and change together.
 
-The `Form` is the truth and widgets follow it: `bind` puts its value into a widget's state before the widget is made,
-and a widget's callback writes the change back. So two widgets may show one choice, and a button elsewhere may fill
-in all of them.
+The `Form` is the truth and widgets follow it (`explorer.ui.bound`). So two widgets may show one choice, and a button
+elsewhere may fill in all of them.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
+import time
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
@@ -23,6 +23,7 @@ from explorer.presets import Recipe, TrainConfig, preset
 from explorer.runs import RunError, RunInfo
 from explorer.trainer import model_config
 from explorer.ui import followed, library, moves
+from explorer.ui.bound import catch_up
 
 DATASET, PRESET = "mnist-5k", "mlp-2d"  # shipped with the installation; worth looking at after half a minute
 WIDTHS = ("encoder", "decoder")
@@ -108,12 +109,6 @@ def class_names(name: str) -> list[str]:
     return []
 
 
-def bind(key: str, value: Any) -> None:
-    """Before a widget is made: let it show `value`. Touches nothing when it does already, so that no typing is lost."""
-    if key not in st.session_state or st.session_state[key] != value:
-        st.session_state[key] = value
-
-
 # --- changes -------------------------------------------------------------------------------------------------------
 
 
@@ -160,11 +155,6 @@ def change(name: str, value: Any) -> None:
         form.changes.pop(name, None)
     else:
         form.changes[name] = value
-
-
-def from_widget(key: str, take: Callable[[Any], None]) -> Callable[[], None]:
-    """A callback that hands a widget's new value to `take`."""
-    return lambda: take(st.session_state[key])
 
 
 def reset_changes() -> None:
@@ -267,11 +257,22 @@ def is_autoencoder(form: Form) -> bool:
 
 
 _ATTEMPTS = 5  # at a proposed name: another session may take it in the same instant
+_STARTED, _DOUBLE_CLICK_SECONDS = "train_started", 0.6
 
 
 def start() -> None:
     """Start a run as the form says, as a callback; a refusal becomes the form's problem."""
-    form = current()
+    catch_up()
+    if not _just_started() or current().named:
+        _start(current())
+
+
+def _just_started() -> bool:
+    """Whether this is the second click of a double click."""
+    return bool(time.monotonic() - st.session_state.get(_STARTED, -math.inf) < _DOUBLE_CLICK_SECONDS)
+
+
+def _start(form: Form) -> None:
     for left in reversed(range(_ATTEMPTS)):
         propose_name(form, anew=True)
         try:
@@ -281,6 +282,7 @@ def start() -> None:
             if form.named or not left or runs.propose_name(form.dataset, form.preset) == form.name:
                 form.problem = sentence(error)
                 return
+    st.session_state[_STARTED] = time.monotonic()
     form.problem, form.named = "", False
     propose_name(form, anew=True)
     followed.follow(info.name)
@@ -290,5 +292,6 @@ def start() -> None:
 
 def start_default() -> None:
     """As a callback: start what a person gets who has chosen nothing."""
-    st.session_state.pop(_FORM, None)
-    start()
+    if not _just_started():
+        st.session_state.pop(_FORM, None)
+        _start(current())

@@ -13,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 import torch
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from torch import Tensor
 
 from explorer.ui import html
@@ -153,16 +154,23 @@ def forget_notices() -> None:
 
 
 def restore_choice(
-    param: str, key: str, options: Sequence[str] | Mapping[Any, str], what: str, names: Mapping[str, str] | None = None
+    param: str,
+    key: str,
+    options: Sequence[str] | Mapping[Any, str],
+    what: str,
+    names: Mapping[str, str] | None = None,
+    *,
+    usual: str | None = None,
 ) -> None:
     """Before a widget of that key is made: start it from the URL, and say so when the URL asks for what is not there.
 
     A value that the session has but the options no longer do is dropped. `names` are the options' on the screen,
-    which a mapping of options has itself; the URL may say these, too.
+    which a mapping of options has itself; the URL may say these, too. `usual` is the first of the options for a widget
+    that has no other default.
     """
     if isinstance(options, Mapping):
         names, options = options, list(options)
-    wanted = asked(param)
+    first, wanted = _first(param)
     if wanted not in options:
         wanted = next((option for option, name in (names or {}).items() if name == wanted), wanted)
     if wanted is not None and wanted not in options:
@@ -170,16 +178,20 @@ def restore_choice(
         notice(f"The address asks for {what} “{wanted[:60]}”, which is not here: showing {shown}.")
     elif wanted is not None:
         st.session_state[key] = wanted
+    elif first and _went_back():
+        st.session_state.pop(key, None)
+        if usual is not None:
+            st.session_state[key] = usual
     if key in st.session_state and st.session_state[key] not in options:
         del st.session_state[key]
 
 
 def restore_pick(data: Mapped) -> None:
     """On the session's first run: the pick that the URL names, or a notice why it was ignored."""
-    seen = st.session_state.setdefault(_RESTORED, set())
-    if "pick" in seen:
+    if not _first("pick")[0]:
         return
-    seen.add("pick")
+    if _went_back():
+        clear()
     index, z = st.query_params.get("index"), st.query_params.get("z")
     if index is not None:
         row = data.row_of(int(index)) if index.isascii() and index.isdigit() and len(index) < 10 else None
@@ -211,11 +223,29 @@ def _parse(text: str, length: int) -> list[float] | None:
 
 def asked(param: str) -> str | None:
     """What the URL says of a parameter; only the first call of a session is answered, later the session knows."""
+    return _first(param)[1]
+
+
+def _first(param: str) -> tuple[bool, str | None]:
+    """Whether this is a parameter's first call of a session, and what the URL says of it then."""
     seen = st.session_state.setdefault(_RESTORED, set())
     if param in seen:
-        return None
+        return False, None
     seen.add(param)
-    return st.query_params.get(param)
+    return True, st.query_params.get(param)
+
+
+def _went_back() -> bool:
+    """Whether this run is for an address that a person went back to, or forward: what it leaves out is the default."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
+
+
+def follow_history() -> None:
+    """At the start of the script: after the browser's Back or Forward everything is as the address says."""
+    if _went_back():
+        forget_notices()
+        st.session_state[_RESTORED] = set()
 
 
 def restore_text(param: str, key: str, *, default: str) -> None:
@@ -223,23 +253,25 @@ def restore_text(param: str, key: str, *, default: str) -> None:
 
     What nobody has changed follows the default, which another model or pick may change.
     """
-    text = asked(param)
+    first, text = _first(param)
     last = st.session_state.setdefault(_DEFAULTS, {})
     if text is not None:
         st.session_state[key] = text[:_MOST_TEXT]
-    elif st.session_state.get(key) in (None, last.get(key)):
+    elif (first and _went_back()) or st.session_state.get(key) in (None, last.get(key)):
         st.session_state[key] = default
     last[key] = default
 
 
 def restore_number(param: str, key: str, low: int, high: int, *, default: int) -> None:
     """Before a slider of that key is made: start it from the URL, or from the default."""
-    text = asked(param)
+    first, text = _first(param)
     if text is not None and text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high:
         st.session_state[key] = int(text)
         return
     if text is not None:
         notice(f"“{param}={text[:20]}” in the address was ignored: it is a whole number from {low} to {high}.")
+    if first and text is None and _went_back():
+        st.session_state[key] = default
     st.session_state.setdefault(key, default)
 
 
@@ -259,5 +291,13 @@ def write_url(
     elif pick is not None:
         view["z"] = html.code_text(pick.tensor())
     view |= {name: value for name, value in (more or {}).items() if len(value) < _MOST_TEXT}
-    if st.query_params.to_dict() != view:
-        st.query_params.from_dict(view)
+    put_address(view)
+
+
+def put_address(params: Mapping[str, str]) -> None:
+    """Let the URL's query be this: a step in the browser's history if it was another.
+
+    An address that a person went back to stays as it is: another would be a step forward from there.
+    """
+    if not _went_back() and st.query_params.to_dict() != params:
+        st.query_params.from_dict(params)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +13,7 @@ import pytest
 import streamlit as st
 
 from explorer.datasets import own
+from explorer.ui import adding
 from explorer.ui.adding import Adding, Origin
 from explorer.ui.markdown import plain
 from explorer.ui.panels import own_origin
@@ -28,9 +32,24 @@ def test_an_upload_lies_in_a_file_of_our_name_and_only_meanwhile(tmp_path, monke
     place = _temporary(tmp_path, monkeypatch)
     with Origin("one", "../../evil.zip", b"data").path() as path:
         assert path.parent == place
-        assert re.fullmatch(r"upload-\w+\.zip", path.name)
+        assert re.fullmatch(r"latent-explorer-upload-\d+-\w+\.zip", path.name)
         assert path.read_bytes() == b"data"
     assert list(place.iterdir()) == []
+
+
+def test_an_upload_goes_with_the_server_and_at_the_latest_with_the_next_one(tmp_path, monkeypatch):
+    place = _temporary(tmp_path, monkeypatch)
+    ended = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    ended.wait()
+    killed = place / f"latent-explorer-upload-{ended.pid}-abc.zip"
+    living = place / f"latent-explorer-upload-{os.getppid()}-abc.zip"
+    foreign = place / "upload-1.zip"
+    for file in (killed, living, foreign):
+        file.write_bytes(b"data")
+    with Origin("one", "cells.zip", b"data").path() as path:
+        assert set(place.iterdir()) == {living, foreign, path}
+        adding._unlink_all()  # as at the server's end, in the middle of a job
+        assert set(place.iterdir()) == {living, foreign}
 
 
 @pytest.mark.parametrize(
@@ -76,6 +95,9 @@ def test_the_time_left(monkeypatch):
         ({"host": "127.0.0.1"}, True),
         ({"Host": "explorer.example.org"}, False),
         ({"Host": "localhost:8501", "X-Forwarded-For": "10.1.2.3"}, False),
+        ({"Host": "localhost:8501", "Origin": "http://localhost:8501"}, True),
+        ({"Host": "localhost:8501", "Origin": "https://explorer.example.org"}, False),
+        ({"Host": "localhost:8501", "Origin": "null"}, False),
     ],
 )
 def test_a_proxy_in_front_is_noticed(headers, local, monkeypatch):

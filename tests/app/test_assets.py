@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -85,6 +86,24 @@ def test_a_blob_larger_than_the_room_is_still_answered():
         store.register(key, _Recipe(Counted(bytes(100)), "image/png"))
         assert made(store, key) == bytes(100)
     assert store._size == 100
+
+
+def test_what_nobody_has_used_for_long_lets_go_of_what_it_holds(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("explorer.ui.assets.time.monotonic", lambda: now[0])
+    store = _Store(max_age=60)
+    maker = Counted()
+    held = weakref.ref(maker)
+    store.register("old", _Recipe(maker, "image/png"))
+    store.register("asked", _Recipe(Counted(b"asked"), "image/png"))
+    del maker
+    now[0] += 50
+    assert made(store, "asked") == b"asked"
+    now[0] += 20
+    store.register("new", _Recipe(Counted(), "image/png"))
+    assert held() is None
+    assert store.get("old") is None
+    assert made(store, "asked") == b"asked"
 
 
 def test_the_oldest_recipes_are_forgotten():

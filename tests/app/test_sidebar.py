@@ -159,6 +159,25 @@ def test_a_name_that_is_none_gets_a_sentence(name, space):
     assert not at.sidebar.error
 
 
+def test_what_was_typed_counts_although_its_own_message_was_broken_off(space):
+    at = explore()
+    for key, value in (("train_name", "typed"), ("train_epochs", 1)):
+        at.session_state[key] = value  # as the browser sends it along with the click: no callback of the field's own
+    press(at, "train_start")
+    assert [(info.name, info.config.epochs) for info in runs.runs()] == [("typed", 1)]
+    assert at.text_input(key="train_name").value == "mnist-5k-mlp-2d"  # the next one's
+    runs.cancel("typed")
+
+
+def test_a_double_click_starts_one_run(space):
+    at = explore()
+    at.session_state["train_epochs"] = 1
+    press(at, "train_start")
+    press(at, "train_start")
+    assert [info.name for info in runs.runs()] == ["mnist-5k-mlp-2d"]
+    runs.cancel("mnist-5k-mlp-2d")
+
+
 def test_a_name_that_is_taken_gets_a_sentence(tiny_run, space):
     put(tiny_run.path, space / "taken")
     at = explore()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
-from pathlib import Path
-from typing import Any
 
 import streamlit as st
+
+from explorer.ui.components.payloads import triggered
+from explorer.ui.components.scripts import css, script
 
 __all__ = ["Knob", "code_sliders"]
 
@@ -25,18 +26,16 @@ class Knob:
     home: float  # where a reset goes; marked on the track
     hint: str = ""  # said on hover, and below the name where there is room
     faded: bool = False  # shown in grey: it changes next to nothing
+    digits: int = 2  # after the point
 
 
 _LARGEST = 1e6  # a value further out than this is a typing error
 
-_HERE = Path(__file__).parent
-_PARTS = ("knobs", "main")
-
 _COMPONENT = st.components.v2.component(
     "code_sliders",
     html='<div class="lx-knobs" data-state="loading"></div>',
-    css=(_HERE / "code_sliders.css").read_text(encoding="utf-8"),
-    js="\n".join((_HERE / "code_sliders_js" / f"{part}.js").read_text(encoding="utf-8") for part in _PARTS),
+    css=css("code_sliders"),
+    js=script("code_sliders_js/knobs", "code_sliders_js/main"),
     isolate_styles=False,
 )
 
@@ -87,7 +86,7 @@ def code_sliders(
     ack_key = f"{key}-answered"
 
     def heard() -> None:
-        payload = _payload(st.session_state.get(key))
+        payload = triggered(key, "move")
         if payload is None:
             return
         st.session_state[ack_key] = payload["t"]
@@ -114,8 +113,3 @@ def code_sliders(
         },
         on_move_change=heard,
     )
-
-
-def _payload(state: Any) -> dict[str, Any] | None:
-    value = None if state is None else state.get("move")
-    return value if isinstance(value, dict) else None

@@ -1,7 +1,6 @@
 """A square to draw on with mouse, pen, finger or keys: white on black, as handwritten digits are stored.
 
-The browser's part is in `draw_js/`, one subject a file, joined in the order of `_PARTS` into one ES module that only
-`main.js` exports from.
+The browser's part is in `draw_js/`, one subject a file; only `main.js` exports anything.
 """
 
 from __future__ import annotations
@@ -9,13 +8,13 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from explorer.datasets.images import ImageError, decode_image
 from explorer.ui.components.payloads import PayloadError, content, moment, triggered
+from explorer.ui.components.scripts import css, script
 
 __all__ = ["SIDE", "draw", "drawing_of"]
 
@@ -23,14 +22,11 @@ SIDE = 280  # pixels: ten a pixel of a handwritten digit's image
 _MOST_BYTES = 1 << 20  # noise in 8-bit RGBA has 0.3 MB
 _PNG = b"\x89PNG\r\n\x1a\n"
 
-_HERE = Path(__file__).parent
-_PARTS = ("brush", "controls", "hand", "main")
-
 _COMPONENT = st.components.v2.component(
     "draw",
     html='<div class="lx-draw" data-state="loading"></div>',
-    css=(_HERE / "draw.css").read_text(encoding="utf-8"),
-    js="\n".join((_HERE / "draw_js" / f"{part}.js").read_text(encoding="utf-8") for part in _PARTS),
+    css=css("draw"),
+    js=script("draw_js/brush", "draw_js/controls", "draw_js/hand", "draw_js/main"),
     isolate_styles=False,
 )
 

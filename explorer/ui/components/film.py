@@ -1,29 +1,27 @@
 """A walk as a film: one big picture, play and scrub, the strip of all steps, and how dense each step's place is.
 
-The browser's part is in `film_js/`, one subject a file, joined in the order of `_PARTS` into one ES module that only
-`main.js` exports from. Playing and scrubbing happen in the browser, which tells the rest of the page by an `lx-step`
-event on `document` (`{key, step, count}`); nothing but the button's press reaches Python.
+The browser's part is in `film_js/`, one subject a file; only `main.js` exports anything. Playing and scrubbing happen
+in the browser, which tells the rest of the page by an `lx-step` event on `document` (`{key, step, count}`); nothing but
+the button's press reaches Python.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isfinite
-from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
-__all__ = ["film"]
+from explorer.ui.components.payloads import triggered
+from explorer.ui.components.scripts import css, script
 
-_HERE = Path(__file__).parent
-_PARTS = ("layout", "player", "strip", "chart", "main")
+__all__ = ["film"]
 
 _COMPONENT = st.components.v2.component(
     "film",
     html='<div class="lx-film" data-state="loading"></div>',
-    css=(_HERE / "film.css").read_text(encoding="utf-8"),
-    js="\n".join((_HERE / "film_js" / f"{part}.js").read_text(encoding="utf-8") for part in _PARTS),
+    css=css("film"),
+    js=script("film_js/layout", "film_js/player", "film_js/strip", "film_js/chart", "film_js/main"),
     isolate_styles=False,
 )
 
@@ -49,7 +47,7 @@ def film(
     Parameters
     ----------
     sheet_url
-        One picture of tiles in row-major order, from `assets.publish`.
+        One picture of tiles in row-major order: from `assets.publish`, or in itself as a data: URL.
     count
         Number of steps.
     columns
@@ -77,7 +75,7 @@ def film(
         raise ValueError(f"{len(stops)} stops have {len(stop_names)} names")
 
     def heard() -> None:
-        payload = _payload(st.session_state.get(key))
+        payload = triggered(key, "use")
         if on_use is not None and payload is not None and payload.get("revision") == revision:  # else of an older film
             on_use(int(payload["step"]))
 
@@ -99,8 +97,3 @@ def film(
         },
         on_use_change=heard,
     )
-
-
-def _payload(state: Any) -> dict[str, Any] | None:
-    value = None if state is None else state.get("use")
-    return value if isinstance(value, dict) else None

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
-from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
 from explorer.ui import assets
+from explorer.ui.components.scripts import css, script
 
 __all__ = [
     "Atlas",
@@ -131,14 +131,13 @@ class MapEvents:
     selected: Selected | None
 
 
-_HERE = Path(__file__).parent
 _PARTS = ("load", "theme", "plot", "selection", "marks", "trails", "legend", "hover", "input", "main")
 
 _COMPONENT = st.components.v2.component(
     "latent_map",
     html='<div class="lx-map" data-state="loading"></div>',
-    css=(_HERE / "latent_map.css").read_text(encoding="utf-8"),
-    js="\n".join((_HERE / "latent_map_js" / f"{part}.js").read_text(encoding="utf-8") for part in _PARTS),
+    css=css("latent_map"),
+    js=script(*(f"latent_map_js/{part}" for part in _PARTS)),
     isolate_styles=False,
 )
 

@@ -6,21 +6,15 @@ const PATIENCE_MS = 60000; // after which what was sent is taken for lost
 const IS_MAC = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform ?? navigator.platform);
 const KEYS = IS_MAC ? "⌘V" : "Ctrl+V";
 const HINT = `or press ${KEYS} anywhere on the page`;
+const ICON =
+  "M5.500 3.200H4a1 1 0 0 0-1 1v8.800a1 1 0 0 0 1 1h8a1 1 0 0 0 1-1V4.200a1 1 0 0 0-1-1h-1.500" +
+  "M6.300 2h3.400a.8.8 0 0 1 .8.8v.9a.8.8 0 0 1-.8.8H6.300a.8.8 0 0 1-.8-.8v-.9a.8.8 0 0 1 .8-.8z";
 const NO_FIELD = new Set(["button", "checkbox", "color", "file", "image", "radio", "range", "reset", "submit"]);
-
-function element(tag, className, parent, attributes = {}, text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-}
 
 function createPaste(root) {
   root.replaceChildren();
   const button = element("button", "lx-paste-button", root, { type: "button" });
-  button.innerHTML = '<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M5.500 3.200H4a1 1 0 0 0-1 1v8.800a1 1 0 0 0 1 1h8a1 1 0 0 0 1-1V4.200a1 1 0 0 0-1-1h-1.500M6.300 2h3.400a.8.8 0 0 1 .8.8v.9a.8.8 0 0 1-.8.8H6.300a.8.8 0 0 1-.8-.8v-.9a.8.8 0 0 1 .8-.8z"/></svg>';
+  icon(button, ICON);
   const p = {
     root, button, text: element("span", "", button), said: element("span", "lx-paste-said", root, { role: "status" }),
     component: null, data: null, hooks: null, queue: [], refused: [], note: "", sent: 0, clock: 0, patience: 0, reading: 0,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from explorer.ui.components.payloads import PayloadError, content, moment, triggered
+from explorer.ui.components.scripts import css, script
 
 __all__ = ["Pasted", "pasted_of", "picture_drop"]
 
@@ -19,13 +19,11 @@ _MOST_AT_ONCE = 50
 _LONGEST_NAME = 120
 _NAMELESS = "pasted picture"
 
-_HERE = Path(__file__).parent
-
 _COMPONENT = st.components.v2.component(
     "picture_drop",
     html='<div class="lx-paste" data-state="loading"></div>',
-    css=(_HERE / "picture_drop.css").read_text(encoding="utf-8"),
-    js=(_HERE / "picture_drop.js").read_text(encoding="utf-8"),
+    css=css("picture_drop"),
+    js=script("picture_drop"),
     isolate_styles=False,
 )
 

@@ -5,13 +5,7 @@ const GRIDS = new WeakMap(); // parentElement -> grid
 const NARROW_PX = 480;
 const LABEL_GAP_PX = 12;
 const MOST_LABEL_PX = 176;
-
-function element(tag, className, parent) {
-  const made = document.createElement(tag);
-  made.className = className;
-  parent.append(made);
-  return made;
-}
+const TIP_GAP_PX = 6;
 
 function createGrid(root) {
   root.replaceChildren();
@@ -19,6 +13,7 @@ function createGrid(root) {
   sheet.setAttribute("role", "listbox");
   const tip = element("div", "lx-tip", root);
   tip.hidden = true;
+  const tipText = element("span", "", tip);
   const problem = element("div", "lx-tiles-problem", root);
   problem.setAttribute("role", "status");
   element("p", "", problem).textContent = "The pictures could not be loaded.";
@@ -27,7 +22,7 @@ function createGrid(root) {
   retry.textContent = "Retry";
   problem.hidden = true;
   const g = {
-    root, sheet, tip, problem, component: null, data: null, shown: null, built: "", url: "", across: 1, active: 0,
+    root, sheet, tip, tipText, problem, component: null, data: null, shown: null, built: "", url: "", across: 1, active: 0,
     pending: null, tiles: [], labels: [],
   };
   retry.addEventListener("click", () => loadSheet(g, g.data.sheet_url));
@@ -197,12 +192,13 @@ function showTip(g, tile) {
   const title = tile && g.data.titles?.[Number(tile.dataset.index)];
   g.tip.hidden = !title;
   if (!title) return;
-  g.tip.textContent = title;
-  const left = tile.offsetLeft + (tile.offsetWidth - g.tip.offsetWidth) / 2;
-  const above = tile.offsetTop - g.tip.offsetHeight - 6;
-  const top = above < 0 ? tile.offsetTop + tile.offsetHeight + 6 : above;
-  const x = Math.max(0, Math.min(left, g.root.clientWidth - g.tip.offsetWidth));
-  g.tip.style.transform = `translate(${Math.round(x)}px, ${Math.round(top)}px)`;
+  g.tipText.textContent = title;
+  const { left, right } = g.root.getBoundingClientRect();
+  const middle = tile.offsetLeft + (tile.offsetWidth - g.tip.offsetWidth) / 2;
+  const last = Math.min(Math.max(right, left + g.tip.offsetWidth), innerWidth - TIP_GAP_PX) - left - g.tip.offsetWidth;
+  const above = tile.offsetTop - g.tip.offsetHeight - TIP_GAP_PX;
+  const top = above < 0 ? tile.offsetTop + tile.offsetHeight + TIP_GAP_PX : above;
+  g.tip.style.transform = `translate(${Math.round(Math.min(Math.max(0, middle), last))}px, ${Math.round(top)}px)`;
 }
 
 export default function (component) {

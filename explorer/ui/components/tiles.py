@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
-__all__ = ["tiles"]
+from explorer.ui.components.payloads import triggered
+from explorer.ui.components.scripts import css, script
 
-_HERE = Path(__file__).parent
+__all__ = ["tiles"]
 
 _COMPONENT = st.components.v2.component(
     "tiles",
     html='<div class="lx-tiles" data-state="loading"></div>',
-    css=(_HERE / "tiles.css").read_text(encoding="utf-8"),
-    js=(_HERE / "tiles.js").read_text(encoding="utf-8"),
+    css=css("tiles"),
+    js=script("tiles"),
     isolate_styles=False,
 )
 
@@ -84,7 +83,7 @@ def tiles(
     ack_key = f"{key}-answered"
 
     def heard() -> None:
-        payload = _payload(st.session_state.get(key))
+        payload = triggered(key, "pick")
         if payload is None:
             return
         st.session_state[ack_key] = payload["t"]
@@ -115,8 +114,3 @@ def tiles(
         },
         on_pick_change=heard,
     )
-
-
-def _payload(state: Any) -> dict[str, Any] | None:
-    value = None if state is None else state.get("pick")
-    return value if isinstance(value, dict) else None

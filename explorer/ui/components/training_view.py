@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from json import dumps
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from explorer.ui import assets
+from explorer.ui.components.scripts import css, script
 from explorer.ui.run_feed import Feed
 
 __all__ = ["Status", "training_view"]
@@ -42,20 +42,12 @@ class Status:
     so_far: Sequence[tuple[str, str]] = ()
 
 
-_HERE = Path(__file__).parent
 _PARTS = (
     *("layout", "scales", "history", "frames", "curves", "curves_input", "bars", "pictures", "map", "map_input"),
     *("head", "player", "main"),
 )
-_THEME = (_HERE / "latent_map_js" / "theme.js").read_text(encoding="utf-8")
-_CSS = (_HERE / "training_view.css").read_text(encoding="utf-8")
-_MODULE = "\n".join(
-    [
-        f"const CSS = {dumps(_CSS)};",
-        _THEME,
-        *((_HERE / "training_view_js" / f"{part}.js").read_text(encoding="utf-8") for part in _PARTS),
-    ]
-).encode()
+_SCRIPT = script("latent_map_js/theme", *(f"training_view_js/{part}" for part in _PARTS))
+_MODULE = f"const CSS = {dumps(css('training_view'))};\n{_SCRIPT}".encode()
 _MODULE_KEY = f"training-view-{sha256(_MODULE).hexdigest()[:16]}.js"
 
 _COMPONENT = st.components.v2.component(

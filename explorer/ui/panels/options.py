@@ -13,8 +13,9 @@ from explorer.devices import device_names
 from explorer.presets import PRESETS
 from explorer.recipes import GROUPS, Recipe
 from explorer.ui import training_form
+from explorer.ui.bound import bind, from_widget
 from explorer.ui.markdown import plain
-from explorer.ui.training_form import WIDTHS, Form, bind, from_widget
+from explorer.ui.training_form import WIDTHS, Form
 
 _WARMUP = 3 / 7  # of the epochs: VAE-framework's
 

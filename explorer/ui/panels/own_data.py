@@ -10,6 +10,7 @@ import streamlit as st
 from explorer.datasets import DatasetError, own
 from explorer.ui import moves
 from explorer.ui.adding import Adding, Origin
+from explorer.ui.components.pulse import pulse
 from explorer.ui.markdown import plain
 from explorer.ui.panels.own_list import own_list
 from explorer.ui.panels.own_origin import choose_origin, how_to
@@ -52,7 +53,7 @@ def _form(on_ready: OnReady | None) -> None:
     else:
         _options(origin, disabled=job is not None)
     if job is not None:
-        st.fragment(_follow, run_every=_SECONDS)(job, on_ready)
+        st.fragment(_follow)(job, on_ready)
     if problem := st.session_state.get(_PROBLEM):
         existing = st.session_state.get(_EXISTING)
         with st.container(key="own_refused"):
@@ -139,6 +140,7 @@ def _follow(job: Adding, on_ready: OnReady | None) -> None:
     if not job.running:
         _finish(job, on_ready)
         st.rerun()
+    pulse("own_pulse", _SECONDS)
     with st.container(horizontal=True, vertical_alignment="center", key="own_progress"):
         left = job.seconds_left
         if job.stopping:

@@ -86,11 +86,13 @@ def may_name_folders() -> bool:
     """Whether whoever uses the app sits at this computer, and may look into its folders anyway."""
     if st.get_option("server.address") not in _LOCAL:
         return False
-    # A proxy would let others in to a server that listens here only: by its headers, or by the name it is asked for.
+    # A proxy would let others in to a server that listens here only. It shows by its headers, by the name that it asks
+    # for, or by the page that the browser has open, which a proxy passes on as it is.
     headers = {name.lower(): value for name, value in st.context.headers.items()}
     if any(name.startswith(("x-forwarded", "forwarded", "x-real-ip")) for name in headers):
         return False
-    return (urlsplit(f"//{headers.get('host', 'localhost')}").hostname or "") in _LOCAL
+    asked = [f"//{headers.get('host', 'localhost')}", headers.get("origin", "//localhost")]
+    return all((urlsplit(address).hostname or "") in _LOCAL for address in asked)
 
 
 def how_to() -> None:

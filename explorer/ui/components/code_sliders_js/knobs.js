@@ -2,25 +2,6 @@
 
 const RESET_ICON = "M3.200 6.400A5.200 5.200 0 1 1 2.800 9.200M3 2.800v3.800h3.800"; // an arrow that turns back
 
-function element(tag, className, parent, attributes = {}, text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  parent?.append(made);
-  return made;
-}
-
-function resetIcon(parent) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", RESET_ICON);
-  svg.append(path);
-  parent.append(svg);
-}
-
 // {id, value, touched: when a person last moved it, held: whether a pointer holds it, ...its elements}
 function createKnob(k, id) {
   const box = element("div", "lx-knob", null, { "data-id": String(id), role: "group" });
@@ -28,7 +9,7 @@ function createKnob(k, id) {
   const name = element("span", "lx-knob-name", head);
   const hint = element("span", "lx-knob-hint", head);
   const reset = element("button", "lx-knob-reset", head, { type: "button" });
-  resetIcon(reset);
+  icon(reset, RESET_ICON);
   const number = element("input", "lx-knob-number", head, { type: "text", inputmode: "decimal", autocomplete: "off" });
   const track = element("div", "lx-knob-track", box);
   const home = element("div", "lx-knob-home", track);
@@ -98,7 +79,10 @@ const shareOf = (knob, value) => {
 // What a person types: a decimal comma is a point, and nothing is no number.
 const numberIn = (text) => (text.trim() ? Number(text.trim().replace("−", "-").replace(",", ".")) : NaN);
 
-const numberText = (value) => (Math.abs(value) < 5e-4 ? "0.00" : value.toFixed(Math.abs(value) < 100 ? 2 : 1));
+function numberText({ digits }, value) {
+  const text = value.toFixed(Math.abs(value) < 100 ? digits : Math.min(digits, 1));
+  return Number(text) === 0 ? (0).toFixed(digits) : text;
+}
 
 function describeKnob(knob, said) {
   knob.said = said;
@@ -111,7 +95,7 @@ function describeKnob(knob, said) {
   knob.box.setAttribute("aria-label", said.name);
   knob.range.setAttribute("aria-label", said.name);
   knob.number.setAttribute("aria-label", `${said.name}, value`);
-  const resetText = `Set ${said.name} back to ${numberText(said.home).replace("-", "−")}`;
+  const resetText = `Set ${said.name} back to ${numberText(said, said.home).replace("-", "−")}`;
   knob.reset.setAttribute("aria-label", resetText);
   knob.reset.title = resetText;
   knob.range.min = String(said.low);
@@ -122,7 +106,7 @@ function describeKnob(knob, said) {
 function drawKnob(knob) {
   const { value, range, number } = knob;
   const [at, home] = [shareOf(knob, value), shareOf(knob, knob.said.home)];
-  const text = numberText(value);
+  const text = numberText(knob.said, value);
   if (!knob.held) range.value = String(value);
   range.setAttribute("aria-valuetext", text.replace("-", "−"));
   range.style.setProperty("--lx-low", String(Math.min(at, home)));

@@ -1,6 +1,5 @@
 // The square and what stands below it: brush widths, eraser, undo, redo, clear.
 
-const SVG_NS = "http://www.w3.org/2000/svg";
 const ICONS = {
   eraser: "M9.300 2.600l4.100 4.100-6.300 6.300H4.600L2.500 10.900a1 1 0 0 1 0-1.400zM5.700 6.200l4.100 4.100M7.500 13h6",
   undo: "M5.500 2.800L2.800 5.500l2.700 2.700M2.800 5.500h6.700a3.700 3.700 0 0 1 0 7.400H6",
@@ -10,26 +9,11 @@ const ICONS = {
 const DOTS = { small: 3, medium: 5.500, large: 8.500 };
 const HELP = "Arrow keys move the brush, with Shift further. Space puts it down, and lifts it again.";
 
-function element(tag, className, parent, attributes = {}, text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  parent?.append(made);
-  return made;
-}
-
 function buttonOf(parent, name, text, onClick) {
   const button = element("button", "lx-draw-button", parent, { type: "button", "aria-label": text, title: text });
   button.dataset.does = name;
-  const svg = document.createElementNS(SVG_NS, "svg");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("aria-hidden", "true");
-  const shape = document.createElementNS(SVG_NS, name in DOTS ? "circle" : "path");
-  const said = name in DOTS ? { cx: 8, cy: 8, r: DOTS[name] / 1.3, class: "lx-draw-dot" } : { d: ICONS[name] };
-  for (const [attribute, value] of Object.entries(said)) shape.setAttribute(attribute, String(value));
-  svg.append(shape);
-  button.append(svg);
+  if (name in DOTS) shape("circle", icon(button), { cx: 8, cy: 8, r: DOTS[name] / 1.3, class: "lx-draw-dot" });
+  else icon(button, ICONS[name]);
   button.addEventListener("click", onClick);
   return button;
 }

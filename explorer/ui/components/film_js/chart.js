@@ -8,13 +8,14 @@ const LINES = [[1, "100%"], [0.25, "25%"], [LOW, "5%"]];
 
 function createChart(f) {
   const box = element("div", "lx-film-chart", f.side);
-  const svg = shape("svg", "lx-film-svg", box, { role: "img" });
-  const base = shape("g", "", svg);
-  const area = shape("path", "lx-film-area", svg);
-  const curve = shape("path", "lx-film-curve", svg);
-  const names = shape("g", "", svg);
-  const marker = shape("line", "lx-film-marker", svg);
-  const dot = shape("circle", "lx-film-dot", svg, { r: 5 });
+  element("p", "lx-film-chart-title", box, {}, "Denser than … of real images (square-root scale)");
+  const svg = shape("svg", box, { class: "lx-film-svg", role: "img" });
+  const base = shape("g", svg);
+  const area = shape("path", svg, { class: "lx-film-area" });
+  const curve = shape("path", svg, { class: "lx-film-curve" });
+  const names = shape("g", svg);
+  const marker = shape("line", svg, { class: "lx-film-marker" });
+  const dot = shape("circle", svg, { class: "lx-film-dot", r: 5 });
   const words = element("p", "lx-film-density", box);
   words.title =
     "Where few real images are encoded the decoder was hardly trained, and what it draws there is a guess. " +
@@ -47,17 +48,18 @@ function sizeChart(f) {
   f.side.dataset.chart = String(Boolean(shown.shares));
   if (!shown.shares) return;
   chart.width = chart.svg.clientWidth;
-  setShape(chart.svg, { viewBox: `0 0 ${chart.width} ${CHART_PX}`, "aria-label": "How dense the places on the way are" });
+  const viewBox = `0 0 ${chart.width} ${CHART_PX}`;
+  setAttributes(chart.svg, { viewBox, "aria-label": "How dense the places on the way are" });
   chart.base.replaceChildren();
   chart.names.replaceChildren();
   for (const [share, text] of LINES) {
     const low = share === LOW;
     const y = Math.round(chartY(share)) + 0.5;
-    shape("line", low ? "lx-film-low" : "lx-film-base", chart.base, { x1: 0, x2: chart.width, y1: y, y2: y });
-    shape("text", low ? "lx-film-low-text" : "", chart.names, { x: chart.width + 6, y: y + 4 }, text);
+    shape("line", chart.base, { class: low ? "lx-film-low" : "lx-film-base", x1: 0, x2: chart.width, y1: y, y2: y });
+    shape("text", chart.names, { class: low ? "lx-film-low-text" : "", x: chart.width + 6, y: y + 4 }, text);
   }
   const floor = chartY(0) + 0.5;
-  shape("line", "lx-film-base", chart.base, { x1: 0, x2: chart.width, y1: floor, y2: floor });
+  shape("line", chart.base, { class: "lx-film-base", x1: 0, x2: chart.width, y1: floor, y2: floor });
   let [curve, area] = ["", ""];
   for (const run of runsOf(shown.shares)) {
     const points = run.map(([step, share]) => `${chartX(f, step).toFixed(1)},${chartY(share).toFixed(1)}`);
@@ -65,8 +67,8 @@ function sizeChart(f) {
     curve += `M${points.join("L")}${run.length === 1 ? "h0" : ""}`;
     area += `M${first},${floor}L${points.join("L")}L${last},${floor}Z`;
   }
-  setShape(chart.curve, { d: curve });
-  setShape(chart.area, { d: area });
+  setAttributes(chart.curve, { d: curve });
+  setAttributes(chart.area, { d: area });
   drawMarker(f);
 }
 
@@ -87,10 +89,10 @@ function drawMarker(f) {
   if (!shown.shares) return;
   const share = shown.shares[f.step] ?? null;
   const x = chartX(f, f.step);
-  setShape(chart.marker, { x1: x, x2: x, y1: 0, y2: CHART_PX });
+  setAttributes(chart.marker, { x1: x, x2: x, y1: 0, y2: CHART_PX });
   chart.dot.style.display = share === null ? "none" : "";
   const low = share !== null && share < LOW;
-  if (share !== null) setShape(chart.dot, { cx: x, cy: chartY(share), "data-low": low });
+  if (share !== null) setAttributes(chart.dot, { cx: x, cy: chartY(share), "data-low": low });
   chart.words.dataset.low = String(low);
   const number = share === null ? "" : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
   const rest = low ? ": hardly any lies this far out" : "";

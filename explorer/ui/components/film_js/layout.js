@@ -1,49 +1,22 @@
 // The film's elements.
 
-const SVG_NS = "http://www.w3.org/2000/svg";
 const SHAPES = {
   play: ["M5 3.200v9.600c0 .6.7 1 1.200.6l7-4.800a.8.8 0 0 0 0-1.200l-7-4.800C5.700 2.200 5 2.600 5 3.200z"],
   pause: ["M4.300 3h2.400v10H4.300zM9.300 3h2.400v10H9.300z"],
   back: ["M2.500 5.500h10M10 3l2.500 2.500L10 8", "M13.500 10.500h-10M6 8l-2.500 2.500L6 13"],
 };
 
-function element(tag, className, parent, attributes = {}, text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  parent?.append(made);
-  return made;
-}
-
-function shape(tag, className, parent, attributes = {}, text = "") {
-  const made = document.createElementNS(SVG_NS, tag);
-  if (className) made.setAttribute("class", className);
-  setShape(made, attributes);
-  made.textContent = text;
-  parent?.append(made);
-  return made;
-}
-
-function setShape(target, attributes) {
-  for (const [name, value] of Object.entries(attributes)) target.setAttribute(name, String(value));
-}
-
 function drawIcon(svg, name) {
   if (svg.dataset.icon === name) return;
   svg.dataset.icon = name;
   svg.replaceChildren();
-  for (const d of SHAPES[name]) shape("path", "", svg, { d });
+  for (const d of SHAPES[name]) shape("path", svg, { d });
 }
 
-function setText(target, text) {
-  if (target.textContent !== text) target.textContent = text;
-}
-
-function buttonOf(parent, className, text, icon, attributes = {}) {
+function buttonOf(parent, className, text, picture, attributes = {}) {
   const button = element("button", `lx-film-button ${className}`, parent, { type: "button", ...attributes });
-  const svg = icon ? shape("svg", "", button, { viewBox: "0 0 16 16", "aria-hidden": "true" }) : null;
-  if (svg) drawIcon(svg, icon);
+  const svg = picture ? icon(button) : null;
+  if (svg) drawIcon(svg, picture);
   if (text) element("span", "", button, {}, text);
   return { button, svg };
 }

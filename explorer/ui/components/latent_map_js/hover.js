@@ -70,9 +70,9 @@ function sizeCanvas(canvas, [width, height]) {
   }
 }
 
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-  element.hidden = !text;
+function setLine(line, text) {
+  setText(line, text);
+  line.hidden = !text;
 }
 
 const coordinates = (place) => `${signed(place.x)}, ${signed(place.y)}`;
@@ -84,19 +84,20 @@ function drawPoint(m, row) {
   const name = figure.classes ? m.names[figure.classes[row]] : null;
   const color = figure.shades ? m.legend?.find((entry) => entry.id === figure.shades[row])?.color : null;
   const group = figure.groups ? `${figure.groupWhat} ${figure.groupNames[figure.groups[row]]}` : "";
-  setText(card.name, name ?? `#${id}`);
+  setLine(card.name, name ?? `#${id}`);
   card.dot.hidden = !color;
   card.dot.style.background = color ?? "";
-  setText(card.line, [group, name ? `#${id}` : ""].filter(Boolean).join(" · "));
+  setLine(card.line, [group, name ? `#${id}` : ""].filter(Boolean).join(" · "));
   let value = figure.text ? String(figure.text[row] ?? "") : "";
   if (!value && figure.values) {
     value = `${figure.valueName ? `${figure.valueName} ` : ""}${formatted(figure.values[row])}`;
   }
-  setText(card.value, value);
+  setLine(card.value, value);
   return m.sprites ? drawSprite(m, id) : false;
 }
 
-const formatted = (value) => (Number.isInteger(value) ? String(value) : Number(value).toPrecision(4));
+const formatted = (value) =>
+  (Number.isInteger(value) ? String(value) : Number(value).toPrecision(4)).replace("-", "−");
 
 function drawSprite(m, id) {
   const { url, columns, tile, per_sheet: perSheet } = m.sprites;
@@ -121,9 +122,9 @@ function drawSprite(m, id) {
 function drawPlane(m, place) {
   const { card } = m;
   card.dot.hidden = true;
-  setText(card.name, coordinates(place));
-  setText(card.line, m.hint);
-  setText(card.value, "");
+  setLine(card.name, coordinates(place));
+  setLine(card.line, m.hint);
+  setLine(card.value, "");
   return m.atlas ? drawBlend(m, place) : false;
 }
 

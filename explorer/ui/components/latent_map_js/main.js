@@ -2,14 +2,6 @@
 
 const MAPS = new WeakMap(); // parentElement -> map
 
-function element(tag, className, parent, attributes = {}) {
-  const made = document.createElement(tag);
-  made.className = className;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  parent.append(made);
-  return made;
-}
-
 function createMap(root) {
   root.replaceChildren();
   const legendBox = element("div", "lx-legend", root, { role: "group" });

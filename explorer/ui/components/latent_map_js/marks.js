@@ -33,18 +33,50 @@ const asText = (label) => label.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 const RINGS = { selected: [9, 2.5], result: [9, 2.5], ingredient: [5, 2] }; // radius and width in pixels
 const MARK_RING = [7, 2.5];
 
-// Above its ring, else on another side where no label is yet: {xshift, yshift}. By the view of this moment.
-function freeSide(m, mark, radius, taken) {
-  const [width, height] = [6.5 * mark.label.length + 6, 18];
-  const [aside, over] = [radius + 6 + width / 2, radius + 13];
-  const sides = [[0, over], [0, -over], [aside, 0], [-aside, 0]];
-  if (!m.gd._fullLayout?.xaxis) return { xshift: 0, yshift: over };
-  const { x, y } = pixelOf(m, mark.x, mark.y);
-  const boxes = sides.map(([dx, dy]) => ({ x: x + dx, y: y - dy, width, height, xshift: dx, yshift: dy }));
-  const meets = (a, b) => 2 * Math.abs(a.x - b.x) < a.width + b.width && 2 * Math.abs(a.y - b.y) < a.height + b.height;
-  const free = boxes.find((box) => !taken.some((other) => meets(box, other))) ?? boxes[0];
-  taken.push(free);
-  return { xshift: free.xshift, yshift: free.yshift };
+// Where labels go, by mark: {xshift, yshift} of each middle. Beside its ring or a step further out, where it covers no
+// ring, no other label and no edge of the plot; else where it covers least. By the view of this moment.
+function placeLabels(m, marks) {
+  const { xaxis, yaxis } = m.gd._fullLayout ?? {};
+  if (!xaxis) return new Map();
+  const spot = ({ x, y }) => ({ x: xaxis.d2p(x), y: yaxis.d2p(y) });
+  const taken = marks.map((mark) => ({ ...spot(mark), width: 2 * radiusOf(mark) + 6, height: 2 * radiusOf(mark) + 6 }));
+  const placed = new Map();
+  for (const mark of marks.toSorted((a, b) => isChosen(b) - isChosen(a))) {
+    if (!mark.label) continue;
+    const [width, height] = [labelWidth(m, mark.label) + 4, LABEL_PX + 4];
+    const { x, y } = spot(mark);
+    const boxes = [0, 1, 2].flatMap((step) => {
+      const aside = radiusOf(mark) + 5 + width / 2 + step * height;
+      const over = radiusOf(mark) + 5 + height / 2 + step * height;
+      const sides = [[aside, 0], [-aside, 0], [0, over], [0, -over]];
+      return [...sides, [aside, over], [-aside, over], [aside, -over], [-aside, -over]];
+    }).map(([right, up]) => ({ x: x + right, y: y - up, width, height, xshift: right, yshift: up }));
+    const cost = (box) => outside(box, xaxis._length, yaxis._length) + taken.reduce((sum, t) => sum + shared(box, t), 0);
+    const best = boxes.reduce((least, box) => (cost(box) < cost(least) ? box : least));
+    taken.push(best);
+    placed.set(mark, { xshift: best.xshift, yshift: best.yshift });
+  }
+  return placed;
+}
+
+const LABEL_PX = 12;
+const isChosen = (mark) => mark.kind === "selected" || mark.kind === "result";
+const radiusOf = (mark) => (RINGS[mark.kind] ?? MARK_RING)[0];
+
+function labelWidth(m, text) {
+  PROBE.font = `${LABEL_PX}px ${m.theme.font}`;
+  return PROBE.measureText(text).width;
+}
+
+// Areas in pixels: what two boxes share, and what of a box is beyond the plot.
+function shared(a, b) {
+  const across = (a.width + b.width) / 2 - Math.abs(a.x - b.x);
+  const down = (a.height + b.height) / 2 - Math.abs(a.y - b.y);
+  return across > 0 && down > 0 ? Math.min(across, a.width) * Math.min(down, a.height) : 0;
+}
+
+function outside(box, width, height) {
+  return box.width * box.height - shared(box, { x: width / 2, y: height / 2, width, height });
 }
 
 function markLayout(m) {
@@ -53,17 +85,16 @@ function markLayout(m) {
     ...(m.figure.layout.shapes ?? []), ...m.outlines.map((outline) => outlineShape(m, outline)), ...trailShapes(m),
   ];
   const annotations = [...(m.figure.layout.annotations ?? [])];
-  const taken = [];
-  for (const mark of marksNow(m)) {
+  const marks = marksNow(m);
+  const labels = placeLabels(m, marks);
+  for (const mark of marks) {
     const [radius, width] = RINGS[mark.kind] ?? MARK_RING;
-    const chosen = mark.kind === "selected" || mark.kind === "result";
-    shapes.push(ring(mark, radius, width + (chosen ? 3.5 : 3), theme.background));
-    shapes.push(ring(mark, radius, width, chosen ? theme.text : theme.primary));
-    if (mark.label) {
+    shapes.push(ring(mark, radius, width + (isChosen(mark) ? 3.5 : 3), theme.background));
+    shapes.push(ring(mark, radius, width, isChosen(mark) ? theme.text : theme.primary));
+    if (labels.has(mark)) {
       annotations.push({
-        x: mark.x, y: mark.y, xref: "x", yref: "y", text: asText(mark.label), showarrow: false,
-        ...freeSide(m, mark, radius, taken), font: { color: theme.text, size: 12, family: theme.font },
-        bgcolor: withAlpha(theme.background, 0.85), borderpad: 2,
+        x: mark.x, y: mark.y, xref: "x", yref: "y", text: asText(mark.label), showarrow: false, ...labels.get(mark),
+        font: { color: theme.text, size: LABEL_PX, family: theme.font }, borderpad: 0,
       });
     }
   }
@@ -83,6 +114,12 @@ function drawMarks(m) {
   if (JSON.stringify(change.annotations) === JSON.stringify(m.gd.layout.annotations ?? [])) delete change.annotations;
   m.drawing += 1;
   Promise.resolve(m.Plotly.relayout(m.gd, change)).finally(() => (m.drawing -= 1));
+}
+
+// The view has changed: labels may now cover what they did not.
+function moveLabels(m) {
+  m.drawnMarks = "";
+  requestTrails(m);
 }
 
 // The place that the arrow keys move: the last one clicked or marked, else the middle of the view.

@@ -129,7 +129,10 @@ function listenToPlot(m) {
   m.gd.on("plotly_relayout", (change) => {
     const names = Object.keys(change ?? {});
     if (names.includes("dragmode")) m.dragmode = m.gd._fullLayout.dragmode;
-    if (!m.drawing && names.some((name) => name.includes("axis.range"))) m.view = viewNow(m);
+    if (!m.drawing && names.some((name) => name.includes("axis.range"))) {
+      m.view = viewNow(m);
+      moveLabels(m);
+    }
     if (!m.drawing) hideCard(m);
   });
   m.gd.on("plotly_selected", (event) => {
@@ -157,6 +160,7 @@ async function setView(m, view) {
   } finally {
     m.drawing -= 1;
   }
+  moveLabels(m);
 }
 
 function zoomBy(m, factor) {

@@ -1,29 +1,5 @@
 // The page's elements: panels with a title, a "?" that explains a term, and room that is taken before there is anything.
 
-const SVG_NS = "http://www.w3.org/2000/svg";
-
-function element(tag, className, parent, attributes = {}, text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  parent?.append(made);
-  return made;
-}
-
-function shape(tag, parent, attributes = {}, text = "") {
-  const made = document.createElementNS(SVG_NS, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  parent?.append(made);
-  return made;
-}
-
-// Streamlit calls every second: what has not changed is not touched, so that nothing flickers.
-function setText(target, text) {
-  if (target.textContent !== text) target.textContent = text;
-}
-
 const HELP = {
   curves:
     "How well the model describes an image, after each epoch. The solid line is the test images, which it has never " +

@@ -10,14 +10,14 @@ const ICONS = {
 function createPlayer(v, parent) {
   const box = element("div", "lx-tv-player", parent, { role: "group", "aria-label": "Epochs of the run" });
   const play = element("button", "lx-tv-button lx-tv-play", box, { type: "button" });
-  const icon = shape("path", shape("svg", play, { viewBox: "0 0 16 16", "aria-hidden": "true" }), { d: ICONS.play });
+  const sign = icon(play, ICONS.play).firstChild;
   const slider = element("input", "lx-tv-slider", box, { type: "range", min: "0", max: "0", step: "1", value: "0" });
   slider.setAttribute("aria-label", "Epoch");
   const label = element("output", "lx-tv-epoch", box);
   const live = element("button", "lx-tv-button lx-tv-live", box, { type: "button" });
   element("span", "lx-tv-pulse", live);
   const liveText = element("span", "", live);
-  v.player = { box, play, icon, slider, label, live, liveText, timer: 0, playing: false };
+  v.player = { box, play, sign, slider, label, live, liveText, timer: 0, playing: false };
   play.addEventListener("click", () => (v.player.playing ? pause(v) : startPlaying(v)));
   slider.addEventListener("input", () => {
     const index = Number(slider.value); // before `pause` draws the slider where it was
@@ -61,7 +61,7 @@ function schedule(v) {
 }
 
 function drawPlayer(v) {
-  const { play, icon, slider, label, live, liveText, playing } = v.player;
+  const { play, sign, slider, label, live, liveText, playing } = v.player;
   const { epochs } = v.history;
   const last = epochs.length - 1;
   const index = indexNow(v);
@@ -70,7 +70,7 @@ function drawPlayer(v) {
   play.disabled = last < 1;
   play.setAttribute("aria-label", playing ? "Pause" : "Play the epochs");
   play.title = playing ? "Pause" : "Play the epochs";
-  icon.setAttribute("d", playing ? ICONS.pause : ICONS.play);
+  sign.setAttribute("d", playing ? ICONS.pause : ICONS.play);
   slider.disabled = last < 1;
   slider.max = String(Math.max(0, last));
   if (slider.value !== String(Math.max(0, index))) slider.value = String(Math.max(0, index));

@@ -1,0 +1,52 @@
+"""Widgets that show a value of the session's own, which another widget or a button may change as well.
+
+`bind` puts the value into the widget's state before the widget is made, and `from_widget` makes the callback that
+writes the change back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+__all__ = ["bind", "catch_up", "from_widget"]
+
+_SHOWN, _TAKES = "bound_shown", "bound_takes"
+
+
+def bind(key: str, value: Any) -> None:
+    """Before a widget is made: let it show `value`. Touches nothing when it does already, so that no typing is lost."""
+    _of(_SHOWN)[key] = value
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+
+def from_widget(key: str, take: Callable[[Any], None]) -> Callable[[], None]:
+    """A callback that hands a widget's new value to `take`."""
+    _of(_TAKES)[key] = take
+    return lambda: _hear(key)
+
+
+def catch_up() -> None:
+    """Hand over what a person has put into widgets and no callback has told of, as a callback of a button.
+
+    Who types and clicks the button sends two messages at once. Streamlit breaks off the run of the first for that of
+    the second, to which the typed value is no news any more: its callback may never be called.
+    """
+    shown, takes = _of(_SHOWN), _of(_TAKES)
+    for key in list(takes):
+        if key in shown and key in st.session_state and st.session_state[key] != shown[key]:
+            _hear(key)
+
+
+def _hear(key: str) -> None:
+    value = st.session_state[key]
+    _of(_SHOWN)[key] = value
+    _of(_TAKES)[key](value)
+
+
+def _of(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = st.session_state.setdefault(name, {})
+    return found
