@@ -21,8 +21,8 @@ types: $(VENV)/.dev
 
 # Two at a time: many tests wait for other processes. Those in the browser share a server and a Chromium a worker.
 unit: $(VENV)/.dev browser
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
 # Debian's chromium where apt is there and we may use it, else Playwright's own download.
 browser: $(VENV)/.dev

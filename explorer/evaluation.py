@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from explorer.models import LatentModel, Posterior
 from explorer.objectives import gaussian_kl
 
 ACTIVE_UNIT_VARIANCE = 0.01  # Burda et al. 2016, section 5.2: the field's threshold
+_AT_ONCE = 100  # images on a CPU: a convolution's results for more leave its caches, and take twice as long
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,13 @@ def evaluate(
     labels: Int[Tensor, " n"] | None = None,
     *,
     seed: int = 0,
+    noise: Float[Tensor, "n d"] | None = None,
     batch_size: int = 1000,
 ) -> Evaluation:
     """Evaluate on images in float32, with a fresh draw of z for each from its own seeded generator.
+
+    The draw is the posterior's mean plus its standard deviations times standard normal `noise`, which is drawn by
+    `seed` unless it is given.
 
     A conditional model is told `labels`, which others do not read: its figures are those of p(x|y). Without labels it
     is told for each image the class under which the image is likeliest (`likeliest_classes`), and its figures
@@ -104,20 +110,23 @@ def evaluate(
     if labels is not None and model.conditional:
         check_labels(labels, len(images), model.config.classes)
     device = next(model.parameters()).device
-    # Drawn on the CPU, so that a figure does not depend on the device that computed it.
-    generator = torch.Generator().manual_seed(seed)
+    at_once = min(batch_size, _AT_ONCE) if device.type == "cpu" else batch_size
+    if noise is None:
+        # Drawn on the CPU, so that a figure does not depend on the device that computed it.
+        draws = _noise(len(images), model.config.latent, batch_size, at_once, torch.Generator().manual_seed(seed))
+    else:
+        draws = _pieces(noise, 0, at_once)
     training = model.training
     model.eval()
     parts: list[tuple[Tensor, ...]] = []
     try:
-        for start in range(0, len(images), batch_size):
-            x = to_float(images[start : start + batch_size], device)
+        for start, drawn in draws:
+            x = to_float(images[start : start + len(drawn)], device)
             posterior = model.posterior(x)
-            noise = torch.randn(posterior.mean.shape, generator=generator).to(device)
-            z = posterior.mean + noise * torch.exp(0.5 * posterior.logvar)
+            z = posterior.mean + drawn.to(device) * torch.exp(0.5 * posterior.logvar)
             told = None
             if model.conditional:
-                given = None if labels is None else labels[start : start + batch_size].to(device)
+                given = None if labels is None else labels[start : start + len(drawn)].to(device)
                 told = likeliest_classes(model, x, z) if given is None else given
             logits = model.logits(z) if told is None else model.logits(z, told)
             error = (model.likelihood.mean(logits) - x).square().flatten(1).mean(1)
@@ -136,6 +145,22 @@ def evaluate(
         constant=model.likelihood.constant(model.config.pixels),
         has_prior=model.has_prior,
     )
+
+
+def _noise(
+    count: int, latent: int, batch_size: int, at_once: int, generator: torch.Generator
+) -> Iterator[tuple[int, Float[Tensor, "m d"]]]:
+    """Standard normal draws for so many images, a few at once, and the position of the first of these.
+
+    They are drawn for a whole batch, since what a generator gives depends on how much it is asked for.
+    """
+    for start in range(0, count, batch_size):
+        yield from _pieces(torch.randn(min(batch_size, count - start), latent, generator=generator), start, at_once)
+
+
+def _pieces(drawn: Float[Tensor, "n d"], start: int, at_once: int) -> Iterator[tuple[int, Float[Tensor, "m d"]]]:
+    for first in range(0, len(drawn), at_once):
+        yield start + first, drawn[first : first + at_once]
 
 
 @torch.inference_mode()

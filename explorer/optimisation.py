@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -18,8 +21,31 @@ LAST_DIVISOR = 1e4  # and the last the first / 10,000
 def make_optimizer(model: LatentModel, recipe: Recipe) -> torch.optim.Optimizer:
     """Adam, or RMSprop with Keras' constants (rho 0.9, epsilon 1e-7), which the write-ups used."""
     if recipe.optimizer == "adam":
-        return torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
-    return torch.optim.RMSprop(model.parameters(), lr=recipe.learning_rate, alpha=0.9, eps=1e-7)
+        return _Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
+    return _RMSprop(model.parameters(), lr=recipe.learning_rate, alpha=0.9, eps=1e-7)
+
+
+def _eager(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of PyTorch's optimisers without the wrappers that import torch.compile's machinery.
+
+    Nothing is compiled here, and that import takes as long as PyTorch's own: the start of every run would wait for it.
+    """
+    return inspect.unwrap(method)
+
+
+class _Eager(torch.optim.Optimizer):
+    add_param_group = _eager(torch.optim.Optimizer.add_param_group)
+    zero_grad = _eager(torch.optim.Optimizer.zero_grad)
+    state_dict = _eager(torch.optim.Optimizer.state_dict)
+    load_state_dict = _eager(torch.optim.Optimizer.load_state_dict)
+
+
+class _Adam(_Eager, torch.optim.Adam):
+    step = torch.no_grad()(_eager(torch.optim.Adam.step))
+
+
+class _RMSprop(_Eager, torch.optim.RMSprop):
+    step = torch.no_grad()(_eager(torch.optim.RMSprop.step))
 
 
 def learning_rate(recipe: Recipe, epoch: float, steps: int = 1) -> float:

@@ -1,5 +1,6 @@
 """Schedules against torch's own and against Keras' formula, step by step."""
 
+import copy
 import math
 
 import pytest
@@ -144,3 +145,33 @@ def test_an_optimizer_has_every_weight(name):
     model = tiny()
     optimizer = make_optimizer(model, Recipe(optimizer=name))
     assert [id(p) for g in optimizer.param_groups for p in g["params"]] == [id(p) for p in model.parameters()]
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop"])
+def test_steps_and_state_are_those_of_torch_bit_for_bit(name):
+    torch.manual_seed(0)
+    ours, theirs = torch.nn.Linear(7, 5), torch.nn.Linear(7, 5)
+    theirs.load_state_dict(ours.state_dict())
+    recipe = Recipe(optimizer=name, learning_rate=1e-2)
+    if name == "adam":
+        expected = torch.optim.Adam(theirs.parameters(), lr=1e-2, fused=True)
+    else:
+        expected = torch.optim.RMSprop(theirs.parameters(), lr=1e-2, alpha=0.9, eps=1e-7)
+    optimizer = make_optimizer(ours, recipe)
+    for step in range(6):
+        x = torch.randn(4, 7)
+        for network, by in ((ours, optimizer), (theirs, expected)):
+            by.zero_grad(set_to_none=True)
+            assert all(p.grad is None for p in network.parameters())
+            network(x).square().sum().backward()
+            by.step()
+        assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+        assert all(p.requires_grad for p in ours.parameters())
+        found, wanted = optimizer.state_dict(), expected.state_dict()
+        assert found["param_groups"] == wanted["param_groups"]
+        for i, slots in wanted["state"].items():
+            assert set(slots) == set(found["state"][i])
+            assert all(torch.equal(value, found["state"][i][slot]) for slot, value in slots.items())
+        if step == 2:  # as a run that is resumed
+            optimizer = make_optimizer(ours, recipe)
+            optimizer.load_state_dict(copy.deepcopy(wanted))  # which keeps the tensors that it is given

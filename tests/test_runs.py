@@ -27,7 +27,8 @@ from tests.background import WAIT, config, ended, finished, forever, state, trai
 ROOT = Path(__file__).parent.parent
 
 
-def test_a_run_from_start_to_end(folder):
+def test_a_run_from_start_to_end(folder, monkeypatch):
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")  # which writes every import to the log
     info = runs.submit(config(3), "first")
     assert info.active
     assert [r.name for r in runs.active()] == ["first"]
@@ -40,14 +41,28 @@ def test_a_run_from_start_to_end(folder):
     assert info.memory is not None
     assert 50e6 < info.memory < 16e9
     assert "finished after 3 epochs" in runs.log_tail("first")
+    log = (folder / "first" / "log.txt").read_text()
+    assert "explorer.trainer" in log
+    # torch.compile, which nothing here needs, would double the time to the first step; UMAP and scikit-learn are slow.
+    assert not [name for name in ("torch._dynamo", "umap", "sklearn", "scipy", "pandas") if f" {name}\n" in log]
     # The same as a run that nobody put into the background.
     here = explorer.train(config(3), folder.parent / "here")
     assert here.metrics == opened.info.metrics
     assert (folder / "first" / "model.safetensors").read_bytes() == (here.path / "model.safetensors").read_bytes()
 
 
-def test_it_is_told_as_it_goes(folder):
+def test_it_is_told_as_it_goes_and_can_only_be_cancelled(folder):
     forever("long")
+    with pytest.raises(RunError, match="cancel it before"):
+        runs.delete("long")
+    with pytest.raises(RunError, match="cancel it before"):
+        runs.rename("long", "other")
+    with pytest.raises(RunError, match="running already"):
+        runs.resume("long")
+    with pytest.raises(ValueError, match="another process"):
+        training.hold(folder / "long")
+    with pytest.raises(ValueError, match="there already"):
+        explorer.train(config(1), folder / "long")
     seen = set()
     until(lambda: seen.add(json.dumps(runs.run("long").progress.__dict__)) or len(seen) > 3)
     until(lambda: len(read_history(folder / "long")) > 2)
@@ -238,20 +253,6 @@ def test_rename_delete_and_undo(folder):
     assert {r.name for r in runs.runs()} == {"two", "three", "three-2"}
 
 
-def test_what_runs_is_neither_renamed_nor_deleted_nor_resumed(folder):
-    forever("busy")
-    with pytest.raises(RunError, match="cancel it before"):
-        runs.delete("busy")
-    with pytest.raises(RunError, match="cancel it before"):
-        runs.rename("busy", "other")
-    with pytest.raises(RunError, match="running already"):
-        runs.resume("busy")
-    with pytest.raises(ValueError, match="another process"):
-        training.hold(folder / "busy")
-    with pytest.raises(ValueError, match="there already"):
-        explorer.train(config(1), folder / "busy")
-
-
 def test_a_zip_has_all_that_a_run_is(folder):
     finished(folder, "one")
     with zipfile.ZipFile(io.BytesIO(runs.archive("one"))) as packed:
@@ -290,8 +291,9 @@ def test_a_checkpoint_from_elsewhere_is_a_run(folder):
 
 def test_the_lock_dies_with_its_process(tmp_path):
     file = tmp_path / "lock"
-    script = (
-        "import sys, time; from pathlib import Path; from explorer.locks import lock\n"
+    script = (  # without the package around it, which would import PyTorch
+        "import runpy, sys, time; from pathlib import Path\n"
+        "lock = runpy.run_path('explorer/locks.py')['lock']\n"
         "held = lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(file)], cwd=ROOT, stdout=subprocess.PIPE) as child:
@@ -308,35 +310,36 @@ def test_the_lock_dies_with_its_process(tmp_path):
     assert not is_locked(file)
 
 
-def test_the_command_line_waits_for_its_turn_and_is_seen(folder):
-    forever("app")
+@contextlib.contextmanager
+def shell(folder, name):
+    """`python -m explorer train` into a folder of that name, which waits behind a run of the app."""
     command = [sys.executable, "-m", "explorer", "train", "--preset", "mlp-2d", "--dataset", "mnist-5k"]
-    command += ["--device", "cpu", "--epochs", "1", "--encoder", "16", "--decoder", "16"]
+    command += ["--device", "cpu", "--epochs", "1", "--encoder", "16", "--decoder", "16", "--out", str(folder / name)]
     environment = {**os.environ, "EXPLORER_RUNS": str(folder)}
-    with subprocess.Popen([*command, "--out", str(folder / "shell")], cwd=ROOT, env=environment, stderr=-1) as child:
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=-1) as child:
         assert child.stderr is not None
         assert b"waiting for cpu: one run goes first" in child.stderr.readline()
+        yield child
+
+
+def test_the_command_line_waits_for_its_turn_is_seen_and_can_be_cancelled_from_the_app(folder):
+    forever("app")
+    with shell(folder, "shell") as child:
         assert (state("shell"), runs.run("shell").position) == ("queued", 1)
         runs.advance()
         assert state("shell") == "queued"
-        runs.cancel("app")
-        child.stderr.read()
-        assert child.wait(WAIT) == 0
-    assert state("shell") == "finished"
-
-
-def test_a_waiting_command_can_be_cancelled_from_the_app(folder):
-    forever("app")
-    command = [sys.executable, "-m", "explorer", "train", "--preset", "mlp-2d", "--dataset", "mnist-5k"]
-    environment = {**os.environ, "EXPLORER_RUNS": str(folder)}
-    with subprocess.Popen([*command, "--out", str(folder / "shell")], cwd=ROOT, env=environment, stderr=-1) as child:
-        assert child.stderr is not None
-        child.stderr.readline()
         runs.cancel("shell")
         child.stderr.read()
         assert child.wait(WAIT) == 130
     assert state("shell") == "cancelled"
     assert state("app") == "running"
+    with shell(folder, "other") as child:
+        runs.advance()
+        assert (state("other"), runs.run("other").position) == ("queued", 1)
+        runs.cancel("app")
+        child.stderr.read()
+        assert child.wait(WAIT) == 0
+    assert state("other") == "finished"
 
 
 def test_five_at_once_leave_every_run_in_a_consistent_state(folder):

@@ -10,11 +10,6 @@ from explorer import datasets, worker
 torch.set_num_threads(1)
 for split in ("train", "test"):
     datasets.load("mnist-5k", split)
-weight = torch.zeros(1, requires_grad=True)
-for kind in (torch.optim.Adam, torch.optim.RMSprop):
-    optimizer = kind([weight])
-    weight.sum().backward()
-    optimizer.step()  # the first one imports a good part of PyTorch
 
 
 def work(path: Path) -> None:
