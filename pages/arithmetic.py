@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer.latents import Scope
-from explorer.ui import choosing, codes, uploads, view
+from explorer.ui import choosing, codes, moves, uploads, view
 from explorer.ui.library import Mapped
 from explorer.ui.markdown import plain
 from explorer.ui.panels.directions import directions_panel
@@ -19,7 +19,7 @@ from explorer.ui.panels.steering import steering_panel
 from explorer.ui.panels.traversal import traversal_panel
 from explorer.ui.panels.walk import walk_panel
 
-_TOOL = "arithmetic_tool"
+_TOOL = moves.ARITHMETIC_TOOL
 TOOLS: dict[str, tuple[str, Callable[[Mapped, Scope], Shown]]] = {
     "expression": ("Expression", expression_panel),
     "walk": ("Walk", walk_panel),

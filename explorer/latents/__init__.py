@@ -21,12 +21,19 @@ from explorer.latents.expression_text import ExpressionError
 from explorer.latents.expressions import Expression, Result, Scope, Term, build, evaluate, parse
 from explorer.latents.groups import Group, Spread, fitted_draws, group, neighbours, spread
 from explorer.latents.interpolation import lerp, slerp, stop_steps, walk
-from explorer.latents.means import ClassMeans, class_means
+from explorer.latents.means import ClassMeans, class_means, image_votes
 from explorer.latents.paths import NeighbourGraph
 from explorer.latents.reach import Reach
 from explorer.latents.references import Reference, check_name
 from explorer.latents.stored import Latents, map_latents
-from explorer.latents.traversals import COLLAPSED_NATS, Traversal, collapsed, strongest, traversal
+from explorer.latents.traversals import (
+    COLLAPSED_NATS,
+    Traversal,
+    collapsed,
+    location_and_scale,
+    strongest,
+    traversal,
+)
 
 __all__ = [
     "COLLAPSED_NATS",
@@ -54,7 +61,9 @@ __all__ = [
     "evaluate",
     "fitted_draws",
     "group",
+    "image_votes",
     "lerp",
+    "location_and_scale",
     "map_latents",
     "neighbours",
     "parse",

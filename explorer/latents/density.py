@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.latents.neighbourhoods import neighbours_of_each
-from explorer.latents.traversals import COLLAPSED_NATS
+from explorer.latents.traversals import COLLAPSED_NATS, location_and_scale
 from explorer.models import Posterior
 
-_BLOCK = 4_000_000  # terms of the mixture at a time: 32 MB
+_BLOCK = 4_000_000  # numbers at a time: 32 MB
+_MOST = 4_000_000  # numbers in the codes of all components, twice as many weights: 64 MB
 _WIDTH_NEIGHBOUR = 15
 _WIDTHS = 2.0 ** torch.arange(-3.0, 2.5, 0.5, dtype=torch.float64)
 _JUDGES = 300  # codes that judge a width
+# A code coincides with a stored one where each of its latents does, to within the digits that a checkpoint stores
+# (half precision, 11 bits) and, near zero, what two ways of encoding an image may differ by.
+_SAME, _SAME_NEAR_ZERO = 1e-3, 1e-4  # of the latent's value, of its standard deviation
 
 
 @dataclass(frozen=True)
@@ -40,18 +45,18 @@ class _Mixture:
         return cls(torch.cat([-0.5 * precision, precision * mean], 1), constants, centre)
 
     def log(self, codes: Float[Tensor, "m d"], without: Int[Tensor, " m"] | None = None) -> Float[Tensor, " m"]:
-        """Log density in nats; `without` one component for each code, of the mixture of all others."""
-        n = len(self.constants)
-        kept = n if without is None else n - 1
-        rows = max(1, _BLOCK // n)
-        parts = []
-        for start in range(0, len(codes), rows):
-            z = codes[start : start + rows].double() - self.centre
+        """Log density in nats; of the mixture of all others where a code is `without` a component (-1 for none)."""
+        n, width = self.weights.shape
+        if without is None:
+            without = torch.full((len(codes),), -1)
+        parts = [torch.empty(0, dtype=torch.float64)]
+        for z, left_out in zip(*(x.split(max(1, _BLOCK // max(n, width))) for x in (codes, without)), strict=True):
+            z = z.double() - self.centre
             terms = torch.addmm(self.constants, torch.cat([z.square(), z], 1), self.weights.T)
-            if without is not None:
-                terms[torch.arange(len(z)), without[start : start + rows]] = -math.inf
-            parts.append(terms.logsumexp(1))
-        return torch.cat(parts) - math.log(kept) if parts else torch.empty(0, dtype=torch.float64)
+            rows = torch.nonzero(left_out >= 0).flatten()
+            terms[rows, left_out[rows]] = -math.inf
+            parts.append(terms.logsumexp(1) - (n - (left_out >= 0).long()).log())
+        return torch.cat(parts)
 
 
 class Density:
@@ -61,10 +66,24 @@ class Density:
     Tomczak & Welling 2018, arXiv:1705.07120, the aggregated posterior.
     """
 
-    def __init__(
-        self, full: _Mixture, informative: _Mixture, used: Bool[Tensor, " d"], reference: Float[Tensor, " r"]
-    ) -> None:
-        self._full, self._informative, self._used, self._reference = full, informative, used, reference
+    def __init__(self, posterior: Posterior, rows: Int[Tensor, " n"], *, reference: int, seed: int) -> None:
+        mean, logvar = (x if len(rows) == len(x) else x[rows] for x in posterior)
+        if torch.isneginf(logvar).any():
+            used = torch.ones(mean.shape[1], dtype=torch.bool)
+            judges = torch.randperm(len(mean), generator=torch.Generator().manual_seed(seed))[:_JUDGES]
+            logvar = _kernels(mean, judges)
+        else:
+            # Mutual information of a latent with the image is about half of log(1 + ratio): see COLLAPSED_NATS.
+            used = mean.double().var(0, correction=0) / logvar.double().exp().mean(0) > 2 * COLLAPSED_NATS
+            if not used.any():
+                used = torch.ones_like(used)
+        self._mean, self._logvar, self._used, self._rows = mean, logvar, used, rows
+        self._component = torch.full((len(posterior.mean) + 1,), -1)  # of each stored code; the last one for none
+        self._component[rows] = torch.arange(len(rows))
+        self._informative = _Mixture.of(mean[:, used], logvar[:, used])
+        compared = torch.randperm(len(posterior.mean), generator=torch.Generator().manual_seed(seed))[:reference]
+        density = self._informative.log(posterior.mean[compared][:, used], self._component[compared])
+        self._reference = density.sort().values
 
     @classmethod
     def of(cls, posterior: Posterior, *, reference: int = 1000, seed: int = 0) -> Density:
@@ -76,53 +95,71 @@ class Density:
         islands of outlying codes. h is, out of 1/8 to 4, the one under which codes left out are likeliest (Duin 1976,
         "On the choice of smoothing parameters for Parzen estimators of probability density functions").
 
+        The mixture is of all images up to 4 million numbers in their codes (10,000 codes of 400 latents); of more, of
+        so many that `seed` draws.
+
         Raises:
             ValueError: there are fewer than two images, or the reference is empty.
         """
-        mean, logvar = posterior
-        n = len(mean)
+        n, d = posterior.mean.shape
         if n < 2 or reference < 1:
             raise ValueError(f"a density needs at least 2 codes and 1 to compare with, not {n} and {reference}")
-        rows = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:reference]
-        if torch.isneginf(logvar).any():
-            used = torch.ones(mean.shape[1], dtype=torch.bool)
-            informative = full = _kernels(mean, rows[:_JUDGES])
-        else:
-            # Mutual information of a latent with the image is about half of log(1 + ratio): see COLLAPSED_NATS.
-            ratio = mean.double().var(0, correction=0) / logvar.double().exp().mean(0)
-            used = ratio > 2 * COLLAPSED_NATS
-            if not used.any():
-                used = torch.ones_like(used)
-            full = _Mixture.of(mean, logvar)
-            informative = full if used.all() else _Mixture.of(mean[:, used], logvar[:, used])
-        return cls(full, informative, used, informative.log(mean[rows][:, used], rows).sort().values)
+        most = max(2, _MOST // d)
+        rows = torch.arange(n)
+        if n > most:
+            rows = torch.randperm(n, generator=torch.Generator().manual_seed(seed + 1))[:most]
+        return cls(posterior, rows, reference=reference, seed=seed)
+
+    @cached_property
+    def _full(self) -> _Mixture:
+        return self._informative if self._used.all() else _Mixture.of(self._mean, self._logvar)
 
     def log(self, codes: Float[Tensor, "m d"]) -> Float[Tensor, " m"]:
         """log q(z) in nats at each code, over all images and all latents, float64."""
         return self._full.log(codes)
 
-    def share(self, codes: Float[Tensor, "m d"]) -> Float[Tensor, " m"]:
+    def share(self, codes: Float[Tensor, "m d"], without: Int[Tensor, " m"] | None = None) -> Float[Tensor, " m"]:
         """The share of real images, 0 to 1, whose codes lie in a less dense place than each of these, float32.
 
         An image's code is its posterior mean, and its density that of the mixture of all other images: so an image
         that the mixture does not know has any share equally likely, and 0.05 says that one real image in twenty
         lies as far out. Draws from a posterior would be the wrong measure here: in many latents every draw lies in
         a far less dense place than the mean that it is drawn around, and any mean would seem typical next to them.
-        A code of the mixture itself has its own component and lies densely, the more so the more latents there are.
+
+        An image that the mixture does know is judged by all the others, too, or it would seem dense by its own
+        component alone: `without` gives the row of the stored code that each code is compared without, -1 for none.
+        Where it is not given, each code is compared without the stored one that it coincides with (`stored_at`).
 
         Latents that are collapsed are left out, which leaves the density of the others: a decoder does not look at
         them, and a draw from the prior would seem far out by its noise in them alone.
         """
-        density = self._informative.log(codes[:, self._used])
+        if without is None:
+            without = self.stored_at(codes)
+        density = self._informative.log(codes[:, self._used], self._component[without])
         return (torch.searchsorted(self._reference, density) / len(self._reference)).float()
 
+    def stored_at(self, codes: Float[Tensor, "m d"]) -> Int[Tensor, " m"]:
+        """The row of the stored code that each code coincides with, within what storing it may have changed; else -1.
 
-def _kernels(codes: Float[Tensor, "n d"], judges: Int[Tensor, " j"]) -> _Mixture:
-    """A Gaussian kernel at each code, with the factor of the widths by which the `judges` are likeliest, left out."""
+        Of stored codes that were not drawn for the mixture none is found: nothing has to be left out there.
+        """
+        mixture, used = self._informative, self._used
+        stored = self._mean[:, used].double() - mixture.centre
+        squares, spread = stored.square().sum(1), stored.square().mean(0).sqrt()
+        found = [torch.empty(0, dtype=torch.int64)]
+        for z in codes[:, used].split(max(1, _BLOCK // max(stored.shape))):
+            z = z.double() - mixture.centre
+            nearest = torch.addmm(squares, z, stored.T, alpha=-2).argmin(1)
+            near = _SAME * (stored[nearest] + mixture.centre).abs() + _SAME_NEAR_ZERO * spread
+            same = ((z - stored[nearest]).abs() <= near).all(1)
+            found.append(torch.where(same, self._rows[nearest], -1))
+        return torch.cat(found)
+
+
+def _kernels(codes: Float[Tensor, "n d"], judges: Int[Tensor, " j"]) -> Float[Tensor, "n d"]:
+    """Log variances of a kernel at each code, of the factor by which the `judges` are likeliest, left out."""
     d = codes.shape[1]
-    spread = codes.double().std(0, correction=0)
-    # A latent that does not vary would have kernels without width, and so would codes that are all the same.
-    spread = spread.clamp_min(1e-3 * float(spread.max())) if spread.max() > 0 else torch.ones_like(spread)
+    _, spread = location_and_scale(codes.double())  # above 0: else there would be kernels without width
     scaled = codes.double() / spread
     distances, _ = neighbours_of_each(scaled, _WIDTH_NEIGHBOUR)
     widths = distances[:, -1].clamp_min(1e-3)
@@ -134,4 +171,4 @@ def _kernels(codes: Float[Tensor, "n d"], judges: Int[Tensor, " j"]) -> _Mixture
         return float(torch.logsumexp(at_one / h**2 + peaks, 1).mean()) - d * math.log(h)
 
     h = max(_WIDTHS.tolist(), key=likelihood)
-    return _Mixture.of(codes, 2 * (h * widths[:, None] * spread).log())
+    return 2 * (h * widths[:, None] * spread).log()

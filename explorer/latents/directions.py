@@ -10,26 +10,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from explorer.devices import threads
+from explorer.latents.discriminants import Method, directions
 
-Method = Literal["means", "classifier"]
 METHODS: dict[Method, str] = {"means": "difference of means", "classifier": "linear classifier's normal"}
 
 FEWEST = 5  # items in a group to judge a direction: one for each fold
 FOLDS = 5
-MOST = 1000  # items of a group that a direction is judged by
+MOST = 1000  # items of a group that a direction is judged by, of up to 256 latents; of more in inverse proportion
+_LATENTS = 256
+_MOST_AT_LEAST = 250
 
-# Ridge of the classifier as a share of the codes' variance, more for few items. Chosen by held-out AUC and the cosine
-# between the directions of two samples, on the shipped models with 5 to 400 items a group. All latents get the same:
-# scaled to equal variance, or under Ledoit and Wolf's shrinkage, those that carry next to nothing fill the direction
-# with noise (cosine 0.3 and 0.4 instead of 0.9 for fashion-conv-32 with 100 items a group).
-_RIDGE, _RIDGE_ITEMS = 0.03, 2.0
 _REPEATS = 4  # of the cross-validation, each with other folds
 _SHARING = 10  # random groupings with the same folds
 _Z = 1.959963984540054  # standard normal, 97.5%
@@ -52,7 +48,7 @@ def direction(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], *, method: Metho
     codes = torch.cat([a, b]).double()
     second = torch.arange(len(codes)) >= len(a)
     _require_difference(codes, second)
-    return _directions(codes, second[None], method)[0].float()
+    return directions(codes, second[None], method)[0].float()
 
 
 @dataclass(frozen=True)
@@ -117,7 +113,8 @@ def trust(
     cosine is between the directions of random halves of the groups, corrected to full size by 2c / (1 + c) (Spearman
     1910, Brown 1910): two bootstrap samples of the same items share the items' own noise and agree with a cosine of
     0.5 where there is nothing to agree on, halves do not. `resamples` is the number of halvings and of random groups.
-    Of a group larger than 1,000 so many are drawn, by the seed.
+    Of a group larger than 1,000 so many are drawn, by the seed; with more than 256 latents fewer, down to 250 from
+    1,024 latents on, so that the work does not grow with the latents.
 
     Raises:
         ValueError: a group has fewer than 5 items, or the groups' means coincide.
@@ -127,10 +124,14 @@ def trust(
         raise ValueError(f"Judging a direction needs at least {FEWEST} images in each group; the {name} has {n}.")
     generator = torch.Generator().manual_seed(seed)
     counts = len(a), len(b)
-    a, b = (x[torch.randperm(len(x), generator=generator)[:MOST]] for x in (a, b))
+    most = min(MOST, max(_MOST_AT_LEAST, MOST * _LATENTS // a.shape[1]))
+    a, b = (x[torch.randperm(len(x), generator=generator)[:most]] for x in (a, b))
     codes = torch.cat([a, b]).double()
     second = torch.arange(len(codes)) >= len(a)
     _require_difference(codes, second)
+    if len(codes) < codes.shape[1]:
+        # The same codes in the coordinates of the space that they span: no product of two of them changes.
+        codes = torch.linalg.qr(codes.T, mode="r").R.T
 
     # Many short operations: where something else wants a core, threads that wait for each other take dozens of times
     # longer.
@@ -183,29 +184,6 @@ def cohens_d(x: Float[Tensor, "r n"], second: Bool[Tensor, "r n"]) -> Float[Tens
     low, high = (p * x).sum(1) / n, (q * x).sum(1) / m
     squares = (p * (x - low[:, None]).square()).sum(1) + (q * (x - high[:, None]).square()).sum(1)
     return (high - low) / (squares / (n + m - 2)).sqrt()
-
-
-def _directions(codes: Float[Tensor, "n d"], second: Bool[Tensor, "r n"], method: Method) -> Float[Tensor, "r d"]:
-    """The direction of each way of dividing the same codes in two groups.
-
-    Fisher's normal is the inverse covariance within the groups times the difference of their means. The covariance of
-    all codes together differs from that within by a multiple of the difference's outer product, which changes the
-    normal's length alone (Sherman & Morrison 1950), and is the same for each way of dividing them.
-    """
-    q = second.to(codes.dtype)
-    n, m = (1 - q).sum(1, keepdim=True), q.sum(1, keepdim=True)
-    difference = q @ codes / m - (1 - q) @ codes / n  # [R, D]
-    if method == "means":
-        return difference
-    centred = codes - codes.mean(0)
-    covariance = centred.T @ centred / len(codes)
-    total = covariance.trace()
-    # Variance of the average unit of variance, so that latents that do not vary make no difference.
-    scale = covariance.square().sum() / total if total > 0 else torch.ones((), dtype=codes.dtype)
-    ridge = (_RIDGE + _RIDGE_ITEMS / len(codes)) * scale
-    normal = torch.linalg.solve(covariance + ridge * torch.eye(codes.shape[1], dtype=codes.dtype), difference.T).T
-    squared = normal.square().sum(1, keepdim=True).clamp_min(torch.finfo(codes.dtype).tiny)
-    return normal * (normal * difference).sum(1, keepdim=True) / squared
 
 
 def _require_difference(codes: Float[Tensor, "n d"], second: Bool[Tensor, " n"]) -> None:
@@ -269,7 +247,7 @@ def _held_out(
     projections = torch.empty(second.shape, dtype=codes.dtype)
     for f in range(int(fold.max()) + 1):
         held, seen = fold == f, fold != f
-        found = torch.nn.functional.normalize(_directions(codes[seen], second[:, seen], method), dim=1)
+        found = torch.nn.functional.normalize(directions(codes[seen], second[:, seen], method), dim=1)
         q = second[:, seen].to(codes.dtype)
         weights = q / q.sum(1, keepdim=True) + (1 - q) / (1 - q).sum(1, keepdim=True)
         middle = weights @ codes[seen] / 2  # [R, D]
@@ -292,5 +270,5 @@ def _cosine_of_halves(
     codes: Float[Tensor, "n d"], second: Bool[Tensor, " n"], generator: torch.Generator, method: Method
 ) -> Float[Tensor, ""]:
     half = _stratified(second, 2, generator)
-    one, other = (_directions(codes[half == h], second[None, half == h], method)[0] for h in (0, 1))
+    one, other = (directions(codes[half == h], second[None, half == h], method)[0] for h in (0, 1))
     return torch.nn.functional.cosine_similarity(one, other, dim=0)

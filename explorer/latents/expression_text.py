@@ -15,12 +15,13 @@ _POINTER_WIDTH = 60
 class ExpressionError(ValueError):
     """An expression cannot be read or computed: one sentence, and where in the text.
 
-    `start` and `end` count characters of the text, `end` exclusive; only the empty text has an empty place.
+    `start` and `end` count characters of the text, `end` exclusive; only the empty text has an empty place. Where the
+    text names a code that is not there, `missing` is its kind, such as `here`: see `Reference`.
     """
 
-    def __init__(self, sentence: str, text: str, start: int, end: int) -> None:
+    def __init__(self, sentence: str, text: str, start: int, end: int, *, missing: str = "") -> None:
         super().__init__(sentence)
-        self.text, self.start, self.end = text, start, end
+        self.text, self.start, self.end, self.missing = text, start, end, missing
 
     def pointer(self) -> str:
         """The text, or the part of a long one around the place, over a line of carets under the place.

@@ -75,9 +75,9 @@ class Scope:
             case "draw", int(seed):
                 code = _given(self.draw, "This model has no prior to draw from; use item(0) instead.")(seed)
             case "here", _:
-                code = _given(self.here, "No spot is chosen; choose one in Explore, and it is “here”.")
+                code = _given(self.here, "No spot is chosen, so “here” has no code.")
             case "upload", _:
-                code = _given(self.upload, "No image is uploaded; upload one first, and its code is “upload”.")
+                code = _given(self.upload, "No image is uploaded, so “upload” has no code.")
             case "name", str(name):
                 code = self.names[name]
             case _:
@@ -167,7 +167,8 @@ class Expression:
                 reference = scope.canonical(part.reference)
                 codes[reference] = scope.resolve(reference)
             except LookupError as error:
-                raise ExpressionError(str(error), self.text, part.start, part.end) from error
+                missing = part.reference.kind
+                raise ExpressionError(str(error), self.text, part.start, part.end, missing=missing) from error
             weights[reference] = weights.get(reference, 0.0) + part.weight
         total = torch.zeros(scope.items.shape[1], dtype=torch.float64)
         for reference, weight in weights.items():

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-_ROWS = 512  # distances in blocks of so many rows: 20 MB at 10,000 codes
+_BLOCK = 5_000_000  # numbers at a time: 20 MB, 500 rows of distances to 10,000 codes
 
 
 def neighbours_of_each(codes: Float[Tensor, "n d"], k: int) -> tuple[Float[Tensor, "n k"], Int[Tensor, "n k"]]:
@@ -15,8 +15,9 @@ def neighbours_of_each(codes: Float[Tensor, "n d"], k: int) -> tuple[Float[Tenso
     centred = codes - codes.mean(0)
     k = min(k, len(codes) - 1)
     distances, index = [], []
-    for start in range(0, len(codes), _ROWS):
-        block = centred[start : start + _ROWS]
+    at_a_time = max(1, _BLOCK // max(1, len(codes), k * codes.shape[1]))
+    for start in range(0, len(codes), at_a_time):
+        block = centred[start : start + at_a_time]
         to_all = torch.cdist(block, centred)
         rows = torch.arange(len(block))
         to_all[rows, rows + start] = torch.inf

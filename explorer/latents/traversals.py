@@ -38,6 +38,16 @@ def strongest(strength: Float[Tensor, " d"], count: int | None = None) -> Int[Te
     return strength.argsort(descending=True, stable=True)[:count]
 
 
+def location_and_scale(codes: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
+    """Mean and standard deviation of codes by latent: the range of a model without a prior. The latter is above 0.
+
+    A latent that does not vary counts a thousandth of the one that varies most, and where none does, all count 1.
+    """
+    scale = codes.std(0, correction=0)
+    most = float(scale.max())
+    return codes.mean(0), scale.clamp_min(1e-3 * most) if most > 0 else torch.ones_like(scale)
+
+
 def traversal(
     origin: Float[Tensor, " d"],
     kl_by_latent: Float[Tensor, " d"],
@@ -45,14 +55,16 @@ def traversal(
     reach: float = 3.0,
     steps: int = 11,
     rows: int | None = None,
+    first: int = 0,
     spread: tuple[Float[Tensor, " d"], Float[Tensor, " d"]] | None = None,
 ) -> Traversal:
     """Each latent set to values from -reach to reach, in standard deviations of the prior, the others as in `origin`.
 
     The values are absolute, not steps from the origin, so that a column means the same in every row and for every
     origin, as in the traversals of Higgins et al. 2017, "beta-VAE". Rows come by KL, strongest first, all of them or
-    the first `rows`. A model without a prior has no KL: `spread` is then the mean and standard deviation [D] of its
-    codes by latent, values run from mean - reach * std to mean + reach * std, and rows come by standard deviation.
+    `rows` of them, without the `first` so many. A model without a prior has no KL: `spread` is then what
+    `location_and_scale` says of its codes, values run from mean - reach * std to mean + reach * std, and rows come by
+    standard deviation.
 
     Raises:
         ValueError: the reach is not a positive number, there are fewer than two steps, or there are no rows.
@@ -63,7 +75,9 @@ def traversal(
         raise ValueError(f"a traversal needs at least 2 steps, not {steps}")
     if rows is not None and rows < 1:
         raise ValueError(f"a traversal needs at least one row, not {rows}")
-    latents = strongest(kl_by_latent if spread is None else spread[1], rows)
+    if not 0 <= first < len(origin):
+        raise ValueError(f"a traversal of {len(origin)} latents cannot leave out the first {first}")
+    latents = strongest(kl_by_latent if spread is None else spread[1])[first:][:rows]
     # Not linspace: its middle may miss zero by a rounding.
     values = (reach * torch.arange(1 - steps, steps, 2) / (steps - 1)).repeat(len(latents), 1)
     if spread is not None:

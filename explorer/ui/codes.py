@@ -14,9 +14,9 @@ from torch import Tensor
 
 from explorer import datasets, latents
 from explorer.datasets import DatasetError, ImageDataset
-from explorer.latents import ClassMeans, Density, NeighbourGraph, Scope, Trust
+from explorer.latents import ClassMeans, Density, NeighbourGraph, Result, Scope, Trust
 from explorer.loaded import Model
-from explorer.ui import html, kept
+from explorer.ui import html, kept, view
 from explorer.ui.kept import Kept, KeptCode, KeptGroup, Method
 from explorer.ui.library import Mapped
 from explorer.ui.uploads import Upload
@@ -70,6 +70,38 @@ def _means_of(data: Mapped, images: ImageDataset) -> ClassMeans:
     return latents.class_means(data.model.encode(images.images).mean, images.labels, len(images.classes))
 
 
+def drawn_as_another(data: Mapped, means: ClassMeans) -> dict[int, int]:
+    """The classes whose decoded mean is more like real images of another class, and of which.
+
+    Empty where the images are not on this machine.
+    """
+    originals = data.originals()
+    labels, index = data.latents.labels, data.latents.index
+    if isinstance(originals, str) or labels is None or int(index.max()) >= len(originals):
+        return {}
+    if originals.image_shape != data.model.image_shape:
+        return {}
+    return _drawn_as_another(data, originals, means)
+
+
+_OF_MEANS: Hashes = {
+    **_OF_DATA,
+    ImageDataset: lambda images: images.fingerprint,
+    ClassMeans: lambda means: means.codes.numpy().tobytes(),
+}
+
+
+@st.cache_resource(max_entries=24, show_spinner=False, hash_funcs=_OF_MEANS)
+def _drawn_as_another(data: Mapped, originals: ImageDataset, means: ClassMeans) -> dict[int, int]:
+    assert data.latents.labels is not None
+    have = torch.nonzero(means.counts).flatten()
+    drawn = data.model.decode(means.codes[have], data.told(have))
+    images = originals.images[data.latents.index]
+    votes = latents.image_votes(drawn, images, data.latents.labels, len(means.counts))
+    own = votes[torch.arange(len(have)), have]
+    return {int(have[i]): int(votes[i].argmax()) for i in torch.nonzero(votes.amax(1) > own).flatten().tolist()}
+
+
 @st.cache_resource(max_entries=12, show_spinner=False, hash_funcs=_OF_MODEL)
 def density(data: Mapped) -> Density | None:
     """The aggregate posterior of the test set that came with the model; None of a single image."""
@@ -77,12 +109,17 @@ def density(data: Mapped) -> Density | None:
     return Density.of(stored.posterior) if len(stored) > 1 else None
 
 
-def share_text(data: Mapped, code: Tensor) -> str:
-    """How dense a place a code [D] lies in, in words; empty where there is nothing to compare with."""
+def share_text(data: Mapped, code: Tensor, start: Tensor) -> str:
+    """How dense a place a code [D] lies in, in words; empty where there is nothing to compare with.
+
+    Where it was moved from the code of an image, that one does not count: in many latents a place next to an image
+    is the densest of all by that image alone.
+    """
     found = density(data)
     if found is None:
         return ""
-    return f"denser than {html.percent(float(found.share(code[None])[0]))} of real images' places"
+    share = float(found.share(code[None], found.stored_at(start[None]))[0])
+    return f"denser than {html.percent(share)} of real images' places"
 
 
 @st.cache_resource(max_entries=6, show_spinner="Joining neighbours …", hash_funcs=_OF_MODEL)
@@ -164,6 +201,22 @@ def _code(data: Mapped, thing: Kept) -> Tensor | None:
         return direction(data, start, end, thing.method)
     except ValueError:  # the two have the same mean under this model
         return None
+
+
+def is_own(data: Mapped, *results: Result) -> bool:
+    """Whether codes may come from a person's own picture: what they decode to then stays in the session.
+
+    A kept code may, and so may `here`, unless it is an item.
+    """
+    pick = view.current(data)
+    found = kept.everything()
+
+    def own(kind: str, argument: str | int | None) -> bool:
+        if kind == "here":
+            return pick is None or pick.index is None
+        return kind == "upload" or (kind == "name" and isinstance(found.get(str(argument)), KeptCode))
+
+    return any(own(term.reference.kind, term.reference.argument) for result in results for term in result.terms)
 
 
 # --- what expressions mean ------------------------------------------------------------------------------------------

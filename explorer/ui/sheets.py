@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable
 from hashlib import sha256
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from explorer import figures, pictures
 from explorer.holes import find_holes
+from explorer.latents import location_and_scale
 from explorer.loaded import Model
 from explorer.ui import assets
 from explorer.ui.components.latent_map import Atlas, Overlay, Sprites
@@ -25,6 +27,7 @@ _PER_SHEET = 1000  # tiles: a sheet of digits is 0.3 MB and takes 50 ms to decod
 _ACROSS = 40
 _ATLAS = 48  # tiles a side: blended, a step of 1/48 of the plane cannot be told from the decoder
 _ASPECT = 1.5  # the widest or tallest plot that the atlas fills: equal scales make plotly show more of one axis
+_OWN, _MOST_OWN = "own_sheets", 4  # sheets of a person's own codes that a session keeps
 _TILE = 40  # pixels a side at most: sheets are for looking, the panel shows the exact image
 
 
@@ -49,32 +52,58 @@ def image_sheet(model: Model, images: Tensor, columns: int, format: str = "WEBP"
     return pictures.encode(pictures.sheet(_tiles(model, images), columns), format)
 
 
-def decoded_sheet(key: str, model: Model, codes: Tensor, columns: int, labels: Tensor | int | None = None) -> str:
+def decoded_sheet(
+    key: str, model: Model, codes: Tensor, columns: int, labels: Tensor | int | None = None, *, own: bool = False
+) -> str:
     """URL of the decoder's images of codes [N, D]. `key` names model and purpose; the codes are hashed here.
 
-    `labels` are what a conditional decoder is told, a class each or one for all.
+    `labels` are what a conditional decoder is told, a class each or one for all. `own` says that the codes may come
+    from somebody's own picture: see `_url`.
     """
-    return made_sheet(f"{key}-{_hashed(codes)}", model, lambda: codes, columns, labels)
+    return made_sheet(f"{key}-{_hashed(codes)}", model, lambda: codes, columns, labels, own=own)
 
 
 def made_sheet(
-    key: str, model: Model, make: Callable[[], Tensor], columns: int, labels: Tensor | int | None = None
+    key: str,
+    model: Model,
+    make: Callable[[], Tensor],
+    columns: int,
+    labels: Tensor | int | None = None,
+    *,
+    own: bool = False,
 ) -> str:
     """URL of the decoder's images of the codes [N, D] that `make` gives; `key` names model and codes."""
-    return assets.publish(
+    return _url(
         f"{key}{_as(labels)}-{columns}.webp",
         lambda: image_sheet(model, model.decode(make(), labels), columns),
         "image/webp",
+        own,
     )
 
 
-def exact_sheet(key: str, model: Model, codes: Tensor, labels: Tensor | int | None = None) -> str:
+def exact_sheet(key: str, model: Model, codes: Tensor, labels: Tensor | int | None = None, *, own: bool = False) -> str:
     """URL of the decoder's images of codes [N, D] in one row, lossless and in their own size."""
-    return assets.publish(
+    return _url(
         f"{key}-{_hashed(codes)}{_as(labels)}.png",
         lambda: pictures.encode(pictures.sheet(model.decode(codes, labels), len(codes)), "PNG"),
         "image/png",
+        own,
     )
+
+
+def _url(name: str, make: Callable[[], bytes], media_type: str, own: bool) -> str:
+    """An asset of the server, which outlives the session and which anybody could ask for.
+
+    What is made of somebody's `own` picture is the address itself, a data: URL. The last ones stay in the session,
+    so that a rerun that shows the same decodes nothing.
+    """
+    if not own:
+        return assets.publish(name, make, media_type)
+    kept: dict[str, str] = st.session_state.setdefault(_OWN, {})
+    kept[name] = kept.pop(name, "") or f"data:{media_type};base64,{base64.b64encode(make()).decode()}"
+    while len(kept) > _MOST_OWN:
+        del kept[next(iter(kept))]
+    return kept[name]
 
 
 def _hashed(values: Tensor) -> str:
@@ -142,7 +171,7 @@ def plane_bounds(data: Mapped) -> tuple[tuple[float, float], tuple[float, float]
         low, high = points.min(0).values.clamp_max(-_REACH), points.max(0).values.clamp_min(_REACH)
     else:
         ends = torch.quantile(points, torch.tensor([_TAIL, 1 - _TAIL]), dim=0)
-        centre, spread = points.mean(0), points.std(0)
+        centre, spread = location_and_scale(points)
         low = torch.minimum(ends[0], centre - _REACH * spread)
         high = torch.maximum(ends[1], centre + _REACH * spread)
     pad = 0.05 * (high - low).clamp_min(1e-6)

@@ -84,7 +84,7 @@ BAD = {
     "mean(1) / 0": "zero",
     "mean(1)" + " + mean(1)" * 1200: "1,000",
     "mean(1) * mean(2)": "number",
-    "here": "Explore",
+    "here": "No spot",
     "upload": "pload",
     "": "Type",
     "__import__('os')": "__import__",
@@ -100,6 +100,7 @@ def test_a_bad_expression_gets_one_sentence():
         (error,) = at.error
         assert sentence in error.value.replace("\\", ""), text
         assert error.value.endswith((".", "?")), text
+        assert ("Explore" in texts(at.caption)) == (text == "here"), text
     at.text_input(key="expression_text").set_value("mean(1)").run()
     assert not sound(at).error
 

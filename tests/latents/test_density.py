@@ -71,6 +71,44 @@ def test_codes_of_other_images_have_any_share_equally_likely():
     assert kstest(density.share(means[2000:]).numpy(), "uniform").statistic < 0.06
 
 
+@pytest.mark.parametrize("halved", [False, True])
+def test_stored_codes_have_any_share_equally_likely(halved):
+    """Each is judged by the others, also as a checkpoint stores it and an encoder finds it again."""
+    posterior = Posterior(normal(2000, 20), torch.full((2000, 20), -3.0))
+    kept = Posterior(posterior.mean.half().float(), posterior.logvar) if halved else posterior
+    density = Density.of(kept)
+    assert torch.equal(density.stored_at(posterior.mean), torch.arange(2000))
+    shares = density.share(posterior.mean)
+    assert kstest(shares.numpy(), "uniform").statistic < 0.06
+    assert 0.03 < float((shares < 0.05).float().mean()) < 0.07
+    assert torch.equal(density.share(posterior.mean, torch.arange(2000)), shares)
+    alone = density.share(posterior.mean, torch.full((2000,), -1))
+    assert float((alone > 0.9).float().mean()) > 0.9  # each by its own component
+
+
+def test_a_code_is_compared_without_the_row_that_is_given():
+    posterior, codes = posterior_of(30, 3), normal(20, 3, seed=7)
+    density, rows = Density.of(posterior), torch.arange(20) - 1
+    assert density.stored_at(codes).tolist() == [-1] * 20
+    assert torch.equal(density.share(codes)[:1], density.share(codes, rows)[:1])
+    for code, row, found in zip(codes[1:], rows[1:].tolist(), density.share(codes, rows)[1:].tolist(), strict=True):
+        others = [i for i in range(30) if i != row]
+        rest = mixture(Posterior(posterior.mean[others], posterior.logvar[others])).log_prob(code.double())
+        assert found == pytest.approx(float((density._reference < rest).double().mean()))
+
+
+def test_codes_that_do_not_fit_are_drawn_from(monkeypatch):
+    posterior = Posterior(normal(3000, 10), torch.zeros(3000, 10))  # so wide that a third says the same
+    whole = Density.of(posterior).share(normal(300, 10, seed=4))
+    monkeypatch.setattr(density_module, "_MOST", 10 * 1000)
+    density = Density.of(posterior)
+    rows = density.stored_at(posterior.mean)
+    assert int((rows >= 0).sum()) == len(density._informative.constants) == 1000
+    assert torch.equal(rows[rows >= 0], torch.nonzero(rows >= 0).flatten())
+    assert kstest(density.share(posterior.mean).numpy(), "uniform").statistic < 0.06
+    np.testing.assert_allclose(density.share(normal(300, 10, seed=4)), whole, atol=0.15)
+
+
 def test_far_from_all_images_the_share_is_zero():
     density = Density.of(posterior_of(100, 4))
     assert density.share(torch.full((1, 4), 100.0)).tolist() == [0.0]

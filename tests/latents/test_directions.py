@@ -71,6 +71,28 @@ def test_the_classifier_is_fishers_with_a_ridge():
     assert cosine(direction(a, b, method="classifier").double(), torch.from_numpy(lda.coef_[0])) > 1 - 1e-9
 
 
+@pytest.mark.parametrize("n", [5, 20])
+def test_fewer_codes_than_latents_have_the_same_classifier(n):
+    a, b = two_gaussians(n, n + 1, 50, 2.0)
+    x = torch.cat([a, b]).double()
+    c = torch.cov(x.T, correction=0)
+    ridge = (0.03 + 2 / len(x)) * c.square().sum() / c.trace()
+    difference = (b.double().mean(0) - a.double().mean(0)).numpy()
+    normal_ = np.linalg.solve((c + ridge * torch.eye(50)).numpy(), difference)
+    expected = normal_ * (normal_ @ difference) / (normal_ @ normal_)
+    np.testing.assert_allclose(direction(a, b, method="classifier"), expected, rtol=1e-5, atol=1e-6)
+
+
+@both
+def test_latents_that_are_turned_or_nothing_change_no_figure_of_trust(method):
+    """One way with fewer latents than codes, the other with more."""
+    a, b = two_gaussians(25, 35, 8, 1.5)
+    turn = torch.linalg.qr(normal(300, 300, seed=2)).Q[:8]
+    few, many = trust(a, b, method=method, resamples=20), trust(a @ turn, b @ turn, method=method, resamples=20)
+    for name in ("auc", "effect", "cosine", "cosine_low", "random_effect"):
+        assert getattr(many, name) == pytest.approx(getattr(few, name), rel=1e-3), name
+
+
 def test_the_classifier_tells_apart_what_a_logistic_regression_does():
     mixing = torch.eye(20) + 0.5 * normal(20, 20, seed=3)  # so that the means' difference is not the best direction
     a, b = (x @ mixing for x in two_gaussians(300, 300, 20, 2.0))

@@ -95,8 +95,8 @@ def test_what_is_wrong_and_where(marked, sentence):
 MISSING = [
     ("mean(3)", {"means": None}, "These images have no labels, so there are no class means; use item(0) or draw(0)."),
     ("mean(8)", {"means": torch.full((10, 4), torch.nan)}, "Class “8” has no images here, so it has no mean."),
-    ("here", {"here": None}, "No spot is chosen; choose one in Explore, and it is “here”."),
-    ("upload", {"upload": None}, "No image is uploaded; upload one first, and its code is “upload”."),
+    ("here", {"here": None}, "No spot is chosen, so “here” has no code."),
+    ("upload", {"upload": None}, "No image is uploaded, so “upload” has no code."),
     ("draw(3)", {"draw": None}, "This model has no prior to draw from; use item(0) instead."),
     ("item(0)", {"items": torch.zeros(0, 4)}, "This model has no stored codes, so there are no items."),
     ("old", {"names": {"old": torch.zeros(2)}}, "“old” belongs to a model with 2 latents, and this one has 4."),

@@ -5,9 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from explorer.latents.means import class_means
+from explorer.latents.means import _first_scores, class_means, image_votes
 
 
 def normal(*shape, seed=0):
@@ -120,6 +120,34 @@ def test_no_members_at_all():
     assert torch.isnan(found.codes).all()
     assert found.codes.shape == (4, 3)
     assert found.doubtful.tolist() == [False] * 4
+
+
+@given(f=st.integers(2, 40), d=st.integers(1, 40), seed=st.integers(0, 99))
+@settings(deadline=None, max_examples=40)
+def test_the_first_scores_are_those_of_a_singular_value_decomposition(f, d, seed):
+    codes = normal(f, d, seed=seed).double() @ torch.diag(0.8 ** torch.arange(d, dtype=torch.float64))
+    centred = codes - codes.mean(0)
+    first = np.linalg.svd(centred.numpy())[0][:, 0]
+    found = _first_scores(centred).numpy()
+    assert abs(found @ first) / np.linalg.norm(found) == pytest.approx(1, abs=1e-6)
+
+
+def test_thousands_of_latents_are_no_hindrance():
+    """All eigenvectors of 3,000 latents would take minutes."""
+    codes = normal(120, 3000)
+    codes[::2, 0] += 60.0
+    found = one_class(codes[torch.randperm(120, generator=torch.Generator().manual_seed(0))])
+    assert "several clusters" in found.reason(0)
+
+
+def test_votes_of_the_nearest_images_are_scikit_learns():
+    images = torch.randint(0, 256, (200, 3, 4, 5), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    labels = torch.arange(200) % 3
+    drawn = torch.rand(4, 3, 4, 5, generator=torch.Generator().manual_seed(1))
+    votes = (
+        KNeighborsClassifier(15).fit(images.flatten(1).numpy() / 255, labels.numpy()).predict_proba(drawn.flatten(1))
+    )
+    np.testing.assert_allclose(image_votes(drawn, images, labels, 3), 15 * votes)
 
 
 @pytest.mark.parametrize("label", [-1, 2])

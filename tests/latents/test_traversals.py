@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer.latents.traversals import COLLAPSED_NATS, collapsed, strongest, traversal
+from explorer.latents.traversals import COLLAPSED_NATS, collapsed, location_and_scale, strongest, traversal
 from explorer.objectives import gaussian_kl
 
 
@@ -45,6 +45,25 @@ def test_without_a_prior_values_follow_the_codes():
     assert found.codes[0].tolist() == [[0.0, -13.0, 0.0], [0.0, -5.0, 0.0], [0.0, 3.0, 0.0]]
 
 
+@given(first=st.integers(0, 6), rows=st.none() | st.integers(1, 9))
+@settings(deadline=None)
+def test_pages_of_rows_are_those_of_the_whole(first, rows):
+    kl = torch.tensor([0.5, 2.0, 0.5, 3.0, 0.0, 1.0, 7.0])
+    whole, page = traversal(torch.ones(7), kl), traversal(torch.ones(7), kl, first=first, rows=rows)
+    end = None if rows is None else first + rows
+    for name in ("codes", "latents", "kl", "values"):
+        assert torch.equal(getattr(page, name), getattr(whole, name)[first:end])
+
+
+@pytest.mark.parametrize("n", [1, 2, 50])
+def test_the_range_of_codes_is_never_nothing(n):
+    codes = torch.randn(n, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([4.0, 1.0, 0.0]) + 2
+    mean, scale = location_and_scale(codes)
+    np.testing.assert_allclose(mean, codes.numpy().mean(0), rtol=1e-5)
+    std = codes.numpy().std(0)
+    np.testing.assert_allclose(scale, np.maximum(std, 1e-3 * std.max()) if n > 1 else np.ones(3), rtol=1e-4)
+
+
 def test_the_strongest():
     kl = torch.tensor([0.5, 2.0, 0.5, 3.0])
     assert strongest(kl).tolist() == [3, 1, 0, 2]
@@ -72,6 +91,7 @@ def test_collapsed_latents_have_the_prior_as_posterior():
         ({"reach": math.inf}, "above 0"),
         ({"steps": 1}, "2 steps"),
         ({"rows": 0}, "one row"),
+        ({"first": 3}, "cannot leave out"),
     ],
 )
 def test_a_traversal_that_makes_no_sense(options, message):

@@ -106,7 +106,7 @@ def _direction(data: Mapped, scope: Scope, start: Source, end: Source, method: M
     at = ends.choose_code("Starting at", AT, "at", scope, default=_default(scope, start))
     if at is not None:
         st.fragment(_steer)(data, at.code, vector)
-        _strip(data, at.code, vector)
+        _strip(data, at.code, vector, codes.is_own(data, at))
     _trust(data, start, end, method)
     name_to_keep("direction", "direction", lambda _: KeptDirection(start.end, end.end, method))
     middles = tuple(ring(data, data.latents.mean[source.rows].mean(0), source.name) for source in (start, end))
@@ -144,7 +144,7 @@ def _steer(data: Mapped, at: Tensor, vector: Tensor) -> None:
         picture=html.source(pictures.single(data.decode(code[None])[0])),
         picture_alt="the decoded code",
         picture_data={"code": html.code_text(code)},
-        caption=codes.share_text(data, code),
+        caption=codes.share_text(data, code, at),
         revision=revision,
         columns=1,
         place=place_of(data, code),
@@ -159,11 +159,11 @@ def _steer(data: Mapped, at: Tensor, vector: Tensor) -> None:
     st.button("Use this code", key="direction_use", on_click=use, help="It becomes `here`, also in Explore")
 
 
-def _strip(data: Mapped, at: Tensor, vector: Tensor) -> None:
+def _strip(data: Mapped, at: Tensor, vector: Tensor, own: bool) -> None:
     path = at + _STRIP[:, None] * vector
     tiles(
         key="direction_strip",
-        sheet_url=sheets.decoded_sheet(f"{data.key}-direction", data.model, path, len(path), data.drawn_as),
+        sheet_url=sheets.decoded_sheet(f"{data.key}-direction", data.model, path, len(path), data.drawn_as, own=own),
         count=len(path),
         columns=len(path),
         tile=sheets.tile_size(data.model),

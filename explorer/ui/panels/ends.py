@@ -43,10 +43,20 @@ def choose_code(label: str, key: str, param: str, scope: Scope, *, default: str)
         return evaluate(text or "", scope)
     except ExpressionError as error:
         show_error(error)
+        st.button(f"Use {default}", key=f"{key}_default", type="tertiary", on_click=_set, args=(key, default))
         return None
 
 
-_OF_THE_SESSION = ("Nothing is called", "No image is uploaded")
+def _set(key: str, text: str) -> None:
+    st.session_state[key] = text
+
+
+_OF_THE_SESSION = "Names that are kept, and uploads, belong to one browser session: a link does not carry them."
+_HINTS = {
+    "here": "Click the map, or choose a spot or an image in Explore: that is `here`.",
+    "upload": f"The last picture that is uploaded is `upload`. {_OF_THE_SESSION}",
+    "name": _OF_THE_SESSION,
+}
 
 
 def show_error(error: ExpressionError) -> None:
@@ -54,8 +64,8 @@ def show_error(error: ExpressionError) -> None:
     st.error(plain(str(error)))
     if pointer := error.pointer():
         st.code(pointer, language=None)
-    if str(error).startswith(_OF_THE_SESSION):
-        st.caption("Names that are kept, and uploads, belong to one browser session: a link does not carry them.")
+    if hint := _HINTS.get(error.missing):
+        st.caption(hint)
 
 
 def first(scope: Scope, *, other: bool = False) -> str:

@@ -30,6 +30,7 @@ def means_panel(data: Mapped) -> ClassMeans | None:
             found = _over(data, of_data)
         have = [i for i, count in enumerate(found.counts.tolist()) if count]
         doubtful = found.doubtful.tolist()
+        another = codes.drawn_as_another(data, found)
         names = [data.classes[i] for i in have]
         tiles(
             key="means_tiles",
@@ -39,8 +40,10 @@ def means_panel(data: Mapped) -> ClassMeans | None:
             count=len(have),
             columns=_ACROSS,
             tile=sheets.tile_size(data.model),
-            titles=[_title(found, i, data.classes[i]) for i in have],
-            captions=[f"{name} ⚠" if doubtful[i] else name for i, name in zip(have, names, strict=True)],
+            titles=[_title(found, i, data.classes, another.get(i)) for i in have],
+            captions=[
+                f"{name} ⚠" if doubtful[i] or i in another else name for i, name in zip(have, names, strict=True)
+            ],
             ids=have,
             across=max(1, min(_ACROSS, len(have))),
             max_tile_px=64,
@@ -53,6 +56,9 @@ def means_panel(data: Mapped) -> ClassMeans | None:
         for reason in dict.fromkeys(found.reason(i) for i in have if doubtful[i]):
             which = [data.classes[i] for i in have if doubtful[i] and found.reason(i) == reason]
             notes.append(f"⚠ {plain(', '.join(which))}: {reason}, so the decoder may show a blend.")
+        if another:
+            alike = ", ".join(f"{data.classes[i]} like {data.classes[as_]}" for i, as_ in another.items())
+            notes.append(f"⚠ Decoded more like real images of another class: {plain(alike)}.")
         if empty := [data.classes[i] for i in range(len(data.classes)) if i not in have]:
             only = data.model.info.config["dataset"].get("only")
             why = f": this model was trained on {plain(only)} alone" if only and data.name == STORED else ""
@@ -91,11 +97,13 @@ def _over(data: Mapped, of_data: ClassMeans) -> ClassMeans:
     return of_training
 
 
-def _title(found: ClassMeans, i: int, name: str) -> str:
-    text = f"{name}: mean of {int(found.counts[i]):,} images"
+def _title(found: ClassMeans, i: int, classes: list[str], another: int | None) -> str:
+    text = f"{classes[i]}: mean of {int(found.counts[i]):,} images"
     own = float(found.own[i])
     if own == own:  # not NaN
         text += f", {own:.0%} of its nearest neighbours are of the class"
     if reason := found.reason(i):
         text += f"; {reason}"
+    if another is not None:
+        text += f"; most of the real images that are most like it are of class {classes[another]}"
     return text

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from explorer import pictures
-from explorer.latents import Scope, collapsed, strongest
+from explorer.latents import Scope, collapsed, location_and_scale, strongest
 from explorer.ui import codes, html, moves, view
 from explorer.ui.components.code_sliders import Knob, code_sliders
 from explorer.ui.library import Mapped
@@ -66,7 +66,7 @@ def _live(data: Mapped, start: Tensor, everything: bool) -> None:
         picture=html.source(pictures.single(data.decode(code[None])[0])),
         picture_alt="the decoded code",
         picture_data={"code": html.code_text(code)},
-        caption=codes.share_text(data, code),
+        caption=codes.share_text(data, code, start),
         revision=revision,
         place=place_of(data, code),
         on_move=lambda values: moved.update(values),
@@ -93,5 +93,5 @@ def _ranges(data: Mapped) -> tuple[Tensor, Tensor, Tensor]:
     if data.model.has_prior:
         reach = torch.full((data.model.latent,), _REACH)
         return stored.kl_by_latent, -reach, reach
-    mean, std = stored.mean.mean(0), stored.mean.std(0)
+    mean, std = location_and_scale(stored.mean)
     return std, mean - _REACH * std, mean + _REACH * std

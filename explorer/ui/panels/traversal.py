@@ -10,15 +10,17 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from explorer.latents import Scope, Traversal, collapsed, traversal
-from explorer.ui import sheets, view
+from explorer.latents import Result, Scope, Traversal, collapsed, location_and_scale, traversal
+from explorer.ui import codes, sheets, view
 from explorer.ui.components.tiles import tiles
 from explorer.ui.library import Mapped
 from explorer.ui.panels import ends
 from explorer.ui.panels.shown import Shown, rings
 
-AROUND, STEPS = "traversal_around", "traversal_steps"
+AROUND, STEPS, PAGE = "traversal_around", "traversal_steps", "traversal_page"
 _USUAL, _FIRST_ROWS = 11, 12
+_ROWS = 50  # on a page: 750 tiles at most, in a sheet far below the 16,383 pixels of a WebP
+_REACH = 3.0
 
 
 def traversal_panel(data: Mapped, scope: Scope) -> Shown:
@@ -35,8 +37,12 @@ def traversal_panel(data: Mapped, scope: Scope) -> Shown:
         address = {"around": str(st.session_state[AROUND])}
         if steps != _USUAL:
             address["columns"] = str(steps)
+        page = 1
         if everything and latent > _FIRST_ROWS:
             address["all"] = "1"
+            page = _page(latent)
+            if page > 1:
+                address["page"] = str(page)
         if origin is None:
             return Shown(address=address)
         kl = data.model.latents.kl_by_latent
@@ -45,36 +51,58 @@ def traversal_panel(data: Mapped, scope: Scope) -> Shown:
             traversal,
             origin.code,
             kl,
+            reach=_REACH,
             steps=steps,
-            rows=None if everything else _FIRST_ROWS,
-            spread=None if data.model.has_prior else _spread(data.model.latents.mean),
+            rows=_ROWS if everything else _FIRST_ROWS,
+            first=_ROWS * (page - 1),
+            spread=None if data.model.has_prior else location_and_scale(data.model.latents.mean),
         )
-        _tiles(data, varied, origin.code, dead)
+        _tiles(data, varied, origin, dead, page)
         st.caption(_summary(data, int(dead.sum())))
         return Shown(rings(data, origin, "around"), address=address)
 
 
-def _spread(mean: Tensor) -> tuple[Tensor, Tensor]:
-    return mean.mean(0), mean.std(0)
+def _page(latents: int) -> int:
+    """The page of rows, from 1, with the way to the next; no choice where all are on one."""
+    pages = -(-latents // _ROWS)
+    view.restore_number("page", PAGE, 1, pages, default=1)
+    page = st.session_state[PAGE] = min(int(st.session_state[PAGE]), pages)
+    if pages == 1:
+        return page
+    first = _ROWS * (page - 1)
+    back, on = ":material/arrow_back:", ":material/arrow_forward:"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button("Stronger", icon=back, key="page_before", disabled=page == 1, on_click=_turn, args=(-1,))
+        st.button("Weaker", icon=on, key="page_after", disabled=page == pages, on_click=_turn, args=(1,))
+        st.markdown(f"Latents {first + 1} to {min(first + _ROWS, latents)} of {latents}", width="content")
+    return page
 
 
-def _tiles(data: Mapped, varied: Callable[[], Traversal], origin: Tensor, dead: Tensor) -> None:
-    found = varied()
+def _turn(by: int) -> None:
+    st.session_state[PAGE] += by
+
+
+def _tiles(data: Mapped, varied: Callable[[], Traversal], around: Result, dead: Tensor, page: int) -> None:
+    origin, found = around.code, varied()
     rows, steps, _ = found.codes.shape
     flat = found.codes.flatten(0, 1)
     name = sha256(origin.numpy().tobytes()).hexdigest()[:20]
     latents = found.latents.tolist()
     nearest = (found.values - origin[found.latents, None]).abs().argmin(1)
     prior = data.model.has_prior
+    values = _columns(steps)
+    between = [""] * (rows - 2) * steps
+    captions = values if rows == 1 else [*(values if rows > _FIRST_ROWS else [""] * steps), *between, *values]
     tiles(
         key="traversal_tiles",
         # Made anew when it is asked for: codes of a hundred latents would stay in memory as long as the address.
         sheet_url=sheets.made_sheet(
-            f"{data.key}-traversal-{name}-{rows}",
+            f"{data.key}-traversal-{name}-{rows}-{page}",
             data.model,
             lambda: varied().codes.flatten(0, 1),
             steps,
             data.drawn_as,
+            own=codes.is_own(data, around),
         ),
         count=rows * steps,
         columns=steps,
@@ -84,6 +112,7 @@ def _tiles(data: Mapped, varied: Callable[[], Traversal], origin: Tensor, dead: 
             for latent, values in zip(latents, found.values.tolist(), strict=True)
             for value in values
         ],
+        captions=captions,
         row_labels=[
             f"latent {latent} · {float(nats):.2f} nats" if prior else f"latent {latent}"
             for latent, nats in zip(latents, found.kl, strict=True)
@@ -97,11 +126,19 @@ def _tiles(data: Mapped, varied: Callable[[], Traversal], origin: Tensor, dead: 
     )
 
 
+def _columns(steps: int) -> list[str]:
+    """The columns' values in standard deviations; of many only the ends' and the middle's, for which there is room."""
+    values = [round(_REACH * i / (steps - 1), 1) for i in range(1 - steps, steps, 2)]
+    shown = range(steps) if steps <= _USUAL else (0, steps // 2, steps - 1)
+    return [f"{value:g}".replace("-", "−") if i in shown else "" for i, value in enumerate(values)]
+
+
 def _summary(data: Mapped, dead: int) -> str:
     if not data.model.has_prior:
         return (
             "Each latent runs over its mean ± 3 standard deviations of the codes: a plain autoencoder has no prior. "
-            "The ring is at the code itself; click an image to choose its code."
+            "The latent that varies most comes first. "
+            "The ring is at the image nearest to the code; click an image to choose its code."
         )
     latent = data.model.latent
     if dead:
@@ -111,6 +148,6 @@ def _summary(data: Mapped, dead: int) -> str:
     else:
         count = f"None of the {latent} latents has collapsed. "
     return (
-        f"Each latent runs from −3 to 3 standard deviations of the prior. {count}"
-        "The ring is nearest to the code itself; click an image to choose its code."
+        f"Each latent runs from −3 to 3 standard deviations of the prior, the latent of most KL first. {count}"
+        "The ring is at the image nearest to the code; click an image to choose its code."
     )

@@ -30,17 +30,21 @@ LEAST, MOST, USUAL = 2, 64, 24
 
 @dataclass(frozen=True)
 class _Stops:
-    """What a walk goes through: names and codes [S, D], None where one is no code; whether it is the loop."""
+    """What a walk goes through: names and codes [S, D], None where one is no code; whether it is the loop.
+
+    `own` says that a code may come from a person's own picture.
+    """
 
     names: list[str]
     codes: Tensor | None
     loop: bool
+    own: bool = False
 
 
 def walk_panel(data: Mapped, scope: Scope) -> Shown:
     """Draw the panel; the path and its ends for the map."""
     with st.container(key="walk"):
-        stops = _stops(scope)
+        stops = _stops(data, scope)
         view.restore_choice("way", WAY, WAYS, "the way")
         st.session_state.setdefault(WAY, "line")
         way = st.segmented_control(
@@ -62,7 +66,7 @@ def walk_panel(data: Mapped, scope: Scope) -> Shown:
         except ValueError as error:
             st.error(sentence(error))
             return Shown(address=address)
-        return replace(_show(data, path, stops.names, stops.codes), address=address)
+        return replace(_show(data, path, stops.names, stops.codes, stops.own), address=address)
 
 
 _WAYS_HELP = (
@@ -72,7 +76,7 @@ _WAYS_HELP = (
 )
 
 
-def _stops(scope: Scope) -> _Stops:
+def _stops(data: Mapped, scope: Scope) -> _Stops:
     """The stops as they are chosen; an expression that is no code is said on the screen."""
     means = scope.means
     known = [] if means is None else [i for i, has in enumerate(means.isfinite().all(1).tolist()) if has]
@@ -91,7 +95,9 @@ def _stops(scope: Scope) -> _Stops:
         with st.container():
             end = ends.choose_code("To", TO, "to", scope, default=ends.first(scope, other=True))
     names = [str(st.session_state[FROM]), str(st.session_state[TO])]
-    return _Stops(names, None if start is None or end is None else torch.stack([start.code, end.code]), False)
+    if start is None or end is None:
+        return _Stops(names, None, False)
+    return _Stops(names, torch.stack([start.code, end.code]), False, codes.is_own(data, start, end))
 
 
 def _loop() -> bool:
@@ -109,17 +115,22 @@ def _path(data: Mapped, stops: Tensor, steps: int, way: Way) -> Tensor:
     return walk(stops, steps, way=codes.graph(data).path if way == "dense" else way)
 
 
-def _show(data: Mapped, path: Tensor, names: list[str], stops: Tensor) -> Shown:
+def _show(data: Mapped, path: Tensor, names: list[str], stops: Tensor, own: bool) -> Shown:
     density = codes.density(data)
-    shares = None if density is None else density.share(path).tolist()
+    at = stop_steps(len(stops), len(path))
+    shares = None
+    if density is not None:
+        # A step next to a stop that is an image would seem dense by that image alone.
+        nearest = (torch.arange(len(path))[:, None] - torch.tensor(at)).abs().argmin(1)
+        shares = density.share(path, density.stored_at(stops)[nearest]).tolist()
     film(
         key=FILM,
-        sheet_url=sheets.exact_sheet(f"{data.key}-walk", data.model, path, data.drawn_as),
+        sheet_url=sheets.exact_sheet(f"{data.key}-walk", data.model, path, data.drawn_as, own=own),
         count=len(path),
         columns=len(path),
         tile=(data.model.image_shape[2], data.model.image_shape[1]),
         shares=shares,
-        stops=stop_steps(len(stops), len(path)),
+        stops=at,
         stop_names=names,
         label="Walk",
         revision=f"{data.key}-{sha256(path.numpy().tobytes()).hexdigest()[:20]}",
