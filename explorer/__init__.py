@@ -8,6 +8,7 @@ from explorer.datasets import load as dataset
 from explorer.loaded import Model, load
 from explorer.models import Posterior
 from explorer.presets import TrainConfig
+from explorer.ranking import Ranking, rank
 from explorer.screening import Screening, screen
 from explorer.training import Progress, Run, train
 
@@ -21,12 +22,14 @@ __all__ = [
     "Model",
     "Posterior",
     "Progress",
+    "Ranking",
     "Run",
     "Screening",
     "TrainConfig",
     "checkpoints",
     "dataset",
     "load",
+    "rank",
     "screen",
     "train",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.checkpoints import CheckpointError, CheckpointInfo, find, read_metadata, read_tensors
@@ -17,8 +17,10 @@ from explorer.evaluation import Evaluation, check_labels, evaluate, likeliest_cl
 from explorer.latents import Latents, fitted_draws
 from explorer.models import LatentModel, ModelConfig, Posterior, build
 from explorer.models.conditional import in_turn
+from explorer.preparation import habits
 
 _BATCH = 1024  # images at a time: bounds the memory of a decode of any size
+_LOOKED_AT = 64  # stored codes, about, that are decoded to tell what a model's images are like
 _PIXELS = 0x9E3779B9  # flips bits of a seed: PyTorch's generator reads 32, and noise must not repeat the codes'
 
 
@@ -51,6 +53,16 @@ class Model:
             return Latents.from_tensors(read_tensors(file), read_metadata(file))
         except (KeyError, ValueError, IndexError, TypeError, RuntimeError) as error:
             raise CheckpointError(f"latents.safetensors is incomplete: {error}") from error
+
+    @cached_property
+    def habits(self) -> tuple[bool, bool]:
+        """What its images are like, for `explorer.preparation.suggest`: by what it decodes of some stored codes.
+
+        A conditional decoder is told the class of each. Raises CheckpointError.
+        """
+        stored = self.latents
+        some = slice(None, None, max(1, len(stored) // _LOOKED_AT))
+        return habits(self.decode(stored.mean[some], None if stored.labels is None else stored.labels[some]))
 
     @torch.inference_mode()
     def encode(self, images: Tensor | np.ndarray) -> Posterior:
@@ -139,11 +151,22 @@ class Model:
         """
         tensor = self._images(images)
         codes = self.encode(tensor).mean
-        if self.conditional and labels is None:
-            pairs = zip(tensor.split(_BATCH), codes.split(_BATCH), strict=True)
-            found = [likeliest_classes(self.network, self._to_float(x), z.to(self.device)) for x, z in pairs]
-            labels = torch.cat(found).cpu()
-        return self.decode(codes, labels)
+        return self.decode(codes, self.likeliest(tensor, codes) if labels is None else labels)
+
+    @torch.inference_mode()
+    def likeliest(self, images: Tensor | np.ndarray, codes: Float[Tensor, "n d"]) -> Int[Tensor, " n"] | None:
+        """The class that explains each image best, drawn from its code: what `reconstruct` tells a conditional decoder.
+
+        None for a model whose decoder is told no class.
+
+        Raises:
+            ValueError: the images are none of this model's.
+        """
+        if not self.conditional:
+            return None
+        pairs = zip(self._images(images).split(_BATCH), codes.split(_BATCH), strict=True)
+        found = [likeliest_classes(self.network, self._to_float(x), z.to(self.device)) for x, z in pairs]
+        return torch.cat(found).cpu()
 
     def draw(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Float[Tensor, "n d"]:
         """Codes from the prior N(0, temperature² I); for a plain autoencoder from the Gaussian fitted to its codes.

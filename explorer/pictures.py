@@ -85,18 +85,21 @@ def single(image: Tensor) -> Image.Image:
     return sheet(image[None], 1)
 
 
+BRIGHTER, DARKER = (200, 70, 0), (0, 60, 220)
+"""The orange and the blue of `difference`."""
+_AGREED = 238  # a light gray, which differs from both, and on which both are seen on a light page and on a dark one
+
+
 def difference(original: Tensor, reconstruction: Tensor, *, gain: float = 1.0) -> Image.Image:
-    """Where a reconstruction is brighter (orange) or darker (blue) than its original; clear where they agree.
+    """Where a reconstruction is brighter (orange) or darker (blue) than its original; light gray where they agree.
 
     Both are [C, H, W], uint8 or float in [0, 1]; channels are averaged, and the difference is multiplied by `gain`.
     """
     a, b = (torch.from_numpy(to_uint8(t[None]).copy()).float()[0].mean(-1) / 255 for t in (original, reconstruction))
-    signed = (b - a).numpy()  # [H, W]
-    rgba = np.zeros((*signed.shape, 4), np.uint8)
-    rgba[signed > 0, :3] = (242, 120, 40)
-    rgba[signed <= 0, :3] = (60, 120, 246)
-    rgba[..., 3] = np.round((gain * np.abs(signed)).clip(0, 1) * 255)
-    return Image.fromarray(rgba)
+    signed = (b - a).numpy()[..., None]  # [H, W, 1]
+    share = (gain * np.abs(signed)).clip(0, 1)
+    full = np.where(signed > 0, np.array(BRIGHTER, np.float32), np.array(DARKER, np.float32))
+    return Image.fromarray(np.rint(_AGREED * (1 - share) + full * share).astype(np.uint8))
 
 
 def left_over(original: Tensor, reconstruction: Tensor, *, gain: float = 1.0, background: float = 0.0) -> Image.Image:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image, ImageOps
-from scipy import ndimage
 from torch import Tensor
 
 from explorer.contents import FRAME, Content, content_of, is_plain, rim
@@ -129,7 +128,7 @@ def prepare(picture: Image.Image, steps: Steps, size: int, channels: int) -> Pre
     box = _box(picture, steps.crop, seen)
     if box != (0, 0, *picture.size):
         words = "content" if steps.crop == "content" else "centred square"
-        picture = did(f"cropped to its {words}, {box[2] - box[0]} x {box[3] - box[1]}", picture.crop(box))
+        picture = did(f"cropped to its {words}, {box[2] - box[0]} × {box[3] - box[1]}", picture.crop(box))
     mass = (picture.width / 2, picture.height / 2) if seen is None else seen.mass(box)
     if steps.thicken and seen is not None and seen.found and seen.stroke < _THICK * seen.longest:
         scale = min(1.0, 4 * max(size, 40) / seen.longest, 8 * max(size, 40) / max(picture.size))
@@ -140,12 +139,12 @@ def prepare(picture: Image.Image, steps: Steps, size: int, channels: int) -> Pre
         picture = did("centred in a margin", _in_margin(picture, fill, mass))
     elif picture.width != picture.height:
         side = min(max(picture.size), MAX_SQUARE)
-        picture = did(f"padded to a square, {side} x {side}", _padded(picture, fill))
+        picture = did(f"padded to a square, {side} × {side}", _padded(picture, fill))
     if steps.invert:
         picture = did("inverted", ImageOps.invert(picture))
     pixels = to_array(picture, size, channels)
     if picture.size != (size, size):
-        did(f"resized to {size} x {size}", _as_image(pixels))
+        did(f"resized to {size} × {size}", _as_image(pixels))
     return Prepared(torch.from_numpy(pixels), tuple(stages))
 
 
@@ -255,6 +254,8 @@ def _thickened(
     At a reduced `scale`, since a wide brush on a large picture takes seconds. Returns the picture with a rim around it
     for strokes to grow into, and the rim's width.
     """
+    from scipy import ndimage
+
     width, height = (max(1, round(side * scale)) for side in picture.size)
     reach = max(1, round(by * scale))
     frame = Image.new(picture.mode, (width + 2 * reach, height + 2 * reach), fill)

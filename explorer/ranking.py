@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,22 +9,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
 
-from explorer.datasets import DatasetError
+from explorer.datasets import DatasetError, room
 from explorer.datasets.entries import Entry, open_files
 from explorer.datasets.folder import THREADS
 from explorer.datasets.images import ImageError, image_suffixes
 from explorer.datasets.uploaded import read_picture
 from explorer.judging import Scores, better_than, score
 from explorer.loaded import Model
-from explorer.preparation import Steps, habits, prepare, suggest
+from explorer.preparation import Steps, prepare, suggest
+from explorer.tables import write_table
 
 BLOCK = 128  # pictures that are decoded, judged and dropped at a time
 SHOWN = 24  # of the worst, and of the best: their images are kept
+RARE = 0.01  # of a model's test items: what is worse than all others is unusual
 COLUMNS = ("file", "elbo", "reconstruction", "kl", "better_than")
 
 Progress = Callable[[int, int], None]
@@ -35,14 +36,14 @@ Progress = Callable[[int, int], None]
 Named = tuple[str, Image.Image]
 """A decoded picture with its name."""
 
-_LOOKED_AT = 64  # decoded codes that tell what a model's images are like
 _KEPT_SIDE = 1024  # pixels: larger pictures are shrunk, as an upload is
 
 _Read = Callable[[int], Image.Image]
 _Result = UInt8[Tensor, "c h w"] | str
 """A picture as the model sees it, or why it cannot be read."""
 
-_few = threading.BoundedSemaphore(2)  # pictures that are decoded at once, of all rankings: up to 300 MB each
+# Pictures that are read and decoded at once, of all rankings: up to 300 MB each, besides their files.
+_few = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,12 @@ class Ranking:
 
     Attributes:
         files: their paths below the source, with `/`, in order.
-        reconstruction: E log p(x|z) in nats [N]; see `explorer.judging.score`.
+        reconstruction: log p(x|z) in nats [N] at one draw of z; see `explorer.judging.score`.
         kl: in nats [N]; zero for a plain autoencoder.
         better_than: the share of the model's stored test items with a smaller ELBO, [N] in [0, 1].
         order: positions in `files`, int64 [N], the smallest ELBO first: that is the most unusual picture.
         images: the first and the last SHOWN of `order` as the model saw them, uint8 [C, H, W] by position.
-        unreadable: why others could not be read, a clause each, by path.
+        unreadable: the others, in order, each with why it could not be read, a clause.
         notes: sentences on files that were left out.
     """
 
@@ -66,7 +67,7 @@ class Ranking:
     better_than: Float[Tensor, " n"]
     order: Int[Tensor, " n"]
     images: dict[int, Tensor]
-    unreadable: dict[str, str]
+    unreadable: list[tuple[str, str]]
     notes: list[str]
 
     @property
@@ -74,29 +75,37 @@ class Ranking:
         """In nats; of a plain autoencoder the reconstruction term alone."""
         return self.reconstruction - self.kl
 
+    @property
+    def unusual(self) -> int:
+        """How many are accounted for worse than 99% of the model's test items."""
+        return int((self.better_than < RARE).sum())
+
+    @property
+    def summary(self) -> str:
+        """How many pictures, and how many of them are unusual."""
+        count = len(self.files)
+        return (
+            f"{count:,} {'picture' if count == 1 else 'pictures'}, {self.unusual:,} of them accounted for worse than "
+            f"{1 - RARE:.0%} of the model's test images"
+        )
+
     def write_csv(self, path: Path) -> None:
-        """A row a picture, the most unusual first, under COLUMNS. A file that is there is replaced, at once.
+        """What `rows` gives, as a CSV file under COLUMNS. A file that is there is replaced, at once.
 
         Raises:
             DatasetError: it cannot be written; nothing is left behind then.
         """
-        temporary = path.with_name(f".{path.name}.part")
-        try:
-            with open(temporary, "w", encoding="utf-8", newline="") as stream:
-                writer = csv.writer(stream, lineterminator="\n")
-                writer.writerow(COLUMNS)
-                figures = [t.numpy() for t in (self.elbo, self.reconstruction, self.kl, self.better_than)]
-                for row in self.order.tolist():
-                    writer.writerow([self.files[row], *(str(column[row]) for column in figures)])
-            os.replace(temporary, path)
-        except OSError as error:
-            raise DatasetError(f"{path} could not be written: {error.strerror or error}.") from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_table(path, COLUMNS, self.rows())
+
+    def rows(self) -> Iterator[tuple[str, *tuple[np.float32, ...]]]:
+        """Of each picture, the most unusual first, what COLUMNS name."""
+        figures = [t.numpy() for t in (self.elbo, self.reconstruction, self.kl, self.better_than)]
+        for row in self.order.tolist():
+            yield self.files[row], *(column[row] for column in figures)
 
 
 def rank(
-    source: Path | Sequence[Named],
+    source: str | Path | Sequence[Named],
     model: Model,
     *,
     steps: Steps | None = None,
@@ -106,7 +115,7 @@ def rank(
     """Rank pictures by their ELBO under a model; memory holds a block of them at a time.
 
     Args:
-        source: a folder, at any depth, or a .zip; or decoded pictures with their names.
+        source: a folder, at any depth, or a .zip, or their path; or decoded pictures with their names.
         steps: how each is prepared; None takes what `suggest` finds for each, as for an upload. `Steps()` prepares
             them as a data set would be.
         seed: of the draws of the codes.
@@ -115,13 +124,17 @@ def rank(
         DatasetError: there is nothing at `source`, it cannot be read, holds no pictures, or none can be read.
         CheckpointError: the stored codes are missing or damaged.
     """
+    if isinstance(source, str):
+        source = Path(source)
     ready = _preparer(model, steps)
     with _opened(source) as (names, read, notes):
         label = str(source) if isinstance(source, Path) else "The list"
         if not names:
             raise DatasetError(f"{label} holds no pictures.")
+        if progress:
+            progress(0, len(names))
         ranked = _Ranked(model, seed)
-        unreadable: dict[str, str] = {}
+        unreadable: list[tuple[str, str]] = []
         with ThreadPoolExecutor(THREADS) as pool:
             for start in range(0, len(names), BLOCK):
                 block = range(start, min(start + BLOCK, len(names)))
@@ -133,12 +146,12 @@ def rank(
                         return error.reason
 
                 found = list(zip(block, pool.map(result, block), strict=True))
-                unreadable |= {names[i]: image for i, image in found if isinstance(image, str)}
+                unreadable += [(names[i], image) for i, image in found if isinstance(image, str)]
                 ranked.add([(names[i], image) for i, image in found if isinstance(image, Tensor)])
                 if progress:
                     progress(block[-1] + 1, len(names))
     if not ranked.files:
-        path, reason = next(iter(unreadable.items()))
+        path, reason = unreadable[0]
         raise DatasetError(f"None of the {len(names):,} pictures in {label} could be read: {path}, {reason}.")
     return ranked.ranking(unreadable, notes)
 
@@ -164,7 +177,7 @@ class _Ranked:
         kept = sorted(self.images, key=self.elbos.__getitem__)
         self.images = {i: self.images[i] for i in dict.fromkeys([*kept[:SHOWN], *kept[-SHOWN:]])}
 
-    def ranking(self, unreadable: dict[str, str], notes: list[str]) -> Ranking:
+    def ranking(self, unreadable: list[tuple[str, str]], notes: list[str]) -> Ranking:
         reconstruction = torch.cat([part.log_likelihood for part in self.parts])
         kl = torch.cat([part.kl for part in self.parts])
         elbo = reconstruction - kl
@@ -184,9 +197,21 @@ def _preparer(model: Model, steps: Steps | None) -> Callable[[Image.Image], UInt
     channels, size, _ = model.image_shape
     if steps is not None:
         return lambda picture: prepare(picture, steps, size, channels).image
-    mean = model.latents.mean
-    own = habits(model.decode(mean[:: max(1, len(mean) // _LOOKED_AT)]))
+    own = model.habits
     return lambda picture: prepare(picture, suggest(picture, *own, channels=channels)[0], size, channels).image
+
+
+def read_again(source: Path, file: str) -> bytes:
+    """The bytes of one of the ranked files, by its path below the folder or within the zip.
+
+    Raises:
+        DatasetError: it is not there any more, or cannot be read; or several files have names that look the same.
+    """
+    with open_files(source) as files:
+        found = [entry for entry in files.entries if entry.path == file]
+        if len(found) != 1:
+            raise DatasetError(f"{file} is there no more." if not found else f"Several files are called {file}.")
+        return files.read(found[0])
 
 
 @contextmanager
@@ -204,10 +229,9 @@ def _opened(source: Path | Sequence[Named]) -> Iterator[tuple[list[str], _Read, 
 
         def read(position: int) -> Image.Image:
             entry = entries[position]
-            data = files.read(entry)
-            with _few:
-                picture, _ = read_picture(data, entry.parts[-1], at_least=_KEPT_SIDE)
-            picture.thumbnail((_KEPT_SIDE, _KEPT_SIDE))
+            with _few, room.files.taken(entry.size):
+                picture, _ = read_picture(files.read(entry), entry.parts[-1], at_least=_KEPT_SIDE)
+                picture.thumbnail((_KEPT_SIDE, _KEPT_SIDE))
             return picture
 
         yield [entry.path for entry in entries], read, notes

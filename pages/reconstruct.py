@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.ui import choosing, library, moves, view
+from explorer.ui.components.pulse import pulse
 from explorer.ui.markdown import plain
 from explorer.ui.panels import reconstruct_compare, reconstruct_spoil
 from explorer.ui.panels.reconstruct_looking import Looked, look
@@ -72,10 +73,11 @@ def workspace(model: library.Model) -> None:
     view.restore_pick(data)
     pick = view.current(data)
     left, right = st.columns([4, 9], gap="large")
+    below = st.container()
     with left:
         subject, source = source_panel(data, pick)
     looked: list[Looked] = []
-    with right:
+    with right if subject is None or not others else below:
         if subject is None:
             empty(source)
         else:
@@ -89,6 +91,7 @@ def workspace(model: library.Model) -> None:
         more |= {} if source == default_source(data) else {"source": source}
         more |= {} if tool == "spoil" else {"tool": tool}
         view.write_url(model.info.id, color, data.map.kind, data.name, pick, more)
+        pulse("address_pulse", _ADDRESS_SECONDS)
 
     tool = pick_tool()
     # Always there: what a fragment within this one sends must not come before the place that it belongs to, and when
@@ -102,7 +105,7 @@ def workspace(model: library.Model) -> None:
             spoil_panel(looked[0])
     else:
         hint.caption("With a picture above, sliders spoil it here, and you see what the model makes of that.")
-    st.fragment(write_address, run_every=_ADDRESS_SECONDS)()
+    st.fragment(write_address)()
     for text in [*view.notices(), *data.notes]:
         notices.warning(plain(text))
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from explorer.pictures import difference, encode, mosaic, save_grid, sheet, showcase, to_uint8
+from explorer.pictures import BRIGHTER, DARKER, difference, encode, mosaic, save_grid, sheet, showcase, to_uint8
 
 
 def test_rounding_is_to_the_nearest():
@@ -72,9 +72,10 @@ def test_a_difference_with_gain():
     other = one.clone()
     other[:, 0, 0], other[:, 1, 1] = 103, 0
     found = np.asarray(difference(one, other, gain=10))
-    assert found[0, 0].tolist() == [242, 120, 40, 30]
-    assert found[1, 1].tolist() == [60, 120, 246, 255]
-    assert found[0, 1, 3] == 0
+    share = 30 / 255
+    assert found[0, 0].tolist() == [round(238 + share * (full - 238)) for full in BRIGHTER]
+    assert found[1, 1].tolist() == list(DARKER)
+    assert found[0, 1].tolist() == [238, 238, 238]  # opaque: what is behind it does not matter
 
 
 def test_a_mosaic_with_gaps():

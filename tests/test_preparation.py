@@ -170,7 +170,7 @@ def test_each_step_by_itself():
     assert gray.stages[0][0] == "colour taken away"
     assert (gray.image[0] == gray.image[2]).all()
     assert prepare(picture, Steps(crop="content"), 10, 3).stages[0] == (
-        "cropped to its content, 10 x 10",
+        "cropped to its content, 10 × 10",
         picture.crop((20, 5, 30, 15)),
     )
     for background, corner in (("black", (0, 0, 0)), ("white", (255, 255, 255)), ("rim", (10, 200, 90))):
@@ -180,7 +180,7 @@ def test_each_step_by_itself():
     inverted = prepare(picture, Steps(invert=True, background="white"), 50, 3)
     np.testing.assert_array_equal(inverted.image[:, 10:40].numpy().transpose(1, 2, 0), 255 - array)
     assert (inverted.image[:, 0] == 0).all()
-    assert inverted.words == "padded to a square, 50 x 50, inverted"
+    assert inverted.words == "padded to a square, 50 × 50, inverted"
 
 
 def test_rims():

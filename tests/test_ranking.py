@@ -1,6 +1,8 @@
 """Folders and zips of pictures by how unusual they are: digits, with things among them that are none."""
 
 import csv
+import threading
+import time
 import zipfile
 
 import numpy as np
@@ -10,11 +12,14 @@ from PIL import Image, ImageOps
 
 import explorer
 from explorer import ranking
+from explorer.__main__ import main
 from explorer.datasets import DatasetError, DatasetMissing
+from explorer.datasets.room import Room
 from explorer.judging import judge, score
 from explorer.loaded import load
 from explorer.preparation import Steps
-from explorer.ranking import rank
+from explorer.ranking import COLUMNS, rank, read_again
+from explorer.tables import table_text
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +51,7 @@ def test_the_most_unusual_comes_first(source, model, digits):
     found = rank(source, model, steps=Steps(), progress=lambda *done: reports.append(done))
     assert len(found.files) == 26
     assert found.files[int(found.order[0])] == "sub/noise.png"
-    assert found.unreadable == {"torn.png": "it is cut off or damaged"}
+    assert found.unreadable == [("torn.png", "it is cut off or damaged")]
     assert found.notes == ["Left out: 1 file that is no picture, such as notes.txt."]
     assert reports[-1] == (27, 27)
     assert (found.elbo[found.order].diff() >= 0).all()
@@ -107,6 +112,53 @@ def test_the_table(source, model, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pictures", "scores.csv"]
 
 
+def test_names_that_a_spreadsheet_would_run_or_that_look_the_same(model, digits, tmp_path):
+    link = '=HYPERLINK("http:||x").png'
+    Image.fromarray(digits[0, 0].numpy()).save(tmp_path / link)
+    for name in ("a\x01.png", "a\x02.png"):
+        (tmp_path / name).write_bytes(b"no picture")
+    found = rank(tmp_path, model)
+    assert [path for path, _ in found.unreadable] == ["a?.png", "a?.png"]
+    assert table_text(COLUMNS, found.rows()).splitlines()[1].startswith("\"'=HYPER")
+
+
+def test_a_ranked_file_is_read_again_by_its_name(source, tmp_path):
+    assert read_again(source, "sub/noise.png") == (source / "sub" / "noise.png").read_bytes()
+    with pytest.raises(DatasetError, match="there no more"):
+        read_again(source, "noise.png")
+    for name in ("a\x01.png", "a\x02.png"):
+        (source / name).touch()
+    with pytest.raises(DatasetError, match="Several files"):
+        read_again(source, "a?.png")
+
+
+def test_large_files_are_not_inflated_all_at_once(model, digits, tmp_path, monkeypatch):
+    for i in range(8):
+        Image.fromarray(digits[i, 0].numpy()).save(tmp_path / f"{i}.png")
+    largest = max(path.stat().st_size for path in tmp_path.iterdir())
+    monkeypatch.setattr(ranking.room, "files", Room(largest + 10))
+    monkeypatch.setattr(ranking, "_few", threading.BoundedSemaphore(8))
+    monkeypatch.setattr(ranking, "THREADS", 8)
+    held, most, lock = 0, 0, threading.Lock()
+    decode = ranking.read_picture
+
+    def watched(data, name, **options):
+        nonlocal held, most
+        with lock:
+            held += len(data)
+            most = max(most, held)
+        time.sleep(0.01)
+        try:
+            return decode(data, name, **options)
+        finally:
+            with lock:
+                held -= len(data)
+
+    monkeypatch.setattr(ranking, "read_picture", watched)
+    assert len(rank(tmp_path, model).files) == 8
+    assert largest <= most <= largest + 10
+
+
 def test_what_cannot_be_ranked(model, tmp_path):
     with pytest.raises(DatasetMissing):
         rank(tmp_path / "missing", model)
@@ -119,3 +171,24 @@ def test_what_cannot_be_ranked(model, tmp_path):
     (empty / "a.png").write_bytes(b"nothing like it")
     with pytest.raises(DatasetError, match=r"None of the 1 pictures .*: a\.png, it is not a picture"):
         rank(empty, model)
+
+
+def test_the_command_writes_what_the_package_says(source, tiny_run, model, tmp_path, capsys):
+    out = tmp_path / "scores.csv"
+    assert main(["rank", str(tiny_run.path), str(source), "--out", str(out), "--device", "cpu", "--seed", "3"]) == 0
+    found = explorer.rank(str(source), model, seed=3)
+    assert out.read_text("utf-8") == table_text(COLUMNS, found.rows())
+    said = capsys.readouterr()
+    count = sum(share < 0.01 for share in found.better_than.tolist())
+    assert count > 0
+    assert said.out == (
+        f"{out}: 26 pictures, {count} of them accounted for worse than 99% of the model's test images\n"
+    )
+    assert "explorer: torn.png could not be read: it is cut off or damaged" in said.err
+    assert "explorer: Left out: 1 file that is no picture, such as notes.txt." in said.err
+
+
+def test_the_command_knows_before_the_work_that_its_table_cannot_be_written(source, tiny_run, tmp_path, capsys):
+    out = tmp_path / "missing" / "scores.csv"
+    assert main(["rank", "no-such-model", str(source), "--out", str(out)]) == 1
+    assert "There is no folder" in capsys.readouterr().err

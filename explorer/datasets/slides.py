@@ -1,4 +1,4 @@
-"""An uploaded picture that ought to show one cell and may be a whole slide: what a model sees of it, and its centre.
+"""An uploaded picture that ought to show one cell and may be a whole slide: what a model sees of it, and parts of it.
 
 A slide scanner's picture has more pixels than `decode_image` takes. A JPEG of that size is decoded at a half, a quarter
 or an eighth of its scale, line by line; others are decoded whole, one at a time.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -30,43 +30,65 @@ LARGE_SIDE = 1000  # pixels: a single cell is cut out at some hundred
 MOST_SCALED = 400_000_000  # pixels of a JPEG that is decoded at a reduced scale: four seconds
 MOST_WHOLE = 2 * MAX_PIXELS  # of others, decoded in place: as much memory as decode_image takes for MAX_PIXELS
 
-_KEPT_CENTRE = 1024  # pixels a side
+_WINDOW = 1024  # pixels a side
 _OVERVIEW = 512
 _FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "BMP")
+# Which turns swap the axes, and which put first what lies on the right, or at the bottom, in the file.
 _ASIDE = {Image.Transpose[name] for name in ("TRANSPOSE", "TRANSVERSE", "ROTATE_90", "ROTATE_270")}
+_FROM_RIGHT = {Image.Transpose[name] for name in ("FLIP_LEFT_RIGHT", "ROTATE_180", "ROTATE_90", "TRANSVERSE")}
+_FROM_BOTTOM = {Image.Transpose[name] for name in ("FLIP_TOP_BOTTOM", "ROTATE_180", "ROTATE_270", "TRANSVERSE")}
 _MODES = ("L", "RGB")  # others would be copied on their way to 8-bit colour
 
 
 @dataclass(frozen=True, eq=False)
 class Large:
-    """A picture much larger than a cell, as far as it is kept.
+    """A picture much larger than a cell, as far as it is kept decoded.
 
     Attributes:
-        size: width and height of the picture, in pixels.
+        name, data: its file, which is decoded again for another place.
+        size: width and height of the picture, upright, in pixels.
         overview: all of it, at most 512 pixels a side.
-        centre: the square in its middle, each of whose pixels is `scale` x `scale` of the picture.
+        place: the middle of what is cut out of it, in pixels of the picture from its upper left corner.
+        window: the largest square around that place that is kept, each of whose pixels is `scale` x `scale` of the
+            picture; near an edge the place is not in its middle.
+        corner: the window's upper left one, in units of its own pixels.
     """
 
+    name: str
+    data: bytes
     size: tuple[int, int]
     overview: Image.Image
-    centre: Image.Image
+    place: tuple[int, int]
+    window: Image.Image
+    corner: tuple[int, int]
     scale: int
 
     @property
     def largest(self) -> int:
         """The side of the largest crop, in pixels of the picture."""
-        return min(*self.size, self.centre.width * self.scale)
+        return min(*self.size, self.window.width * self.scale)
+
+    def at(self, place: tuple[int, int]) -> Large:
+        """The same with its window at another place. Raises ImageError."""
+        found = _decoded(_header(self.data), self.data, self.name, place)
+        return replace(self, place=place, window=found.window.convert("RGB"), corner=found.corner)
 
     def crop(self, side: int) -> Image.Image:
-        """The square of `side` pixels of the picture around its middle."""
-        length = max(1, min(round(side / self.scale), self.centre.width))
-        first = (self.centre.width - length) // 2
-        return self.centre.crop((first, first, first + length, first + length))
+        """The square of `side` pixels of the picture around the place, moved inwards at an edge."""
+        length = max(1, min(round(side / self.scale), self.window.width))
+        left, top = (
+            _within(int(middle / self.scale - length / 2) - first, self.window.width - length)
+            for middle, first in zip(self.place, self.corner, strict=True)
+        )
+        return self.window.crop((left, top, left + length, top + length))
 
     def outline(self, side: int) -> tuple[float, float, float, float]:
         """Where that crop lies on the overview: left, top, right and bottom as shares of its width and height."""
-        half_x, half_y = side / self.size[0] / 2, side / self.size[1] / 2
-        return 0.5 - half_x, 0.5 - half_y, 0.5 + half_x, 0.5 + half_y
+        left, top = (
+            _within(middle - side / 2, whole - side) for middle, whole in zip(self.place, self.size, strict=True)
+        )
+        width, height = self.size
+        return left / width, top / height, (left + side) / width, (top + side) / height
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,12 +117,8 @@ def read_picture(data: bytes, name: str, size: int) -> Picture:
         ImageError: it cannot be read, or is too large even for a slide.
     """
     header = _header(data)
-    found = None if header is None else _slide(header, name, len(data))
-    if found is None:
-        image = decode_image(data, name=name)
-        whole, centre, full, scale = image, _middle(image, _KEPT_CENTRE), image.size, 1
-    else:
-        whole, centre, full, scale = found
+    found = _decoded(header, data, name)
+    whole, full = found.reduced, found.size
     remarks = () if header is None else _remarks(header)
     if is_gray(whole):
         remarks += ("It is gray, and the models know stained cells in colour: the figures mean less.",)
@@ -108,7 +126,8 @@ def read_picture(data: bytes, name: str, size: int) -> Picture:
     if max(full) > LARGE_SIDE:
         overview = whole.convert("RGB")
         overview.thumbnail((_OVERVIEW, _OVERVIEW))
-        large = Large(full, overview, centre.convert("RGB"), scale)
+        window = found.window.convert("RGB")
+        large = Large(name, data, full, overview, _centre(full), window, found.corner, found.scale)
     return Picture(to_array(whole, size, 3), full, remarks, large)
 
 
@@ -122,11 +141,29 @@ def _header(data: bytes) -> Image.Image | None:
     return None
 
 
-def _slide(image: Image.Image, name: str, length: int) -> tuple[Image.Image, Image.Image, tuple[int, int], int] | None:
-    """What `read_picture` needs of a picture beyond MAX_PIXELS: reduced, its middle, its size, the middle's scale.
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """A picture decoded, and reduced if it is beyond MAX_PIXELS, with its size in full; the rest is as in `Large`."""
 
-    None for any other: `decode_image` reads it, or says what is wrong.
-    """
+    reduced: Image.Image
+    size: tuple[int, int]
+    window: Image.Image
+    corner: tuple[int, int]
+    scale: int
+
+
+def _decoded(header: Image.Image | None, data: bytes, name: str, place: tuple[int, int] | None = None) -> _Decoded:
+    """Decode the bytes of a file, with a window at a place of the picture, by default in its middle."""
+    found = None if header is None else _slide(header, name, len(data), place)
+    if found is not None:
+        return found
+    image = decode_image(data, name=name)
+    side, corner = _window(image.size, place or _centre(image.size))
+    return _Decoded(image, image.size, _square(image, corner, side), corner, 1)
+
+
+def _slide(image: Image.Image, name: str, length: int, place: tuple[int, int] | None) -> _Decoded | None:
+    """The same of a picture beyond MAX_PIXELS. None for any other: `decode_image` reads it, or says what is wrong."""
     width, height = image.size
     if width * height <= MAX_PIXELS or image.format not in _FORMATS or image.mode not in _MODES:
         return None
@@ -145,22 +182,46 @@ def _slide(image: Image.Image, name: str, length: int) -> tuple[Image.Image, Ima
         with image, one_large:
             turn = _turn(image)
             image.load()
-            middle = _middle(image, _KEPT_CENTRE)
+            upright = image.size[::-1] if turn in _ASIDE else image.size
+            full = (height, width) if turn in _ASIDE else (width, height)
+            x, y = place or _centre(full)
+            side, corner = _window(upright, (x / scale, y / scale))
+            window = _square(image, _in_file(corner, side, turn, image.size), side)
             reduced = image.reduce(max(1, max(image.size) // (2 * _OVERVIEW)))
     except Exception as error:
         raise ImageError(name, "it is cut off or damaged") from error
     if turn is not None:
-        middle, reduced = middle.transpose(turn), reduced.transpose(turn)
-        if turn in _ASIDE:
-            width, height = height, width
-    return reduced, middle, (width, height), scale
+        window, reduced = window.transpose(turn), reduced.transpose(turn)
+    return _Decoded(reduced, full, window, corner, scale)
 
 
-def _middle(image: Image.Image, most: int) -> Image.Image:
-    """The largest square in the middle of a picture, at most so many pixels a side."""
-    side = min(*image.size, most)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
+def _centre(size: tuple[int, int]) -> tuple[int, int]:
+    return size[0] // 2, size[1] // 2
+
+
+def _within(value: float, most: float) -> int:
+    """A coordinate held between 0 and `most`, in whole pixels."""
+    return int(max(0, min(value, most)))
+
+
+def _window(size: tuple[int, int], place: tuple[float, float]) -> tuple[int, tuple[int, int]]:
+    """The side of the largest square in a picture of at most _WINDOW pixels a side, and its corner near a place."""
+    side = min(*size, _WINDOW)
+    left, top = (_within(middle - side / 2, whole - side) for middle, whole in zip(place, size, strict=True))
+    return side, (left, top)
+
+
+def _square(image: Image.Image, corner: tuple[int, int], side: int) -> Image.Image:
+    left, top = corner
     return image.crop((left, top, left + side, top + side))
+
+
+def _in_file(
+    corner: tuple[int, int], side: int, turn: Image.Transpose | None, size: tuple[int, int]
+) -> tuple[int, int]:
+    """The corner of a square of the upright picture in the picture as the file, of that size, has it."""
+    x, y = corner[::-1] if turn in _ASIDE else corner
+    return size[0] - side - x if turn in _FROM_RIGHT else x, size[1] - side - y if turn in _FROM_BOTTOM else y
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

@@ -46,8 +46,9 @@ def read_picture(
         )
     picture = decode_image(data, name=name, at_least=at_least)
     if at_most is not None and max(size) > at_most:
+        size = _turned_as(picture, size)
         picture.thumbnail((at_most, at_most))
-        notes += (f"It has {size[0]:,} x {size[1]:,} pixels and is shrunk to {picture.width:,} x {picture.height:,}.",)
+        notes += (f"It has {size[0]:,} × {size[1]:,} pixels and is shrunk to {picture.width:,} × {picture.height:,}.",)
     return picture, notes
 
 
@@ -88,6 +89,18 @@ def _frames(image: Image.Image) -> int:
         return int(getattr(image, "n_frames", 1))
     except Exception:
         return 1  # damage behind the first frame
+
+
+def size_of(data: bytes, picture: Image.Image) -> tuple[int, int]:
+    """Width and height that a picture has in its file, upright as `read_picture` gave it, before it was shrunk."""
+    with Image.open(io.BytesIO(data), formats=readable_formats()) as image:
+        return _turned_as(picture, image.size)
+
+
+def _turned_as(picture: Image.Image, size: tuple[int, int]) -> tuple[int, int]:
+    """Not by EXIF: Pillow would decode a PNG to look for it."""
+    width, height = size
+    return (height, width) if (width - height) * (picture.width - picture.height) < 0 else size
 
 
 def _orientation(image: Image.Image) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from explorer.datasets.base import DatasetError, DatasetMissing
 
+_PIECE = 1 << 20  # bytes that are inflated at a time
 MAX_DIRECTORY_BYTES = 128 << 20  # of the list of files, which is read into memory as a whole
 
 Member = tuple[tuple[str, ...], zipfile.ZipInfo]
@@ -26,6 +27,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENTRY = b"PK\x01\x02"  # what each entry of a zip's directory begins with
 _UTF8 = 0x800  # the flag of a name in UTF-8
 _ENCRYPTED = 0x1
+_UNKNOWN = re.compile("[\udc80-\udcff]")  # how Python keeps a byte of a name that is no UTF-8
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # control characters, changes of direction
 
 
@@ -110,12 +112,15 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         raise RuntimeError("encrypted")
     if info.compress_type not in _METHODS:
         raise NotImplementedError(f"compression method {info.compress_type}")
-    # Without a number, `read` would inflate all that there is before it cuts it to the declared size.
+    # Without a number, `read` would inflate all that there is before it cuts it to the declared size; and at once, it
+    # would put the pieces that it reads together in twice the memory.
+    data = io.BytesIO()
     with archive.open(info) as stream:
-        data = stream.read(info.file_size)
-    if len(data) != info.file_size:
+        while piece := stream.read(min(_PIECE, info.file_size - data.tell())):
+            data.write(piece)
+    if data.tell() != info.file_size:
         raise zipfile.BadZipFile("shorter than declared")
-    return data
+    return data.getvalue()
 
 
 def is_encrypted(info: zipfile.ZipInfo) -> bool:
@@ -127,7 +132,8 @@ def printable(name: str) -> str:
     """A name in no known encoding, or with control characters, must not break or garble what prints it later."""
     if name.isascii() and name.isprintable():
         return name
-    return _UNSEEN.sub("?", name.encode("utf-8", "replace").decode())
+    shown = _UNKNOWN.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", name)  # names that differ stay different
+    return _UNSEEN.sub("?", shown.encode("utf-8", "replace").decode())
 
 
 class _TooMuch(Exception):

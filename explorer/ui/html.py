@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from explorer import pictures
+from explorer.latents import COLLAPSED_NATS
 
 
 def image(picture: Image.Image, caption: str, *, alt: str, **data: str | int | None) -> str:
@@ -33,6 +34,17 @@ def source(picture: Image.Image, format: str = "PNG") -> str:
 def code_text(code: Tensor) -> str:
     """A code [D] as the page and the URL have it: numbers separated by commas."""
     return ",".join(f"{v:.6g}" for v in code.tolist())
+
+
+def difference(original: Tensor, other: Tensor, caption: str, *, of: str = "reconstruction") -> str:
+    """Where another image is brighter or darker than its original, and below it what the colours say; `of` names it."""
+    words = {"brighter": pictures.BRIGHTER, "darker": pictures.DARKER}
+    key = " ".join(f'<span><i style="background:rgb{colour}"></i> {word}</span>' for word, colour in words.items())
+    alt = f"difference of the two: orange where the {of} is brighter, blue where it is darker"
+    return (
+        f'<figure class="lx-figure"><img src="{source(pictures.difference(original, other))}" alt="{escape(alt)}">'
+        f'<figcaption>{escape(caption)}<small class="lx-key">{escape(of)} is {key}</small></figcaption></figure>'
+    )
 
 
 def arrow(caption: str) -> str:
@@ -68,23 +80,27 @@ def facts(pairs: list[tuple[str, str, str]]) -> str:
 
 
 def code_bars(code: Tensor, kl_by_latent: Tensor | None = None) -> str:
-    """A code [D] as bars around zero; latents that carry less than 0.01 nats on average are faint."""
+    """A code [D] as bars around zero; latents that carry less than COLLAPSED_NATS are faint."""
     values = code.tolist()
     reach = max(2.0, *(abs(v) for v in values))
     bars = []
     for i, v in enumerate(values):
         tall = abs(v) / reach * 50
         side = "bottom" if v > 0 else "top"
-        faint = kl_by_latent is not None and float(kl_by_latent[i]) < 0.01
+        faint = kl_by_latent is not None and float(kl_by_latent[i]) < COLLAPSED_NATS
         bars.append(
-            f'<span title="latent {i}: {v:.3f}"><i{" data-faint" if faint else ""} '
+            f'<span title="latent {i}: {_signed(v, 3)}"><i{" data-faint" if faint else ""} '
             f'style="{side}:50%;height:{max(tall, 1):.1f}%"></i></span>'
         )
-    numbers = ", ".join(f"{v:.2f}" for v in values).replace("-", "−") if len(values) <= 4 else f"{len(values)} latents"
+    numbers = ", ".join(_signed(v, 2) for v in values) if len(values) <= 4 else f"{len(values)} latents"
     return (
-        f'<figure class="lx-code" role="img" aria-label="The code as bars from {-reach:.1f} to {reach:.1f}">'
+        f'<figure class="lx-code" role="img" aria-label="The code as bars from −{reach:.1f} to {reach:.1f}">'
         f"<div>{''.join(bars)}</div><figcaption>code: {numbers}</figcaption></figure>"
     )
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def swatch(colour: Sequence[float]) -> str:

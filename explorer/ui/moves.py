@@ -14,6 +14,9 @@ EXPLORE, ARITHMETIC, CELLS, RECONSTRUCT, TRAIN = (
     _PAGES / f"{name}.py" for name in ("explore", "arithmetic", "cells", "reconstruct", "train")
 )
 
+ARITHMETIC_TOOL, CELLS_PART = "arithmetic_tool", "cells_part"
+"""Keys of what chooses a part of those pages, for `go`."""
+
 _NEXT = "next_move"
 
 
@@ -22,8 +25,9 @@ def refresh() -> None:
     st.session_state.setdefault(_NEXT, None)
 
 
-def go(page: Path) -> None:
-    """From a callback: show another page."""
+def go(page: Path, **choices: str) -> None:
+    """From a callback: show another page, whose widgets of these keys then have these values."""
+    st.session_state.update(choices)
     st.session_state[_NEXT] = page
 
 

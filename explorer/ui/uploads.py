@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import streamlit as st
@@ -11,7 +12,7 @@ from torch import Tensor
 from explorer import pictures
 from explorer.datasets import DatasetError
 from explorer.datasets.uploaded import read_picture
-from explorer.preparation import Prepared, Steps, habits, prepare, suggest
+from explorer.preparation import Prepared, Steps, prepare, suggest
 from explorer.ui import html
 from explorer.ui.library import Mapped
 from explorer.ui.markdown import plain
@@ -20,61 +21,71 @@ _UPLOAD, _FILE, _PROBLEM = "upload_kept", "upload_file", "upload_problem"  # `up
 _MOST_MEGABYTES = 20
 _MOST_MODELS = 20
 _KEPT_SIDE = 1024  # pixels: no model sees more, and a session keeps its picture
-_LOOKED_AT = 64  # decoded codes that tell what a model's images are like
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A picture as a model sees it, its posterior's mean [D], and its reconstruction [C, H, W]."""
+    """A picture as a model sees it, its posterior's mean [D], and its reconstruction [C, H, W].
 
+    `told` is the class that a conditional decoder was told for it: the one that suits the picture best.
+    """
+
+    steps: Steps
     prepared: Prepared
     code: Tensor
     reconstruction: Tensor
+    told: int | None
 
 
 @dataclass(frozen=True, eq=False)
 class Upload:
-    """A decoded picture with the name of its file, how it is prepared, and what the models that it was shown to saw.
+    """A decoded picture with the name of its file, and what the models that it was shown to saw.
 
-    `notes` are sentences on what was made of the file, such as that it has more frames than one.
+    `chosen` are the steps that a person has chosen, by the `content` of the model that they looked at; any other model
+    gets those that suit it. `notes` are sentences on what was made of the file, such as that it has more frames than
+    one.
     """
 
     name: str
     picture: Image.Image
-    steps: Steps
+    chosen: Mapping[str, Steps] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     _seen: dict[str, Seen] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, name: str, picture: Image.Image, data: Mapped, notes: tuple[str, ...] = ()) -> Upload:
-        """A picture with the steps that suit it and the model of the mapped data."""
-        latents = data.model.latents.mean
-        own = data.model.decode(latents[:: max(1, len(latents) // _LOOKED_AT)])
-        return cls(name, picture, suggest(picture, *habits(own), channels=data.model.image_shape[0])[0], notes)
-
-    def turned(self) -> Upload:
-        """The same, inverted the other way."""
-        return Upload(self.name, self.picture, replace(self.steps, invert=not self.steps.invert), self.notes)
+    def turned(self, data: Mapped) -> Upload:
+        """The same, inverted the other way for the model of the mapped data."""
+        steps = self.seen_by(data).steps
+        chosen = {**self.chosen, data.content: replace(steps, invert=not steps.invert)}
+        return Upload(self.name, self.picture, chosen, self.notes)
 
     def seen_by(self, data: Mapped) -> Seen:
         """Prepared for, encoded and decoded by the model of the mapped data; once for each."""
         if data.content not in self._seen:
-            channels, size, _ = data.model.image_shape
-            prepared = prepare(self.picture, self.steps, size, channels)
-            code = data.model.encode(prepared.image[None]).mean
             if len(self._seen) >= _MOST_MODELS:
                 self._seen.clear()
-            self._seen[data.content] = Seen(prepared, code[0], data.model.decode(code)[0])
+            self._seen[data.content] = self._see(data)
         return self._seen[data.content]
+
+    def _see(self, data: Mapped) -> Seen:
+        model = data.model
+        channels, size, _ = model.image_shape
+        steps = self.chosen.get(data.content)
+        if steps is None:
+            steps, _ = suggest(self.picture, *model.habits, channels=channels)
+        prepared = prepare(self.picture, steps, size, channels)
+        image = prepared.image[None]
+        code = model.encode(image).mean
+        told = model.likeliest(image, code)
+        return Seen(steps, prepared, code[0], model.decode(code, told)[0], None if told is None else int(told))
 
 
 def current() -> Upload | None:
     return st.session_state.get(_UPLOAD)
 
 
-def use(name: str, picture: Image.Image, steps: Steps) -> None:
-    """Let another picture be `upload`, taken through these steps."""
-    st.session_state[_UPLOAD] = Upload(name, picture, steps)
+def use(name: str, picture: Image.Image, data: Mapped, steps: Steps) -> None:
+    """Let another picture be `upload`, taken through these steps for the model of the mapped data."""
+    st.session_state[_UPLOAD] = Upload(name, picture, {data.content: steps})
 
 
 def upload_popover(data: Mapped) -> None:
@@ -96,7 +107,7 @@ def upload_popover(data: Mapped) -> None:
             try:
                 picture, notes = read_picture(file.getvalue(), file.name, at_least=_KEPT_SIDE)
                 picture.thumbnail((_KEPT_SIDE, _KEPT_SIDE))
-                last = st.session_state[_UPLOAD] = Upload.of(file.name, picture, data, notes)
+                last = st.session_state[_UPLOAD] = Upload(file.name, picture, notes=notes)
             except DatasetError as error:
                 st.session_state[_PROBLEM] = str(error)
         if problem := st.session_state.get(_PROBLEM):
@@ -105,20 +116,21 @@ def upload_popover(data: Mapped) -> None:
             st.caption("Its code can then be added, subtracted and walked to like any other, as `upload`.")
             return
         seen = last.seen_by(data)
+        told = "" if seen.told is None else f" as {data.model.classes[seen.told]}"
         st.html(
             html.row(
                 html.image(
                     pictures.single(seen.prepared.image), "as the model sees it", alt="the upload as the model sees it"
                 ),
-                html.image(pictures.single(seen.reconstruction), "reconstruction", alt="its reconstruction"),
+                html.image(pictures.single(seen.reconstruction), f"reconstruction{told}", alt="its reconstruction"),
             )
         )
         st.button(
-            "Invert back" if last.steps.invert else "Invert",
+            "Invert back" if seen.steps.invert else "Invert",
             key="upload_invert",
             type="tertiary",
             help="Dark on white for white on black",
-            on_click=lambda: st.session_state.update({_UPLOAD: last.turned()}),
+            on_click=lambda: st.session_state.update({_UPLOAD: last.turned(data)}),
         )
         done = seen.prepared.words
         st.caption(f"`upload` is {plain(last.name)}{f': {done}' if done else ''}. {' '.join(last.notes)}")

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from explorer import pictures
 from explorer.ui import html
 
 
@@ -48,6 +49,14 @@ def test_text_cannot_become_markup():
     assert len(Tags(made).found) == len(Tags(html.facts([("a", "b", "c")])).found)
 
 
+def test_a_difference_says_what_its_colours_mean():
+    made = html.difference(torch.zeros(1, 4, 4), torch.ones(1, 4, 4), "difference")
+    words = re.search("<figcaption>(.*)</figcaption>", made)[1]
+    for word, colour in (("brighter", pictures.BRIGHTER), ("darker", pictures.DARKER)):
+        assert f"rgb{colour}" in words.split(word)[0]
+    assert "orange where the reconstruction is brighter" in made
+
+
 def test_facts():
     made = html.facts([("ELBO", "−100.0 nats", "a lower bound"), ("KL", "3.0 nats", "of the prior")])
     assert [made.index(word) for word in ("ELBO", "−100.0 nats", "KL", "3.0 nats")] == sorted(
@@ -64,14 +73,14 @@ def test_a_code_as_bars():
     made = html.code_bars(torch.tensor([1.0, -2.0, 0.0]))
     assert bars_of(made) == [("bottom", 25.0), ("top", 50.0), ("top", 1.0)]
     assert "code: 1.00, −2.00, 0.00" in made
-    assert "latent 1: -2.000" in made
+    assert "latent 1: −2.000" in made
     assert "data-faint" not in made
 
 
 def test_bars_of_a_far_code_stay_inside():
     made = html.code_bars(torch.tensor([-40.0, 10.0]))
     assert bars_of(made) == [("top", 50.0), ("bottom", 12.5)]
-    assert "from -40.0 to 40.0" in made
+    assert "from −40.0 to 40.0" in made
 
 
 def test_many_latents_and_idle_ones():

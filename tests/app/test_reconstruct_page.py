@@ -13,13 +13,15 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 import explorer
+from explorer import pictures
 from explorer.judging import judge
 from explorer.preparation import Steps, habits, prepare, suggest
 from explorer.ui import assets
+from explorer.ui.panels import reconstruct_kept
 from tests.app.screens import APP, PAGES, TIMEOUT, press, sound, texts
 from tests.app.tiny_runs import AUTOENCODER, CONV, PLANE
 
@@ -107,6 +109,18 @@ def test_test_images_their_numbers_and_another_one():
     assert at.query_params["index"] == str(at.number_input(key="test_index").value)
 
 
+def test_a_test_image_has_the_score_that_explore_shows_and_does_not_vote_for_itself():
+    """Neither among the stored codes nor among those that are encoded now."""
+    for query, row in ({"index": "7"}, 7), ({"index": "4007", "data": "mnist-5k"}, 4007):
+        at = page(source="test", tool="rank", **query)
+        (looked,) = at.session_state["reconstruct_looked"].values()
+        shown = looked.data.latents
+        assert looked.data.row_of(row) == row
+        assert float(looked.judged.elbo[0]) == float(shown.reconstruction[row] - shown.kl[row])
+        assert len(looked.judged.neighbours[0]) == 15
+        assert 7 not in looked.judged.neighbours
+
+
 def test_several_uploads_are_chosen_removed_cleared_and_undone():
     at = page(source="upload")
     upload(at, ("one.png", saved(digit())), ("two.png", saved(digit(56))), ("broken.png", b"\x89PNG\r\n"))
@@ -130,6 +144,31 @@ def test_several_uploads_are_chosen_removed_cleared_and_undone():
     at.switch_page(str(PAGES / "explore.py")).run()
     at.switch_page(str(PAGES / "reconstruct.py")).run()
     assert codes_shown(sound(at))  # they live in the session
+
+
+def test_tiles_of_uploads_are_made_once(monkeypatch):
+    made = []
+    mosaic = pictures.mosaic
+    monkeypatch.setattr(pictures, "mosaic", lambda *parts, **options: made.append(1) or mosaic(*parts, **options))
+    at = upload(page(source="upload", tool="rank"), ("one.png", saved(digit())), ("two.png", saved(digit(56))))
+    assert len(made) == 1
+    sound(at.run())
+    assert len(made) == 1
+    press(at, "upload_remove")
+    upload(at, ("three.png", saved(digit(84))))
+    assert len(made) == 2
+
+
+def test_pictures_have_the_size_of_their_files_and_room_for_some(monkeypatch):
+    large = np.random.default_rng(0).integers(0, 255, (1200, 900, 3), dtype=np.uint8)
+    files = [(f"photo{i}.png", saved(Image.fromarray(large + i))) for i in range(2)]
+    monkeypatch.setattr(reconstruct_kept, "MOST_BYTES", 3 << 20)  # which holds one of them, shrunk
+    at = upload(page(source="upload"), *files)
+    assert "photo0.png** · 900 × 1,200 px" in texts(at.markdown).replace("\\", "")
+    assert "shrunk to 768 × 1,024" in texts(at.caption)
+    (said,) = [error.value for error in at.error]
+    assert "photo1" in said
+    assert "3 MB" in said
 
 
 # --- wrong and odd files --------------------------------------------------------------------------------------------
@@ -249,6 +288,10 @@ def test_the_address_round_trip_and_what_is_wrong_with_one():
     assert dict(at.query_params) == {"model": PLANE, **query}
     assert at.session_state["spoil_values"] == {"noise": 0.25, "blur": 0.0, "patch": 0.0, "turn": -30.0}
     assert nats_shown(at, "ELBO, spoilt")[0] < nats_shown(at, "ELBO, clean")[0]
+    assert "what it takes away" in texts(at.html)
+    at = page(source="test", data="mnist-5k", index="12")
+    assert "what it takes away" not in texts(at.html)  # nothing is
+    assert "Move a slider" in texts(at.markdown)
     at = page(source="radio", noise="loud", patch="2", blur="nan", spoil_seed="x", tool="saw", compare="x" * 99)
     said = texts(at.warning)
     for wrong in ("radio", "loud", "patch", "blur", "seed", "saw", "xxx"):
@@ -262,9 +305,27 @@ def test_the_code_goes_on_to_arithmetic_and_to_explore():
     press(at, "to_explore")
     np.testing.assert_allclose([float(v) for v in at.query_params["z"].split(",")], code, rtol=1e-4)
     at.switch_page(str(PAGES / "reconstruct.py")).run()
+    at.switch_page(str(PAGES / "arithmetic.py")).run()
+    at.text_input(key="expression_text").set_value("2*mean(1)").run()
+    at.segmented_control(key="arithmetic_tool").set_value("walk").run()
+    at.switch_page(str(PAGES / "reconstruct.py")).run()
     press(at, "to_arithmetic")
-    at.text_input(key="expression_text").set_value("upload").run()
+    assert at.text_input(key="expression_text").value == at.query_params["e"] == "upload"
     np.testing.assert_allclose(codes_shown(sound(at))[-1], code, rtol=1e-3, atol=1e-4)
+
+
+def test_a_model_of_one_class_names_none():
+    """Its neighbours are healthy whatever the picture is: a parasitized cell, too."""
+    cell = Image.new("RGB", (64, 64))
+    ImageDraw.Draw(cell).ellipse((8, 8, 56, 56), fill=(200, 150, 160))
+    at = upload(page("cells-healthy-conv", source="upload"), ("cell.png", saved(cell)))
+    assert "trained on healthy cells only" in texts(at.caption)
+    assert "Not a medical device" in texts(at.caption)
+    assert "nearest test images" not in texts(at.html)
+    press(at, "to_cells")
+    assert at.segmented_control(key="cells_part").value == "upload"
+    at.switch_page(str(PAGES / "reconstruct.py")).run()
+    assert "Not a medical device" in texts(sound(at).caption)
 
 
 # --- ranking --------------------------------------------------------------------------------------------------------

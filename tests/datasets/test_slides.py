@@ -6,8 +6,9 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
+from explorer.datasets import slides
 from explorer.datasets.images import ImageError, decode_image, to_array
 from explorer.datasets.slides import MOST_SCALED, read_picture
 
@@ -113,6 +114,30 @@ def test_a_slide_is_read_at_a_reduced_scale_or_whole(format):
     assert np.abs(picture.seen.mean() - 90 * 0.75) < 5  # on a black square
     with pytest.raises(ImageError):
         decode_image(data)  # other callers take it no more than before
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_square_anywhere_of_a_slide_however_it_was_held(monkeypatch, orientation):
+    """As of the picture turned upright in full, in the middle, at the edges and in the corners."""
+    for name, value in {"MAX_PIXELS": 1000, "MOST_WHOLE": 10_000, "LARGE_SIDE": 50, "_WINDOW": 30}.items():
+        monkeypatch.setattr(slides, name, value)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 90, 3), np.uint8))
+    data = saved(stored, exif=exif)
+    stored.getexif()[0x0112] = orientation
+    upright = np.asarray(ImageOps.exif_transpose(stored))
+    large = read_picture(data, "x", 64).large
+    assert large is not None
+    height, width = upright.shape[:2]
+    assert large.size == (width, height)
+    for x, y in ((width // 2, height // 2), (0, 0), (width, 13), (20, height), (width, height), (31, 33)):
+        moved = large.at((x, y))
+        left, top = (min(max(v - 10, 0), most - 20) for v, most in ((x, width), (y, height)))
+        np.testing.assert_array_equal(np.asarray(moved.crop(20)), upright[top : top + 20, left : left + 20])
+        shares = (left / width, top / height, (left + 20) / width, (top + 20) / height)
+        assert moved.outline(20) == pytest.approx(shares)
+        assert np.asarray(moved.crop(30)).shape == (30, 30, 3)
 
 
 def test_a_bomb_is_refused_by_its_header():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from explorer.datasets.images import ImageError, decode_image
-from explorer.datasets.uploaded import _CLEAR, _DEEP, _PLAIN, _PROGRESSIVE, MOST_BYTES, read_picture
+from explorer.datasets.uploaded import _CLEAR, _DEEP, _PLAIN, _PROGRESSIVE, MOST_BYTES, read_picture, size_of
 
 
 def saved(image, kind, **options):
@@ -183,5 +183,12 @@ def test_a_photograph_is_shrunk_and_says_so():
     Image.new("RGB", (2400, 1800), (90, 120, 60)).save(stream, "JPEG")
     picture, notes = read_picture(stream.getvalue(), "photo.jpg", at_least=1024, at_most=1024)
     assert picture.size == (1024, 768)
-    assert notes == ("It has 2,400 x 1,800 pixels and is shrunk to 1,024 x 768.",)
-    assert read_picture(stream.getvalue(), "photo.jpg")[0].size == (2400, 1800)
+    assert notes == ("It has 2,400 × 1,800 pixels and is shrunk to 1,024 × 768.",)
+    whole = read_picture(stream.getvalue(), "photo.jpg")[0]
+    assert whole.size == size_of(stream.getvalue(), picture) == (2400, 1800)
+    held = Image.Exif()
+    held[ExifTags.Base.Orientation] = 6
+    upright = saved(whole, "JPEG", exif=held)
+    picture, notes = read_picture(upright, "photo.jpg", at_least=1024, at_most=1024)
+    assert "It has 1,800 × 2,400 pixels and is shrunk to 768 × 1,024." in notes
+    assert size_of(upright, picture) == (1800, 2400)

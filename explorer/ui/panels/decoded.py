@@ -11,6 +11,7 @@ from explorer.ui.library import Mapped
 from explorer.ui.markdown import plain
 from explorer.ui.panels.near import near_tiles
 from explorer.ui.view import Pick
+from explorer.ui.wording import nats
 
 
 def decoded_panel(data: Mapped, pick: Pick | None) -> None:
@@ -73,7 +74,7 @@ def _item(data: Mapped, pick: Pick, row: int) -> None:
         st.caption(f"The original is not on this machine. {why}")
     else:
         first = html.image(pictures.single(original), "original", alt="the original image")
-        apart = html.image(pictures.difference(original, image), "difference", alt="orange: brighter, blue: darker")
+        apart = html.difference(original, image, "difference")
         if others := _otherwise(data, pick, told):  # next to what they are to be compared with
             st.html(html.row(first, shown, *others))
             st.html(html.row(apart, _bars(data, pick)))
@@ -81,10 +82,10 @@ def _item(data: Mapped, pick: Pick, row: int) -> None:
             st.html(html.row(first, shown, apart))
             st.html(_bars(data, pick))
     reconstruction, kl = float(data.latents.reconstruction[row]), float(data.latents.kl[row])
-    terms = [("Reconstruction", _nats(reconstruction), "log p(x|z) at one draw of z: the higher, the closer the image")]
+    terms = [("Reconstruction", nats(reconstruction), "log p(x|z) at one draw of z: the higher, the closer the image")]
     if data.model.has_prior:
-        elbo = ("ELBO", _nats(reconstruction - kl), "reconstruction − KL: a lower bound of the image's log-likelihood")
-        terms = [elbo, *terms, ("KL", _nats(kl), "how much the code tells about this image, beyond the prior")]
+        elbo = ("ELBO", nats(reconstruction - kl), "reconstruction − KL: a lower bound of the image's log-likelihood")
+        terms = [elbo, *terms, ("KL", nats(kl), "how much the code tells about this image, beyond the prior")]
     st.html(html.facts(terms))
 
 
@@ -109,7 +110,3 @@ def _otherwise(data: Mapped, pick: Pick, told: int | None) -> list[str]:
 
 def _bars(data: Mapped, pick: Pick) -> str:
     return html.code_bars(pick.tensor(), data.latents.kl_by_latent if data.model.has_prior else None)
-
-
-def _nats(value: float) -> str:
-    return f"{value:,.1f} nats".replace("-", "−")

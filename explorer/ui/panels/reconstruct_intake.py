@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 import streamlit as st
@@ -11,10 +11,11 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer.datasets.images import ImageError
-from explorer.datasets.uploaded import read_picture
+from explorer.datasets.uploaded import read_picture, size_of
 from explorer.ui.components.picture_drop import Pasted
 from explorer.ui.panels import reconstruct_kept
 from explorer.ui.panels.reconstruct_kept import MOST, Brought
+from explorer.ui.panels.reconstruct_thumbs import tile
 
 _TAKEN = "reconstruct_taken"
 _KEPT_SIDE = 1024  # pixels: no model sees more, and a session keeps its pictures
@@ -38,10 +39,6 @@ def take_pasted(files: Sequence[Pasted]) -> None:
 def take(files: Sequence[tuple[str, bytes]]) -> None:
     """Decode files by name and bytes and keep what can be read; the others become sentences."""
     state = reconstruct_kept.kept()
-    known = {found.digest: found for found in state.pictures}
-    pictures: list[Brought] = []
-    problems: list[str] = []
-    again: Brought | None = None
     if len(state.pictures) + len(files) > MOST:
         there = f" and {len(state.pictures)} are here" if state.pictures else ""
         problem = (
@@ -49,25 +46,34 @@ def take(files: Sequence[tuple[str, bytes]]) -> None:
         )
         reconstruct_kept.add([], [problem])
         return
-    for name, data in files:
-        digest = sha256(name.encode("utf-8", "replace") + b"\0" + data).hexdigest()
-        if digest in known:
-            again = known[digest]
-            continue
-        try:
-            found = known[digest] = read(name, data, digest)
-            pictures.append(found)
-        except ImageError as error:
-            problems.append(str(error))
-    reconstruct_kept.add(pictures, problems)
-    if not pictures and again is not None and again.ident:
-        reconstruct_kept.choose(again.ident)
+    known = {found.digest: found.ident for found in state.pictures}
+    problems: list[str] = []
+    again = 0  # the ident of one that is here already
+
+    def decoded() -> Iterator[Brought]:  # one at a time: all of them may be more than what is kept
+        nonlocal again
+        for name, data in files:
+            digest = sha256(name.encode("utf-8", "replace") + b"\0" + data).hexdigest()
+            if digest in known:
+                again = known[digest] or again
+                continue
+            try:
+                found = read(name, data, digest)
+            except ImageError as error:
+                problems.append(str(error))
+                continue
+            known[digest] = 0
+            yield found
+
+    reconstruct_kept.add(decoded(), problems)
+    if again and reconstruct_kept.kept().last == state.last:
+        reconstruct_kept.choose(again)
 
 
 def read(name: str, data: bytes, digest: str) -> Brought:
     """A file's picture. Raises ImageError."""
     picture, remarks = read_picture(data, name, at_least=_KEPT_SIDE, at_most=_KEPT_SIDE)
-    return Brought(0, name, digest, picture, remarks)
+    return Brought(0, name, digest, picture, size_of(data, picture), tile(picture), remarks)
 
 
 def _release(files: Sequence[UploadedFile]) -> None:

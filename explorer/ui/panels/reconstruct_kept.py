@@ -9,7 +9,8 @@ import streamlit as st
 from PIL import Image
 
 _STATE = "reconstruct_kept"
-MOST = 100  # pictures of up to a megapixel: more are for a zip
+MOST = 100  # pictures: more are for a zip
+MOST_BYTES = 96 << 20  # of all of them together, decoded: some thirty large photos
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,9 @@ class Brought:
         ident: a number of its own in this session.
         name: its file's.
         digest: of the file's bytes and name, by which the same file is known again.
-        picture: of mode L or RGB.
+        picture: of mode L or RGB, shrunk where the file's is large.
+        size: the file's width and height.
+        small: a picture to choose it by.
         remarks: on how it was read, a sentence each.
     """
 
@@ -28,7 +31,13 @@ class Brought:
     name: str
     digest: str
     picture: Image.Image
+    size: tuple[int, int]
+    small: Image.Image
     remarks: tuple[str, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        return self.picture.width * self.picture.height * len(self.picture.getbands())
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,25 @@ def keep(state: Kept) -> None:
 
 
 def add(pictures: Iterable[Brought], problems: Iterable[str]) -> None:
-    """Add pictures, numbered anew, and look at the first of them; the problems take the place of former ones."""
+    """Add pictures, numbered anew, and look at the first of them; the problems take the place of former ones.
+
+    A picture for which there is no room left becomes a problem itself.
+    """
     before = kept()
-    new = tuple(replace(found, ident=before.last + 1 + i) for i, found in enumerate(pictures))
+    room = MOST_BYTES - sum(found.bytes for found in before.pictures)
+    new: list[Brought] = []
+    refused: list[str] = []
+    for found in pictures:
+        if found.bytes > room:
+            refused.append(
+                f"{found.name} was not taken in: the pictures here fill the {MOST_BYTES >> 20} MB that a visitor has. "
+                "Remove some first, or rank a zip of them instead."
+            )
+            continue
+        room -= found.bytes
+        new.append(replace(found, ident=before.last + 1 + len(new)))
     chosen = new[0].ident if new else before.chosen
-    keep(Kept((*before.pictures, *new), tuple(problems), chosen, before.last + len(new)))
+    keep(Kept((*before.pictures, *new), (*problems, *refused), chosen, before.last + len(new)))
 
 
 def choose(ident: int) -> None:

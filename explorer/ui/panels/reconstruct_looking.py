@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import streamlit as st
 import torch
 from PIL import Image
+from torch import Tensor
 
-from explorer.judging import Judgement, judge
-from explorer.preparation import Prepared, Steps, habits, prepare, suggest
+from explorer.judging import Judgement, Scores, judge
+from explorer.models import Posterior
+from explorer.preparation import Prepared, Steps, prepare, suggest
 from explorer.ui import codes
 from explorer.ui.library import STORED, Mapped
 
 _LOOKED, _CHANGED = "reconstruct_looked", "reconstruct_steps"
 _MOST_LOOKED = 24
-_SHOWN = 64  # decoded test images that tell what a model's images are like
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,23 +79,29 @@ def _look(subject: Subject, data: Mapped, chosen: Steps | None) -> Looked:
     elif subject.own == data.content or (subject.index is not None and subject.picture.size == (size, size)):
         steps = Steps()
     else:
-        steps, why = suggest(subject.picture, *_habits(data), channels)
+        steps, why = suggest(subject.picture, *data.model.habits, channels)
     prepared = prepare(subject.picture, steps, size, channels)
     known = data.model.conditional and subject.label in data.model.classes
     label = torch.tensor([data.model.classes.index(str(subject.label))]) if known else None
-    stored = data.name == STORED and subject.own == data.content and subject.index is not None
-    own = data.row_of(int(subject.index or 0)) if stored else None
-    judged = judge(data.model, prepared.image[None], label, density=codes.density(data), without=own)
+    row = data.row_of(subject.index) if subject.own == data.content and subject.index is not None else None
+    judged = judge(
+        data.model,
+        prepared.image[None],
+        label,
+        density=codes.density(data),
+        without=row if data.name == STORED else None,
+        scored=None if row is None or prepared.stages else _scored(data, row, label),
+    )
     return Looked(subject, data, steps, why, chosen is not None, prepared, judged)
 
 
-@st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={Mapped: lambda data: data.content})
-def _habits(data: Mapped) -> tuple[bool, bool]:
-    """What the model's own images are like; see `explorer.preparation.habits`."""
-    stored = data.model.latents
-    some = slice(None, None, max(1, len(stored) // _SHOWN))
-    told = None if stored.labels is None or not data.model.conditional else stored.labels[some]
-    return habits(data.model.decode(stored.mean[some], told))
+def _scored(data: Mapped, row: int, label: Tensor | None) -> Scores | None:
+    """What was measured of an image of the mapped data, and is shown elsewhere; None if its class was not told then."""
+    if data.model.conditional and label is None:
+        return None
+    found, at = data.latents, slice(row, row + 1)
+    posterior = Posterior(found.posterior.mean[at], found.posterior.logvar[at])
+    return Scores(posterior, found.reconstruction[at], found.kl[at], label)
 
 
 def steps_of(subject: Subject, data: Mapped) -> Steps | None:

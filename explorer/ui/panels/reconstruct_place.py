@@ -9,6 +9,7 @@ import streamlit as st
 from explorer.ui import moves, uploads, view
 from explorer.ui.library import Mapped
 from explorer.ui.markdown import plain
+from explorer.ui.panels import expression
 from explorer.ui.panels.map_view import map_view
 from explorer.ui.panels.near import near_tiles
 from explorer.ui.panels.reconstruct_looking import Looked
@@ -84,8 +85,8 @@ def _picked(data: Mapped, pick: Pick) -> None:
 
 def _ways_on(one: Looked) -> None:
     def to_arithmetic() -> None:
-        uploads.use(one.subject.name, one.subject.picture, one.steps)
-        moves.go(moves.ARITHMETIC)
+        uploads.use(one.subject.name, one.subject.picture, one.data, one.steps)
+        moves.go(moves.ARITHMETIC, **{moves.ARITHMETIC_TOOL: "expression", expression.KEY: "upload"})
 
     def to_explore() -> None:
         if not one.subject.slot.startswith("test image"):  # a test image is the pick already
@@ -99,7 +100,7 @@ def _ways_on(one: Looked) -> None:
             key="to_arithmetic",
             icon=":material/calculate:",
             on_click=to_arithmetic,
-            help="In expressions, walks and sliders it is called `upload`.",
+            help="The expression there becomes `upload`, as it is called in walks and sliders, too.",
         )
         st.button(
             "Show in Explore",

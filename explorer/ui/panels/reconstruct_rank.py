@@ -9,22 +9,26 @@ import streamlit as st
 import torch
 
 from explorer import pictures
-from explorer.ranking import SHOWN, Ranking
-from explorer.ui import html, sheets
+from explorer.datasets import DatasetError
+from explorer.judging import compared
+from explorer.ranking import RARE, SHOWN, Ranking, read_again
+from explorer.ui import html, moves, sheets
 from explorer.ui.adding import Origin
+from explorer.ui.components.pulse import pulse
 from explorer.ui.components.tiles import tiles
 from explorer.ui.library import Mapped
 from explorer.ui.markdown import plain
+from explorer.ui.panels import reconstruct_intake, reconstruct_kept
 from explorer.ui.panels.own_origin import may_name_folders
 from explorer.ui.panels.reconstruct_job import RankingJob
-from explorer.ui.panels.reconstruct_result import share_of
-from explorer.ui.wording import duration, nats
+from explorer.ui.wording import duration, nats, number
 
-_JOB = "reconstruct_rank_job"
+_JOB, _OPENED = "reconstruct_rank_job", "reconstruct_rank_opened"
 _SECONDS = 0.5  # between two looks at a ranking on its way
 _ACROSS = 12
-_WORST = 0.01  # of the test images
 _LISTED = 5  # unreadable files; more are behind a click
+_TILE = 84  # pixels, wide enough for the middle of a name to be left out
+_START, _END = 4, 7  # characters of a long name that are shown under its tile
 
 
 def rank_panel(data: Mapped) -> None:
@@ -33,6 +37,9 @@ def rank_panel(data: Mapped) -> None:
 
 
 def _panel(data: Mapped) -> None:
+    moves.hand_over()
+    if opened := st.session_state.pop(_OPENED, None):  # not in the callback: the page is rerun after it
+        st.toast(f"{plain(opened)} is open above.", icon=":material/arrow_upward:")
     job: RankingJob | None = st.session_state.get(_JOB)
     running = job is not None and job.running
     origin = _origin(disabled=running)
@@ -45,9 +52,10 @@ def _panel(data: Mapped) -> None:
         args=(origin, data),
     )
     if job is not None and running:
-        st.fragment(_follow, run_every=_SECONDS)(job)
+        st.fragment(_follow)(job)
     elif job is not None:
-        _ended(job)
+        # What is handed in is not kept beside the uploader: a ranked picture can be opened while it is there.
+        _ended(job, origin if origin is not None and origin.ident == job.ident else None)
     else:
         st.caption(
             "Each picture is prepared for the model as an upload is, and scored. The worst are those that it can "
@@ -85,9 +93,12 @@ def _follow(job: RankingJob) -> None:
     """The progress of what is on its way; at its end the whole panel follows."""
     if not job.running:
         st.rerun()
+    pulse("rank_pulse", _SECONDS)
     with st.container(horizontal=True, vertical_alignment="center", key="rank_progress"):
         if job.stopping:
             text = "stopping …"
+        elif job.waiting:
+            text = "waiting for another ranking to end …"
         elif job.of == 0:
             text = "looking at the pictures …"
         else:
@@ -97,22 +108,23 @@ def _follow(job: RankingJob) -> None:
         st.button("Cancel", key="rank_cancel", on_click=job.cancel, disabled=job.stopping)
 
 
-def _ended(job: RankingJob) -> None:
+def _ended(job: RankingJob, origin: Origin | None) -> None:
     if job.cancelled:
         st.info("Cancelled: nothing was ranked.")
     elif job.problem:
         st.error(plain(job.problem))
     elif job.result is not None:
-        _shown(job, job.result)
+        _shown(job, job.result, origin)
 
 
-def _shown(job: RankingJob, ranking: Ranking) -> None:
+def _shown(job: RankingJob, ranking: Ranking, origin: Origin | None) -> None:
     count, model = len(ranking.files), job.model
     order = ranking.order.tolist()
     what = "ELBO" if model.has_prior else "reconstruction"
     st.markdown(
         f"**{count:,} {'picture' if count == 1 else 'pictures'}** of {plain(job.label)} ranked by "
-        f"{plain(model.info.id)}. {_outliers(ranking)}"
+        f"{plain(model.info.id)}: {ranking.unusual:,} accounted for worse than {1 - RARE:.0%} of the model's test "
+        "images."
     )
     st.download_button(
         "Download the table",
@@ -123,28 +135,25 @@ def _shown(job: RankingJob, ranking: Ranking) -> None:
         icon=":material/download:",
         on_click="ignore",
         help="A line a picture, the most unusual first: file, ELBO, its two terms, and the share of test images that "
-        "it does better than.",
+        "the model accounts for less well.",
     )
+    if origin is None:
+        st.caption("Hand the same pictures in again to open one of them above.")
+    else:
+        st.caption("Click a picture to open it above.")
     few = min(SHOWN, count) if count < 2 * SHOWN else SHOWN
     if count <= SHOWN:
-        _tiles(job, ranking, order, "rank_worst", f"The most unusual first, with their {what} in nats")
+        _tiles(job, ranking, origin, order, "rank_worst", f"The most unusual first, with their {what} in nats")
     else:
-        _tiles(job, ranking, order[:few], "rank_worst", f"The most unusual, with their {what} in nats")
+        _tiles(job, ranking, origin, order[:few], "rank_worst", f"The most unusual, with their {what} in nats")
         best = order[::-1][: min(few, count - few)]
-        _tiles(job, ranking, best, "rank_best", "The best accounted for")
+        _tiles(job, ranking, origin, best, "rank_best", "The best accounted for")
     for note in ranking.notes:
         st.caption(plain(note))
     _unreadable(ranking.unreadable)
 
 
-def _outliers(ranking: Ranking) -> str:
-    """How many do as badly as the worst of the test images."""
-    count = sum(share < _WORST for share in ranking.better_than.tolist())
-    which = f"{count:,} of them do" if count != 1 else "One of them does"
-    return f"{which} worse than {1 - _WORST:.0%} of the model's test images."
-
-
-def _tiles(job: RankingJob, ranking: Ranking, rows: list[int], key: str, label: str) -> None:
+def _tiles(job: RankingJob, ranking: Ranking, origin: Origin | None, rows: list[int], key: str, label: str) -> None:
     images = torch.stack([ranking.images[row] for row in rows])
     columns = min(_ACROSS, len(rows))
     st.caption(label)
@@ -155,23 +164,45 @@ def _tiles(job: RankingJob, ranking: Ranking, rows: list[int], key: str, label: 
         columns=columns,
         tile=sheets.tile_size(job.model),
         titles=[_title(ranking, row) for row in rows],
-        captions=[nats(float(ranking.elbo[row])).removesuffix(" nats") for row in rows],
-        min_tile_px=56,
-        max_tile_px=84,
+        captions=[_caption(ranking, row) for row in rows],
+        min_tile_px=_TILE,
+        max_tile_px=_TILE,
         gap=6,
         label=label,
+        on_pick=None if origin is None else lambda i: _open(origin, ranking.files[rows[i]]),
     )
 
 
+def _open(origin: Origin, file: str) -> None:
+    """As a callback: look at a ranked picture as at any that is uploaded."""
+    name = file.rpartition("/")[2]
+    try:
+        with origin.path() as path:
+            reconstruct_intake.take([(name, read_again(path, file))])
+        st.session_state[_OPENED] = name
+    except (DatasetError, OSError):
+        reconstruct_kept.add([], [f"{name} could not be read again: {origin.label} has changed, or is gone."])
+    st.session_state["reconstruct_source"] = "upload"
+    moves.refresh()
+
+
 def _title(ranking: Ranking, row: int) -> str:
-    share = share_of(float(ranking.better_than[row]))
-    return f"{ranking.files[row]}: {nats(float(ranking.elbo[row]))}, better than {share} of the test images"
+    how, which = compared(float(ranking.better_than[row]))
+    return f"{ranking.files[row]}: {nats(float(ranking.elbo[row]))}, {how} than {which} of the test images"
 
 
-def _unreadable(found: dict[str, str]) -> None:
+def _caption(ranking: Ranking, row: int) -> str:
+    """The file's name, without its middle where it is long, and its score."""
+    name = ranking.files[row].rpartition("/")[2]
+    if len(name) > _START + _END + 1:
+        name = f"{name[:_START]}\u2060…\u2060{name[-_END:]}"  # word joiners: a line may not end there
+    return f"{name} {number(float(ranking.elbo[row]))}"
+
+
+def _unreadable(found: list[tuple[str, str]]) -> None:
     if not found:
         return
-    lines = [f"- {plain(path)}: {plain(reason)}" for path, reason in found.items()]
+    lines = [f"- {plain(path)}: {plain(reason)}" for path, reason in found]
     st.warning(
         f"{len(found):,} {'file' if len(found) == 1 else 'files'} could not be read:\n" + "\n".join(lines[:_LISTED])
     )

@@ -21,7 +21,7 @@ from explorer.ui.markdown import plain
 from explorer.ui.panels import reconstruct_intake, reconstruct_kept
 from explorer.ui.panels.reconstruct_kept import Brought
 from explorer.ui.panels.reconstruct_looking import Subject
-from explorer.ui.panels.reconstruct_thumbs import thumb_sheet
+from explorer.ui.panels.reconstruct_thumbs import TILE, sheet_of
 from explorer.ui.view import Pick
 
 SOURCES = {"draw": "Draw", "upload": "Upload", "test": "Test image"}
@@ -31,7 +31,6 @@ _NUMBER = "test_index"
 _MOST_MEGABYTES = 20
 _DIGITS = ("mnist", "mnist-5k")
 _LISTED = 5  # problems; more are behind a click
-_TILE = 64
 
 
 def default_source(data: Mapped) -> str:
@@ -128,15 +127,15 @@ def _choose(state: reconstruct_kept.Kept) -> None:
     if len(found) > 1:
         tiles(
             key="uploads",
-            sheet_url=thumb_sheet([one.picture for one in found], _TILE),
+            sheet_url=sheet_of(tuple(one.ident for one in found), [one.small for one in found]),
             count=len(found),
             columns=len(found),
             across=min(5, len(found)),
-            tile=(_TILE, _TILE),
+            tile=(TILE, TILE),
             titles=[one.name for one in found],
             ids=[one.ident for one in found],
             selected=chosen,
-            max_tile_px=_TILE,
+            max_tile_px=TILE,
             gap=4,
             label="Your pictures",
             on_pick=lambda i: reconstruct_kept.choose(found[i].ident),
@@ -150,7 +149,7 @@ def _choose(state: reconstruct_kept.Kept) -> None:
 
 
 def _title(found: Brought) -> str:
-    width, height = found.picture.size
+    width, height = found.size
     return f"**{plain(found.name)}** · {width:,} × {height:,} px"
 
 

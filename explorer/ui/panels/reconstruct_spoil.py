@@ -10,11 +10,10 @@ from torch import Tensor
 
 from explorer import pictures
 from explorer.corruptions import Corruption, corrupt
-from explorer.judging import better_than, score
+from explorer.judging import better_than, rescore, sentence
 from explorer.ui import html, view
 from explorer.ui.components.code_sliders import Knob, code_sliders
 from explorer.ui.panels.reconstruct_looking import Looked
-from explorer.ui.panels.reconstruct_result import share_of
 from explorer.ui.wording import nats
 
 _VALUES, _SEED = "spoil_values", "spoil_seed"
@@ -29,6 +28,8 @@ _UNITS = {
     "patch": "of the side",
     "turn": "degrees",
 }
+
+_DIGITS = {"noise": 2, "blur": 1, "patch": 2, "turn": 0}
 
 
 def current() -> Corruption:
@@ -69,47 +70,46 @@ def spoil_panel(looked: Looked) -> None:
 
 def _live(looked: Looked) -> None:
     """The part that runs for each move of a slider."""
-    spoilt, image = current(), looked.prepared.image
-    after = corrupt(image[None], spoilt)
-    model, told = looked.data.model, looked.judged.told
-    made = model.reconstruct(after, told)[0]  # as the clean image's class: the score is of the same thing
-    found = score(model, after, told)
-    share = float(better_than(model, found.elbo)[0])
+    spoilt = current()
+    after = corrupt(looked.prepared.image[None], spoilt)
+    # As the clean image's class: the score is of the same thing.
+    made = looked.data.model.reconstruct(after, looked.judged.told)[0]
     left, right = st.columns([3, 4], gap="large")
     with left:
         _sliders(spoilt, html.source(_beside(after[0], made)))
     with right:
-        st.html(
-            html.row(
-                html.image(
-                    pictures.difference(after[0], made),
-                    "what it takes away",
-                    alt="difference: orange where the reconstruction is brighter, blue where it is darker",
-                ),
-                html.image(
-                    pictures.difference(image, made),
-                    "what it gets wrong",
-                    alt="difference of the reconstruction to the clean image",
-                ),
+        if spoilt.changes:
+            _lost(looked, after, made)
+        else:
+            st.markdown(
+                "Move a slider. A model that has learnt what its images are like takes noise away and fills what is "
+                "missing; what it cannot explain costs it score."
             )
+
+
+def _lost(looked: Looked, given: Tensor, made: Tensor) -> None:
+    """What the model makes of the spoilt image [1, C, H, W], and how much less well it accounts for it."""
+    model = looked.data.model
+    found = rescore(model, looked.judged, given)
+    now, clean = float(found[0]), float(looked.judged.elbo[0])
+    st.html(
+        html.row(
+            html.difference(given[0], made, "what it takes away"),
+            html.difference(looked.prepared.image, made, "what it gets wrong"),
         )
-        clean = float(looked.judged.elbo[0])
-        now = float(found.elbo[0])
-        name = "ELBO" if model.has_prior else "Reconstruction"
-        st.html(
-            html.facts(
-                [
-                    (f"{name}, spoilt", nats(now), f"{name} of the image with what was done to it"),
-                    (f"{name}, clean", nats(clean), f"{name} of the image before"),
-                    (
-                        "Better than",
-                        f"{share_of(share)} of test images",
-                        f"The clean one: {share_of(float(looked.judged.better_than[0]))}",
-                    ),
-                ]
-            )
+    )
+    name = "ELBO" if model.has_prior else "Reconstruction"
+    st.html(
+        html.facts(
+            [
+                (f"{name}, spoilt", nats(now), f"{name} of the image with what was done to it"),
+                (f"{name}, clean", nats(clean), f"{name} of the image before"),
+            ]
         )
-        st.markdown(_sentence(spoilt, clean - now, share))
+    )
+    share = float(better_than(model, found)[0])
+    change = f"{nats(abs(clean - now))} {'worse' if clean > now else 'better'} than the clean image"
+    st.markdown(f"{change[:1].upper()}{change[1:]}. {sentence(share, looked.judged.test_items)}")
 
 
 def _beside(given: Tensor, made: Tensor) -> Image.Image:
@@ -130,7 +130,7 @@ def _sliders(spoilt: Corruption, picture: str) -> None:
     code_sliders(
         key="spoil_sliders",
         knobs=[
-            Knob(i, _NAMES[name], getattr(spoilt, name), *limits, home=0.0, hint=_UNITS[name])
+            Knob(i, _NAMES[name], getattr(spoilt, name), *limits, home=0.0, hint=_UNITS[name], digits=_DIGITS[name])
             for i, (name, limits) in enumerate(LIMITS.items())
         ],
         picture=picture,
@@ -149,13 +149,3 @@ def _sliders(spoilt: Corruption, picture: str) -> None:
 
 def _again() -> None:
     st.session_state[_SEED] = (st.session_state[_SEED] + 1) % (_MOST_SEED + 1)
-
-
-def _sentence(spoilt: Corruption, lost: float, share: float) -> str:
-    if not spoilt.changes:
-        return (
-            "Move a slider. A model that has learnt what its images are like takes noise away and fills what is "
-            "missing; what it cannot explain costs it score."
-        )
-    change = f"{nats(abs(lost))} {'worse' if lost > 0 else 'better'} than the clean image"
-    return f"{change[:1].upper()}{change[1:]}: it reconstructs better than {share_of(share)} of the test images."

@@ -38,12 +38,9 @@ def steps_panel(looked: Looked, suffix: str = "") -> None:
 
 
 def _stages(looked: Looked) -> str:
-    picture = looked.subject.picture
-    width, height = picture.size
-    figures = [_figure(picture, f"your picture, {width:,} × {height:,}")]
-    figures += [_figure(after, words) for words, after in looked.prepared.stages]
-    if len(figures) == 1:
-        figures[0] = _figure(picture, f"{width:,} × {height:,}, seen as it is")
+    stages = looked.prepared.stages
+    figures = [_figure(looked.subject.picture, "the picture" if stages else "the picture, seen as it is")]
+    figures += [_figure(after, words) for words, after in stages]
     return f'<div class="lx-stages">{"<span aria-hidden=true>→</span>".join(figures)}</div>'
 
 
