@@ -22,7 +22,7 @@ from torch import Tensor
 
 import explorer
 from explorer.datasets import ImageDataset
-from explorer.screening.detector import Detector, pooled, residual_channels
+from explorer.screening.detector import Detector, pooled, read, residual_channels
 from explorer.screening.screener import MODELS
 from explorer.screening.typicality import cell_features
 
@@ -84,7 +84,7 @@ def fit(channels: Tensor, labels: Tensor, *, seed: int = SEED, epochs: int = EPO
 
 @torch.inference_mode()
 def scores(detector: Detector, channels: Tensor) -> Tensor:
-    return torch.cat([pooled(detector(e.float())) for e in channels.split(256)])
+    return torch.cat([read(detector, e.float())[1] for e in channels.split(256)])
 
 
 def calibration(found: Tensor, labels: Tensor) -> dict[str, Tensor]:

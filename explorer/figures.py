@@ -181,12 +181,20 @@ def density(points: np.ndarray, *, bins: int = 128, blur: float = 1.5) -> np.nda
     return (smooth[cell[:, 0], cell[:, 1]] * bins * bins / len(points)).astype(np.float32)
 
 
+def escaped(text: str) -> str:
+    """A name from data or from a run, for plotly: it reads all text as a little HTML, with links, hovers as templates.
+
+    To be used wherever such a name becomes a text, a tick, a trace's name or `customdata`.
+    """
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("%{", "% {")
+
+
 def class_histogram(
     names: Sequence[str], counts: Sequence[int], colors: Sequence[str] | None = None, *, ticks: bool = True
 ) -> go.Figure:
     """Bars of how many items each class or group has, in the map's colours; without `ticks` a hover names them."""
     bars = go.Bar(
-        x=list(names),
+        x=[escaped(name) for name in names],
         y=list(counts),
         marker={"color": list(colors or palette(len(names)))},
         hovertemplate="%{x}: %{y}<extra></extra>",
@@ -199,45 +207,6 @@ def class_histogram(
         bargap=0.2,
     )
     return go.Figure(bars, layout)
-
-
-def hues(histograms: Mapping[str, Sequence[float]]) -> go.Figure:
-    """Shares of pixels by hue, a line each, from magenta through red to yellow in the middle.
-
-    Args:
-        histograms: by name, shares in equal bins of the circle from 0 to 360 degrees. The last one is drawn bold.
-    """
-    figure = go.Figure()
-    for i, (name, shares) in enumerate(histograms.items()):
-        half = len(shares) // 2  # cells are red: cut the circle open on the other side
-        turned = [*shares[half:], *shares[:half]]
-        degrees = [(k + 0.5) * 360 / len(shares) - 180 for k in range(len(shares))]
-        bold = i == len(histograms) - 1
-        line = {"width": 2.5, "color": PALETTE[0]} if bold else {"width": 1.5, "color": PALETTE[8], "dash": "dot"}
-        figure.add_trace(
-            go.Scatter(
-                x=degrees,
-                y=[round(100 * share, 2) for share in turned],
-                name=name,
-                mode="lines",
-                line=line,
-                hovertemplate="%{y:.1f}% of the colour at %{x:.0f}°",
-            )
-        )
-    figure.update_layout(
-        height=170,
-        margin={"l": 36, "r": 6, "t": 6, "b": 34},
-        xaxis={
-            "range": [-130, 70],
-            "tickvals": [-120, -60, 0, 60],
-            "ticktext": ["blue", "magenta", "red", "yellow"],
-            "fixedrange": True,
-        },
-        yaxis={"ticksuffix": "%", "fixedrange": True, "rangemode": "tozero", "nticks": 4},
-        showlegend=True,
-        legend={"orientation": "h", "yanchor": "top", "y": 1.0, "x": 0},
-    )
-    return figure
 
 
 _METRIC_UNITS = {
@@ -281,7 +250,7 @@ def learning_curves(
             go.Scatter(
                 x=x,
                 y=[float(f"{value:.6g}") for value in y],
-                name=name,
+                name=escaped(name),
                 mode="lines" if len(x) > 1 else "markers",
                 line={"color": color, "width": 2},
                 marker={"color": color},

@@ -1,4 +1,4 @@
-"""Plotly figures of a screened cell: where it falls on a map of cells, and how well screening does on test patients."""
+"""Plotly figures of cells: their hues, where a screened one falls on a map of others, how well screening does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from explorer.figures import PALETTE
+from explorer.figures import PALETTE, escaped
 
 _MARK = "#e0218a"  # in neither of the classes' colours, and plain on white and on near-black
 
@@ -27,7 +27,7 @@ def place_on_map(
     cells = go.Scattergl(
         x=np.asarray(points[:, 0], np.float32),
         y=np.asarray(points[:, 1], np.float32),
-        customdata=None if patients is None else list(patients),
+        customdata=None if patients is None else [escaped(patient) for patient in patients],
         mode="markers",
         marker={"size": 4, "opacity": 0.45, "color": color},
         hovertemplate=None if patients is None else "a cell of patient %{customdata}<extra></extra>",
@@ -38,7 +38,7 @@ def place_on_map(
         y=[spot[1]],
         mode="markers",
         marker={"size": 17, "symbol": "cross-thin", "line": {"width": 4, "color": _MARK}},
-        hovertemplate=f"{_escaped(name)}<extra></extra>",
+        hovertemplate=f"{escaped(name)}<extra></extra>",
     )
     axis = {"visible": False, "fixedrange": True}
     layout = go.Layout(
@@ -49,6 +49,46 @@ def place_on_map(
         showlegend=False,
     )
     return go.Figure([cells, mark], layout)
+
+
+def hues(histograms: Mapping[str, Sequence[float]]) -> go.Figure:
+    """Shares of pixels by hue, a line each, from magenta through red to yellow in the middle.
+
+    Args:
+        histograms: by name, shares in equal bins of the circle from 0 to 360 degrees. The last one is drawn bold.
+    """
+    figure = go.Figure()
+    peak = 100 * max((share for shares in histograms.values() for share in shares), default=0.0)
+    for i, (name, shares) in enumerate(histograms.items()):
+        half = len(shares) // 2  # cells are red: cut the circle open on the other side
+        turned = [*shares[half:], *shares[:half]]
+        degrees = [(k + 0.5) * 360 / len(shares) - 180 for k in range(len(shares))]
+        bold = i == len(histograms) - 1
+        line = {"width": 2.5, "color": PALETTE[0]} if bold else {"width": 1.5, "color": PALETTE[8], "dash": "dot"}
+        figure.add_trace(
+            go.Scatter(
+                x=degrees,
+                y=[round(100 * share, 2) for share in turned],
+                name=escaped(name),
+                mode="lines",
+                line=line,
+                hovertemplate="%{y:.1f}% of the colour at %{x:.0f}°",
+            )
+        )
+    figure.update_layout(
+        height=190,
+        margin={"l": 36, "r": 6, "t": 26, "b": 34},
+        xaxis={
+            "range": [-130, 70],
+            "tickvals": [-120, -60, 0, 60],
+            "ticktext": ["blue", "magenta", "red", "yellow"],
+            "fixedrange": True,
+        },
+        yaxis={"ticksuffix": "%", "fixedrange": True, "range": [0, max(1.08 * peak, 1)], "nticks": 4},
+        showlegend=True,
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+    )
+    return figure
 
 
 def calibration(bins: Sequence[tuple[float, float, int]]) -> go.Figure:
@@ -80,7 +120,7 @@ def roc(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> go.Fig
             go.Scatter(
                 x=list(false),
                 y=list(true),
-                name=name,
+                name=escaped(name),
                 mode="lines",
                 line={"color": color, "width": 2},
                 hovertemplate="%{y:.1%} of the infected cells found at %{x:.1%} false alarms",
@@ -104,8 +144,3 @@ def _unit(figure: go.Figure, x: str, y: str) -> go.Figure:
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.01, "x": 0},
     )
     return figure
-
-
-def _escaped(text: str) -> str:
-    """Text for a hover, which plotly reads as a little HTML and as a template."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("%{", "% {")

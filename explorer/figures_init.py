@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from explorer.figures import PALETTE
+from explorer.figures import PALETTE, escaped
 
 _APART = 0.16  # of a row: where two marks would cover each other
 
@@ -25,7 +25,7 @@ def elbo_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> go.Figu
                 go.Scatter(
                     x=[row["epoch"] for row in rows],
                     y=[round(row[split]["elbo"], 1) for row in rows],
-                    name=f"{name}, {split}",
+                    name=escaped(f"{name}, {split}"),
                     mode="lines",
                     line={"color": color, "width": 2, "dash": dash},
                     hovertemplate="%{y:,.0f}",
@@ -73,10 +73,10 @@ def layer_scales(
                 go.Scatter(
                     x=[float(f"{pair[k]:.4g}") for pair in pairs],
                     y=rows,
-                    name=f"{name}, {moment}",
+                    name=escaped(f"{name}, {moment}"),
                     mode="markers",
                     marker={"color": color, "size": 9, "symbol": symbol, "line": {"width": 2, "color": color}},
-                    customdata=list(layers),
+                    customdata=[escaped(layer) for layer in layers],
                     hovertemplate="%{customdata}: %{x:.3g}",
                 )
             )
@@ -92,7 +92,7 @@ def layer_scales(
         },
         yaxis={
             "tickvals": list(range(len(layers))),
-            "ticktext": list(layers),
+            "ticktext": [escaped(layer) for layer in layers],
             "range": [len(layers) - 0.5, -0.5],
             "fixedrange": True,
             "zeroline": False,

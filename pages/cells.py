@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer.ui import view
+from explorer.ui import moves, view
 from explorer.ui.markdown import plain
 from explorer.ui.panels.cells_gems import gems_panel
 from explorer.ui.panels.cells_init import init_panel
 from explorer.ui.panels.cells_pair import pair_panel
 from explorer.ui.panels.cells_upload import upload_panel
 
-_PART = "cells_part"
+_PART = moves.CELLS_PART
 PARTS: dict[str, tuple[str, Callable[[], dict[str, str]]]] = {
     "pair": ("Side by side", pair_panel),
     "upload": ("Upload cells", upload_panel),
@@ -44,8 +44,7 @@ def main() -> None:
     address = {**({} if part == "pair" else {"part": part}), **PARTS[part][1]()}
     for text in view.notices():
         notices.warning(plain(text))
-    if st.query_params.to_dict() != address:
-        st.query_params.from_dict(address)
+    view.put_address(address)
 
 
 main()

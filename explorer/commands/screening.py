@@ -14,7 +14,8 @@ draw. Not a medical device.
 
 The table has a row for each picture that can be read:
   file        its path below the folder or within the zip
-  p_infected  probability that the cell is infected, where every second cell is
+  p_infected  probability that the cell is infected, where every second cell is. Between 0.1 and 0.9 it is often wrong,
+              and the cell is called uncertain
   log_ratio   the same evidence without that share, in nats: positive speaks for infected. Where a share s of the
               cells is infected, the probability is sigmoid(log_ratio + log(s / (1 - s)))
   typicality  the share of real cells that are less typical; below 0.001 the picture is unlike any cell that the

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from explorer.screening.detector import Detector, pooled, residual_channels, residual_score
-from explorer.screening.files import FileScreening, check_place, screen_files
-from explorer.screening.report import Method, Report, report
+from explorer.screening.files import FileScreening, screen_files
+from explorer.screening.report import Method, Middle, Report, report
 from explorer.screening.screener import (
     UNLIKE,
     Calibration,
@@ -23,11 +23,11 @@ __all__ = [
     "Examination",
     "FileScreening",
     "Method",
+    "Middle",
     "Report",
     "Screener",
     "Screening",
     "Typicality",
-    "check_place",
     "pooled",
     "report",
     "residual_channels",

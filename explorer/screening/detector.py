@@ -69,6 +69,27 @@ def pooled(evidence: Float[Tensor, "n h w"]) -> Float[Tensor, " n"]:
     return torch.logsumexp(evidence.flatten(1), 1)
 
 
+def read(
+    detector: nn.Module, channels: Float[Tensor, "n k h w"]
+) -> tuple[Float[Tensor, "n h2 w2"], Float[Tensor, " n"]]:
+    """What a detector makes of cells in any position: their maps of evidence and their scores, in nats.
+
+    A cell has no upside and the detector's weights know of it only from training, so both are means over the four
+    quarter turns of the image, as Krizhevsky, Sutskever & Hinton 2012 (section 4.1) average over crops and
+    reflections. The score is the mean of the turned maps' scores, not the score of their mean: one that stands out
+    in a single position counts.
+    """
+    layout = (
+        torch.channels_last if channels.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    )
+    maps, scores = [], []
+    for turns in range(4):
+        evidence = detector(torch.rot90(channels, turns, (2, 3)).contiguous(memory_format=layout))
+        maps.append(torch.rot90(evidence, -turns, (1, 2)))
+        scores.append(pooled(evidence))
+    return torch.stack(maps).mean(0), torch.stack(scores).mean(0)
+
+
 def residual_score(images: Float[Tensor, "n 3 h w"], reconstructions: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
     """The largest smoothed local residual inside the cell: how much more purple than its reconstruction a place is.
 

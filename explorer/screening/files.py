@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +19,14 @@ from explorer.datasets.entries import Entry, Files, open_files
 from explorer.datasets.folder import THREADS
 from explorer.datasets.images import ImageError, image_suffixes
 from explorer.datasets.zips import printable
-from explorer.screening.looking import LIKELY, scores_csv, verdicts
+from explorer.screening.looking import COLUMNS, score_rows, summary, verdicts
 from explorer.screening.screener import Progress, Screener, Screening, screener
+from explorer.tables import check_place, write_table
 
 BLOCK = 128  # pictures between two reports of progress, and how many are decoded ahead
+_MOST_BYTES = 64 << 20  # of a file: a single cell takes some kilobytes, and a slide can only be screened cell by cell
+_LARGE_BYTES = 8 << 20
+_one_large = threading.Lock()  # held while a file of more than that is in memory: a zip of zeros unpacks to gigabytes
 
 _Decoded = UInt8[Tensor, "3 h w"] | str
 """A picture as the models see it, or why it cannot be read."""
@@ -34,24 +39,19 @@ class FileScreening:
     Attributes:
         files: of the N readable pictures, below the source, with `/`, in order.
         screening: of these, row by row.
-        unreadable: why others could not be read, a clause each, by path.
+        unreadable: the others, in order, each with why it could not be read, a clause.
         notes: sentences on files that were left out.
     """
 
     files: list[str]
     screening: Screening
-    unreadable: dict[str, str]
+    unreadable: list[tuple[str, str]]
     notes: list[str]
 
     @property
     def summary(self) -> str:
-        """One sentence: how many pictures, how many likely infected, how many that are no cells."""
-        count, unlike = len(self.files), int(self.screening.unlike.sum())
-        likely = int(((self.screening.p_infected >= LIKELY) & ~self.screening.unlike).sum())
-        return (
-            f"{count:,} {'image' if count == 1 else 'images'}: {likely:,} with p_infected of at least {LIKELY}, "
-            f"{unlike:,} unlike any cell in training"
-        )
+        """How many pictures, how many of them are cells, and what these are called."""
+        return summary(verdicts(self.screening))
 
     def write_csv(self, path: Path) -> None:
         """A row a readable picture: `file,p_infected,log_ratio,typicality`. A file that is there is replaced, at once.
@@ -62,28 +62,7 @@ class FileScreening:
             DatasetError: it cannot be written; nothing is left behind then.
         """
         check_place(path)
-        temporary = path.with_name(f".{path.name}.part")
-        try:
-            with open(temporary, "w", encoding="utf-8", newline="") as stream:
-                stream.write(scores_csv(zip(self.files, verdicts(self.screening), strict=True)))
-            os.replace(temporary, path)
-        except OSError as error:
-            raise DatasetError(f"{path} could not be written: {error.strerror or error}.") from error
-        finally:
-            with suppress(OSError):  # it is not there, having taken its place or never been made
-                os.unlink(temporary)
-
-
-def check_place(path: Path) -> None:
-    """Raise DatasetError if a file at `path` could not be written, as far as one can know before."""
-    if os.path.lexists(path) and not os.path.isdir(path) and (os.path.islink(path) or not os.path.isfile(path)):
-        raise DatasetError(f"{path} is there already and is no plain file: name another.")
-    if os.path.isdir(path):  # which, unlike Path.is_dir, never raises
-        raise DatasetError(f"{path} is a folder: name a file in it, such as {path / 'scores.csv'}.")
-    if not os.path.isdir(path.parent):
-        raise DatasetError(f"There is no folder {path.parent} to write {path.name} into.")
-    if not os.access(path.parent, os.W_OK):
-        raise DatasetError(f"The folder {path.parent} is not writable.")
+        write_table(path, COLUMNS, score_rows(zip(self.files, verdicts(self.screening), strict=True)))
 
 
 def screen_files(source: Path, *, device: str = "auto", progress: Progress | None = None) -> FileScreening:
@@ -107,18 +86,18 @@ def screen_files(source: Path, *, device: str = "auto", progress: Progress | Non
         screen = screener(device)
         parts: list[Screening] = []
         readable: list[str] = []
-        unreadable: dict[str, str] = {}
+        unreadable: list[tuple[str, str]] = []
         for start, decoded in _decoded(files, entries, screen):
             block = entries[start : start + len(decoded)]
             images = [image for image in decoded if isinstance(image, Tensor)]
             readable += [e.path for e, image in zip(block, decoded, strict=True) if isinstance(image, Tensor)]
-            unreadable |= {e.path: image for e, image in zip(block, decoded, strict=True) if isinstance(image, str)}
+            unreadable += [(e.path, image) for e, image in zip(block, decoded, strict=True) if isinstance(image, str)]
             if images:
                 parts.append(screen.screen(torch.stack(images)))
             if progress:
                 progress(start + len(decoded), len(entries))
     if not parts:
-        path, reason = next(iter(unreadable.items()))
+        path, reason = unreadable[0]
         if len(entries) == 1:
             raise ImageError(path, reason)
         raise DatasetError(f"None of the {len(entries):,} pictures in {source} could be read: {path}, {reason}.")
@@ -157,8 +136,11 @@ def _decoded(files: Files, entries: list[Entry], screen: Screener) -> Iterator[t
     """Blocks of pictures in order, with the position of each block's first; the next is decoded meanwhile."""
 
     def decode(entry: Entry) -> _Decoded:
+        if entry.size > _MOST_BYTES:
+            return f"it has {entry.size >> 20:,} MB, more than the limit of {_MOST_BYTES >> 20} for a picture of a cell"
         try:
-            return screen.prepare([files.read(entry)])[0]
+            with _one_large if entry.size > _LARGE_BYTES else nullcontext():
+                return screen.prepare([files.read(entry)])[0]
         except ImageError as error:
             return error.reason
 

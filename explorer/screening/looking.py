@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -18,9 +18,15 @@ from torch import Tensor
 from explorer.datasets.malaria import CLASSES
 from explorer.maps import nearest
 from explorer.screening.screener import UNLIKE, Calibration, Screening
+from explorer.tables import table_text
 
 COLUMNS = ("file", "p_infected", "log_ratio", "typicality")
-LIKELY = 0.5  # from this probability on a cell is called likely infected
+HEALTHY, INFECTED = 0.1, 0.9
+"""Up to and from which probability a cell is called likely healthy and likely infected. What lies between them was so
+often wrong on test patients that it is called neither: see `Report.middle`."""
+
+State = Literal["infected", "uncertain", "healthy", "unlike"]
+_CALLED: dict[State, str] = {"infected": "likely infected", "uncertain": "uncertain", "healthy": "likely healthy"}
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,18 @@ class Verdict:
         return self.typicality < UNLIKE
 
     @property
-    def likely(self) -> bool:
-        """Whether it is a cell, and rather infected than not."""
-        return not self.unlike and self.p_infected >= LIKELY
+    def state(self) -> State:
+        """What the cell is called; a picture that is unlike any cell is called nothing but that."""
+        if self.unlike:
+            return "unlike"
+        if HEALTHY < self.p_infected < INFECTED:
+            return "uncertain"
+        return "infected" if self.p_infected >= INFECTED else "healthy"
+
+    @property
+    def called(self) -> str:
+        """The same, in words."""
+        return _CALLED.get(self.state, "unlike any cell")
 
     def at_share(self, share: float) -> float:
         """The probability of an infection where that share of the cells, in (0, 1), is infected: Bayes' rule."""
@@ -57,13 +72,36 @@ def scores_csv(rows: Iterable[tuple[str, Verdict]]) -> str:
     """File names and verdicts as a table: p_infected and typicality in [0, 1], log_ratio in nats, as many digits as
     tell any two float32 apart.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for name, verdict in rows:
-        figures = (verdict.p_infected, verdict.log_ratio, verdict.typicality)
-        writer.writerow([name, *(str(np.float32(value)) for value in figures)])
-    return text.getvalue()
+    return table_text(COLUMNS, score_rows(rows))
+
+
+def score_rows(rows: Iterable[tuple[str, Verdict]]) -> list[list[object]]:
+    """The rows of that table, under COLUMNS."""
+    return [[name, *map(np.float32, (v.p_infected, v.log_ratio, v.typicality))] for name, v in rows]
+
+
+def summary(found: Sequence[Verdict]) -> str:
+    """How many pictures there are, how many of them are cells, and what these are called; without a full stop."""
+    counts = Counter(verdict.state for verdict in found)
+    unlike, count = counts["unlike"], len(found)
+    if not unlike:
+        return _cells(counts, count, ": {}")
+    if unlike == count:
+        return f"{_many(count, 'picture')}, {'' if count == 1 else 'all '}unlike any cell"
+    return f"{_many(count, 'picture')}: {_cells(counts, count - unlike, ' ({})')}; {unlike:,} unlike any cell"
+
+
+def _cells(counts: Counter[State], count: int, listed: str) -> str:
+    """How many cells, and what they are called; `listed` is how several kinds are put."""
+    kinds = [f"{counts[state]:,} {name}" for state, name in _CALLED.items() if counts[state]]
+    if len(kinds) > 1:
+        return _many(count, "cell") + listed.format(", ".join(kinds))
+    (one,) = (name for state, name in _CALLED.items() if counts[state])
+    return f"{_many(count, 'cell')}, {'' if count == 1 else 'all '}{one}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def alone(evidence: Float[Tensor, "h w"], calibration: Calibration) -> Float[Tensor, "h w"]:

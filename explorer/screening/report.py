@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from explorer.screening.looking import HEALTHY, INFECTED
+
 
 @dataclass(frozen=True)
 class Method:
@@ -21,6 +23,18 @@ class Method:
     auc: tuple[float, float, float]
     patient_auc: tuple[float, float, float]
     roc: tuple[tuple[float, ...], tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Middle:
+    """The cells whose probability is neither low nor high: their number, their mean probability, the share of them
+    that is infected, and the share for which the likelier of the two states is the wrong one.
+    """
+
+    cells: int
+    said: float
+    infected: float
+    wrong: float
 
 
 @dataclass(frozen=True)
@@ -43,17 +57,15 @@ class Report:
     unlike: float
 
     @property
-    def middle(self) -> str:
-        """One sentence on the bins in which the probability is undecided, from 40 to 90%."""
-        bins = [(p, share, count) for p, share, count in self.calibration if 0.4 <= p < 0.9]
+    def middle(self) -> Middle | None:
+        """Of the cells that are called uncertain; None where there are none."""
+        bins = [row for row in self.calibration if HEALTHY < row[0] < INFECTED]
         cells = sum(count for *_, count in bins)
         if not cells:
-            return "No probability lies between 40% and 90%."
-        said, found = (sum(row[i] * row[2] for row in bins) / cells for i in (0, 1))
-        return (
-            f"Of the {cells:,} cells whose probability lies between 40% and 90%, {found:.0%} are infected, where it "
-            f"says {said:.0%} on average."
-        )
+            return None
+        said, infected = (sum(row[i] * row[2] for row in bins) / cells for i in (0, 1))
+        wrong = sum(count * (share if p < 0.5 else 1 - share) for p, share, count in bins) / cells
+        return Middle(cells, said, infected, wrong)
 
 
 @cache

@@ -20,7 +20,7 @@ from explorer.checkpoints import CheckpointError
 from explorer.datasets.images import decode_image, eight_bits, resize_batch, to_array
 from explorer.evaluation import log_likelihood, to_float
 from explorer.loaded import Model, load
-from explorer.screening.detector import OUTSIDE, Detector, pooled, residual_channels, residual_score
+from explorer.screening.detector import OUTSIDE, Detector, read, residual_channels, residual_score
 from explorer.screening.fusing import fused, layout_of
 from explorer.screening.typicality import Typicality, cell_features, colourless
 
@@ -174,7 +174,7 @@ class Screener:
             x = to_float(prepared[start : start + _BATCH], self.device)
             seen = self._look(x)
             features = cell_features(x, seen.reconstructions, seen.codes)
-            parts.append((pooled(seen.evidence), residual_score(x, seen.reconstructions[0]), features, colourless(x)))
+            parts.append((seen.scores, residual_score(x, seen.reconstructions[0]), features, colourless(x)))
             if progress:
                 progress(min(start + _BATCH, len(prepared)), len(prepared))
         scores, residuals, features, gray = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
@@ -213,7 +213,7 @@ class Screener:
         x = x.contiguous(memory_format=self._layout)
         codes = tuple(network.posterior(x).mean for network in self._networks)
         reconstructions = tuple(network.decode(z) for network, z in zip(self._networks, codes, strict=True))
-        return _Seen(codes, reconstructions, self._reader(residual_channels(x, reconstructions)))
+        return _Seen(codes, reconstructions, *read(self._reader, residual_channels(x, reconstructions)))
 
 
 @dataclass(frozen=True)
@@ -221,6 +221,7 @@ class _Seen:
     codes: tuple[Tensor, ...]
     reconstructions: tuple[Tensor, ...]
     evidence: Tensor
+    scores: Tensor
 
 
 def screen(

@@ -52,3 +52,11 @@ def test_calibration_and_roc():
     figure = figures_cells.roc({"a": ((0, 0.2, 1), (0, 0.9, 1)), "b": ((0, 1), (0, 1))})
     assert [trace.name for trace in figure.data] == ["guessing", "a", "b"]
     assert list(figure.data[1].y) == [0, 0.9, 1]
+
+
+def test_the_highest_hue_stays_below_the_edge():
+    peak = [0.0] * 35 + [0.33]
+    figure = figures_cells.hues({"real": peak, "generated": [1 / 36] * 36})
+    assert figure.layout.yaxis.range[1] > 33
+    assert figure.layout.legend.y > 1  # above the plot, on no line of it
+    assert [trace.name for trace in figure.data] == ["real", "generated"]

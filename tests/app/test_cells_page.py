@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer.cells import Summary, measure, real
+from explorer.ui.html import percent
 from explorer.ui.panels import cells_pair
 from tests.app.screens import APP, PAGES, TIMEOUT, sound, texts
 
@@ -34,6 +35,13 @@ def test_every_kind_of_model_and_new_draws():
         at.segmented_control(key="cells_kind").set_value(kind).run()
         assert not sound(at).error
         assert at.query_params.get("kind") == (None if kind == "conv" else kind)
+        said, codes = texts(at.caption), cells_pair.open_pair(kind).healthy.draw(200, seed=0)
+        made = Summary.of(measure(cells_pair.open_pair(kind).decode(codes, 1))).spotted
+        assert "These models draw no parasites" in said
+        assert f"{percent(real()['infected'].spotted)} of real infected cells have a dark spot" in said
+        assert f"with these settings {percent(made)} have one" in said
+        headings = [element.value for element in at.markdown]
+        assert {"###### Healthy", "###### Infected"} <= set(headings)
     at.button(key="cells_new").click().run()
     assert sound(at).query_params["seed"] == "1"
 

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from explorer import figures
+from explorer import figures, figures_cells, figures_init
 
 POINTS = np.random.default_rng(0).normal(size=(500, 2)).astype(np.float32)
 
@@ -114,6 +114,19 @@ def test_density_is_higher_in_a_crowd():
 @pytest.mark.parametrize("points", [np.zeros((1, 2)), np.zeros((5, 2)), np.array([[0.0, 1.0], [0.0, 2.0]])])
 def test_density_of_few_or_equal_points_is_finite(points):
     assert np.isfinite(figures.density(points)).all()
+
+
+def test_names_are_text_to_plotly_and_nothing_else():
+    """Its pseudo-HTML would make a link of one, its hover templates would look another one up."""
+    name = '<a href="https:evil.example">%{x} & co'
+    shown = '&lt;a href="https:evil.example">% {x} &amp; co'
+    assert figures.class_histogram([name, "b"], [1, 2]).data[0].x[0] == shown
+    history = [{"epoch": 1, "test": {"elbo": -1.0}}]
+    assert figures.learning_curves({name: history}, "elbo").data[0].name == shown
+    history[0]["train"] = history[0]["test"]
+    assert figures_init.elbo_curves({name: history}).data[0].name == f"{shown}, test"
+    assert figures_cells.roc({name: ((0, 1), (0, 1))}).data[1].name == shown
+    assert figures_cells.place_on_map(POINTS[:1], [name], (0, 0), "x", color="red").data[0].customdata[0] == shown
 
 
 def test_class_histogram():

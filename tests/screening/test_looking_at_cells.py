@@ -12,9 +12,9 @@ import torch
 from scipy.spatial import KDTree
 from scipy.special import expit, logit
 
-from explorer.screening import Calibration, FileScreening, Screening
+from explorer.screening import Calibration, FileScreening, Report, Screening
 from explorer.screening.detector import pooled
-from explorer.screening.looking import Verdict, alone, scores_csv, training_cells, verdicts
+from explorer.screening.looking import Verdict, alone, scores_csv, summary, training_cells, verdicts
 
 
 def screening(n: int = 5) -> Screening:
@@ -22,11 +22,42 @@ def screening(n: int = 5) -> Screening:
     return Screening(p, torch.logit(p), torch.linspace(0.0, 1.0, n), torch.linspace(0, 0.3, n))
 
 
+def verdict(p: float, *, typicality: float = 0.5) -> Verdict:
+    return Verdict(p, float(logit(p)), typicality, 0.1)
+
+
 def test_a_verdict_a_cell():
     found = verdicts(screening())
     assert [v.unlike for v in found] == screening().unlike.tolist() == [True, False, False, False, False]
-    assert [v.likely for v in found] == [False, False, True, True, True]
-    assert not Verdict(0.9, 2.0, 0.0, 0.1).likely  # what is no cell is not infected
+    assert [v.state for v in found] == ["unlike", "uncertain", "uncertain", "uncertain", "infected"]
+    assert [verdict(p).state for p in (0.1, 0.11, 0.89, 0.9)] == ["healthy", "uncertain", "uncertain", "infected"]
+    assert verdict(0.99, typicality=0.0).state == "unlike"  # what is no cell is not infected
+
+
+@pytest.mark.parametrize(
+    ("ps", "odd", "said"),
+    [
+        ([0.95], 0, "1 cell, likely infected"),
+        ([0.5], 0, "1 cell, uncertain"),
+        ([0.01] * 3, 0, "3 cells, all likely healthy"),
+        ([0.01, 0.95, 0.5, 0.95], 0, "4 cells: 2 likely infected, 1 uncertain, 1 likely healthy"),
+        ([0.01], 4, "5 pictures: 1 cell, likely healthy; 4 unlike any cell"),
+        ([0.01, 0.95], 1, "3 pictures: 2 cells (1 likely infected, 1 likely healthy); 1 unlike any cell"),
+        ([], 1, "1 picture, unlike any cell"),
+        ([], 1200, "1,200 pictures, all unlike any cell"),
+    ],
+)
+def test_things_that_are_no_cells_are_not_counted_as_cells(ps, odd, said):
+    assert summary([*map(verdict, ps), *[verdict(0.99, typicality=0.0)] * odd]) == said
+
+
+def test_how_often_the_middle_is_wrong():
+    bins = ((0.05, 0.0, 1000), (0.25, 0.5, 4), (0.45, 0.0, 2), (0.55, 0.25, 8), (0.95, 1.0, 1000))
+    middle = Report(2014, 5, {}, bins, 0.0, 0.0).middle
+    assert middle is not None
+    assert (middle.cells, middle.wrong) == (14, pytest.approx((4 * 0.5 + 2 * 0 + 8 * 0.75) / 14))
+    assert (middle.said, middle.infected) == (pytest.approx((1 + 0.9 + 4.4) / 14), pytest.approx(4 / 14))
+    assert Report(2000, 5, {}, (bins[0], bins[-1]), 0.0, 0.0).middle is None
 
 
 def test_probability_at_another_share():
@@ -38,7 +69,7 @@ def test_probability_at_another_share():
 
 def test_the_table_is_that_of_the_command_line(tmp_path):
     names = ["a.png", 'b, "c".png', "d\nq.png", "é.png", "e.png"]
-    FileScreening(names, screening(), {}, []).write_csv(tmp_path / "scores.csv")
+    FileScreening(names, screening(), [], []).write_csv(tmp_path / "scores.csv")
     text = scores_csv(zip(names, verdicts(screening()), strict=True))
     assert text == (tmp_path / "scores.csv").read_text("utf-8")
     rows = list(csv.DictReader(io.StringIO(text)))

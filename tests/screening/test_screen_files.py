@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 import threading
+import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from explorer.__main__ import main
 from explorer.datasets import DatasetError
 from explorer.screening import FileScreening, Screening, screen_files
 from explorer.screening import files as module
+from explorer.screening.looking import Verdict, summary
 
 COLUMNS = ["file", "p_infected", "log_ratio", "typicality"]
 
@@ -88,9 +91,9 @@ def test_all_pictures_at_any_depth(source, tmp_path, monkeypatch):
     seen = []
     found = screen_files(source, device="cpu", progress=lambda done, total: seen.append((done, total)))
     assert found.files == READABLE
-    assert found.unreadable.keys() == BROKEN.keys()
-    for path, reason in BROKEN.items():
-        assert found.unreadable[path].startswith(reason)
+    for (path, said), (expected, reason) in zip(found.unreadable, BROKEN.items(), strict=True):
+        assert path == expected
+        assert said.startswith(reason)
     assert found.notes == ["Left out: 2 files that are no pictures, such as README.txt."]
     assert seen == [(0, 7), (3, 7), (6, 7), (7, 7)]
 
@@ -112,7 +115,7 @@ def test_probabilities_near_the_ends_are_no_ties(tmp_path):
     assert len(p.unique()) == 80
     screening = Screening(p, log_odds, torch.linspace(0, 1, 80), torch.zeros(80))
     names = [f"{i}.png" for i in range(80)]
-    FileScreening(names, screening, {}, []).write_csv(tmp_path / "scores.csv")
+    FileScreening(names, screening, [], []).write_csv(tmp_path / "scores.csv")
     written = [row[1] for row in rows(tmp_path / "scores.csv")]
     assert len({float(text) for text in written}) == 80
     assert np.array_equal(np.array(written, np.float32), p.numpy())
@@ -121,14 +124,62 @@ def test_probabilities_near_the_ends_are_no_ties(tmp_path):
 def test_a_table_that_cannot_take_its_place_leaves_nothing(tmp_path):
     one = Screening(*(torch.zeros(1) for _ in range(4)))
     (tmp_path / "old.csv").write_text("old")
-    FileScreening(["a.png"], one, {}, []).write_csv(tmp_path / "old.csv")
+    FileScreening(["a.png"], one, [], []).write_csv(tmp_path / "old.csv")
     assert rows(tmp_path / "old.csv") == [["a.png", "0.0", "0.0", "0.0"]]
     with pytest.raises(DatasetError, match=r"could not be written: File name too long\.$"):
-        FileScreening(["a.png"], one, {}, []).write_csv(tmp_path / f"{'x' * 300}.csv")
-    with pytest.raises(UnicodeEncodeError):
-        FileScreening(["a\ud800.png"], one, {}, []).write_csv(tmp_path / "old.csv")
+        FileScreening(["a.png"], one, [], []).write_csv(tmp_path / f"{'x' * 300}.csv")
     assert os.listdir(tmp_path) == ["old.csv"]
     assert rows(tmp_path / "old.csv") == [["a.png", "0.0", "0.0", "0.0"]]
+
+
+def test_names_from_anywhere(tmp_path):
+    """Formulas to a spreadsheet, names of no encoding, and a link where the table is put together."""
+    top = write(tmp_path / "cells", {"=1+1.png": png(0)})
+    for name in (b"\xff.png", b"\xfe.png", b"\xfd.png"):
+        with open(os.path.join(os.fsencode(top), name), "wb") as stream:
+            stream.write(b"broken")
+    found = screen_files(top, device="cpu")
+    assert [path for path, _ in found.unreadable] == [r"\xfd.png", r"\xfe.png", r"\xff.png"]
+    (tmp_path / "victim").write_text("precious")
+    os.symlink(tmp_path / "victim", tmp_path / ".scores.csv.part")
+    found.write_csv(tmp_path / "scores.csv")
+    assert (tmp_path / "victim").read_text() == "precious"
+    (row,) = rows(tmp_path / "scores.csv")
+    assert row[0] == "'=1+1.png"
+    assert np.float32(row[2]) == found.screening.log_ratio.numpy()[0]  # a number, whatever its sign
+
+
+def test_huge_files_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_BYTES", 4 << 20)
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("good.png", png(0))
+        archive.writestr("zeros.png", bytes(20 << 20))
+    screen_files(path, device="cpu")  # what is loaded once
+    tracemalloc.start()
+    found = screen_files(path, device="cpu")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.unreadable == [("zeros.png", "it has 20 MB, more than the limit of 4 for a picture of a cell")]
+    assert peak < 8 << 20
+
+
+def test_large_files_are_in_memory_one_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_LARGE_BYTES", 10)
+    monkeypatch.setattr(module, "THREADS", 4)
+    busy, most = [], []
+    decode = module.Screener.prepare
+
+    def watched(self, images):
+        busy.append(1)
+        most.append(len(busy))
+        time.sleep(0.01)
+        busy.pop()
+        return decode(self, images)
+
+    monkeypatch.setattr(module.Screener, "prepare", watched)
+    screen_files(write(tmp_path / "cells", {f"{i}.png": png(i) for i in range(6)}), device="cpu")
+    assert max(most) == 1
 
 
 def test_stopping_leaves_no_threads(tmp_path, monkeypatch):
@@ -150,12 +201,9 @@ def test_the_command_says_what_it_found(source, tmp_path, capsys):
     assert main(["screen", str(source), "--out", str(out), "--device", "cpu"]) == 0
     said = capsys.readouterr()
     table = rows(out)
-    likely = sum(float(row[1]) >= 0.5 for row in table)
-    unlike = sum(float(row[3]) < 0.001 for row in table)
-    assert said.out == (
-        f"{out}: 4 images: {likely} with p_infected of at least 0.5, {unlike} unlike any cell in training. "
-        "Not a medical device.\n"
-    )
+    found = [Verdict(*map(float, row[1:]), 0.0) for row in table]
+    assert len(found) == 4
+    assert said.out == f"{out}: {summary(found)}. Not a medical device.\n"
     lines = [line for line in said.err.splitlines() if line.startswith("explorer: ")]
     assert lines[0] == "explorer: Left out: 2 files that are no pictures, such as README.txt."
     assert [line.split(" could not be read: ")[0] for line in lines[1:]] == [f"explorer: {path}" for path in BROKEN]
@@ -175,7 +223,7 @@ def test_the_command_names_twenty_unreadable_files(tmp_path, capsys):
 def test_a_single_picture(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(write(tmp_path, {"one.JPG": png(5, format="JPEG")}))
     assert main(["screen", "one.JPG", "--device", "cpu"]) == 0
-    assert capsys.readouterr().out.startswith("scores.csv: 1 image: ")
+    assert capsys.readouterr().out.startswith("scores.csv: 1 ")
     assert [row[0] for row in rows("scores.csv")] == ["one.JPG"]
 
 

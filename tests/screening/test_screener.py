@@ -136,7 +136,9 @@ def test_figures_are_those_of_the_networks_as_they_were_loaded(shipped, cells):
     x = to_float(cells, torch.device("cpu"))
     codes = [m.network.posterior(x).mean for m in shipped.models]
     reconstructions = [m.network.decode(z) for m, z in zip(shipped.models, codes, strict=True)]
-    scores = pooled(shipped.detector(residual_channels(x, reconstructions)))
+    channels = residual_channels(x, reconstructions)
+    turned = [channels, channels.mT.flip(2), channels.flip(2, 3), channels.mT.flip(3)]  # by 0, 90, 180 and 270 degrees
+    scores = sum(pooled(shipped.detector(e)) for e in turned) / 4
     found, calibration = shipped.screen(cells), shipped.calibration
     log_odds = calibration.slope * scores + calibration.intercept
     np.testing.assert_allclose(found.log_ratio, log_odds - calibration.prior, atol=1e-4)

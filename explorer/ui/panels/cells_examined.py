@@ -20,8 +20,8 @@ from explorer.ui.markdown import plain
 from explorer.ui.panels import cells_intake, cells_kept
 from explorer.ui.panels.cells_crop import crop_panel
 from explorer.ui.panels.cells_kept import UploadedCell
-from explorer.ui.panels.cells_overview import DEVICE, chance
-from explorer.ui.panels.cells_report import ELBOS, measured
+from explorer.ui.panels.cells_overview import DEVICE, chance, rarer
+from explorer.ui.panels.cells_report import ELBOS, doubt, measured
 
 _EXAMINED = "cells_upload_examined"
 _MOST_EXAMINED = 60
@@ -61,7 +61,7 @@ def examined(cell: UploadedCell) -> None:
                 f"would be {plain(chance(cell.verdict.at_share(_RARE)))}."
             )
     with right:
-        _pictures(found)
+        _pictures(found, unlike=cell.verdict.unlike)
     for column, state, model, code in zip(
         st.columns(2, gap="large"), CLASSES, cells_intake.opened().models, found.codes, strict=True
     ):
@@ -91,6 +91,9 @@ def _headline(verdict: Verdict) -> str:
     else:
         large, size = chance(verdict.p_infected).replace("<", "&lt;").replace(">", "&gt;"), "3rem"
         small = "is how likely this cell is to be infected with <i>Plasmodium falciparum</i>."
+        if verdict.state == "uncertain":
+            large, size = f"Uncertain: {large}", "2.2rem"
+            small = f"An infection is neither likely nor ruled out. {doubt()}"
     return (
         f'<div class="lx-verdict"><div style="font-size:{size};font-weight:600;line-height:1.15">{large}</div>'
         f'<div style="font-size:.9rem">{small} <b>{DEVICE}.</b></div></div>'
@@ -98,8 +101,7 @@ def _headline(verdict: Verdict) -> str:
 
 
 def _evidence(verdict: Verdict, found: Examination) -> list[list[str]]:
-    digits = 2 if verdict.typicality < 0.01 else 1
-    typical = ["typicality", f"{verdict.typicality:.{digits}%}", "of real cells are less typical than this picture"]
+    typical = ["typicality", _unbroken(rarer(verdict.typicality)), "of real cells are less typical than this picture"]
     if verdict.unlike:
         return [typical]
     ratio = float(found.likelihood_ratio[0])
@@ -113,7 +115,7 @@ def _evidence(verdict: Verdict, found: Examination) -> list[list[str]]:
         [
             "difference of log-likelihoods",
             _nats(ratio),
-            f"speaks for {'infected' if ratio > 0 else 'healthy'}, but alone it is a weak sign{_weak()}",
+            f"speaks for {'infected' if ratio > 0 else 'healthy'}, but is a weak sign{_weak()}",
         ],
         typical,
     ]
@@ -124,27 +126,35 @@ def _weak() -> str:
     report = measured()
     if report is None or ELBOS not in report.methods:
         return ""
-    return f": the area under the ROC of the two ELBOs' difference is {report.methods[ELBOS].auc[0]:.2f}, see below"
+    return f": measured on their lower bounds, the ELBOs, its area under the ROC is {report.methods[ELBOS].auc[0]:.2f}"
 
 
 def _nats(value: float) -> str:
     text = f"{abs(value):,.1f}" if abs(value) < 100 else f"{abs(value):,.0f}"
-    return f'<span style="white-space:nowrap">{"−" if value < 0 else "+"}{text} nats</span>'
+    return _unbroken(f"{'−' if value < 0 else '+'}{text} nats")
 
 
-def _pictures(found: Examination) -> None:
-    """What the models see, what they make of it, what is left, and where that speaks for an infection."""
+def _unbroken(text: str) -> str:
+    return f'<span style="white-space:nowrap">{text}</span>'
+
+
+def _pictures(found: Examination, *, unlike: bool) -> None:
+    """What the models see, what they make of it, and of a cell what is left, and where that speaks for an infection."""
     seen = found.images[0]
     healthy, infected = (r[0] for r in found.reconstructions)
-    local = alone(found.evidence[0], cells_intake.opened().calibration)
-    shown = pictures.evidence(seen, local, low=_CLEAR, high=_FULL, edge=0.0)
     st.html(
         html.row(
             html.image(pictures.single(seen), "what the models see", alt="the upload on black, resized"),
             html.image(pictures.single(healthy), "by the healthy model", alt="its healthy reconstruction"),
             html.image(pictures.single(infected), "by the infected model", alt="its infected reconstruction"),
         )
-        + html.row(
+    )
+    if unlike:
+        return
+    local = alone(found.evidence[0], cells_intake.opened().calibration)
+    shown = pictures.evidence(seen, local, low=_CLEAR, high=_FULL, edge=0.0)
+    st.html(
+        html.row(
             html.image(shown, "where it looks infected", alt="the upload with local evidence in red"),
             html.image(
                 pictures.left_over(seen, healthy, gain=_GAIN, background=BACKGROUND),

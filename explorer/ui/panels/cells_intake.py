@@ -1,10 +1,9 @@
-"""Pictures on their way in: decoded one by one, screened in batches, and examples for who has none."""
+"""What becomes a cell of this session: files that were uploaded, parts of large pictures, examples for who has none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 
 import streamlit as st
 import torch
@@ -12,19 +11,15 @@ from torch import Tensor
 
 from explorer import datasets, pictures
 from explorer.datasets import DatasetError
-from explorer.datasets.images import ImageError, to_array
-from explorer.datasets.slides import LARGE_SIDE, read_picture
+from explorer.datasets.images import to_array
+from explorer.datasets.slides import LARGE_SIDE, Large
 from explorer.screening import Screener, screener
-from explorer.screening.looking import Verdict, verdicts
+from explorer.screening.looking import verdicts
 from explorer.ui.panels import cells_kept
-from explorer.ui.panels.cells_kept import MOST, UploadedCell
+from explorer.ui.panels.cells_kept import MOST, Square, UploadedCell
+from explorer.ui.panels.cells_taking import UNJUDGED, Taking, judged
 
-_MOST_LARGE = 20  # pictures of which more is kept than the models see: five megabytes each
 _EXAMPLES = 6  # of each state
-_UNJUDGED = Verdict(0.0, 0.0, 0.0, 0.0)
-
-Say = Callable[[float, str], object]
-"""Shows a share in [0, 1] of the work that is done, and what is being done."""
 
 
 @st.cache_resource(show_spinner="Opening the models …")
@@ -33,42 +28,32 @@ def opened() -> Screener:
     return screener()
 
 
-def take(files: Sequence[tuple[str, bytes]], say: Say) -> None:
-    """Decode files, screen what can be read, and keep it; the others become sentences.
+def take(files: Sequence[tuple[str, bytes]]) -> Taking | None:
+    """Begin to take files in: `taken` ends it. None where there are too many.
 
     Raises CheckpointError.
     """
     before = cells_kept.kept()
-    known = {cell.digest: cell for cell in before.cells}
-    room = _MOST_LARGE - sum(cell.large is not None for cell in before.cells)
-    cells: list[UploadedCell] = []
-    problems: list[str] = []
-    again = 0
     if len(before.cells) + len(files) > MOST:
-        cells_kept.add([], [_too_many(len(files), len(before.cells))])
-        return
-    size = opened().image_shape[1]
-    for i, (name, data) in enumerate(files):
-        say(0.5 * i / len(files), f"Reading {i + 1:,} of {len(files):,}")
-        digest = sha256(name.encode("utf-8", "replace") + b"\0" + data).hexdigest()
-        if digest in known:
-            again += 1
-            continue
-        try:
-            picture = read_picture(data, name, size)
-        except ImageError as error:
-            problems.append(str(error))
-            continue
-        large = picture.large if room > 0 else None
-        room -= large is not None
-        image = torch.from_numpy(picture.seen)
-        cell = UploadedCell(0, name, digest, image, _UNJUDGED, picture.remarks, picture.size, large)
-        known[digest] = cell
-        cells.append(cell)
-    if again:
-        were = "file was" if again == 1 else "files were"
-        problems.append(f"{again} {were} here already, and {'is' if again == 1 else 'are'} listed once.")
-    cells_kept.add(judged(cells, lambda share, text: say(0.5 + 0.5 * share, text)), problems)
+        problems = (*before.problems, _too_many(len(files), len(before.cells)))
+        cells_kept.keep(replace(before, problems=problems, taken=before.taken + 1))
+        return None
+    job = Taking(files, before, opened())
+    try:
+        # That they were handed over and to what is one step: or a rerun in between would take them in twice.
+        cells_kept.keep(replace(before, taken=before.taken + 1, taking=job))
+    except BaseException:
+        job.cancel()
+        raise
+    return job
+
+
+def taken(job: Taking) -> None:
+    """Keep what files have become that have been read."""
+    problems = [*job.problems, job.problem] if job.problem else job.problems
+    if job.cancelled:
+        problems = [f"Cancelled: nothing of these {job.count:,} files was taken in."]
+    cells_kept.add([] if job.cancelled else job.cells, problems, taken=job)
 
 
 def _too_many(count: int, there: int) -> str:
@@ -79,27 +64,14 @@ def _too_many(count: int, there: int) -> str:
     )
 
 
-def judged(cells: Sequence[UploadedCell], say: Say) -> list[UploadedCell]:
-    """The cells with their verdicts."""
-    if not cells:
-        return []
-
-    def progress(done: int, of: int) -> None:
-        say(done / of, f"Screening {done:,} of {of:,}")
-
-    say(0.0, f"Screening {len(cells):,}")
-    found = verdicts(opened().screen(torch.stack([cell.image for cell in cells]), progress=progress))
-    return [replace(cell, verdict=verdict) for cell, verdict in zip(cells, found, strict=True)]
-
-
-def recrop(cell: UploadedCell, side: int | None) -> None:
-    """As a callback: screen the square of that side in the middle of a large picture, or with None all of it again."""
-    if cell.large is None:
-        return
-    picture = cell.large.overview if side is None else cell.large.crop(side)
+def recrop(cell: UploadedCell, large: Large, side: int | None) -> None:
+    """As a callback: screen the square of that side at a large picture's place, or with None all of it again."""
+    picture = large.overview if side is None else large.crop(side)
     image = torch.from_numpy(to_array(picture, cell.image.shape[-1], 3))
     (verdict,) = verdicts(opened().screen(image[None]))
-    cells_kept.exchange(cell, replace(cell, image=image, verdict=verdict, crop=side))
+    cells_kept.exchange(
+        cell, replace(cell, image=image, verdict=verdict, crop=None if side is None else Square(side, large.place))
+    )
 
 
 def is_large(cell: UploadedCell) -> bool:
@@ -118,18 +90,17 @@ class _Examples:
     note: str
 
 
-def take_examples(say: Say) -> None:
+def take_examples() -> None:
     """Keep some examples: real cells where the malaria data are on this machine, else generated ones.
 
     Raises CheckpointError.
     """
     found = _real() or _generated()
     cells = [
-        UploadedCell(0, name, f"example {name}", image, _UNJUDGED, (remark,))
+        UploadedCell(0, name, f"example {name}", image, UNJUDGED, (remark,))
         for name, image, remark in zip(found.names, found.images, found.remarks, strict=True)
     ]
-    there = {cell.digest for cell in cells_kept.kept().cells}
-    cells_kept.add(judged([cell for cell in cells if cell.digest not in there], say), [], found.note)
+    cells_kept.add(judged(cells, opened()), note=found.note)
 
 
 def _real() -> _Examples | None:

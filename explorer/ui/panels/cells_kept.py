@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from torch import Tensor
@@ -11,8 +12,19 @@ from torch import Tensor
 from explorer.datasets.slides import Large
 from explorer.screening.looking import Verdict
 
+if TYPE_CHECKING:
+    from explorer.ui.panels.cells_taking import Taking
+
 _STATE = "cells_upload_kept"
 MOST = 500  # cells: more are for the command line
+
+
+@dataclass(frozen=True)
+class Square:
+    """What is cut out of a large picture: its side and where its middle is, in pixels of the picture."""
+
+    side: int
+    place: tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +39,7 @@ class UploadedCell:
         remarks: on how it was read, a sentence each.
         large: more of a picture that is much larger than a cell; None of others, and where there was no room.
         size: width and height of the picture, in pixels.
-        crop: the side of the square that was cut out of its middle, in pixels; None for all of it.
+        crop: the square that was cut out of it; None for all of it.
     """
 
     ident: int
@@ -38,11 +50,14 @@ class UploadedCell:
     remarks: tuple[str, ...] = ()
     size: tuple[int, int] = (64, 64)
     large: Large | None = None
-    crop: int | None = None
+    crop: Square | None = None
 
     @property
     def title(self) -> str:
-        return self.name if self.crop is None else f"{self.name}, centre {self.crop:,} px"
+        if self.crop is None:
+            return self.name
+        x, y = self.crop.place
+        return f"{self.name}, {self.crop.side} px at ({x}, {y})"
 
 
 @dataclass(frozen=True)
@@ -53,7 +68,8 @@ class Kept:
     problems: tuple[str, ...] = ()
     chosen: int | None = None
     note: str = ""  # where examples come from
-    taken: int = 0  # how often files were taken in: names the next uploader
+    taken: int = 0  # how often files were handed over: names the next uploader
+    taking: Taking | None = None  # the files that were handed over last, until they have become cells
     last: int = 0  # the newest ident
     undo: tuple[str, Kept] | None = None  # what was taken away, and what there was before
 
@@ -74,19 +90,31 @@ def keep(state: Kept) -> None:
     st.session_state[_STATE] = state
 
 
-def add(cells: Iterable[UploadedCell], problems: Iterable[str], note: str = "") -> None:
-    """Add cells, numbered anew, and look at the first of them in the order of the overview."""
+def add(
+    cells: Iterable[UploadedCell], problems: Iterable[str] = (), *, note: str = "", taken: Taking | None = None
+) -> None:
+    """Add cells that are not there, numbered anew, and look at the first of them in the order of the overview.
+
+    Args:
+        note: where they come from.
+        taken: the files that they were, which are on their way no longer.
+    """
     before = kept()
+    there = {cell.digest for cell in before.cells}
+    cells = [cell for cell in cells if cell.digest not in there]
     numbered = [replace(cell, ident=before.last + 1 + i) for i, cell in enumerate(cells)]
     chosen = Kept(tuple(numbered)).sorted()[0].ident if numbered else before.chosen
+    # All at once: a run of the script may end at any word with the session, and the next begins with what was kept.
     keep(
-        Kept(
-            (*before.cells, *numbered),
-            (*before.problems, *problems),
-            chosen,
-            note or before.note,
-            before.taken,
-            before.last + len(numbered),
+        replace(
+            before,
+            cells=(*before.cells, *numbered),
+            problems=(*before.problems, *problems),
+            chosen=chosen,
+            note=note or before.note,
+            last=before.last + len(numbered),
+            taking=None if taken is before.taking else before.taking,
+            undo=None,
         )
     )
 
@@ -115,7 +143,8 @@ def remove(cell: UploadedCell) -> None:
     order.remove(cell.ident)
     chosen = order[min(place, len(order) - 1)] if order else None
     cells = tuple(other for other in before.cells if other is not cell)
-    keep(replace(before, cells=cells, chosen=chosen, undo=(f"Removed {cell.title}.", replace(before, undo=None))))
+    undo = (f"Removed {cell.title}.", replace(before, undo=None, taking=None))
+    keep(replace(before, cells=cells, chosen=chosen, undo=undo))
 
 
 def clear() -> None:
@@ -123,11 +152,13 @@ def clear() -> None:
     before = kept()
     count = len(before.cells)
     what = f"Cleared {count} cell{'' if count == 1 else 's'}." if count else "Cleared."
-    keep(Kept(taken=before.taken, last=before.last, undo=(what, replace(before, undo=None))))
+    undo = (what, replace(before, undo=None, taking=None))
+    keep(Kept(taken=before.taken, taking=before.taking, last=before.last, undo=undo))
 
 
 def undo() -> None:
     """As a callback: bring back what was taken away last."""
     before = kept()
     if before.undo is not None:
-        keep(replace(before.undo[1], taken=before.taken, last=max(before.last, before.undo[1].last)))
+        last = max(before.last, before.undo[1].last)
+        keep(replace(before.undo[1], taken=before.taken, taking=before.taking, last=last))

@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 
 from explorer import pictures
-from explorer.screening.looking import Verdict, scores_csv
+from explorer.screening.looking import Verdict, scores_csv, summary
 from explorer.ui import html
 from explorer.ui.components.tiles import tiles
 from explorer.ui.panels import cells_kept
@@ -32,11 +32,9 @@ def chance(p: float) -> str:
     return f"{p:.0%}" if 0.095 <= p <= 0.905 else f"{p:.1%}"
 
 
-def summary(found: Sequence[Verdict]) -> str:
-    """How many there are, and how many of what."""
-    likely, unlike = sum(v.likely for v in found), sum(v.unlike for v in found)
-    text = f"{len(found):,} cell{'' if len(found) == 1 else 's'}: {likely or 'none'} likely infected"
-    return f"{text}, {unlike} {'is' if unlike == 1 else 'are'} unlike any cell" if unlike else text
+def rarer(share: float) -> str:
+    """A typicality as a percentage, with no more digits than it has meaning."""
+    return "less than 0.1%" if share < 0.001 else f"{share:.1%}"
 
 
 def overview(state: Kept) -> None:
@@ -79,8 +77,8 @@ def _tiles(cells: list[UploadedCell], chosen: int | None) -> None:
         count=len(cells),
         columns=_COLUMNS,
         tile=(images.shape[-1], images.shape[-2]),
-        titles=[f"{_said(cell.verdict)}: {cell.title}" for cell in cells],
-        captions=["unlike" if cell.verdict.unlike else chance(cell.verdict.p_infected) for cell in cells],
+        titles=[f"{cell.title}: {_said(cell.verdict)}" for cell in cells],
+        captions=[_briefly(cell.verdict) for cell in cells],
         ids=idents,
         selected=idents.index(chosen) if chosen in idents else None,
         max_tile_px=_TILE_PX,
@@ -92,9 +90,11 @@ def _tiles(cells: list[UploadedCell], chosen: int | None) -> None:
 
 
 def _said(verdict: Verdict) -> str:
-    if verdict.unlike:
-        return "unlike any cell in training"
-    return f"{chance(verdict.p_infected)} likely to be infected"
+    return verdict.called if verdict.unlike else f"{verdict.called}, {chance(verdict.p_infected)}"
+
+
+def _briefly(verdict: Verdict) -> str:
+    return verdict.state if verdict.state in ("unlike", "uncertain") else chance(verdict.p_infected)
 
 
 def _table(cells: list[UploadedCell]) -> None:
@@ -104,16 +104,10 @@ def _table(cells: list[UploadedCell]) -> None:
             "file": [cell.title for cell in cells],
             "probability": ["" if cell.verdict.unlike else chance(cell.verdict.p_infected) for cell in cells],
             "evidence, nats": [round(cell.verdict.log_ratio, 2) for cell in cells],
-            "typicality": [f"{cell.verdict.typicality:.2%}" for cell in cells],
-            "": [_note(cell.verdict) for cell in cells],
+            "typicality": [rarer(cell.verdict.typicality) for cell in cells],
+            "verdict": [cell.verdict.called for cell in cells],
         },
         key="cells_upload_table",
         hide_index=True,
         height=min(420, 38 + 35 * len(cells)),
     )
-
-
-def _note(verdict: Verdict) -> str:
-    if verdict.unlike:
-        return "unlike any cell in training"
-    return "likely infected" if verdict.likely else ""

@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 from torch import Tensor
 
-from explorer import cells, figures, pictures
+from explorer import cells, figures_cells, pictures
 from explorer.cells import Summary
 from explorer.checkpoints import CheckpointError
 from explorer.loaded import Model
@@ -99,6 +99,7 @@ def pair_panel() -> dict[str, str]:
             with column:
                 _grid(pair, f"{key}-{file}", name, side, make)
         st.caption(_HOW[pair.kind])
+        parasites = st.empty()  # filled once they are counted: the pictures come first
         if sampled:
             st.caption(_noise(pair))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -112,7 +113,9 @@ def pair_panel() -> dict[str, str]:
                 on_click="ignore",
                 help="Healthy on the left, infected on the right, in their own size",
             )
-        _measures(pair, temperature, seed)
+        generated = _generated(pair.key, pair, temperature, seed)
+        parasites.caption(_parasites(generated))
+        _measures(generated)
     address = {"kind": pair.kind, "side": str(side), "temperature": f"{temperature:g}", "seed": str(seed)}
     address["pixels"] = "sampled" if sampled else "mean"
     usual = {"kind": next(iter(found)), "side": "6", "temperature": "1", "seed": "0", "pixels": "mean"}
@@ -246,16 +249,26 @@ def _generated(key: str, _pair: Pair, temperature: float, seed: int) -> tuple[Su
     return healthy, infected
 
 
-def _measures(pair: Pair, temperature: float, seed: int) -> None:
+def _parasites(generated: tuple[Summary, Summary]) -> str:
+    """That there are hardly any in the pictures, with the figures that show it."""
+    healthy, infected = (html.percent(made.spotted) for made in generated)
+    return (
+        "These models draw no parasites: what differs between healthy and infected is colour and outline. "
+        f"{html.percent(cells.real()['infected'].spotted)} of real infected cells have a dark spot; of those generated "
+        f"with these settings {infected} have one, and {healthy} of the healthy ones."
+    )
+
+
+def _measures(generated: tuple[Summary, Summary]) -> None:
     """Generated cells next to real ones, of each state."""
-    generated = _generated(pair.key, pair, temperature, seed)
     real = cells.real()
     st.markdown("##### What the write-up saw, measured", help=_MEASURES_HELP)
     for column, state, made in zip(st.columns(2, gap="medium"), STATES, generated, strict=True):
         with column:
+            st.markdown(f"###### {state.capitalize()}")
             st.html(html.table(["", "real", "generated"], _rows(real[state], made)))
             st.plotly_chart(
-                figures.hues({"real": real[state].hue, "generated": made.hue}),
+                figures_cells.hues({"real": real[state].hue, "generated": made.hue}),
                 key=f"cells_hue_{state}",
                 config={"displayModeBar": False},
             )

@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer import figures_cells
 from explorer.screening import Report, report
+from explorer.screening.looking import HEALTHY, INFECTED
 from explorer.ui import html
 
 ELBOS = "difference of the ELBOs"
@@ -36,7 +37,7 @@ def report_panel() -> None:
             st.markdown("###### Can a probability be taken at its word?")
             st.plotly_chart(figures_cells.calibration(found.calibration), key="cells_upload_calibration", config=_PLAIN)
             st.caption(
-                f"{found.middle} Brier score {found.brier:.3f}: the mean squared error of the probability, 0.25 for "
+                f"{_middle(found)} Brier score {found.brier:.3f}: the mean squared error of the probability, 0.25 for "
                 f"always saying 50%. {html.percent(found.unlike)} of these real cells are flagged as unlike any in "
                 "training."
             )
@@ -46,6 +47,31 @@ def report_panel() -> None:
             st.plotly_chart(figures_cells.roc(curves), key="cells_upload_roc", config=_PLAIN)
         rows = [[name, _interval(m.auc), _interval(m.patient_auc)] for name, m in found.methods.items()]
         st.html(html.table(["area under the ROC (95% interval)", "by cell", "by patient"], rows))
+
+
+def _middle(found: Report) -> str:
+    """In a sentence."""
+    between = f"between {HEALTHY:.0%} and {INFECTED:.0%}"
+    middle = found.middle
+    if middle is None:
+        return f"No cell has a probability {between}."
+    return (
+        f"Of the {middle.cells:,} cells with a probability {between}, {middle.infected:.0%} are infected, where it "
+        f"says {middle.said:.0%} on average."
+    )
+
+
+def doubt() -> str:
+    """What a probability that is called uncertain is worth, in a sentence, with figures where they were measured."""
+    text = f"Probabilities between {HEALTHY:.0%} and {INFECTED:.0%} are often wrong"
+    found = measured()
+    if found is None or found.middle is None:
+        return f"{text}."
+    middle = found.middle
+    return (
+        f"{text}: of {middle.cells:,} cells of test patients that had one, {middle.wrong:.0%} lay on the wrong side of "
+        "50%."
+    )
 
 
 def _interval(area: tuple[float, float, float]) -> str:

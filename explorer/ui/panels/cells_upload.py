@@ -11,14 +11,20 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer.checkpoints import CheckpointError
+from explorer.ui.components.pulse import pulse
 from explorer.ui.markdown import plain, sentence
 from explorer.ui.panels import cells_intake, cells_kept
 from explorer.ui.panels.cells_examined import examined
+from explorer.ui.panels.cells_kept import MOST
 from explorer.ui.panels.cells_overview import DEVICE, overview
 from explorer.ui.panels.cells_report import report_panel
+from explorer.ui.panels.cells_taking import Taking
+from explorer.ui.wording import duration
 
 _MOST_MEGABYTES = 200  # a file: a slide scanner's picture has 30 to 150
 _LISTED = 5  # problems; more are behind a click
+_PATIENCE = 1.0  # seconds: a handful of files is in before there is a progress to show
+_SECONDS = 0.5  # between two looks at files on their way
 
 
 def upload_panel() -> dict[str, str]:
@@ -53,10 +59,10 @@ def _drawn() -> None:
     with report:
         report_panel()
     with cells:
-        if not state.cells:
-            _empty()
-        else:
+        if state.cells:
             overview(state)
+        elif state.taking is None:
+            _empty()
     with closer:
         if (cell := state.looked_at) is not None:
             examined(cell)
@@ -64,26 +70,48 @@ def _drawn() -> None:
 
 def _intake() -> None:
     """The uploader. What it was given is taken in at once, and another, empty one takes its place."""
-    place, progress = st.empty(), st.empty()
-    files = _uploader(place, cells_kept.kept().taken)
-    if not files:
-        return
-    given = [(file.name, file.getvalue()) for file in files]
-    bar = progress.progress(0.0, f"Reading {len(given):,}")
-    cells_intake.take(given, lambda share, text: bar.progress(min(share, 1.0), text))
-    progress.empty()
-    state = cells_kept.kept()
-    cells_kept.keep(replace(state, taken=state.taken + 1))
-    _uploader(place, state.taken + 1)
-    _release(files)
+    place = st.empty()
+    job = _on_its_way(cells_kept.kept().taking)
+    files = _uploader(place, cells_kept.kept().taken, disabled=job is not None)
+    if files and job is None:
+        job = cells_intake.take([(file.name, file.getvalue()) for file in files])
+        _release(files)
+        if job is not None:
+            job.join(_PATIENCE)
+        job = _on_its_way(job)
+        _uploader(place, cells_kept.kept().taken, disabled=job is not None)
+    if job is not None:
+        st.fragment(_follow)(job)
 
 
-def _uploader(place: st.delta_generator.DeltaGenerator, number: int) -> Sequence[UploadedFile]:
+def _on_its_way(job: Taking | None) -> Taking | None:
+    """The files that are still being read; what they have become if they are not is kept."""
+    if job is None or job.running:
+        return job
+    cells_intake.taken(job)
+    return None
+
+
+def _follow(job: Taking) -> None:
+    """How far the files on their way are; at their end the whole panel follows."""
+    if not job.running:
+        st.rerun()
+    pulse("cells_upload_pulse", _SECONDS)
+    with st.container(horizontal=True, vertical_alignment="center", key="cells_upload_progress"):
+        left = job.seconds_left
+        doing = "Reading" if job.share < 0.5 else "Screening"
+        text = "Stopping …" if job.stopping else f"{doing} {job.count:,} files"
+        st.progress(job.share, text if left is None or job.stopping else f"{text}: {duration(left)} left")
+        st.button("Cancel", key="cells_upload_cancel", on_click=job.cancel, disabled=job.stopping)
+
+
+def _uploader(place: st.delta_generator.DeltaGenerator, number: int, *, disabled: bool) -> Sequence[UploadedFile]:
     return place.file_uploader(
         "Pictures of single cells, of any format, size and shape",
         accept_multiple_files=True,
         key=f"cells_upload_files_{number}",
         max_upload_size=_MOST_MEGABYTES,
+        disabled=disabled,
         help="They stay in the memory of this session: nothing is written to the disk or sent anywhere else.",
     )
 
@@ -98,13 +126,13 @@ def _release(files: Sequence[UploadedFile]) -> None:
 
 def _empty() -> None:
     st.markdown(
-        "Drop pictures of single red blood cells here, as many as you like. Each is set on a black square of 64 × 64 "
+        f"Drop pictures of single red blood cells here, up to {MOST}. Each is set on a black square of 64 × 64 "
         "pixels, and you see what a model of healthy cells and a model of infected ones make of it, where it looks "
         f"infected, and how likely that is. {DEVICE}."
     )
     if st.button("Try it on examples", key="cells_upload_examples", icon=":material/science:"):
-        bar = st.progress(0.0, "Fetching examples")
-        cells_intake.take_examples(lambda share, text: bar.progress(min(share, 1.0), text))
+        with st.spinner("Fetching examples …"):
+            cells_intake.take_examples()
         st.rerun()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from explorer import figures, pictures
 from explorer.latents import Group, Spread, group, spread
+from explorer.tables import table_text
 from explorer.ui import html, sheets, view
 from explorer.ui.components.latent_map import Selected
 from explorer.ui.components.tiles import tiles
@@ -170,17 +170,16 @@ def _downloads(data: Mapped, members: Group, selected: Selected) -> None:
 
 def to_csv(data: Mapped, rows: Tensor, recipe: dict[str, Any]) -> bytes:
     """Rows as CSV: index, class, the group's name where there are groups, z0, z1 …; the recipe as JSON in a comment."""
-    text = io.StringIO()
-    text.write(f"# {json.dumps(recipe)}\n")
-    writer = csv.writer(text, lineterminator="\n")
     labels, groups = data.latents.labels, data.latents.group
     group_head = [] if groups is None else [GROUP]
-    writer.writerow(["index", "class", *group_head, *(f"z{i}" for i in range(data.model.latent))])
+    head = ["index", "class", *group_head, *(f"z{i}" for i in range(data.model.latent))]
+    lines: list[list[object]] = []
     for r in rows.tolist():
         name = "" if labels is None else data.classes[int(labels[r])]
         of = [] if groups is None else [groups[r]]
-        writer.writerow([int(data.latents.index[r]), name, *of, *(f"{v:.7g}" for v in data.latents.mean[r].tolist())])
-    return text.getvalue().encode()
+        code = (float(f"{v:.7g}") for v in data.latents.mean[r].tolist())
+        lines.append([int(data.latents.index[r]), name, *of, *code])
+    return f"# {json.dumps(recipe)}\n{table_text(head, lines)}".encode()
 
 
 def to_npz(data: Mapped, rows: Tensor, recipe: dict[str, Any]) -> bytes:
