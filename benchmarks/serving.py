@@ -19,7 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 120  # PyTorch's import on a busy machine takes most of it
+START_SECONDS = 240  # PyTorch's import on a busy machine takes most of it
 _MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 _FLAGS = [
     "--no-sandbox",
@@ -52,7 +52,7 @@ def serve(log: Path, *, app: Path | str = "app.py", **environment: str) -> Itera
     `app` is another one in its place, for tests of what the app has no page for.
 
     Raises:
-        RuntimeError: it does not answer within two minutes; the message has the end of its output.
+        RuntimeError: it does not answer within four minutes; the message has the end of its output.
     """
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

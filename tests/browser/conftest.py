@@ -12,15 +12,22 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from benchmarks.serving import Server, launch, serve
 from explorer.loaded import Model, load
 from tests.app import tiny_runs
-from tests.browser.screen import RESULTS, WAIT_MS, Explore
+from tests.browser.screen import RESULTS, Explore
 from tests.browser.tabs import PAGES_OWN, Profile
+from tests.browser.talk import TEST_SECONDS, WAIT_MS
 
 expect.set_options(timeout=WAIT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright's event loop stays in the main thread, where asyncio.run refuses to start."""
+    """Browser tests come last: Playwright's event loop stays in the main thread, where asyncio.run refuses to start.
+
+    They have time for a busy machine: each of their waits has a limit of its own.
+    """
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    for item in items:
+        if item.get_closest_marker("browser") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
 
 
 @pytest.hookimpl(wrapper=True)

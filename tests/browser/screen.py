@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +17,24 @@ from playwright.sync_api import Locator, Page, expect
 from scipy.spatial import KDTree
 
 from explorer.loaded import Model
+from tests.browser import talk
+from tests.browser.talk import WAIT_MS
 
 RESULTS = Path(__file__).parents[2] / "test-results"
-WAIT_MS = 30_000
-BUSY_MS = 150_000  # for pages that many others are drawn beside
 
 _DECODED = ".st-key-decoded img[data-code]"
 _SHEET_URL = "e => JSON.parse(e.style.getPropertyValue('--lx-sheet').slice(4, -1))"
-_IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+_STILL = """([key, asked]) => {
+  const map = window.__latentMaps?.[key];
+  if (document.querySelector(`.st-key-${key} .lx-map`)?.dataset.state !== "ready" || !map?.figure) return false;
+  const now = JSON.stringify([asked, map.view, map.pixelOf(0, 0)]);
+  window.__still = window.__still?.now === now ? { now, frames: window.__still.frames + 1 } : { now, frames: 0 };
+  return window.__still.frames >= 3;
+}"""
+_WIDE = """limit => {
+  const parts = [document.documentElement, document.querySelector("[data-testid=stMain]")];
+  return parts.every((e) => e && e.scrollWidth <= (limit ?? e.clientWidth));
+}"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,15 @@ def follow(page: Page, scheme: str) -> None:
     )
 
 
+def assert_fits(page: Page, limit: int | None = None) -> None:
+    """Nothing sticks out sideways of the page, or of so many pixels, once all of it has found its size."""
+    talk.painted(page)
+    page.wait_for_function(_WIDE, arg=limit)
+
+
 class Explore:
+    MAP = "map"
+
     def __init__(self, page: Page) -> None:
         self.page = page
 
@@ -83,14 +102,19 @@ class Explore:
         self.page.goto(f"/?{urlencode(asked)}", wait_until="commit")
 
     def ready(self, timeout: float = WAIT_MS) -> Explore:
-        expect(self.page.locator('.st-key-map .lx-map[data-state="ready"]')).to_be_visible(timeout=timeout)
         expect(self.page.locator(_DECODED)).to_be_visible(timeout=timeout)
+        return self.map_ready(timeout)
+
+    def map_ready(self, timeout: float = WAIT_MS) -> Explore:
+        """Wait until the map is drawn and at rest: a click means a place on it from then on."""
+        expect(self.page.locator(f'.st-key-{self.MAP} .lx-map[data-state="ready"]')).to_be_visible(timeout=timeout)
         self.idle(timeout)
+        self.page.wait_for_function(_STILL, arg=[self.MAP, time.monotonic()], timeout=timeout)
         return self
 
     def idle(self, timeout: float = WAIT_MS) -> None:
-        """Wait until the server's script has run to its end. No proof that it has begun."""
-        expect(self.page.locator(_IDLE)).to_have_count(1, timeout=timeout)
+        """Wait until the server's script has run to its end, also for what was asked for just now."""
+        talk.idle(self.page, timeout)
 
     # Parts
 
@@ -100,6 +124,12 @@ class Explore:
     def tile(self, key: str, index: int) -> Locator:
         # Of a sheet that is decoded: a click on pictures that are about to be replaced does nothing.
         return self.key(key).locator(f'.lx-tiles[data-state="ready"] .lx-tile[data-index="{index}"]')
+
+    def ids(self, key: str, count: int) -> list[int]:
+        """The ids of so many tiles, of a sheet that is decoded."""
+        tiles = self._sheet(key).locator(".lx-tile")
+        expect(tiles).to_have_count(count)
+        return tiles.evaluate_all("tiles => tiles.map((tile) => Number(tile.dataset.id))")
 
     def sheet(self, key: str) -> np.ndarray:
         """Pixels of the sheet that tiles show, as the server has it."""
@@ -112,8 +142,9 @@ class Explore:
         before = self._sheet(key).evaluate(_SHEET_URL)
         action()
         self.page.wait_for_function(
-            f"([selector, old]) => ({_SHEET_URL})(document.querySelector(selector)) !== old",
-            arg=[f".st-key-{key} .lx-tiles", before],
+            "([selector, old]) => { const tiles = document.querySelector(selector);"
+            f" return tiles && ({_SHEET_URL})(tiles) !== old }}",
+            arg=[f'.st-key-{key} .lx-tiles[data-state="ready"]', before],
         )
         self.idle()
 
@@ -127,11 +158,17 @@ class Explore:
     def choose(self, key: str, label: str) -> None:
         """Choose an option of a select box by a part of its label."""
         self.box(key).click()
-        self.page.get_by_role("option").filter(has_text=label).first.click()
+        options = self.page.locator('[role="option"]:not(.lx-tile)')
+        options.filter(has_text=label).first.click()
+        expect(options).to_have_count(0)
 
     def query(self) -> dict[str, str]:
         """The address's parameters."""
         return self.page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
+
+    def address(self) -> str:
+        """Where the page is, by its own account: Playwright's may be a moment old."""
+        return self.page.evaluate("location.href")
 
     def wait_for_query(self, name: str, value: str | None) -> None:
         self.page.wait_for_function(
@@ -161,7 +198,7 @@ class Explore:
 
     def map(self, expression: str) -> Any:
         """A value from the map's hooks, such as `shown`."""
-        return self.page.evaluate(f"window.__latentMaps.map.{expression}")
+        return self.page.evaluate(f"window.__latentMaps.{self.MAP}.{expression}")
 
     def scale(self) -> tuple[np.ndarray, np.ndarray]:
         """(a, b) with pixel = a * place + b on both axes, from the view's corners: the map's axes are linear."""
@@ -219,6 +256,12 @@ class Explore:
         assert len(free) >= count
         chosen = np.linspace(0, len(free) - 1, count + 2)[1:-1].astype(int)
         return [(float(a), float(b)) for a, b in free[chosen]]
+
+    def wait_for_marks(self, condition: str) -> None:
+        """Wait until a condition on the map's `marks` holds: they come a little after the page's text."""
+        self.page.wait_for_function(
+            f"key => {{ const marks = window.__latentMaps?.[key]?.marks; return marks && ({condition}) }}", arg=self.MAP
+        )
 
     def click_point(self, row: int) -> None:
         at = self.map(f"pointOf({row})")

@@ -25,8 +25,7 @@ class Arithmetic(Explore):
     def open(self, model: str = "", **query: str) -> Arithmetic:
         """Open the screen under an address and wait until it is drawn."""
         self.page.goto(f"/arithmetic?{urlencode({'model': model, **query} if model else query)}", wait_until="commit")
-        expect(self.page.locator(f'.st-key-{self.MAP} .lx-map[data-state="ready"]')).to_be_visible()
-        self.idle()
+        self.map_ready()
         return self
 
     def tool(self, name: str) -> None:
@@ -58,8 +57,14 @@ class Arithmetic(Explore):
         self.idle()
         return self.shown(tool)
 
-    def map(self, expression: str) -> Any:
-        return self.page.evaluate(f"window.__latentMaps.{self.MAP}.{expression}")
+    def after_film(self, action: Callable[[], object]) -> None:
+        """Do something that makes the walk another one, and wait until its film is there."""
+        before = self.film("url")
+        action()
+        self.page.wait_for_function(
+            "old => { const film = window.__films?.walk_film; return film?.url && film.url !== old }", arg=before
+        )
+        self.idle()
 
     def film(self, expression: str) -> Any:
         """A value from the film's hooks, such as `step`."""

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocket
 
-from tests.browser.screen import WAIT_MS
+from tests.browser.talk import WAIT_MS, Talk
 
 PAGES_OWN = {"viewport", "color_scheme", "reduced_motion"}
 """What one page can have unlike the others of its context."""
@@ -43,6 +43,7 @@ class Profile:
     def page(self, **media: object) -> Page:
         """Another page; keywords are those of PAGES_OWN."""
         page = self.context.new_page()
+        Talk(page)
         if viewport := media.pop("viewport", None):
             page.set_viewport_size(viewport)  # type: ignore[arg-type]
         if media:

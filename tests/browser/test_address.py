@@ -19,13 +19,15 @@ def test_a_shared_address_gives_the_same_view(explore, models, new_page):
     explore.wait_for_query("projection", "pca")
     explore.choose("color_by", "reconstruction error")
     explore.wait_for_query("color", "error")
-    explore.ready()
-    spot = explore.empty_spots(model.latents.maps["pca"].points.numpy(), 1)[0]
+    expect(explore.key("map").locator(".lx-scale .lx-name")).to_have_text("reconstruction error, nats")
+    points = model.latents.maps["pca"].points.numpy()
+    explore.mapped(points)
+    spot = explore.empty_spots(points, 1)[0]
     shown = explore.after(lambda: explore.page.mouse.click(*spot))
     explore.page.wait_for_function("new URLSearchParams(location.search).has('z')")
 
     other = Explore(new_page())
-    other.page.goto(explore.page.url)
+    other.page.goto(explore.address())
     other.ready()
     assert other.query() == explore.query()
     for key in ("explore_model", "projection", "color_by", "map_data"):
@@ -40,10 +42,10 @@ def test_a_shared_address_gives_the_same_view(explore, models, new_page):
     )
 
     # The same for an item.
-    row = explore.lonely_points(model.latents.maps["pca"].points.numpy(), 1)[0]
+    row = explore.lonely_points(points, 1)[0]
     shown = explore.after(lambda: explore.click_point(row))
     explore.wait_for_query("index", str(row))
-    other.page.goto(explore.page.url)
+    other.page.goto(explore.address())
     other.ready()
     assert (other.decoded().source, other.decoded().index) == (shown.source, row)
 
@@ -71,3 +73,31 @@ def test_a_bad_address_is_said_and_does_no_harm(explore, models):
     shown = explore.after(lambda: explore.click_point(row))
     assert shown.index == row
     shown.assert_decodes(models(PLANE))
+
+
+def test_back_and_forward_show_what_the_address_says(explore, models):
+    points = models(PLANE).latents.mean.numpy()
+    explore.open(PLANE)
+    explore.mapped(points)
+    rows = explore.lonely_points(points, 2)
+    steps = [explore.address()]
+    for row in rows:
+        assert explore.after(lambda row=row: explore.click_point(row)).index == row
+        explore.wait_for_query("index", str(row))
+        steps.append(explore.address())
+    explore.choose("color_by", "reconstruction error")
+    explore.wait_for_query("color", "error")
+
+    picked = explore.key("decoded").locator("img[data-index]")
+    page = explore.page
+    page.go_back()
+    expect(explore.box("color_by")).to_have_value("class")
+    expect(picked).to_have_attribute("data-index", str(rows[1]))
+    page.go_back()
+    expect(picked).to_have_attribute("data-index", str(rows[0]))
+    assert explore.address() == steps[1]
+    page.go_back()
+    expect(explore.key("decoded")).to_contain_text("The centre of")
+    page.go_forward()
+    expect(picked).to_have_attribute("data-index", str(rows[0]))
+    assert explore.address() == steps[1]

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.app.tiny_runs import CONV, PLANE
-from tests.browser.screen import Explore, pixels
+from tests.browser.screen import Explore, assert_fits, pixels
 from tests.browser.steps import Arithmetic, assert_decodes
 
 pytestmark = pytest.mark.browser
@@ -36,11 +36,14 @@ def test_an_expression_is_typed(screen, models):
     code, shown = screen.after_code("expression", lambda: screen.type("0.5*mean(3) + 0.5*mean(8) - item(42)"))
     np.testing.assert_allclose(code, 0.5 * mean[3] + 0.5 * mean[8] - model.latents.mean[42].numpy(), atol=1e-4)
     assert_decodes(model, code, shown)
+    screen.wait_for_marks("marks.some((mark) => mark.label === 'mean(3)')")
     marks = {mark["label"]: (mark["x"], mark["y"]) for mark in screen.map("marks")}
     np.testing.assert_allclose(marks["mean(3)"], mean[3], atol=1e-4)
     np.testing.assert_allclose(marks["result"], code, atol=1e-4)
     apart = np.linalg.norm(model.latents.mean.numpy() - code, axis=1)
-    near = [int(t.get_attribute("data-id")) for t in screen.key("expression_neighbours").locator(".lx-tile").all()]
+    nearest = str(int(apart.argmin()))
+    expect(screen.tile("expression_neighbours", 0)).to_have_attribute("data-id", nearest)  # once their sheet is there
+    near = screen.ids("expression_neighbours", 8)
     np.testing.assert_allclose(apart[near], np.sort(apart)[:8], atol=1e-4)
 
     screen.type("mean(3) + mean(12)")
@@ -49,6 +52,7 @@ def test_an_expression_is_typed(screen, models):
     expect(screen.image("expression")).to_have_count(0)
     screen.type("mean(5)")
     expect(screen.image("expression")).to_be_visible()
+    screen.idle()
     np.testing.assert_allclose(screen.shown("expression")[0], mean[5], atol=1e-4)
 
     # The result becomes the pick, here and in Explore, and the address says the expression.
@@ -81,6 +85,7 @@ def test_a_mean_that_is_clicked_is_chosen(screen, models):
     screen.tile("means_tiles", 6).click()
     screen.wait_for_query("z", ",".join(f"{v:.6g}" for v in means(model)[6].astype(np.float32)))
     screen.idle()
+    screen.wait_for_marks("marks.some((mark) => mark.kind === 'selected')")
     (chosen,) = [mark for mark in screen.map("marks") if mark["kind"] == "selected"]
     np.testing.assert_allclose([chosen["x"], chosen["y"]], means(model)[6], atol=1e-4)
 
@@ -99,8 +104,7 @@ def test_a_walk_is_played_and_downloaded(screen, models):
         assert np.abs(shown - images[step]).max() <= 1
     screen.film("seek(0)")
     screen.key("walk").get_by_role("button", name="Play").click()
-    screen.page.wait_for_function("window.__films.walk_film.step === 11")
-    screen.page.wait_for_function("!window.__films.walk_film.playing")
+    screen.page.wait_for_function("window.__films?.walk_film?.step === 11 && !window.__films.walk_film.playing")
     expect(screen.key("walk").locator(".lx-film")).to_have_attribute("data-step", "11")
     (trail,) = screen.map("trails")
     assert len(trail["points"]) == 12
@@ -120,14 +124,10 @@ def test_a_walk_is_played_and_downloaded(screen, models):
         assert sum(1 for _ in opened.decode(video=0)) == 12
 
     # Another way between the same ends, and a loop through all of them.
-    before = screen.film("url")
-    screen.key("walk_way").get_by_role("radio", name="Dense regions").click()
-    screen.page.wait_for_function("old => window.__films.walk_film.url !== old", arg=before)
-    screen.idle()
-    before = screen.film("url")
-    screen.key("walk_loop").locator("label").first.click()
-    screen.page.wait_for_function("old => window.__films.walk_film.url !== old", arg=before)
+    screen.after_film(screen.key("walk_way").get_by_role("radio", name="Dense regions").click)
+    screen.after_film(screen.key("walk_loop").locator("label").first.click)
     assert screen.film("count") == 12
+    screen.wait_for_marks("new Set(marks.map((mark) => mark.label)).size === 10")
     labels = {mark["label"] for mark in screen.map("marks")}
     assert labels == {str(digit) for digit in range(10)}
 
@@ -171,7 +171,7 @@ def test_a_slider_is_moved_and_the_image_follows(screen, models):
     expected = float(knob.input_value())
     screen.page.wait_for_function(
         "([selector, latent, value]) => Math.abs("
-        " Number(document.querySelector(selector).dataset.code.split(',')[latent]) - value) < 1e-3",
+        " Number(document.querySelector(selector)?.dataset.code.split(',')[latent]) - value) < 1e-3",
         arg=[".st-key-sliders img[data-code]", strongest, expected],
     )
     screen.idle()
@@ -179,6 +179,11 @@ def test_a_slider_is_moved_and_the_image_follows(screen, models):
     assert_decodes(model, code, shown)
     np.testing.assert_allclose(np.delete(code, strongest), np.delete(means(model)[2], strongest), atol=1e-4)
     place = model.latents.maps["umap"].place(torch.from_numpy(code[None].astype(np.float32)))[0].tolist()
+    screen.page.wait_for_function(
+        "([x, y]) => window.__latentMaps.arithmetic_map.followers.some("
+        "(dot) => Math.hypot(dot.x - x, dot.y - y) < 0.01)",
+        arg=place,
+    )
     (dot,) = screen.map("followers")  # the map's dot has moved along
     np.testing.assert_allclose([dot["x"], dot["y"]], place, atol=0.01)
     screen.key("steer_use").get_by_role("button").click()
@@ -199,7 +204,7 @@ def test_two_lassos_make_a_direction(screen, models):
             "old => JSON.stringify(window.__latentMaps.map.selected) !== old", arg=_json(before)
         )
         expect(explore.key("group")).to_contain_text(f"{len(explore.map('selected')):,} items selected")
-        explore.idle()
+        explore.ready()
         chosen[name] = explore.map("selected")
         explore.key("group_keep_box").get_by_role("button").first.click()
         box = screen.page.locator(".st-key-group_name input")
@@ -207,12 +212,13 @@ def test_two_lassos_make_a_direction(screen, models):
         box.press("Enter")
         screen.idle()
         screen.page.locator(".st-key-group_keep button").click()
-        expect(screen.page.get_by_test_id("stAlert")).to_contain_text("Kept")
-        screen.page.keyboard.press("Escape")
+        expect(screen.page.get_by_test_id("stAlert")).to_contain_text(f"Kept: expressions know it as {name}")
         explore.idle()
+        screen.page.keyboard.press("Escape")
+        expect(box).to_have_count(0)
+        explore.ready()
     screen.page.get_by_role("link", name="Arithmetic").click()
-    expect(screen.page.locator('.st-key-arithmetic_map .lx-map[data-state="ready"]')).to_be_visible()
-    screen.idle()
+    screen.map_ready()
     screen.tool("Directions")
     codes = model.latents.mean.numpy().astype(np.float64)
     one, other = (codes[chosen[name]].mean(0) for name in ("one_side", "other_side"))
@@ -273,5 +279,4 @@ def test_every_tool_fits_a_phone(new_page):
     screen.open(CONV)
     for tool in ("Expression", "Walk", "Traversal", "Sliders", "Directions"):
         screen.tool(tool)
-        width = screen.page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
-        assert width <= 390, tool
+        assert_fits(screen.page, 390)

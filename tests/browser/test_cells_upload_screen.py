@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 import explorer
 from explorer import pictures
 from explorer.screening.screener import screener
-from tests.browser.screen import Explore, pixels_of
+from tests.browser.screen import Explore, assert_fits, pixels_of
+from tests.browser.talk import BUSY_MS
 
 pytestmark = pytest.mark.browser
 
@@ -27,9 +28,13 @@ def png(picture: Image.Image) -> bytes:
 class Upload(Explore):
     def open_upload(self) -> Upload:
         self.page.goto("/cells?part=upload")
+        self.empty()
+        return self
+
+    def empty(self) -> None:
+        """Wait until the page has no cells and takes files: clearing it brings another place to drop them on."""
         expect(self.key("cells_upload_examples")).to_be_visible()
         self.idle()
-        return self
 
     def give(self, files: dict[str, bytes]) -> None:
         """Upload files, and wait until one is looked at in full."""
@@ -38,8 +43,9 @@ class Upload(Explore):
         self.looked_at()
 
     def looked_at(self) -> None:
-        expect(self.key("cells_upload_map_infected").locator(".js-plotly-plot .main-svg").first).to_be_visible()
-        self.idle()
+        drawn = self.key("cells_upload_map_infected").locator(".js-plotly-plot .main-svg")
+        expect(drawn.first).to_be_visible(timeout=BUSY_MS)
+        self.idle(BUSY_MS)
 
     def headline(self) -> str:
         return self.key("cells_upload").locator(".lx-verdict").inner_text()
@@ -55,10 +61,6 @@ class Upload(Explore):
         return {row["file"]: float(row["p_infected"]) for row in rows}
 
 
-def wide(page: Page) -> float:
-    return page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
-
-
 def test_generated_cells_broken_files_and_a_digit(new_page):
     drawn = explorer.load("cells-healthy-conv").sample(4, seed=5)
     cells = {f"cell {i}.png": png(pictures.single(image)) for i, image in enumerate(drawn)}
@@ -70,6 +72,7 @@ def test_generated_cells_broken_files_and_a_digit(new_page):
     for name in broken:
         expect(problems).to_contain_text(f"{name} could not be read: it is")
     expect(upload.tile("cells_upload_tiles", 4)).to_be_visible()
+    expect(upload.tile("cells_upload_tiles", 4)).to_have_text("unlike")
     assert upload.captions()[-1] == "unlike"
     expected = screener().screen(list(cells.values())).p_infected.tolist()
     scores = upload.scores()
@@ -83,18 +86,19 @@ def test_generated_cells_broken_files_and_a_digit(new_page):
     assert "%" not in upload.headline()
     upload.key("cells_upload_remove").get_by_role("button").click()
     expect(upload.key("cells_upload_tiles").locator(".lx-tile")).to_have_count(4)
+    upload.idle()
     upload.key("cells_upload_undo").get_by_role("button").click()
     expect(upload.key("cells_upload_tiles").locator(".lx-tile")).to_have_count(5)
     expect(upload.key("cells_upload_undo")).to_have_count(0)
 
     # Another page and back: all is there. Cleared, it is not, and what comes next ends the offer to undo.
     upload.page.get_by_role("link", name="Explore").click()
-    expect(upload.key("map").locator('.lx-map[data-state="ready"]')).to_be_visible()
+    upload.ready()
     upload.page.get_by_role("link", name="Cells").click()
     expect(upload.tile("cells_upload_tiles", 4)).to_be_visible()
     upload.looked_at()
     upload.key("cells_upload_clear").get_by_role("button").click()
-    expect(upload.key("cells_upload_examples")).to_be_visible()
+    upload.empty()
     expect(upload.key("cells_upload_undo")).to_be_visible()
     upload.give({"cell 0.png": cells["cell 0.png"]})
     expect(upload.key("cells_upload_undo")).to_have_count(0)
@@ -125,4 +129,4 @@ def test_real_cells_on_a_phone(new_page, data_root):
     scale = red.shape[0] // evidence.shape[0]
     there = red[y * scale + scale // 2, x * scale + scale // 2]
     assert there[0] - there[1:].mean() > 60
-    assert wide(upload.page) <= 390
+    assert_fits(upload.page, 390)

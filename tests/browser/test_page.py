@@ -11,7 +11,8 @@ from playwright.sync_api import expect
 from explorer import datasets, load
 from explorer.checkpoints import SHIPPED
 from tests.app.tiny_runs import AUTOENCODER, CONV, DAMAGED, PLANE
-from tests.browser.screen import BUSY_MS, RESULTS, Explore, follow
+from tests.browser.screen import RESULTS, Explore, assert_fits, follow
+from tests.browser.talk import BUSY_MS
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +25,7 @@ def test_damaged_checkpoints_are_listed_with_their_reasons(explore):
         expect(line).to_be_visible()
         expect(line).to_contain_text(reason)
     explore.box("explore_model").click()
-    options = explore.page.get_by_role("option")
+    options = explore.page.locator('[role="option"]:not(.lx-tile)')
     expect(options.filter(has_text=PLANE)).to_be_visible()
     for ident in DAMAGED:
         expect(options.filter(has_text=ident)).to_have_count(0)
@@ -71,6 +72,7 @@ def test_nothing_leaves_this_machine(new_page, server):
     explore.after(explore.tile("grid", 3).click)
     explore.choose("color_by", "KL")
     explore.wait_for_query("color", "kl")
+    expect(explore.key("map").locator(".lx-scale .lx-name")).to_have_text("KL, nats")
     explore.ready()
     assert hosts == {"localhost"}
 
@@ -90,11 +92,7 @@ def test_themes_and_widths(new_page):
             )
             explore.idle()
             page.screenshot(path=RESULTS / f"explore-{scheme}-{width}.png", full_page=True)
-            wide = page.evaluate(
-                "[document.documentElement, document.querySelector('[data-testid=stMain]')]"
-                ".map(e => e.scrollWidth - e.clientWidth)"
-            )
-            assert max(wide) <= 0
+            assert_fits(page)
             box = page.locator(".st-key-map .lx-frame").bounding_box()
             assert box
             assert 0 <= box["x"] <= box["x"] + box["width"] <= width

@@ -34,6 +34,7 @@ def test_a_tile_of_the_grid_is_picked_everywhere(explore, models):
         shown = explore.after(explore.tile("grid", row * 15 + column).click)
         np.testing.assert_allclose(shown.code, code, atol=1e-5)
         shown.assert_decodes(model)
+        explore.wait_for_marks(f"Math.abs(marks.at(-1)?.x - {code[0]}) < 1e-3")
         (mark,) = explore.map("marks")
         np.testing.assert_allclose([mark["x"], mark["y"]], code, atol=1e-4)
         expect(explore.tile("grid", row * 15 + column)).to_have_attribute("aria-selected", "true")
@@ -71,9 +72,8 @@ def test_the_grid_of_more_latents(explore, models):
     np.testing.assert_allclose(np.abs(along), [axis[14], axis[14]], rtol=1e-3)
     shown.assert_decodes(model)
 
-    explore.key("grid_plane").get_by_text("Two latents").click()
+    explore.after_sheet("grid", explore.key("grid_plane").get_by_text("Two latents").click)
     expect(explore.key("grid")).to_contain_text("Through the picked code")
-    explore.idle()
     strongest = model.latents.kl_by_latent.argsort(descending=True)[:2].tolist()
     first = shown.code
     shown = explore.after(explore.tile("grid", 2).click)
@@ -135,7 +135,10 @@ def test_holes(explore, models, ident, prior):
     expect(sentence).to_contain_text(f"of what {prior}")
     overlay = explore.key("map").locator(".imagelayer image, .layer-below image").first
     expect(overlay).to_be_attached()
-    source = overlay.get_attribute("href") or overlay.get_attribute("xlink:href")
+    named = "e => e?.getAttribute('href') || e?.getAttribute('xlink:href')"  # some time after it is there
+    source = explore.page.wait_for_function(
+        f"() => ({named})(document.querySelector('.st-key-map .imagelayer image, .st-key-map .layer-below image'))"
+    ).json_value()
     answer = explore.page.request.get(source) if not source.startswith("data:") else None
     mask = pixels(answer.body()) if answer else None
     if mask is not None:
@@ -152,7 +155,8 @@ def test_another_model_shows_the_same_item(explore, models):
     explore.after(lambda: explore.click_point(row))
     for ident in (AUTOENCODER, CONV, PLANE):
         shown = explore.after(lambda ident=ident: explore.choose("explore_model", ident))
-        explore.ready()
+        maps = models(ident).latents.maps
+        explore.mapped(next(maps[kind].points for kind in ("plane", "umap") if kind in maps).numpy())
         assert shown.index == row
         np.testing.assert_allclose(shown.code, models(ident).latents.mean[row], rtol=1e-5, atol=1e-5)
         shown.assert_decodes(models(ident))
@@ -173,8 +177,8 @@ def test_other_data_are_encoded_on_the_spot(explore, models):
     explore.choose("map_data", "encoded now")
     explore.page.wait_for_function("window.__latentMaps.map.shown === 5000")
     explore.wait_for_query("data", "mnist-5k")
-    explore.idle()
     codes = model.encode(images).mean.numpy()
+    explore.mapped(codes)
     row = explore.lonely_points(codes, 1)[0]
     shown = explore.after(lambda: explore.click_point(row))
     assert shown.index == row

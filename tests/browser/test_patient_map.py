@@ -24,6 +24,7 @@ def test_the_map_by_patient(explore):
     assert len(set(colors)) == 28
 
     row = 100
+    explore.idle()
     patient = latents.group[row]
     point = page.evaluate("id => window.__latentMaps.map.pointOf(id)", row)
     page.mouse.move(point["clientX"], point["clientY"])

@@ -72,8 +72,7 @@ def test_lasso(explore, models):
     exact = model.decode(mean[None].astype(np.float32))[0, 0].numpy() * 255
     assert np.abs(pixels_of(image.get_attribute("src")) - exact).max() <= 1
 
-    expect(explore.key("typical").locator(".lx-tile")).to_have_count(24)
-    typical = [int(t.get_attribute("data-id")) for t in explore.key("typical").locator(".lx-tile").all()]
+    typical = explore.ids("typical", 24)
     apart = np.linalg.norm(codes[selected] - mean, axis=1)
     np.testing.assert_allclose(np.linalg.norm(codes[typical] - mean, axis=1), np.sort(apart)[:24], atol=1e-4)
     shown = explore.after(explore.tile("typical", 3).click)
@@ -83,7 +82,10 @@ def test_lasso(explore, models):
 
     check_downloads(explore, model, selected, PLANE, "lasso")
 
-    group_chart = group.locator(".js-plotly-plot").evaluate("e => Array.from(e.calcdata[0], bar => bar.s)")
+    bars = explore.page.wait_for_function(
+        "() => document.querySelector('.st-key-group .js-plotly-plot')?.calcdata?.[0]?.map((bar) => bar.s)"
+    )
+    group_chart = bars.json_value()
     np.testing.assert_array_equal(group_chart, np.bincount(model.latents.labels.numpy()[selected], minlength=10))
     explore.key("map").locator(".lx-clear").click()
     expect(group).to_contain_text("Draw a lasso")

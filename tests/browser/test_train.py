@@ -7,6 +7,7 @@ import re
 import signal
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,15 @@ from explorer.frames import frame_epochs, read_frame
 from explorer.loaded import load
 from explorer.locks import is_locked
 from explorer.run_files import RunFiles
+from tests.background import trains
 from tests.background import until as wait
 from tests.browser.screen import Explore
+from tests.browser.talk import BUSY_MS, idle
 
 pytestmark = pytest.mark.browser
 
-IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-SLOW = 120_000  # milliseconds: a worker starts Python and imports PyTorch, on a machine that may be busy
+SLOW = BUSY_MS  # a worker starts Python and imports PyTorch
+SECONDS = SLOW // 1000
 
 
 @pytest.fixture(scope="module")
@@ -75,18 +78,17 @@ def button(page: Page, name: str) -> Locator:
 
 
 def fill(page: Page, name: str, value: object) -> None:
-    """Type into a field and leave it; wait until the page shows what was made of it."""
+    """Type into a field and leave it; wait until the server knows, and the page shows what was made of it."""
     field = key(page, name).locator("input")
     field.fill(str(value))
     field.press("Enter")
-    expect(page.locator(IDLE)).to_have_count(1, timeout=SLOW)
+    idle(page, SLOW)
     expect(field).to_have_value(str(value), timeout=SLOW)
 
 
 def start(page: Page, name: str, epochs: int) -> None:
     expect(button(page, "train_start")).to_be_visible(timeout=SLOW)
-    expect(page.locator(IDLE)).to_have_count(1, timeout=SLOW)  # the page is complete
-    page.wait_for_timeout(500)
+    idle(page, SLOW)  # the page is complete
     fill(page, "train_epochs", epochs)
     fill(page, "train_name", name)
     button(page, "train_start").click()
@@ -97,11 +99,25 @@ def run_state(page: Page, name: str, text: str) -> None:
     expect(key(page, f"train_run_{name}")).to_contain_text(text, timeout=SLOW)
 
 
+@contextmanager
+def held(name: str) -> Iterator[None]:
+    """Let a run stand still while it trains: what is said of it meanwhile can be looked for without haste."""
+    wait(lambda: any(info.name == name for info in runs.runs()), SECONDS)
+    wait(lambda: trains(name), SECONDS)
+    pid = RunFiles(runs.run(name).path).state()["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def test_a_model_from_the_sidebar_to_a_click_on_its_map(visit, folder):
     page = visit()
     start(page, "mine", 25)
-    run_state(page, "mine", "epoch")
-    expect(button(page, "train_cancel")).to_be_visible()
+    with held("mine"):
+        run_state(page, "mine", "epoch")
+        expect(button(page, "train_cancel")).to_be_visible()
     expect(button(page, "train_open")).to_be_visible(timeout=SLOW)
     assert runs.run("mine").state == "finished"
     elbo = runs.run("mine").test["elbo"]
@@ -109,7 +125,7 @@ def test_a_model_from_the_sidebar_to_a_click_on_its_map(visit, folder):
     button(page, "train_open").click()
     explore = Explore(page)
     expect(explore.box("explore_model")).to_have_value(re.compile("^runs/mine"), timeout=SLOW)
-    explore.ready()
+    explore.ready(SLOW)
     assert explore.query()["model"] == "runs/mine"
     model = load("runs/mine", device="cpu")
     points = model.latents.maps["plane"].points.numpy()
@@ -126,8 +142,8 @@ def test_the_run_is_there_after_a_reload_and_in_another_tab_and_can_be_cancelled
     one.reload(wait_until="commit")
     run_state(one, "long", "left")
     run_state(other, "long", "left")
-    expect(one.locator('[data-testid="stProgress"]').first).to_be_visible()
-    wait(lambda: runs.run("long").epochs_done >= 2)
+    expect(one.locator('[data-testid="stProgress"]').first).to_be_visible(timeout=SLOW)
+    wait(lambda: runs.run("long").epochs_done >= 2, SECONDS)
     button(other, "train_cancel").first.click()
     run_state(one, "long", "Cancelled after")
     run_state(other, "long", "Cancelled after")
@@ -141,12 +157,13 @@ VIEW = "Object.values(window.__trainingViews ?? {})[0]"
 def test_watching_follows_the_epochs_and_the_slider_goes_back(visit, folder):
     page = visit("/train")
     start(page, "watched", 90_000)
-    wait(lambda: len(frame_epochs(folder / "watched")) >= 4)
+    wait(lambda: len(frame_epochs(folder / "watched")) >= 4, SECONDS)
     page.wait_for_function(f"() => String({VIEW}?.run).includes('watched') && {VIEW}.epochs.length >= 4", timeout=SLOW)
     before = page.evaluate(f"{VIEW}.epochs.length")
     page.wait_for_function(f"() => {VIEW}.epochs.length > {before} && {VIEW}.frame > 1", timeout=SLOW)
     runs.cancel("watched")
     run_state(page, "watched", "Cancelled after")
+    idle(page)
     slider = page.locator(".lx-tv input[type=range]")
     slider.focus()
     slider.press("Home")
@@ -155,7 +172,7 @@ def test_watching_follows_the_epochs_and_the_slider_goes_back(visit, folder):
     shown = np.array(page.evaluate(f"{VIEW}.points")).reshape(-1, 2)
     assert shown == pytest.approx(frame.points.numpy(), abs=0.01)
     first = read_history(folder / "watched")[0]
-    assert f"{abs(first['test']['elbo']):.2f}" in page.locator(".lx-tv").inner_text()
+    expect(page.locator(".lx-tv")).to_contain_text(f"{abs(first['test']['elbo']):.2f}")
     slider.press("End")
     page.wait_for_function(f"() => {VIEW}.epoch > 1 && {VIEW}.frame > 1 && !{VIEW}.drifting", timeout=SLOW)
     assert np.abs(np.array(page.evaluate(f"{VIEW}.points")).reshape(-1, 2) - shown).max() > 0.1
@@ -190,7 +207,7 @@ def test_a_server_that_dies_leaves_the_run_and_the_next_one_shows_it(new_page, p
         page = new_page(base_url=server.url, profile="two")
         page.goto("/", wait_until="commit")
         run_state(page, "survivor", "left")
-        wait(lambda: runs.run("survivor").epochs_done > done)
+        wait(lambda: runs.run("survivor").epochs_done > done, SECONDS)
         button(page, "train_cancel").click()
         run_state(page, "survivor", "Cancelled after")
         page.close()
@@ -201,13 +218,13 @@ def test_five_sessions_at_once_leave_every_run_in_a_consistent_state(visit, fold
     pages = [visit(profile=f"people-{number % 2}") for number in range(5)]
     for number, page in enumerate(pages):
         start(page, f"session-{number}", 90_000 if number % 2 else 1)
-    wait(lambda: len([r for r in runs.runs() if r.name.startswith("session-")]) == 5)
+    wait(lambda: len([r for r in runs.runs() if r.name.startswith("session-")]) == 5, SECONDS)
     for number, page in enumerate(pages):
         if number % 2:
             mine = key(page, f"train_run_session-{number}")
             expect(mine).to_be_visible(timeout=SLOW)
             mine.get_by_role("button", name="Cancel").click(timeout=SLOW)
-    wait(lambda: not runs.active(), 240)
+    wait(lambda: not runs.active(), 2 * SECONDS)
     for number in range(5):
         info = runs.run(f"session-{number}")
         assert info.state == ("cancelled" if number % 2 else "finished"), info.message
@@ -234,6 +251,7 @@ def test_a_persons_own_zip_becomes_a_data_set_that_trains(visit, folder, picture
     page = visit("/train")
     expander = key(page, "train_own").locator("summary")
     expect(expander).to_be_visible(timeout=SLOW)
+    idle(page, SLOW)
     expander.click()
     broken = tmp_path / "broken.zip"
     broken.write_bytes(pictures.read_bytes()[:700])
@@ -243,6 +261,7 @@ def test_a_persons_own_zip_becomes_a_data_set_that_trains(visit, folder, picture
     upload.set_input_files(pictures)
     expect(key(page, "own_preview")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("broken.png").first).to_be_visible(timeout=SLOW)
+    idle(page, SLOW)
     button(page, "own_add").click()
     box = key(page, "train_dataset").get_by_role("combobox")
     expect(box).to_have_value(re.compile("shapes"), timeout=SLOW)

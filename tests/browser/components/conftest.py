@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks.serving import Server, serve
+from tests.browser.talk import idle
 
 HERE = Path(__file__).parent
 ROOTS = {
@@ -38,6 +39,7 @@ def shown(new_page: Callable[..., Page]) -> Callable[..., Page]:
         page.goto(f"/?{urlencode({'show': component, **(query or {})})}", wait_until="commit")
         root = ROOTS[component]
         expect(page.locator(f'{root}[data-state="ready"]')).to_be_visible()
+        idle(page)
         return page
 
     return open_page

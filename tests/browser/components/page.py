@@ -15,6 +15,7 @@ from explorer.ui.components.draw import draw
 from explorer.ui.components.film import film
 from explorer.ui.components.latent_map import LegendEntry, Mark, Selected, Trail, latent_map
 from explorer.ui.components.picture_drop import Pasted, picture_drop
+from explorer.ui.components.pulse import pulse
 from explorer.ui.components.tiles import tiles
 from tests.browser.components import drawn
 
@@ -200,6 +201,27 @@ def show_paste() -> None:
         st.text(f"{number}: {line}")
 
 
+@st.fragment
+def beating() -> None:
+    st.session_state["beats"] = st.session_state.get("beats", 0) + 1
+    st.text(f"Beats: {st.session_state['beats']}")
+    pulse("beating", 0.5)
+
+
+@st.fragment
+def slow() -> None:
+    more = st.checkbox("More")
+    time.sleep(1.2)
+    if more:
+        st.text("There is more.")
+    st.text(f"Drawn {'with' if more else 'without'}.")
+
+
+def show_pulse() -> None:
+    beating()
+    slow()
+
+
 st.set_page_config(layout="wide")
 {
     "film": show_film,
@@ -208,4 +230,5 @@ st.set_page_config(layout="wide")
     "tiles": show_tiles,
     "draw": show_draw,
     "paste": show_paste,
+    "pulse": show_pulse,
 }[st.query_params["show"]]()

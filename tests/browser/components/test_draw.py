@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.browser.talk import idle
+
 pytestmark = pytest.mark.browser
 
 SIDE = 280
@@ -27,7 +29,8 @@ def square(page: Page) -> np.ndarray:
 
 def settled(page: Page) -> np.ndarray:
     """The square once Python has it, checked against the PNG that Python got."""
-    page.wait_for_function("!window.__draws.draw.pending")
+    page.wait_for_function("window.__draws?.draw?.pending === false")
+    idle(page)  # what Python has answered stands before what it has to say of it
     mine = square(page)
     seen = page.locator("img.seen")
     if draws(page, "empty"):
@@ -147,6 +150,7 @@ def test_keys_pen_and_finger(shown):
     touch("touchStart", (60, 200), (200, 40))  # a second finger draws nothing
     touch("touchMove", (60, 240), (240, 40))
     touch("touchEnd")
+    page.wait_for_function("window.__draws.draw.strokes === 2")
     finger = settled(page)
     assert finger[160:241, 60].min() == 255
     assert finger[40, 180:].max() == 0
@@ -159,6 +163,7 @@ def test_keys_pen_and_finger(shown):
     pen("mousePressed", 150, 160, 1)
     pen("mouseMoved", 240, 240, 1)
     pen("mouseReleased", 240, 240, 0)
+    page.wait_for_function("window.__draws.draw.strokes === 3")
     assert settled(page)[200, 195] == 255
     assert draws(page, "strokes") == 3
 
@@ -198,6 +203,7 @@ def test_the_drawing_survives_another_page_and_another_square_is_empty(shown):
     np.testing.assert_array_equal(settled(page), mine)
     page.get_by_role("radiogroup", name="Square").get_by_text("1").click()
     expect(page.locator('.lx-draw[data-state="ready"][data-empty="true"]')).to_be_visible()
+    idle(page)
     assert not square(page).any()
     # What cannot have been drawn here is answered with a sentence, and the next drawing takes it away.
     page.evaluate(

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Route, expect
 
 from explorer.ui.components.film import film as show_film
 from tests.browser.components import drawn
+from tests.browser.talk import idle
 
 pytestmark = pytest.mark.browser
 
@@ -90,7 +91,13 @@ def test_there_and_back(shown):
     seen = [step for _, step, _ in page.evaluate("window.steps")]
     assert seen[:14] == [1, 2, 3, 4, 5, 4, 3, 2, 1, 0, 1, 2, 3, 4]
     paused = film(page, "step")
-    page.wait_for_timeout(300)
+    page.evaluate(  # as long as three steps take, by the browser's own clock
+        """() => new Promise((done) => {
+          const end = performance.now() + 300;
+          const look = () => (performance.now() > end ? done() : requestAnimationFrame(look));
+          look();
+        })"""
+    )
     assert_shows(page, paused, 6)
 
 
@@ -101,6 +108,8 @@ def test_keys_pointer_and_strip(shown):
     for key, step in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", 23), ("Home", 0)):
         page.keyboard.press(key)
         assert_shows(page, step)
+    page.get_by_role("button", name="There and back").click()  # so that it has no end before it is paused
+    scrubber.focus()
     page.keyboard.press(" ")
     page.wait_for_function("window.__films.film.playing && window.__films.film.step > 1")
     page.keyboard.press(" ")
@@ -125,6 +134,7 @@ def test_the_step_survives_a_rerun_and_another_walk_starts_anew(shown):
     page = shown("film")
     film(page, "seek(9)")
     page.get_by_role("button", name="Rerun").click()
+    idle(page)
     page.get_by_role("button", name="Use this code").click()
     expect(page.get_by_text("Used: 9")).to_be_visible()
     assert_shows(page, 9)
@@ -159,6 +169,7 @@ def test_pictures_that_do_not_come_can_be_asked_for_again(shown):
 def test_without_shares_captions_stops_and_use(shown):
     page = shown("film")
     page.get_by_text("Plain").click()
+    idle(page)
     expect(page.get_by_role("button", name="Use this code")).to_be_hidden()
     expect(page.locator(".lx-film-svg")).to_be_hidden()
     expect(page.locator(".lx-film-stop")).to_have_count(0)

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from tests.browser.screen import RESULTS, follow
+from tests.browser.screen import RESULTS, assert_fits, follow
 
 pytestmark = pytest.mark.browser
 
@@ -19,16 +19,11 @@ def test_themes_and_widths(shown, component):
     for scheme, width in product(("light", "dark"), (1280, 390)):
         follow(page, scheme)
         page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(300)  # a plot follows its place after a frame or two
-        page.screenshot(path=RESULTS / f"{component}-{scheme}-{width}.png", full_page=True)
-        wide = page.evaluate(
-            "[document.documentElement, document.querySelector('[data-testid=stMain]')]"
-            ".map(e => e.scrollWidth - e.clientWidth)"
-        )
-        assert max(wide) <= 0
-        right = page.evaluate(
-            """() => Math.max(...[...document.querySelectorAll(':is(.lx-film, .lx-knobs, .lx-tiles, .lx-frame) *')]
+        assert_fits(page)
+        page.wait_for_function(
+            """(width) => [...document.querySelectorAll(':is(.lx-film, .lx-knobs, .lx-tiles, .lx-frame) *')]
               .filter((e) => e.checkVisibility() && !e.closest('.lx-film-strip, .lx-plot'))
-              .map((e) => e.getBoundingClientRect().right))"""
+              .every((e) => e.getBoundingClientRect().right <= width)""",
+            arg=width,
         )
-        assert right <= width
+        page.screenshot(path=RESULTS / f"{component}-{scheme}-{width}.png", full_page=True)

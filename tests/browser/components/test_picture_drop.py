@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.components import drawn
+from tests.browser.talk import BUSY_MS
 
 pytestmark = pytest.mark.browser
 
@@ -63,8 +64,11 @@ def test_pastes_of_files(shown):
           document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
         }"""
     )
-    expect(page.get_by_text(f"3: eleven.png={digest(bytes([1]) * (11 << 20))}", exact=True)).to_be_visible()
-    expect(page.get_by_text(f"4: twelve.png={digest(bytes([2]) * (12 << 20))}", exact=True)).to_be_visible()
+    expect(page.get_by_text(f"3: eleven.png={digest(bytes([1]) * (11 << 20))}", exact=True)).to_be_visible(
+        timeout=BUSY_MS
+    )
+    twelve = f"4: twelve.png={digest(bytes([2]) * (12 << 20))}"
+    expect(page.get_by_text(twelve, exact=True)).to_be_visible(timeout=BUSY_MS)
     expect(said).to_have_text("huge.png has 21.0 MB, more than the 20 MB that are allowed.")
     assert paste(page, ("d.png", PNG))
     expect(page.get_by_text(f"5: d.png={digest(PNG)}", exact=True)).to_be_visible()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from tests.app.watch.runs import POINTS
+from tests.browser.watch.view import View
 
 pytestmark = pytest.mark.browser
 
@@ -45,30 +48,32 @@ def test_a_click_on_a_curve_goes_to_its_epoch_and_a_drag_zooms(finished_run, vie
     shown.page.mouse.down()
     shown.page.mouse.move(*ends[1], steps=5)
     shown.page.mouse.up()
-    assert shown.get("range") == [10, 30]
+    shown.wait_for("String(v.range) === '10,30'")
     shown.assert_shows(22)
     shown.page.get_by_role("button", name="All epochs").click()
-    assert shown.get("range") == [1, 40]
+    shown.wait_for("String(v.range) === '1,40'")
+
+
+def standing_clock(shown: View) -> Any:
+    """The time of the page's profile from now on passes only as it is told, however fast or slow the machine is."""
+    shown.page.clock.install(time=0)
+    shown.page.clock.pause_at(1)
+    return shown.page.clock
 
 
 def test_points_drift_and_do_not_jump(finished_run, view):
     run = finished_run()
-    shown = view(run).settled(12)
-    shown.slider.fill("9")
-    shown.settled(10)
-    shown.page.wait_for_timeout(400)  # after a pause a drift takes its full time
-    seen = shown.page.evaluate(
-        """() => new Promise((done) => {
-          const view = window.__trainingViews.watch_view, seen = [];
-          view.goTo(12);
-          const look = () => {
-            seen.push(view.points);
-            if (view.drifting || seen.length < 2) requestAnimationFrame(look);
-            else done(seen);
-          };
-          look();
-        })"""
-    )
+    shown = view(run, profile="clock").settled(12)
+    clock = standing_clock(shown)
+    for epoch in (12, 10):
+        shown.get(f"goTo({epoch})")
+        clock.run_for(400)  # after a pause a drift takes its full time
+        shown.settled(epoch)
+    shown.get("goTo(12)")
+    seen = [shown.get("points")]
+    while shown.get("drifting"):
+        clock.run_for(32)
+        seen.append(shown.get("points"))
     seen = np.array(seen).reshape(len(seen), -1, 2)
     start, end = run.frame(10)["points"].numpy(), run.frame(12)["points"].numpy()
     np.testing.assert_allclose(seen[-1], end, rtol=1e-4, atol=1e-4)
@@ -111,24 +116,27 @@ def test_no_drift_where_motion_is_unwelcome(finished_run, view):
 
 def test_play_goes_through_the_epochs(finished_run, view):
     run = finished_run(epochs=8)
-    shown = view(run).settled(8)
-    shown.page.evaluate(
-        """() => {
-          window.seen = new Set();
-          const v = window.__trainingViews.watch_view;
-          setInterval(() => window.seen.add(v.frame), 10);
-        }"""
-    )
-    shown.page.get_by_role("button", name="Play the epochs").click()
-    shown.wait_for("v.playing")
+    shown = view(run, profile="clock").settled(8)
+    clock = standing_clock(shown)
+    play = shown.page.get_by_role("button", name="Play the epochs")
+    play.click()
+    seen = []
+    while shown.get("playing"):
+        assert shown.get("epoch") < 8
+        shown.wait_for("v.frame === v.epoch")
+        seen.append(shown.get("frame"))
+        clock.run_for(450)
+    assert seen == list(range(1, 8))
+    clock.run_for(450)
     shown.settled(8)
-    shown.wait_for("!v.playing")
-    assert sorted(shown.page.evaluate("[...window.seen]")) == list(range(1, 9))
-    shown.page.get_by_role("button", name="Play the epochs").click()
-    shown.wait_for("v.playing && v.epoch >= 2")
+    play.click()
+    for epoch in (1, 2, 3):
+        shown.wait_for(f"v.playing && v.epoch === {epoch} && v.frame === {epoch}")
+        clock.run_for(450)
     shown.page.get_by_role("button", name="Pause").click()
     stopped = shown.get("epoch")
-    shown.page.wait_for_timeout(700)
+    assert stopped == 4
+    clock.run_for(5000)
     assert shown.get("epoch") == stopped
 
 

@@ -10,6 +10,13 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.app.watch.runs import SAMPLES, SHOWN, WatchedRun
+from tests.browser.talk import painted
+
+_FROM_DOT = """([name, epoch, value]) => {
+  const [x, y] = window.__trainingViews.watch_view.pixelOf(name, epoch, value);
+  const dot = document.querySelector(`.lx-tv [data-chart="${name}"] .lx-tv-dot-test`).getBoundingClientRect();
+  return [dot.x + dot.width / 2 - x, dot.y + dot.height / 2 - y];
+}"""
 
 
 class View:
@@ -24,6 +31,7 @@ class View:
         self.page.goto(f"/?run={','.join(names)}", wait_until="commit")
         expect(self.root).to_be_visible()
         self.page.wait_for_function("window.__trainingViews?.watch_view")
+        painted(self.page)
         return self
 
     @property
@@ -42,10 +50,14 @@ class View:
 
     def wait_for(self, condition: str) -> None:
         """Until a condition on the hooks `v` holds."""
-        self.page.wait_for_function(f"(() => {{ const v = window.__trainingViews.watch_view; return {condition} }})()")
+        self.page.wait_for_function(
+            f"() => {{ const v = window.__trainingViews?.watch_view; return v && ({condition}) }}"
+        )
 
     def settled(self, epoch: int, frame: int | None = None) -> View:
+        """Until an epoch and its frame are shown; the originals and the classes of the points come by themselves."""
         self.wait_for(f"v.epoch === {epoch} && v.frame === {frame or epoch} && !v.drifting")
+        self.wait_for('v.data.probe && v.tile("originals", 0)[3] === 255')
         return self
 
     def figure(self, name: str) -> str:
@@ -62,7 +74,7 @@ class View:
         self.settled(epoch, frame)
         line = self.run.line(epoch)
         tensors = self.run.frame(frame or epoch)
-        assert self.slider.get_attribute("aria-valuetext") == f"epoch {epoch} of {self.run.epochs}"
+        expect(self.slider).to_have_attribute("aria-valuetext", f"epoch {epoch} of {self.run.epochs}")
         expect(self.root.locator(".lx-tv-epoch")).to_have_text(f"epoch {epoch} of {self.run.epochs}")
         for name, value in (("elbo", line["test"]["elbo"]), ("kl", line["test"]["kl"])):
             assert re.fullmatch(r"−?\d+\.\d\d", self.figure(name))
@@ -70,11 +82,8 @@ class View:
         assert float(self.figure("mse")) == pytest.approx(line["test"]["mse"], rel=1e-3)
         assert float(self.figure("beta")) == pytest.approx(line["beta"], rel=1e-3)
         for name, column in (("elbo", "elbo"), ("reconstruction", "reconstruction"), ("kl", "kl")):
-            x, y = self.get(f'pixelOf("{name}", {epoch}, {line["test"][column]})')
-            dot = self.root.locator(f'[data-chart="{name}"] .lx-tv-dot-test').bounding_box()
-            assert dot
-            assert abs(dot["x"] + dot["width"] / 2 - x) < 0.6
-            assert abs(dot["y"] + dot["height"] / 2 - y) < 0.6
+            apart = self.page.evaluate(_FROM_DOT, [name, epoch, line["test"][column]])
+            assert max(map(abs, apart)) < 0.6
         for i in (0, SHOWN - 1):
             np.testing.assert_array_equal(self.tile("reconstructions", i), tensors["reconstructions"][i])
             np.testing.assert_array_equal(self.tile("originals", i), self.run.originals()[i])
