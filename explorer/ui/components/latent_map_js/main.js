@@ -42,7 +42,7 @@ function createMap(root) {
     legend: null, legendOf: "", hidden: new Set(), shown: new Int32Array(0), sprites: null, atlas: null, overlay: null,
     names: [], marks: [], trails: [], follows: "", followed: null, steps: new Map(), pending: null, drawnMarks: "", selected: null, selectedAt: 0,
     outlines: [], view: null, dragmode: "pan", revision: null, pointer: null, pinned: null, hovered: null, hint: "",
-    shift: false, held: false, drawing: 0, listening: false, wanted: "", keyTimer: 0, touchTimer: 0, trailFrame: 0,
+    shift: false, held: false, drawing: 0, works: 0, listening: false, wanted: "", keyTimer: 0, touchTimer: 0, trailFrame: 0,
   };
   listenToInput(m);
   listenToLegend(m);
@@ -54,7 +54,7 @@ function createMap(root) {
     hideCard(m);
     cancelAnimationFrame(m.resizeFrame);
     m.resizeFrame = requestAnimationFrame(() => {
-      if (m.listening && frame.clientWidth) m.Plotly.Plots.resize(gd);
+      if (m.listening && frame.clientWidth) atWork(m, () => m.Plotly.Plots.resize(gd));
     });
   });
   m.resizer.observe(frame);
@@ -74,7 +74,7 @@ async function show(m, data) {
   setStatus(m, m.figure ? "updating" : "loading", m.figure ? "" : "Loading the map…");
   try {
     const [Plotly, figure] = await Promise.all([loadPlotly(data.plotly_url), loadFigure(data.figure_url)]);
-    if (m.wanted !== data.figure_url || m.abort.signal.aborted) return; // a newer one is on its way
+    if (m.wanted !== data.figure_url || isGone(m)) return; // a newer one is on its way
     m.Plotly = Plotly;
     const revision = data.revision || figure.revision;
     if (revision !== m.revision) {
@@ -88,7 +88,7 @@ async function show(m, data) {
     await apply(m, m.component.data);
     setStatus(m, "ready");
   } catch (error) {
-    if (m.wanted !== data.figure_url || m.abort.signal.aborted) return;
+    if (m.wanted !== data.figure_url || isGone(m)) return;
     console.error("latent map:", error);
     m.wanted = "";
     setStatus(m, "failed", "The map could not be loaded.");
@@ -134,7 +134,8 @@ export default function (component) {
       clearTimeout(m.touchTimer);
       cancelAnimationFrame(m.frame);
       cancelAnimationFrame(m.trailFrame);
-      if (m.listening) m.Plotly.purge(m.gd);
+      cancelAnimationFrame(m.resizeFrame);
+      putAway(m);
       if (window.__latentMaps?.[m.key] === m.hooks) delete window.__latentMaps[m.key];
       MAPS.delete(parentElement);
     };

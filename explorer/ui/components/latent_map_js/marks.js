@@ -107,13 +107,12 @@ const markSignature = (m) => JSON.stringify([marksNow(m), m.trails, followers(m)
 function drawMarks(m) {
   m.root.dataset.marks = JSON.stringify(marksNow(m));
   const signature = markSignature(m);
-  if (!m.figure || !m.listening || signature === m.drawnMarks) return;
+  if (isGone(m) || !m.figure || !m.listening || signature === m.drawnMarks) return;
   m.drawnMarks = signature;
   const change = markLayout(m);
   // Shapes alone are 2 ms; with annotations plotly draws everything anew, 50 ms.
   if (JSON.stringify(change.annotations) === JSON.stringify(m.gd.layout.annotations ?? [])) delete change.annotations;
-  m.drawing += 1;
-  Promise.resolve(m.Plotly.relayout(m.gd, change)).finally(() => (m.drawing -= 1));
+  plotted(m, () => m.Plotly.relayout(m.gd, change));
 }
 
 // The view has changed: labels may now cover what they did not.

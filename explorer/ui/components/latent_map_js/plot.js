@@ -99,12 +99,7 @@ function overlayImages(overlay) {
 async function draw(m) {
   m.theme = readTheme(m.root);
   m.shown = shownRows(m);
-  m.drawing += 1; // plotly reports our own changes as if a person had made them
-  try {
-    await m.Plotly.react(m.gd, [traceOf(m)], layoutOf(m), configOf(m));
-  } finally {
-    m.drawing -= 1;
-  }
+  if (!(await plotted(m, () => m.Plotly.react(m.gd, [traceOf(m)], layoutOf(m), configOf(m))))) return;
   drawScale(m);
   if (!m.listening) {
     m.listening = true;
@@ -112,6 +107,40 @@ async function draw(m) {
   }
   m.drawnMarks = "";
   drawMarks(m); // their labels, now that it is known where things are
+}
+
+// Whether plotly did its work and the map is still there. Plotly reports our own changes as if a person had made them.
+async function plotted(m, work) {
+  m.drawing += 1;
+  try {
+    await atWork(m, work);
+  } finally {
+    m.drawing -= 1;
+  }
+  return !isGone(m);
+}
+
+async function atWork(m, work) {
+  m.works += 1;
+  try {
+    await work();
+  } catch (error) {
+    if (!isGone(m)) throw error;
+  } finally {
+    m.works -= 1;
+    putAway(m);
+  }
+}
+
+const isGone = (m) => m.abort.signal.aborted;
+
+// Of a map that was taken away, once plotly is done with it. What its timers still report, nobody need hear: a purge
+// removes the function that they call.
+function putAway(m) {
+  if (!isGone(m) || m.works || !m.gd._fullLayout) return;
+  m.listening = false;
+  m.Plotly.purge(m.gd);
+  m.gd.emit = () => undefined;
 }
 
 function configOf(m) {
@@ -153,13 +182,9 @@ function viewNow(m) {
 // null: all of the map. A range that nobody asked for is not kept, so that a resize fits it anew.
 async function setView(m, view) {
   const { x, y } = view ?? m.figure.home;
-  m.drawing += 1;
-  try {
-    await m.Plotly.relayout(m.gd, { "xaxis.range": x.slice(), "yaxis.range": y.slice() });
-    m.view = view && viewNow(m);
-  } finally {
-    m.drawing -= 1;
-  }
+  const ranges = { "xaxis.range": x.slice(), "yaxis.range": y.slice() };
+  if (!(await plotted(m, () => m.Plotly.relayout(m.gd, ranges)))) return;
+  m.view = view && viewNow(m);
   moveLabels(m);
 }
 
