@@ -20,8 +20,10 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 # Two at a time: many tests wait for other processes. Those in the browser share a server and a Chromium a worker.
+# The models that pages are tested with are trained once for both.
 unit: $(VENV)/.dev browser
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/browser
+	trained=$$(mktemp -d) && trap 'rm -rf "$$trained"' EXIT && export TRAINED_ONCE="$$trained" && \
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/browser && \
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
 # Debian's chromium where apt is there and we may use it, else Playwright's own download.
