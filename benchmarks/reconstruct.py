@@ -63,7 +63,7 @@ _LOOKED_AT = (
     " const first = document.querySelector('.st-key-cells_upload_tiles .lx-tile[data-index=\"0\"]');"
     " const over = [...document.querySelectorAll('.st-key-cells_upload h5')].map((h) => h.textContent.trim());"
     " return i && i.complete && i.naturalWidth > 0 && first"
-    " && over.some((name) => name && first.getAttribute('aria-label').endsWith(': ' + name)); }"
+    " && over.some((name) => name && first.getAttribute('aria-label').startsWith(name + ': ')); }"
 )
 _ALL_SHOWN = (
     "() => document.querySelector('.st-key-cells_upload_map_infected .js-plotly-plot .main-svg')"
