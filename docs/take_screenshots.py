@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Page
 
@@ -94,6 +96,20 @@ def main() -> None:
         shoot_training(browser, server.url)
 
 
+@contextmanager
+def whole_page(browser: Browser, name: str, width: int, scheme: str, settled: Callable[[Page], None]) -> Iterator[Page]:
+    """A page whose picture is taken in the end, all of it at once: the window is made as high as the page."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    yield page
+    settled(page)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": height})
+    settled(page)
+    page.screenshot(path=ROOT / "docs" / f"{name}.png")
+    context.close()
+
+
 def shoot(
     browser: Browser,
     url: str,
@@ -104,48 +120,27 @@ def shoot(
     *,
     ready: str = ".lx-map[data-state=ready]",
 ) -> None:
-    """A whole page at once: the window is made as high as the page."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(f"{url}{address}")
-    settle(page, ready)
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-    page.set_viewport_size({"width": width, "height": height})
-    settle(page, ready)
-    page.screenshot(path=ROOT / "docs" / f"{name}.png")
-    context.close()
+    """A page as its address gives it."""
+    with whole_page(browser, name, width, scheme, lambda page: settle(page, ready)) as page:
+        page.goto(f"{url}{address}")
 
 
 def shoot_uploaded_cells(browser: Browser, url: str, name: str, width: int, scheme: str) -> None:
     """What uploaded cells look like, by the screen's own examples: real ones where `malaria` is here."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(f"{url}/cells?part=upload")
-    page.locator(".st-key-cells_upload_examples button").click(timeout=60_000)
-    page.get_by_text("The nearest of 1,500 infected training cells").wait_for(timeout=120_000)
-    page.wait_for_timeout(3000)
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-    page.set_viewport_size({"width": width, "height": height})
-    page.wait_for_timeout(2000)
-    page.screenshot(path=ROOT / "docs" / f"{name}.png")
-    context.close()
+    with whole_page(browser, name, width, scheme, lambda page: page.wait_for_timeout(2500)) as page:
+        page.goto(f"{url}/cells?part=upload")
+        page.locator(".st-key-cells_upload_examples button").click(timeout=60_000)
+        page.get_by_text("The nearest of 1,500 infected training cells").wait_for(timeout=120_000)
 
 
 def shoot_drawing(browser: Browser, url: str, name: str, width: int, scheme: str) -> None:
     """A three drawn by hand, with what a model makes of it."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(f"{url}/reconstruct?model=mnist-conv-100&noise=0.2")
-    page.wait_for_selector(".lx-draw[data-state=ready]", timeout=60_000)
-    for stroke in DRAWN:
-        page.evaluate("stroke => Object.values(window.__draws)[0].stroke(stroke)", stroke)
-        page.wait_for_timeout(1500)
-    settle(page)
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-    page.set_viewport_size({"width": width, "height": height})
-    settle(page)
-    page.screenshot(path=ROOT / "docs" / f"{name}.png")
-    context.close()
+    with whole_page(browser, name, width, scheme, settle) as page:
+        page.goto(f"{url}/reconstruct?model=mnist-conv-100&noise=0.2")
+        page.wait_for_selector(".lx-draw[data-state=ready]", timeout=60_000)
+        for stroke in DRAWN:
+            page.evaluate("stroke => Object.values(window.__draws)[0].stroke(stroke)", stroke)
+            page.wait_for_timeout(1500)
 
 
 def shoot_training(browser: Browser, url: str) -> None:
@@ -162,19 +157,13 @@ def shoot_training(browser: Browser, url: str) -> None:
     page.locator(".st-key-train_open button").wait_for(timeout=300_000)
     page.close()
     for name, (width, scheme) in TRAINING.items():
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-        page = context.new_page()
-        page.goto(f"{url}/train")
-        page.wait_for_function(
-            "() => { const v = Object.values(window.__trainingViews ?? {})[0];"
-            " return v && v.frame === v.epoch && !v.drifting; }",
-            timeout=60_000,
-        )
-        height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-        page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_timeout(2000)
-        page.screenshot(path=ROOT / "docs" / f"{name}.png")
-        context.close()
+        with whole_page(browser, name, width, scheme, lambda page: page.wait_for_timeout(2000)) as page:
+            page.goto(f"{url}/train")
+            page.wait_for_function(
+                "() => { const v = Object.values(window.__trainingViews ?? {})[0];"
+                " return v && v.frame === v.epoch && !v.drifting; }",
+                timeout=60_000,
+            )
 
 
 def settle(page: Page, ready: str = ".lx-map[data-state=ready]") -> None:
