@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -13,8 +12,6 @@ from pathlib import Path
 
 from explorer.datasets import DatasetError, DatasetInfo, own
 from explorer.ui.jobs import Job
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -103,10 +100,5 @@ class Adding(Job):
             self.existing, self.problem = error.name, str(error)
         except DatasetError as error:
             self.problem = str(error)
-        except OSError as error:
-            self.problem = f"{origin.label} could not be taken in: {error.strerror or error}."
-        except MemoryError:
-            self.problem = f"The memory of this computer does not suffice for {origin.label}; choose a smaller size."
         except Exception as error:
-            _LOG.exception("%s could not be added", self.name)
-            self.problem = f"{origin.label} could not be added ({type(error).__name__})."
+            self.fail(error, origin.label, "taken in", "; choose a smaller size")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
+
+_LOG = logging.getLogger(__name__)
 
 
 class Cancelled(BaseException):
@@ -59,6 +62,16 @@ class Job:
     def cancel(self) -> None:
         """Let it stop at its next report."""
         self._stop.set()
+
+    def fail(self, error: Exception, what: str, done: str, advice: str = "") -> None:
+        """Say why `what` could not be `done`, of an error that has no sentence of its own; for an `except` clause."""
+        if isinstance(error, OSError):
+            self.problem = f"{what} could not be {done}: {error.strerror or error}."
+        elif isinstance(error, MemoryError):
+            self.problem = f"The memory of this computer does not suffice for {what}{advice}."
+        else:
+            _LOG.exception("%s could not be %s", what, done)
+            self.problem = f"{what} could not be {done} ({type(error).__name__})."
 
     def join(self, seconds: float | None = None) -> None:
         """Wait for its end."""

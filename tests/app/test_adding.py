@@ -57,7 +57,7 @@ def test_an_upload_goes_with_the_server_and_at_the_latest_with_the_next_one(tmp_
     [
         (OSError(28, "No space left on device"), "cells.zip could not be taken in: No space left on device."),
         (MemoryError(), "does not suffice for cells.zip; choose a smaller size."),
-        (KeyError("x"), "cells.zip could not be added (KeyError)."),
+        (KeyError("x"), "cells.zip could not be taken in (KeyError)."),
     ],
 )
 def test_whatever_goes_wrong_is_a_sentence(error, sentence, tmp_path, monkeypatch):

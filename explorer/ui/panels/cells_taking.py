@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -16,7 +15,6 @@ from explorer.screening.looking import Verdict, verdicts
 from explorer.ui.jobs import Job
 from explorer.ui.panels.cells_kept import Kept, UploadedCell
 
-_LOG = logging.getLogger(__name__)
 _MOST_LARGE = 20  # pictures of which more is kept than the models see: five megabytes each, and their files
 _MOST_LARGE_BYTES = 200 << 20  # of these files together
 UNJUDGED = Verdict(0.0, 0.0, 0.0, 0.0)
@@ -37,11 +35,8 @@ class Taking(Job):
         try:
             cells = self._read(files, before, screener.image_shape[1])
             self.cells = judged(cells, screener, self)
-        except MemoryError:
-            self.problem = f"The memory of this computer does not suffice for these {self.count:,} files."
         except Exception as error:
-            _LOG.exception("uploaded cells could not be taken in")
-            self.problem = f"The files could not be taken in ({type(error).__name__})."
+            self.fail(error, f"{self.count:,} file{'' if self.count == 1 else 's'}", "taken in")
 
     def _read(self, files: Sequence[tuple[str, bytes]], before: Kept, size: int) -> list[UploadedCell]:
         known = {cell.digest for cell in before.cells}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 
@@ -17,7 +16,6 @@ from explorer.tables import table_text
 from explorer.ui.adding import Origin
 from explorer.ui.jobs import Job
 
-_LOG = logging.getLogger(__name__)
 _AWAY = 120.0  # seconds without its browser: for so long Streamlit keeps a session that may come back
 _ASKED = 0.5  # seconds between two looks at whether a place has become free
 
@@ -75,10 +73,5 @@ class RankingJob(Job):
         except (DatasetError, CheckpointError) as error:
             # An upload lies in a temporary file, whose name says nothing to a person.
             self.problem = str(error).replace(place, self.label) if place else str(error)
-        except OSError as error:
-            self.problem = f"{self.label} could not be read: {error.strerror or error}."
-        except MemoryError:
-            self.problem = f"The memory of this computer does not suffice for {self.label}."
         except Exception as error:
-            _LOG.exception("%s could not be ranked", self.label)
-            self.problem = f"{self.label} could not be ranked ({type(error).__name__})."
+            self.fail(error, self.label, "ranked")
