@@ -33,7 +33,7 @@ async def keep_queue() -> None:
 @asynccontextmanager
 async def ready(app: Any) -> AsyncIterator[None]:
     """Import what every page needs before the first visitor waits for it, and look after the queue."""
-    import explorer.ui.library  # noqa: F401
+    import explorer.ui.cache  # noqa: F401
 
     # The imports leave half a million objects that live as long as the server: no collection need look at them.
     gc.collect()

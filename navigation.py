@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.ui import moves, view
+from explorer.ui import address, page_switch
 from explorer.ui.sidebar import sidebar
 
 UI = Path(__file__).parent / "explorer" / "ui"
@@ -13,15 +13,15 @@ st.logo(UI / "favicon.png", size="large")
 st.html(UI / "style.css")
 page = st.navigation(
     [
-        st.Page(moves.EXPLORE, title="Explore", icon=":material/scatter_plot:", default=True),
-        st.Page(moves.ARITHMETIC, title="Arithmetic", icon=":material/calculate:", url_path="arithmetic"),
-        st.Page(moves.CELLS, title="Cells", icon=":material/bloodtype:", url_path="cells"),
-        st.Page(moves.RECONSTRUCT, title="Reconstruct", icon=":material/image_search:", url_path="reconstruct"),
-        st.Page(moves.TRAIN, title="Train", icon=":material/model_training:", url_path="train"),
+        st.Page(page_switch.EXPLORE, title="Explore", icon=":material/scatter_plot:", default=True),
+        st.Page(page_switch.ARITHMETIC, title="Arithmetic", icon=":material/calculate:", url_path="arithmetic"),
+        st.Page(page_switch.CELLS, title="Cells", icon=":material/bloodtype:", url_path="cells"),
+        st.Page(page_switch.RECONSTRUCT, title="Reconstruct", icon=":material/image_search:", url_path="reconstruct"),
+        st.Page(page_switch.TRAIN, title="Train", icon=":material/model_training:", url_path="train"),
     ],
     position="top",
 )
-view.follow_history()
-moves.follow(fragment=False)
+address.follow_history()
+page_switch.follow(fragment=False)
 sidebar(whole_page=page.url_path == "train")
 page.run()

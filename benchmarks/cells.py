@@ -31,9 +31,9 @@ from scipy import linalg, ndimage
 from torch import Tensor
 
 from explorer import datasets, load
-from explorer.checkpoints import CheckpointError
-from explorer.datasets import DatasetError, ImageDataset
-from explorer.loaded import Model
+from explorer.checkpoints.model import Model
+from explorer.datasets import ImageDataset
+from explorer.errors import CheckpointError, DatasetError
 
 KINDS = ("linear", "conv")
 DRAWN = 2000

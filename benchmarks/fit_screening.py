@@ -4,8 +4,8 @@ The detector is trained on the training patients' cells, whose residuals under t
 sees and nothing else; the line from its scores to log odds is fitted on the validation patients, what is typical of a
 cell on both. The test patients are not read here: `benchmarks.screening` measures on them.
 
-Writes `explorer/screening/detector.safetensors`, and `explorer/screening/cells.safetensors`: codes of some training
-cells of each class under the model of their class, for the screen to show the nearest of. Needs the data set.
+Writes `detector.safetensors` and `cells.safetensors` in `explorer/cells/screening/`. The latter holds codes of some
+training cells of each class under the model of their class, for the screen to show the nearest of. Needs the data set.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 import explorer
+from explorer.cells.screening.detector import Detector, pooled, read, residual_channels
+from explorer.cells.screening.screener import MODELS
+from explorer.cells.screening.typicality import cell_features
 from explorer.datasets import ImageDataset
-from explorer.screening.detector import Detector, pooled, read, residual_channels
-from explorer.screening.screener import MODELS
-from explorer.screening.typicality import cell_features
 
 OUT = Path(explorer.__file__).parent / "screening"
 SEED = 0

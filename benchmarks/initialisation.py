@@ -27,9 +27,9 @@ from torch import Tensor, nn
 import explorer
 from benchmarks.cells import decibels, edge, gray_of, only, spectrum, spots
 from explorer import Model, TrainConfig, load, train
-from explorer.checkpoints import read_history, read_tensors
-from explorer.evaluation import to_float
-from explorer.initialisation import STORED, Comparison, Course, Result, Sharpness, first_network, kept, scales
+from explorer.cells.initialisation import STORED, Comparison, Course, Result, Sharpness, first_network, kept, scales
+from explorer.checkpoints.folder import read_history, read_tensors
+from explorer.models.evaluation import to_float
 
 PRESET, CLASS, SHIPPED = "cells-linear", "healthy", "cells-healthy-linear"
 INITS = ("xavier", STORED)

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import explorer
-from explorer.cells import Summary, measure
+from explorer.cells.measures import Summary, measure
 
 OUT = Path(explorer.__file__).parent / "cells_real.json"
 

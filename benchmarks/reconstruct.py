@@ -21,8 +21,8 @@ from playwright.sync_api import Browser, Page
 
 import explorer
 from benchmarks.serving import browsing
-from explorer import pictures
 from explorer.datasets.base import data_root
+from explorer.images import pictures
 
 MODEL = "mnist-conv-100"
 TIMES = 20

@@ -15,8 +15,8 @@ from pathlib import Path
 from unittest import mock
 
 from explorer import DatasetError, TrainConfig, datasets, train
-from explorer.frames import FrameWriter
-from explorer.status import StatusWriter
+from explorer.training.frames import FrameWriter
+from explorer.training.status import StatusWriter
 
 ROUNDS = 5
 EPOCHS = 3

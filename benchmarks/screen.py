@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.serving import launch, serve
 from explorer import DatasetError, TrainConfig, datasets, runs, train
-from explorer.checkpoints import read_history
+from explorer.checkpoints.folder import read_history
 
 MANY = 1000
 POLLS = 200

@@ -10,7 +10,8 @@ Three ways, on all cells of the test patients:
 Areas under the ROC are by cell, and by patient: the mean score of a patient's cells against whether any is infected.
 Intervals are 95% percentile bootstraps over patients, whose cells are alike, not over cells.
 
-Writes `explorer/screening/report.json`, which the Cells screen shows. Needs the data set. `fit_screening` comes first.
+Writes `explorer/cells/screening/report.json`, which the Cells screen shows. Needs the data set.
+`fit_screening` comes first.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from torch import Tensor
 
 import explorer
-from explorer.evaluation import evaluate
-from explorer.screening.screener import screener
+from explorer.cells.screening.screener import screener
+from explorer.models.evaluation import evaluate
 
 OUT = Path(explorer.__file__).parent / "screening" / "report.json"
 RESAMPLES = 1000

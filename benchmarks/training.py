@@ -19,8 +19,8 @@ from torchvision.datasets import MNIST
 
 from explorer import DatasetError, TrainConfig, datasets, train
 from explorer.models import build
-from explorer.presets import PRESETS, Recipe
-from explorer.trainer import model_config
+from explorer.training.loop import model_config
+from explorer.training.presets import PRESETS, Recipe
 
 ROUNDS = 3
 GOALS = {"mlp-2d-mse": 2.5, "conv-100": 1.8}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from explorer.checkpoints import CheckpointError, CheckpointInfo, checkpoints
-from explorer.datasets import DatasetError, ImageDataset
+from explorer.cells.screening import Screening, screen
+from explorer.checkpoints.folder import CheckpointInfo, checkpoints
+from explorer.checkpoints.model import Model, load
+from explorer.datasets import ImageDataset
 from explorer.datasets import load as dataset
-from explorer.loaded import Model, load
+from explorer.errors import CheckpointError, DatasetError
 from explorer.models import Posterior
-from explorer.presets import TrainConfig
-from explorer.ranking import Ranking, rank
-from explorer.screening import Screening, screen
-from explorer.training import Progress, Run, train
+from explorer.scoring.ranking import Ranking, rank
+from explorer.training.lifecycle import Progress, Run, train
+from explorer.training.presets import TrainConfig
 
 __version__ = "0.1.0"
 

@@ -6,9 +6,8 @@ import argparse
 import sys
 from typing import NoReturn
 
-from explorer.checkpoints import CheckpointError
-from explorer.commands import data, models, ranking, screening, training
-from explorer.datasets import DatasetError
+from explorer.cli import data, models, ranking, screening, training
+from explorer.errors import CheckpointError, DatasetError
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,19 +7,20 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer.latents import Scope
-from explorer.ui import choosing, codes, moves, uploads, view
-from explorer.ui.library import Mapped
+from explorer.ui import address, page_switch, pickers, uploads
+from explorer.ui.arithmetic.directions import directions_panel
+from explorer.ui.arithmetic.expression import expression_panel
+from explorer.ui.arithmetic.means import means_panel
+from explorer.ui.arithmetic.sliders import steering_panel
+from explorer.ui.arithmetic.traversal import traversal_panel
+from explorer.ui.arithmetic.walk import walk_panel
+from explorer.ui.cache import Mapped
+from explorer.ui.codes import computed
+from explorer.ui.codes.map_marks import Shown
+from explorer.ui.codes.map_view import map_view
 from explorer.ui.markdown import plain
-from explorer.ui.panels.directions import directions_panel
-from explorer.ui.panels.expression import expression_panel
-from explorer.ui.panels.map_view import map_view
-from explorer.ui.panels.means import means_panel
-from explorer.ui.panels.shown import Shown
-from explorer.ui.panels.steering import steering_panel
-from explorer.ui.panels.traversal import traversal_panel
-from explorer.ui.panels.walk import walk_panel
 
-_TOOL = moves.ARITHMETIC_TOOL
+_TOOL = page_switch.ARITHMETIC_TOOL
 TOOLS: dict[str, tuple[str, Callable[[Mapped, Scope], Shown]]] = {
     "expression": ("Expression", expression_panel),
     "walk": ("Walk", walk_panel),
@@ -42,7 +43,7 @@ WORDS = """
 
 def pick_tool() -> str:
     """Which of the tools is open."""
-    view.restore_choice("tool", _TOOL, list(TOOLS), "the tool", {name: tool[0] for name, tool in TOOLS.items()})
+    address.restore_choice("tool", _TOOL, list(TOOLS), "the tool", {name: tool[0] for name, tool in TOOLS.items()})
     st.session_state.setdefault(_TOOL, "expression")
     return st.segmented_control(
         "Tool",
@@ -62,23 +63,23 @@ def main() -> None:
             upload = st.container(width="content")
             with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
                 st.markdown(WORDS)
-    model = choosing.pick_model()
+    model = pickers.pick_model()
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     means_box = st.container()
     tool = pick_tool()
     left, right = st.columns([4, 3], gap="medium")
     with right:
         controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
-        data = choosing.pick_mapped(model, controls, widths=(135, 185))
+        data = pickers.pick_mapped(model, controls, widths=(135, 185))
     with upload:
         uploads.upload_popover(data)
-    view.restore_pick(data)
-    pick = view.current(data)
+    address.restore_pick(data)
+    pick = address.current(data)
     with means_box:
         means = means_panel(data)
     with left:
-        shown = TOOLS[tool][1](data, codes.scope(data, means, pick, uploads.current()))
-    color = choosing.kept_color(data)
+        shown = TOOLS[tool][1](data, computed.scope(data, means, pick, uploads.current()))
+    color = pickers.kept_color(data)
     with right:
         map_view(
             data,
@@ -91,10 +92,10 @@ def main() -> None:
             pick_label="here",
             height=480,
         )
-    for text in [*view.notices(), *data.notes]:
+    for text in [*address.notices(), *data.notes]:
         notices.warning(plain(text))
-    more = {**choosing.address(data), **({} if tool == "expression" else {"tool": tool}), **shown.address}
-    view.write_url(model.info.id, color, data.map.kind, data.name, pick, more)
+    more = {**pickers.query(data), **({} if tool == "expression" else {"tool": tool}), **shown.address}
+    address.write_url(model.info.id, color, data.map.kind, data.name, pick, more)
 
 
 main()

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer.ui import moves, view
+from explorer.ui import address, page_switch
+from explorer.ui.cells.gems import gems_panel
+from explorer.ui.cells.initialisation import init_panel
+from explorer.ui.cells.pair import pair_panel
+from explorer.ui.cells.screening import upload_panel
 from explorer.ui.markdown import plain
-from explorer.ui.panels.cells_gems import gems_panel
-from explorer.ui.panels.cells_init import init_panel
-from explorer.ui.panels.cells_pair import pair_panel
-from explorer.ui.panels.cells_upload import upload_panel
 
-_PART = moves.CELLS_PART
+_PART = page_switch.CELLS_PART
 PARTS: dict[str, tuple[str, Callable[[], dict[str, str]]]] = {
     "pair": ("Side by side", pair_panel),
     "upload": ("Upload cells", upload_panel),
@@ -24,7 +24,7 @@ PARTS: dict[str, tuple[str, Callable[[], dict[str, str]]]] = {
 
 def pick_part() -> str:
     """Which part of the screen is open."""
-    view.restore_choice("part", _PART, list(PARTS), "the part", {name: part[0] for name, part in PARTS.items()})
+    address.restore_choice("part", _PART, list(PARTS), "the part", {name: part[0] for name, part in PARTS.items()})
     st.session_state.setdefault(_PART, "pair")
     return st.segmented_control(
         "Part",
@@ -41,10 +41,10 @@ def main() -> None:
     st.markdown("### Healthy cells, and cells with malaria")
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     part = pick_part()
-    address = {**({} if part == "pair" else {"part": part}), **PARTS[part][1]()}
-    for text in view.notices():
+    query = {**({} if part == "pair" else {"part": part}), **PARTS[part][1]()}
+    for text in address.notices():
         notices.warning(plain(text))
-    view.put_address(address)
+    address.put_address(query)
 
 
 main()

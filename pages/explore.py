@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import streamlit as st
 
-from explorer.ui import choosing, library, sheets, view
-from explorer.ui.components.latent_map import Selected
-from explorer.ui.library import Mapped
+from explorer.ui import address, cache, pickers, sheets
+from explorer.ui.address import Pick
+from explorer.ui.cache import Mapped
+from explorer.ui.codes.map_view import map_view
+from explorer.ui.components.latent_map.component import Selected
+from explorer.ui.explore.decoded import decoded_panel
+from explorer.ui.explore.grid import grid_panel
+from explorer.ui.explore.group import group_panel
+from explorer.ui.explore.samples import samples_panel
 from explorer.ui.markdown import plain
-from explorer.ui.panels.decoded import decoded_panel
-from explorer.ui.panels.grid import grid_panel
-from explorer.ui.panels.group import group_panel
-from explorer.ui.panels.map_view import map_view
-from explorer.ui.panels.samples import samples_panel
-from explorer.ui.view import Pick
 
 
-def pick_map(model: library.Model) -> tuple[Mapped, str, bool]:
+def pick_map(model: cache.Model) -> tuple[Mapped, str, bool]:
     """The controls above the map: the mapped data, what colours it, whether holes are shown."""
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     color_box = controls.container(width=180)  # first on the screen, though what it offers depends on the data
-    mapped = choosing.pick_mapped(model, controls)
-    color = choosing.pick_color(mapped, color_box)
+    mapped = pickers.pick_mapped(model, controls)
+    color = pickers.pick_color(mapped, color_box)
     show_holes = mapped.map.exact and controls.toggle(
         "Show holes",
         key="holes",
@@ -35,7 +35,7 @@ def draw_map(data: Mapped, color: str, show_holes: bool, pick: Pick | None) -> S
     """The map, with its holes when they are asked for."""
     overlay, mass = sheets.holes(data) if show_holes else (None, 0.0)
     selected = map_view(
-        data, pick, key="map", color=color, overlay=overlay, selected=view.selection(), on_select=view.select
+        data, pick, key="map", color=color, overlay=overlay, selected=address.selection(), on_select=address.select
     )
     if show_holes:
         prior = "the prior" if data.model.has_prior else "a Gaussian fitted to the codes (it has no prior)"
@@ -63,13 +63,13 @@ def main() -> None:
         st.markdown("### Explore what a model has learnt", width="content")
         with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
             st.markdown(WORDS)
-    model = choosing.pick_model()
+    model = pickers.pick_model()
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     left, right = st.columns([3, 2], gap="medium")
     with left:
         data, color, show_holes = pick_map(model)
-        view.restore_pick(data)
-        pick = view.current(data)
+        address.restore_pick(data)
+        pick = address.current(data)
         selected = draw_map(data, color, show_holes, pick)
     with right:
         decoded_panel(data, pick)
@@ -79,9 +79,9 @@ def main() -> None:
         grid_panel(data, pick)
     with below_right:
         samples_panel(data)
-    for text in [*view.notices(), *data.notes]:
+    for text in [*address.notices(), *data.notes]:
         notices.warning(plain(text))
-    view.write_url(model.info.id, color, data.map.kind, data.name, pick, choosing.address(data))
+    address.write_url(model.info.id, color, data.map.kind, data.name, pick, pickers.query(data))
 
 
 main()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from explorer.ui import choosing, library, moves, view
-from explorer.ui.components.pulse import pulse
+from explorer.ui import address, cache, page_switch, pickers
+from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
-from explorer.ui.panels import reconstruct_compare, reconstruct_spoil
-from explorer.ui.panels.reconstruct_looking import Looked, look
-from explorer.ui.panels.reconstruct_place import place_panel
-from explorer.ui.panels.reconstruct_rank import rank_panel
-from explorer.ui.panels.reconstruct_result import result
-from explorer.ui.panels.reconstruct_source import default_source, source_panel
-from explorer.ui.panels.reconstruct_spoil import spoil_panel
+from explorer.ui.reconstruct import compare, corruption
+from explorer.ui.reconstruct.analysis import Looked, look
+from explorer.ui.reconstruct.corruption import spoil_panel
+from explorer.ui.reconstruct.place import place_panel
+from explorer.ui.reconstruct.ranking import rank_panel
+from explorer.ui.reconstruct.result import result
+from explorer.ui.reconstruct.source import default_source, source_panel
 
 _TOOL = "reconstruct_tool"
 _ADDRESS_SECONDS = 2.0  # a slider's every move would be a step back in the browser's history
@@ -32,7 +32,7 @@ WORDS = """
 
 def pick_tool() -> str:
     """Which of the tools is open."""
-    view.restore_choice("tool", _TOOL, list(TOOLS), "the tool", TOOLS)
+    address.restore_choice("tool", _TOOL, list(TOOLS), "the tool", TOOLS)
     st.session_state.setdefault(_TOOL, "spoil")
     tool = st.segmented_control(
         "Tool",
@@ -62,16 +62,16 @@ def empty(source: str) -> None:
         )
 
 
-def workspace(model: library.Model) -> None:
+def workspace(model: cache.Model) -> None:
     """All that follows a picture: one fragment, so that a stroke does not rerun the whole page."""
-    moves.hand_over()
+    page_switch.hand_over()
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     controls = st.container(horizontal=True, vertical_alignment="bottom")
-    data = choosing.pick_mapped(model, controls)
+    data = pickers.pick_mapped(model, controls)
     with controls:
-        others = reconstruct_compare.pick_others(model)
-    view.restore_pick(data)
-    pick = view.current(data)
+        others = compare.pick_others(model)
+    address.restore_pick(data)
+    pick = address.current(data)
     left, right = st.columns([4, 9], gap="large")
     below = st.container()
     with left:
@@ -83,14 +83,14 @@ def workspace(model: library.Model) -> None:
         else:
             looked = [look(subject, one) for one in (data, *others)]
             result(looked)
-    color = choosing.kept_color(data)
+    color = pickers.kept_color(data)
     place_panel(data, looked, pick, source, color)
 
     def write_address() -> None:
-        more = {**choosing.address(data), **reconstruct_compare.address(others), **reconstruct_spoil.address()}
+        more = {**pickers.query(data), **compare.query(others), **corruption.query()}
         more |= {} if source == default_source(data) else {"source": source}
         more |= {} if tool == "spoil" else {"tool": tool}
-        view.write_url(model.info.id, color, data.map.kind, data.name, pick, more)
+        address.write_url(model.info.id, color, data.map.kind, data.name, pick, more)
         pulse("address_pulse", _ADDRESS_SECONDS)
 
     tool = pick_tool()
@@ -106,7 +106,7 @@ def workspace(model: library.Model) -> None:
     else:
         hint.caption("With a picture above, sliders spoil it here, and you see what the model makes of that.")
     st.fragment(write_address)()
-    for text in [*view.notices(), *data.notes]:
+    for text in [*address.notices(), *data.notes]:
         notices.warning(plain(text))
 
 
@@ -115,7 +115,7 @@ def main() -> None:
         st.markdown("### Any picture through any model", width="content")
         with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
             st.markdown(WORDS)
-    st.fragment(workspace)(choosing.pick_model())
+    st.fragment(workspace)(pickers.pick_model())
 
 
 main()

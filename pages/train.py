@@ -7,14 +7,16 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer import runs
-from explorer.runs import RunError, RunInfo
-from explorer.ui import followed, moves, training_form, view
-from explorer.ui.components.pulse import pulse
+from explorer.errors import RunError
+from explorer.runs import RunInfo
+from explorer.ui import address, notifications, page_switch
+from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
-from explorer.ui.panels.options import options_panel
-from explorer.ui.panels.own_data import own_data_panel
-from explorer.ui.panels.run_list import resume, run_list
-from explorer.ui.panels.watch import watch_panel
+from explorer.ui.own_data.panel import own_data_panel
+from explorer.ui.train import run_form
+from explorer.ui.train.options import options_panel
+from explorer.ui.train.run_list import resume, run_list
+from explorer.ui.train.watch import watch_panel
 from explorer.ui.wording import epochs_text
 
 _SECONDS = 1.0  # between two looks at a run that trains
@@ -51,7 +53,7 @@ def main() -> None:
 
 def nothing_yet() -> None:
     """What will be seen here, and the quickest way to it."""
-    view.put_address({})
+    address.put_address({})
     with st.container(border=True, key="train_empty"):
         st.markdown(
             "**Nothing has been trained yet.** Here you will see a model while it learns: its curves, what it makes of "
@@ -62,12 +64,10 @@ def nothing_yet() -> None:
             key="train_first",
             type="primary",
             icon=":material/play_arrow:",
-            on_click=training_form.start_default,
+            on_click=run_form.start_default,
         )
-        st.caption(
-            f"{training_form.PRESET} on {training_form.DATASET}: about half a minute. The form has more to choose."
-        )
-        if problem := training_form.current().problem:
+        st.caption(f"{run_form.PRESET} on {run_form.DATASET}: about half a minute. The form has more to choose.")
+        if problem := run_form.current().problem:
             st.error(plain(problem))
 
 
@@ -75,23 +75,23 @@ def watched(found: list[RunInfo]) -> None:
     """The chosen run: the picker, its buttons, and all that is known of it."""
     ordered = sorted(found, key=lambda info: not info.active)  # active ones first, then the newest
     known = {info.name: info for info in ordered}
-    view.restore_choice("run", "train_run", list(known), "the run")
+    address.restore_choice("run", "train_run", list(known), "the run")
     with st.container(horizontal=True, vertical_alignment="bottom", key="train_watched"):
         name = st.selectbox(
             "Run",
             list(known),  # names only: a label with the state in it would outlive the state in the browser
             key="train_run",
             persist_state="session",
-            on_change=view.forget_notices,
+            on_change=address.forget_notices,
             label_visibility="collapsed",
         )
         info = known[name]
         buttons(info)
-    for text in view.notices():
+    for text in address.notices():
         st.warning(plain(text))
     if problem := st.session_state.pop("train_action_problem", ""):
         st.error(plain(problem))
-    view.put_address({"run": name})
+    address.put_address({"run": name})
     st.fragment(follow_run)(info)
 
 
@@ -121,7 +121,7 @@ def buttons(info: RunInfo) -> None:
             key="watch_open",
             icon=":material/scatter_plot:",
             type="primary" if info.state == "finished" else "secondary",
-            on_click=followed.open_in_explore,
+            on_click=notifications.open_in_explore,
             args=(info.name,),
         )
     if info.resumable:
@@ -154,13 +154,13 @@ def act(action: Callable[[str], object], name: str) -> None:
     try:
         action(name)
     except (RunError, ValueError, OSError) as error:
-        st.session_state["train_action_problem"] = training_form.sentence(error)
+        st.session_state["train_action_problem"] = run_form.sentence(error)
 
 
 def use_own_data(name: str) -> None:
     """A data set of the person's own is ready: take it into the form."""
-    training_form.choose_dataset(name)
-    moves.refresh()
+    run_form.choose_dataset(name)
+    page_switch.refresh()
 
 
 main()

@@ -3,8 +3,9 @@
 import time
 
 import explorer
-from explorer import runs, training
-from explorer.run_files import RunFiles
+from explorer import runs
+from explorer.training import lifecycle
+from explorer.training.run_folder import RunFiles
 
 WAIT = 120  # seconds: a worker imports PyTorch first, on a machine that may be busy
 
@@ -55,7 +56,7 @@ def finished(folder, *names):
 
 def stopped(folder, name, epochs=3, **settings):
     """A run that was cancelled in its first epoch, as the app has it."""
-    training.begin(folder / name, config(epochs, **settings), state="queued", queued_at=1.0)
-    with training.hold(folder / name):
-        training.work(folder / name, config(epochs, **settings), should_stop=lambda: True)
+    lifecycle.begin(folder / name, config(epochs, **settings), state="queued", queued_at=1.0)
+    with lifecycle.hold(folder / name):
+        lifecycle.work(folder / name, config(epochs, **settings), should_stop=lambda: True)
     return RunFiles(folder / name)

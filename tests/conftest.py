@@ -12,9 +12,7 @@ import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-_CHECKED = [
-    f"explorer.{name}" for name in ("evaluation", "holes", "latents", "maps", "objectives", "planes", "screening")
-]
+_CHECKED = [f"explorer.{name}" for name in ("cells.screening", "latents", "models.evaluation", "models.objectives")]
 if imported := [name for name in _CHECKED if name in sys.modules]:
     raise RuntimeError(f"{imported[0]} was imported before its shapes could be checked")
 install_import_hook(_CHECKED, "beartype.beartype")
@@ -22,12 +20,14 @@ install_import_hook(_CHECKED, "beartype.beartype")
 import torch  # noqa: E402
 
 from explorer import runs  # noqa: E402
-from explorer.locks import is_locked  # noqa: E402
-from explorer.presets import TrainConfig  # noqa: E402
-from explorer.run_files import RunFiles  # noqa: E402
+from explorer.files.locks import is_locked  # noqa: E402
 from explorer.runs import queue  # noqa: E402
-from explorer.training import Run, train  # noqa: E402
+from explorer.training.lifecycle import Run, train  # noqa: E402
+from explorer.training.presets import TrainConfig  # noqa: E402
+from explorer.training.run_folder import RunFiles  # noqa: E402
 from tests.background import until  # noqa: E402
+
+pytest_plugins = ["tests.small_files"]
 
 ROOT = Path(__file__).parent.parent
 

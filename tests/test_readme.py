@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from explorer.__main__ import main
-from explorer.checkpoints import SHIPPED
+from explorer.checkpoints.folder import SHIPPED
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

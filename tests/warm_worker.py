@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from explorer import datasets, worker
+from explorer import datasets
+from explorer.runs import worker
 
 torch.set_num_threads(1)
 for split in ("train", "test"):
@@ -13,7 +14,7 @@ for split in ("train", "test"):
 
 
 def work(path: Path) -> None:
-    """What `python -m explorer.worker` does, without the seconds that its start takes."""
+    """What `python -m explorer.runs.worker` does, without the seconds that its start takes."""
     log = os.open(path / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)

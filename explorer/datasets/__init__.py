@@ -19,25 +19,18 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from explorer.datasets.base import (
-    DatasetError,
-    DatasetInfo,
-    DatasetMissing,
-    ImageDataset,
-    Progress,
-    Source,
-    data_root,
-)
+from explorer.datasets.base import DatasetInfo, ImageDataset, Progress, Source, data_root
 from explorer.datasets.cache import DatasetCache
 from explorer.datasets.cifar10 import Cifar10
 from explorer.datasets.folder import FolderSource, load_folder
 from explorer.datasets.idx import load_idx
-from explorer.datasets.images import check_size, resize_batch
 from explorer.datasets.malaria import Malaria
 from explorer.datasets.mnist import FASHION_MNIST, MNIST
 from explorer.datasets.mnist_5k import Mnist5k
-from explorer.datasets.own import kept
+from explorer.datasets.own import catalog
 from explorer.datasets.textures import Textures
+from explorer.errors import DatasetError, DatasetMissing
+from explorer.images.reading import check_size, resize_batch
 
 __all__ = [
     "DatasetError",
@@ -102,7 +95,7 @@ def load(
 def available(root: str | os.PathLike[str] | None = None) -> list[DatasetInfo]:
     """Every data set with a name of its own, there or not, a person's own last. Quick: no data are read."""
     place = data_root(root)
-    return [source.info(place) for source in SOURCES.values()] + kept.available(place)
+    return [source.info(place) for source in SOURCES.values()] + catalog.available(place)
 
 
 def check(name: str, root: str | os.PathLike[str] | None = None) -> None:
@@ -143,7 +136,7 @@ def _source(name: str) -> Source:
     if kind == "folder" and path:
         return FolderSource(path)
     if kind == "own" and path:
-        return kept.OwnSource(path)
+        return catalog.OwnSource(path)
     if name not in SOURCES:
         raise DatasetError(
             f"There is no data set {name!r}; there are {', '.join(SOURCES)} and, for your own images, own:NAME and "

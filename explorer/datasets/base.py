@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-Progress = Callable[[int, int | None], None]
-"""Called with (bytes done, bytes in all or None when that is not known)."""
+from explorer.errors import DatasetError, DatasetMissing
+from explorer.files.download import Progress
 
 SPLITS = ("train", "test")
 
@@ -22,14 +22,6 @@ SPLITS = ("train", "test")
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:
     """The folder of the data sets: `root`, else $EXPLORER_DATA, else ./data. It need not exist."""
     return Path(root or os.environ.get("EXPLORER_DATA") or "data").expanduser()
-
-
-class DatasetError(ValueError):
-    """A data set is damaged or was asked for in a way that cannot be met; the message is one sentence."""
-
-
-class DatasetMissing(DatasetError):
-    """A data set is not on this machine; the message says how to get it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from explorer.datasets.base import SPLITS, DatasetError, ImageDataset, Progress, Source
-from explorer.datasets.download import download, md5_of_file, mirrors
+from explorer.datasets.base import SPLITS, ImageDataset, Progress, Source
 from explorer.datasets.folder import FolderSource
+from explorer.errors import DatasetError
+from explorer.files.download import download, md5_of_file, mirrors
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 RECORD = 1 + 3 * 32 * 32

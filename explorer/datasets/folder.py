@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from explorer.datasets.base import SPLITS, DatasetError, ImageDataset, Progress, Source
-from explorer.datasets.entries import Entry, Files, open_files, stamp
-from explorer.datasets.images import ImageError, check_size, decode_image, is_gray, to_array
+from explorer.datasets.base import SPLITS, ImageDataset, Progress, Source
 from explorer.datasets.layout import Layout, arrange, unreadable_note
+from explorer.errors import DatasetError, ImageError
+from explorer.files.entries import Entry, Files, open_files, stamp
+from explorer.images.reading import check_size, decode_image, is_gray, to_array
 
 SAMPLE = 200  # images looked at to choose a size and whether there is colour
 SAMPLE_LEAST, SAMPLE_BYTES = 20, 256 << 20  # of photographs of 10 MB fewer will do: somebody waits for the choice

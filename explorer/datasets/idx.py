@@ -16,8 +16,9 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from explorer.datasets.base import DatasetError, ImageDataset
-from explorer.datasets.images import CHANNELS, check_size, resize_batch
+from explorer.datasets.base import ImageDataset
+from explorer.errors import DatasetError
+from explorer.images.reading import CHANNELS, check_size, resize_batch
 
 UNSIGNED_BYTE = 0x08
 MAX_DIMENSIONS = 4  # N, C, H, W; a larger number is not an image file but noise

@@ -14,9 +14,10 @@ import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 
-from explorer.datasets.base import SPLITS, DatasetError
-from explorer.datasets.entries import Entry
-from explorer.datasets.images import image_suffixes
+from explorer.datasets.base import SPLITS
+from explorer.errors import DatasetError
+from explorer.files.entries import Entry
+from explorer.images.reading import image_suffixes
 
 TEST_SHARE = 0.2
 SEED = "explorer-split-1"  # in the hash; another value would be another split

@@ -19,12 +19,13 @@ from pathlib import Path
 
 import torch
 
-from explorer.datasets.base import DatasetError, ImageDataset, Progress, Source
-from explorer.datasets.download import download, mirrors
-from explorer.datasets.entries import Entry, Files, open_files, stamp
+from explorer.datasets.base import ImageDataset, Progress, Source
 from explorer.datasets.folder import decode_all
-from explorer.datasets.images import ImageError, image_suffixes
 from explorer.datasets.layout import unreadable_note
+from explorer.errors import DatasetError, ImageError
+from explorer.files.download import download, mirrors
+from explorer.files.entries import Entry, Files, open_files, stamp
+from explorer.images.reading import image_suffixes
 
 CLASSES = ("healthy", "infected")
 FOLDERS = {"uninfected": 0, "parasitized": 1}

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import torch
 
-from explorer.datasets.base import DatasetError, ImageDataset, Progress, Source
-from explorer.datasets.download import download, mirrors
+from explorer.datasets.base import ImageDataset, Progress, Source
 from explorer.datasets.idx import read_idx
+from explorer.errors import DatasetError
+from explorer.files.download import download, mirrors
 
 STEMS = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),

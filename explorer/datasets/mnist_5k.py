@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from explorer.datasets.base import DatasetError, ImageDataset, Progress, Source
+from explorer.datasets.base import ImageDataset, Progress, Source
+from explorer.errors import DatasetError
 
 SEED = 0
 PER_CLASS, TEST_PER_CLASS = 500, 100

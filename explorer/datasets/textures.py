@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from explorer.datasets.base import SPLITS, DatasetError, ImageDataset, Progress, Source
-from explorer.datasets.entries import Entry, Files, open_files, stamp
-from explorer.datasets.images import ImageError, decode_image, image_suffixes
+from explorer.datasets.base import SPLITS, ImageDataset, Progress, Source
 from explorer.datasets.layout import unreadable_note
+from explorer.errors import DatasetError, ImageError
+from explorer.files.entries import Entry, Files, open_files, stamp
+from explorer.images.reading import decode_image, image_suffixes
 
 COUNTS = {"train": 42_000, "test": 4_200}
 SIZE = 28

@@ -26,14 +26,7 @@ from explorer.latents.paths import NeighbourGraph
 from explorer.latents.reach import Reach
 from explorer.latents.references import Reference, check_name
 from explorer.latents.stored import Latents, map_latents
-from explorer.latents.traversals import (
-    COLLAPSED_NATS,
-    Traversal,
-    collapsed,
-    location_and_scale,
-    strongest,
-    traversal,
-)
+from explorer.latents.traversals import COLLAPSED_NATS, Traversal, collapsed, location_and_scale, strongest, traversal
 
 __all__ = [
     "COLLAPSED_NATS",

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from explorer.devices import threads
 from explorer.latents.discriminants import Method, directions
+from explorer.models.devices import threads
 
 METHODS: dict[Method, str] = {"means": "difference of means", "classifier": "linear classifier's normal"}
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.maps import nearest
+from explorer.latents.maps import nearest
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer import maps
-from explorer.evaluation import Evaluation
-from explorer.maps import Map
+from explorer.latents import maps
+from explorer.latents.maps import Map
 from explorer.models import Posterior
-from explorer.objectives import gaussian_kl
+from explorer.models.evaluation import Evaluation
+from explorer.models.objectives import gaussian_kl
 
 # A latent whose KL is below this many nats, on average, is stored as its average: a hundred collapsed latents
 # of ten thousand images would be most of a checkpoint's size and none of its content.

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from explorer.objectives import Likelihood, LikelihoodName, OutputName
+from explorer.models.objectives import Likelihood, LikelihoodName, OutputName
 
 NOISE_WINDOW = 2000  # images over which a learnt noise variance is averaged: it is then known to about 1%
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from explorer.models import networks
 from explorer.models.base import LatentModel, ModelConfig, Posterior, Terms
-from explorer.objectives import gaussian_kl
+from explorer.models.objectives import gaussian_kl
 
 
 class VAE(LatentModel):

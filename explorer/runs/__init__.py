@@ -1,12 +1,13 @@
 """Runs in the background: start, watch, cancel, resume, rename, delete. One at a time on a device, the others wait.
 
 A run is a process of its own that outlives whoever started it. All that is known of it is in the files of its folder
-(`explorer.run_files`), so every function here may be called from any process, and a restart of the app loses nothing:
-a run that says that it is running while nobody holds its lock was interrupted.
+(`explorer.training.run_folder`), so every function here may be called from any process, and a
+restart of the app loses nothing: a run that says that it is running while nobody holds its lock was interrupted.
 """
 
-from explorer.runs.looking import RunError, RunInfo, active, log_tail, run, runs
-from explorer.runs.managing import archive, cancel, delete, rename, restore
+from explorer.errors import RunError
+from explorer.runs.actions import archive, cancel, delete, rename, restore
+from explorer.runs.listing import RunInfo, active, log_tail, run, runs
 from explorer.runs.queue import advance, propose_name, resume, submit, suggested_epochs, train_here
 
 __all__ = [

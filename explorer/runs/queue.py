@@ -13,16 +13,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from explorer import datasets, training
-from explorer.checkpoints import recover, runs_folder
-from explorer.datasets import DatasetError, own
-from explorer.devices import choose_device
-from explorer.locks import lock
-from explorer.presets import TrainConfig, preset
-from explorer.run_files import RunFiles
-from explorer.runs.looking import ATTEMPT, RunError, RunInfo, active, cannot_start, folders, path_of, run
-from explorer.status import Progress
-from explorer.training import Run
+from explorer import datasets
+from explorer.checkpoints.folder import recover, runs_folder
+from explorer.datasets import own
+from explorer.errors import DatasetError, RunError
+from explorer.files.locks import lock
+from explorer.models.devices import choose_device
+from explorer.runs.listing import ATTEMPT, RunInfo, active, cannot_start, folders, path_of, run
+from explorer.training import lifecycle
+from explorer.training.lifecycle import Run
+from explorer.training.presets import TrainConfig, preset
+from explorer.training.run_folder import RunFiles
+from explorer.training.status import Progress
 
 LOCK_FD = "EXPLORER_RUN_LOCK"  # tells a worker which of its open files is its run's lock
 _QUEUE = ".queue.lock"
@@ -105,7 +107,7 @@ def submit(config: TrainConfig, name: str) -> RunInfo:
         try:
             if path.exists():
                 raise RunError(f"There is a run {name!r} already: choose another name, such as {next_name(name)!r}.")
-            training.begin(path, config, state="queued", queued_at=time.time())
+            lifecycle.begin(path, config, state="queued", queued_at=time.time())
         except OSError as error:
             raise RunError(f"The run's folder cannot be written: {error.strerror or error}.") from error
     advance()
@@ -200,11 +202,11 @@ def train_here(
         raise RunError(f"There is no run {name!r}.")
     with queue():  # so that nobody sees it queued before it is held, and starts it
         if not again:
-            training.begin(path, config, state="queued", queued_at=time.time())
-        held = training.hold(path)
+            lifecycle.begin(path, config, state="queued", queued_at=time.time())
+        held = lifecycle.hold(path)
         try:
             if again:
-                config = training.going_on(path, config)
+                config = lifecycle.going_on(path, config)
                 files.forget_stop()
                 files.write_state({**files.state(), "state": "queued", "queued_at": time.time(), "message": ""})
         except BaseException:
@@ -222,7 +224,7 @@ def train_here(
             files.write_state({**files.state(), "state": "cancelled", "since": time.time()})
             files.forget_stop()
             raise
-        return training.work(path, config, on_progress=on_progress)
+        return lifecycle.work(path, config, on_progress=on_progress)
 
 
 def _next_up() -> list[RunInfo]:
@@ -268,7 +270,7 @@ def _start(info: RunInfo) -> None:
                 log.write(f"{ATTEMPT}{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode())
                 log.flush()
                 child = subprocess.Popen(  # noqa: S603 - our own module, and a folder whose name is a slug
-                    [sys.executable, "-m", "explorer.worker", str(info.path.absolute())],
+                    [sys.executable, "-m", "explorer.runs.worker", str(info.path.absolute())],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

@@ -10,7 +10,7 @@ from html import escape
 from PIL import Image
 from torch import Tensor
 
-from explorer import pictures
+from explorer.images import pictures
 from explorer.latents import COLLAPSED_NATS
 
 

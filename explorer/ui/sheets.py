@@ -14,13 +14,14 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from explorer import figures, pictures
-from explorer.holes import find_holes
+from explorer import figures
+from explorer.checkpoints.model import Model
+from explorer.images import pictures
 from explorer.latents import location_and_scale
-from explorer.loaded import Model
+from explorer.latents.holes import find_holes
 from explorer.ui import assets
-from explorer.ui.components.latent_map import Atlas, Overlay, Sprites
-from explorer.ui.library import Mapped
+from explorer.ui.cache import Mapped
+from explorer.ui.components.latent_map.component import Atlas, Overlay, Sprites
 from explorer.ui.wording import GROUP
 
 _PER_SHEET = 1000  # tiles: a sheet of digits is 0.3 MB and takes 50 ms to decode

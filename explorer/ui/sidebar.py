@@ -5,13 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer import datasets, runs
-from explorer.presets import PRESETS
-from explorer.run_files import RunFiles
-from explorer.runs import RunError, RunInfo
-from explorer.ui import followed, moves, training_form
-from explorer.ui.bound import bind, from_widget
-from explorer.ui.components.pulse import pulse
+from explorer.errors import RunError
+from explorer.runs import RunInfo
+from explorer.training.presets import PRESETS
+from explorer.training.run_folder import RunFiles
+from explorer.ui import notifications, page_switch
+from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
+from explorer.ui.train import run_form
+from explorer.ui.widget_binding import bind, from_widget
 from explorer.ui.wording import duration, epochs_text, nats, progress_share, progress_text
 
 _BUSY_SECONDS, _IDLE_SECONDS = 1.0, 3.0  # between two looks at the runs
@@ -28,16 +30,16 @@ def sidebar(*, whole_page: bool) -> None:
         else:
             st.fragment(_form)()
         active = runs.active()
-        st.fragment(_runs)(_shown(active, followed.update(active)), [active])
+        st.fragment(_runs)(_shown(active, notifications.update(active)), [active])
 
 
 # --- the form ------------------------------------------------------------------------------------------------------
 
 
 def _form() -> None:
-    moves.follow()
-    form = training_form.current()
-    training_form.propose_name(form)
+    page_switch.follow()
+    form = run_form.current()
+    run_form.propose_name(form)
     with st.container(key="train_form_box", gap="xsmall"):
         _data(form)
         bind("train_preset", form.preset)
@@ -47,7 +49,7 @@ def _form() -> None:
             key="train_preset",
             help="A recipe of one of the write-ups that this program follows. "
             "Choosing one sets latents, epochs, beta and all other options to its own.",
-            on_change=from_widget("train_preset", training_form.choose_preset),
+            on_change=from_widget("train_preset", run_form.choose_preset),
         )
         st.caption(PRESETS[form.preset].summary)
         _numbers(form)
@@ -57,9 +59,9 @@ def _form() -> None:
             key="train_name",
             max_chars=64,
             help="Letters, digits, dot, dash and underscore. Empty it to have one proposed.",
-            on_change=from_widget("train_name", training_form.choose_name),
+            on_change=from_widget("train_name", run_form.choose_name),
         )
-        if changed := training_form.changed(form):
+        if changed := run_form.changed(form):
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 st.caption(f"\\+ {len(changed)} changed option{'s' * (len(changed) > 1)}", width="content")
                 st.button(
@@ -67,21 +69,21 @@ def _form() -> None:
                     key="train_reset",
                     type="tertiary",
                     help=f"Back to the preset: {', '.join(changed)}",
-                    on_click=training_form.reset_changes,
+                    on_click=run_form.reset_changes,
                 )
-        st.button("Start", key="train_start", type="primary", width="stretch", on_click=training_form.start)
-        if problem := training_form.problem(form):
+        st.button("Start", key="train_start", type="primary", width="stretch", on_click=run_form.start)
+        if problem := run_form.problem(form):
             st.error(plain(problem))
 
 
-def _data(form: training_form.Form) -> None:
+def _data(form: run_form.Form) -> None:
     known = datasets.available()
     bind("train_dataset", form.dataset)
     st.selectbox(
         "Data set",
         [info.name for info in known if info.present],
         key="train_dataset",
-        on_change=from_widget("train_dataset", training_form.choose_dataset),
+        on_change=from_widget("train_dataset", run_form.choose_dataset),
     )
     missing = [info for info in known if not info.present]
     how = [f"**{info.name}**: {info.how}" for info in missing]
@@ -90,7 +92,7 @@ def _data(form: training_form.Form) -> None:
     st.caption(more, help="\n\n".join([*how, f"{own} on the Train page, at its end."]))
 
 
-def _numbers(form: training_form.Form) -> None:
+def _numbers(form: run_form.Form) -> None:
     row = st.grid(3, min_column_width=56, gap="xsmall")
     bind("train_latent", form.latent)
     row.number_input(
@@ -98,7 +100,7 @@ def _numbers(form: training_form.Form) -> None:
         step=1,
         key="train_latent",
         help="How many numbers describe an image: 1 to 4,096. Two can be seen as a map as they are.",
-        on_change=from_widget("train_latent", lambda v: training_form.change("latent", v)),
+        on_change=from_widget("train_latent", lambda v: run_form.change("latent", v)),
     )
     bind("train_epochs", form.epochs)
     row.number_input(
@@ -106,10 +108,10 @@ def _numbers(form: training_form.Form) -> None:
         step=1,
         key="train_epochs",
         help="Passes over the training images: 1 to 100,000. The proposal takes well under a minute.",
-        on_change=from_widget("train_epochs", lambda v: training_form.change("epochs", v)),
+        on_change=from_widget("train_epochs", lambda v: run_form.change("epochs", v)),
     )
     bind("train_beta", form.beta)
-    autoencoder = training_form.is_autoencoder(form)
+    autoencoder = run_form.is_autoencoder(form)
     row.number_input(
         "Beta",
         step=0.1,
@@ -120,7 +122,7 @@ def _numbers(form: training_form.Form) -> None:
         if autoencoder
         else "Weight of the KL: 1 is the ELBO, more gives tidier codes and blurrier images. Both terms are sums in "
         "nats: the Train page has more on it.",
-        on_change=from_widget("train_beta", lambda v: training_form.change("beta", v)),
+        on_change=from_widget("train_beta", lambda v: run_form.change("beta", v)),
     )
     published = PRESETS[form.preset].recipe.epochs
     if form.epochs != published:
@@ -141,9 +143,9 @@ def _runs(shown: Shown, fresh: list[list[RunInfo]]) -> None:
     `shown` is what the page as a whole was drawn for. `fresh` has the active runs as they were then, for the one time
     that this is drawn with the page; later it looks itself.
     """
-    moves.follow()
+    page_switch.follow()
     active = fresh.pop() if fresh else runs.active()
-    ended = followed.update(active)
+    ended = notifications.update(active)
     if _shown(active, ended) != shown:
         st.rerun()
     pulse("train_pulse", _BUSY_SECONDS if active else _IDLE_SECONDS)
@@ -182,7 +184,7 @@ def _queued(info: RunInfo, key: str) -> None:
 def _buttons(info: RunInfo, key: str) -> None:
     stopping = info.state == "running" and RunFiles(info.path).asked_to_stop()
     with st.container(horizontal=True, gap="xsmall"):
-        st.button("Watch", key=f"train_watch{key}", on_click=followed.open_in_train, args=(info.name,))
+        st.button("Watch", key=f"train_watch{key}", on_click=notifications.open_in_train, args=(info.name,))
         st.button(
             "Stopping …" if stopping else "Cancel",
             key=f"train_cancel{key}",
@@ -196,7 +198,7 @@ def _cancel(name: str) -> None:
     try:
         runs.cancel(name)
     except (RunError, OSError) as error:
-        st.toast(plain(training_form.sentence(error)), icon=":material/warning:")
+        st.toast(plain(run_form.sentence(error)), icon=":material/warning:")
 
 
 def _ended(info: RunInfo, key: str) -> None:
@@ -208,7 +210,7 @@ def _ended(info: RunInfo, key: str) -> None:
                 key=f"train_dismiss{key}",
                 type="tertiary",
                 icon=":material/close:",
-                on_click=followed.dismiss,
+                on_click=notifications.dismiss,
                 args=(info.name,),
             )
         if info.state == "finished":
@@ -216,7 +218,7 @@ def _ended(info: RunInfo, key: str) -> None:
         elif info.state == "cancelled":
             st.info(f"Cancelled after {epochs_text(info.epochs_done)}.")
         else:
-            why = training_form.sentence(RunError(info.message or "no reason is known"))
+            why = run_form.sentence(RunError(info.message or "no reason is known"))
             st.error(plain(f"{info.state.capitalize()}: {why}"))
         with st.container(horizontal=True, gap="xsmall"):
             if info.has_checkpoint and info.state in ("finished", "cancelled"):
@@ -224,14 +226,14 @@ def _ended(info: RunInfo, key: str) -> None:
                     "Open in Explore",
                     key=f"train_open{key}",
                     type="primary",
-                    on_click=followed.open_in_explore,
+                    on_click=notifications.open_in_explore,
                     args=(info.name,),
                 )
             if info.state != "finished":
                 st.button(
                     "See why" if info.state != "cancelled" else "See the run",
                     key=f"train_why{key}",
-                    on_click=followed.open_in_train,
+                    on_click=notifications.open_in_train,
                     args=(info.name,),
                 )
 

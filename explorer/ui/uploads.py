@@ -9,12 +9,12 @@ import streamlit as st
 from PIL import Image
 from torch import Tensor
 
-from explorer import pictures
-from explorer.datasets import DatasetError
-from explorer.datasets.uploaded import read_picture
-from explorer.preparation import Prepared, Steps, prepare, suggest
+from explorer.errors import DatasetError
+from explorer.images import pictures
+from explorer.images.preparation import Prepared, Steps, prepare, suggest
+from explorer.images.uploaded import read_picture
 from explorer.ui import html
-from explorer.ui.library import Mapped
+from explorer.ui.cache import Mapped
 from explorer.ui.markdown import plain
 
 _UPLOAD, _FILE, _PROBLEM = "upload_kept", "upload_file", "upload_problem"  # `upload` is a widget of Reconstruct

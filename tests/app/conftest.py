@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from explorer.ui import library
+from explorer.ui import cache
 from tests.app import tiny_runs
 
 
@@ -23,7 +23,7 @@ def own_runs(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """The app and the package see those runs, and no data set but the one of the installation."""
     monkeypatch.setenv("EXPLORER_RUNS", str(runs))
     monkeypatch.setenv("EXPLORER_DATA", str(tmp_path))
-    library.all_checkpoints.clear()
+    cache.all_checkpoints.clear()
     yield runs
     st.cache_data.clear()
     st.cache_resource.clear()

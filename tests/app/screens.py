@@ -12,8 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer import runs
-from explorer.locks import is_locked
-from explorer.ui import library
+from explorer.files.locks import is_locked
+from explorer.ui import cache
 from tests import background
 
 APP = Path(__file__).parent / "whole_app.py"
@@ -27,7 +27,7 @@ def own_space(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     place = folder / "runs"
     monkeypatch.setenv("EXPLORER_RUNS", str(place))
     monkeypatch.setenv("EXPLORER_DATA", str(folder / "no-data"))
-    library.all_checkpoints.clear()
+    cache.all_checkpoints.clear()
     try:
         yield place
     finally:
@@ -36,7 +36,7 @@ def own_space(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
                 runs.cancel(info.name)
         wait(lambda: not runs.active() and not any(is_locked(path / "lock") for path in place.glob("*")))
         runs.advance()  # which collects the exit code of the last one
-        library.all_checkpoints.clear()
+        cache.all_checkpoints.clear()
 
 
 def explore() -> AppTest:

@@ -13,10 +13,9 @@ import pytest
 import streamlit as st
 
 from explorer.datasets import own
-from explorer.ui import adding
-from explorer.ui.adding import Adding, Origin
 from explorer.ui.markdown import plain
-from explorer.ui.panels import own_origin
+from explorer.ui.own_data import adding, origin
+from explorer.ui.own_data.adding import Adding, Origin
 
 TIMEOUT = 60  # on a machine that may be busy
 
@@ -103,7 +102,7 @@ def test_the_time_left(monkeypatch):
 def test_a_proxy_in_front_is_noticed(headers, local, monkeypatch):
     monkeypatch.setattr(st, "get_option", lambda key: "localhost")
     monkeypatch.setattr(st, "context", SimpleNamespace(headers=headers))
-    assert own_origin.may_name_folders() is local
+    assert origin.may_name_folders() is local
 
 
 def test_text_is_shown_as_it_is():

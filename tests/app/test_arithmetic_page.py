@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer.ui import library
+from explorer.ui import cache
 from tests.app.screens import APP, PAGES, TIMEOUT, sound, texts
 from tests.app.tiny_runs import AUTOENCODER, CONV, PLANE, edit_config
 
@@ -115,7 +115,7 @@ def test_a_model_without_labels_does_the_rest(runs, tmp_path, monkeypatch):
     shutil.copytree(runs / "tiny-2d", folder / "plain")
     strip_labels(folder / "plain")
     monkeypatch.setenv("EXPLORER_RUNS", str(folder))
-    library.all_checkpoints.clear()
+    cache.all_checkpoints.clear()
     at = page("runs/plain")
     assert "no classes" in texts(at.info)
     assert at.text_input(key="expression_text").value == "0.5*item(0) + 0.5*item(1)"
@@ -288,7 +288,7 @@ def retrained(runs, tmp_path, monkeypatch):
         change(place)
         resign(place)
         monkeypatch.setenv("EXPLORER_RUNS", str(place.parent))
-        library.all_checkpoints.clear()
+        cache.all_checkpoints.clear()
         return "runs/copy"
 
     return make

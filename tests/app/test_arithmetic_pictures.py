@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer.ui import assets, codes, library
-from explorer.ui.panels import traversal
+from explorer.ui import assets, cache
+from explorer.ui.arithmetic import traversal
+from explorer.ui.codes import computed
 from tests.app.screens import press, sound, texts
 from tests.app.test_arithmetic_page import page, resign
 from tests.app.tiny_runs import AUTOENCODER, CONV, PLANE
@@ -123,7 +124,7 @@ def test_one_stored_code_of_a_plain_autoencoder(runs, tmp_path, monkeypatch):
     save_file({k: t if k in whole else t[:1].clone() for k, t in load_file(file).items()}, file)
     resign(place)
     monkeypatch.setenv("EXPLORER_RUNS", str(place.parent))
-    library.all_checkpoints.clear()
+    cache.all_checkpoints.clear()
     at = page("runs/copy", tool="traversal")
     assert not any("nan" in title for title in sent(at, "traversal_tiles")["titles"])
     at.segmented_control(key="arithmetic_tool").set_value("sliders").run()
@@ -142,14 +143,14 @@ def test_a_walk_that_another_model_has_not_finds_a_way_back():
 
 def test_a_mean_that_is_drawn_as_another_class_is_said():
     info = explorer.load(PLANE).info
-    data = library.mapped(PLANE, library.digest(info), "mnist-5k", "plane")
-    means = codes.class_means(data)
-    drawn = codes.drawn_as_another(data, means)
+    data = cache.mapped(PLANE, cache.digest(info), "mnist-5k", "plane")
+    means = computed.class_means(data)
+    drawn = computed.drawn_as_another(data, means)
     well = next(i for i in range(10) if i not in drawn)
     other = next(i for i in range(10) if i not in drawn and i != well)
     moved = means.codes.clone()
     moved[well] = means.codes[other]  # so that it is drawn as the other class
-    assert codes.drawn_as_another(data, replace(means, codes=moved)) == drawn | {well: other}
+    assert computed.drawn_as_another(data, replace(means, codes=moved)) == drawn | {well: other}
 
     found = sent(page(data="mnist-5k"), "means_tiles")
     assert {i for i, title in enumerate(found["titles"]) if "most like it are of class" in title} == set(drawn)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from explorer import figures_cells, pictures
+from explorer.cells import figures
+from explorer.images import pictures
 
 
 def test_what_is_left_over_is_the_difference_on_gray():
@@ -37,26 +38,26 @@ def test_evidence_is_red_where_it_is_and_has_a_line_at_the_edge():
 
 def test_a_cell_on_a_map():
     points = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
-    figure = figures_cells.place_on_map(points, ["C1"] * 50, (0.5, -1.0), "<b> %{x}", color="#123456")
+    figure = figures.place_on_map(points, ["C1"] * 50, (0.5, -1.0), "<b> %{x}", color="#123456")
     assert [trace.type for trace in figure.data] == ["scattergl", "scatter"]
     assert (figure.data[1].x[0], figure.data[1].y[0]) == (0.5, -1.0)
     assert figure.data[1].hovertemplate.startswith("&lt;b> % {x}")
-    assert figures_cells.place_on_map(points, None, (0, 0), "x", color="red").data[0].hoverinfo == "skip"
+    assert figures.place_on_map(points, None, (0, 0), "x", color="red").data[0].hoverinfo == "skip"
 
 
 def test_calibration_and_roc():
-    figure = figures_cells.calibration([(0.1, 0.12, 400), (0.9, 0.85, 100)])
+    figure = figures.calibration([(0.1, 0.12, 400), (0.9, 0.85, 100)])
     assert list(figure.data[1].y) == [0.12, 0.85]
     assert list(figure.data[1].marker.size) == pytest.approx([18, 12])
-    assert len(figures_cells.calibration([]).data[1].x) == 0
-    figure = figures_cells.roc({"a": ((0, 0.2, 1), (0, 0.9, 1)), "b": ((0, 1), (0, 1))})
+    assert len(figures.calibration([]).data[1].x) == 0
+    figure = figures.roc({"a": ((0, 0.2, 1), (0, 0.9, 1)), "b": ((0, 1), (0, 1))})
     assert [trace.name for trace in figure.data] == ["guessing", "a", "b"]
     assert list(figure.data[1].y) == [0, 0.9, 1]
 
 
 def test_the_highest_hue_stays_below_the_edge():
     peak = [0.0] * 35 + [0.33]
-    figure = figures_cells.hues({"real": peak, "generated": [1 / 36] * 36})
+    figure = figures.hues({"real": peak, "generated": [1 / 36] * 36})
     assert figure.layout.yaxis.range[1] > 33
     assert figure.layout.legend.y > 1  # above the plot, on no line of it
     assert [trace.name for trace in figure.data] == ["real", "generated"]

@@ -14,7 +14,7 @@ import explorer
 from explorer.__main__ import main
 from explorer.latents.reach import distances
 from explorer.ui import assets
-from explorer.ui.panels import cells_gems
+from explorer.ui.cells import gems
 from tests.app.screens import APP, PAGES, TIMEOUT, press, sound, texts
 
 
@@ -112,7 +112,7 @@ def test_the_address_and_what_is_wrong_with_one():
 
 
 def test_the_commands_for_another_beta_are_ones_that_the_program_knows(capsys):
-    commands = cells_gems._COMMANDS.splitlines()
+    commands = gems._COMMANDS.splitlines()
     assert len(commands) == 2
     for command in commands:
         verb, *options = command.removeprefix("python -m explorer ").split()

@@ -11,10 +11,10 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer import figures_init
-from explorer.initialisation import comparison, decode, draw
-from explorer.ui import assets, library
-from explorer.ui.panels import cells_init
+from explorer.cells import initialisation_figures
+from explorer.cells.initialisation import comparison, decode, draw
+from explorer.ui import assets, cache
+from explorer.ui.cells import initialisation
 from tests.app.screens import TIMEOUT, sound, texts
 
 LOSSY = 4  # mean gray levels that WebP may cost a sheet
@@ -23,13 +23,13 @@ LOSSY = 4  # mean gray levels that WebP may cost a sheet
 def _page() -> None:
     import streamlit as st
 
-    from explorer.ui import view
-    from explorer.ui.panels.cells_init import init_panel
+    from explorer.ui import address
+    from explorer.ui.cells.initialisation import init_panel
 
-    address = init_panel()
-    for text in view.notices():
+    query = init_panel()
+    for text in address.notices():
         st.warning(text)
-    st.query_params.from_dict(address)
+    st.query_params.from_dict(query)
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def sheets(monkeypatch, tmp_path):
         return publish(key, make, media_type)
 
     monkeypatch.setattr(assets, "publish", note)
-    library.all_checkpoints.clear()
+    cache.all_checkpoints.clear()
     yield made
-    library.all_checkpoints.clear()
+    cache.all_checkpoints.clear()
 
 
 def page(**query: str) -> AppTest:
@@ -64,7 +64,7 @@ def shown(sheets) -> list[np.ndarray]:
 
 
 def tiled(images) -> np.ndarray:
-    n = cells_init._SIDE
+    n = initialisation._SIDE
     tiles = images.permute(0, 2, 3, 1).numpy() * 255
     return tiles.reshape(n, n, 64, 64, 3).swapaxes(1, 2).reshape(64 * n, 64 * n, 3)
 
@@ -109,8 +109,8 @@ def test_the_numbers_the_figures_and_the_address(sheets):
 
 
 def test_without_the_checkpoint_it_says_so_and_shows_the_rest(sheets, monkeypatch, tmp_path):
-    monkeypatch.setattr(sys.modules["explorer.checkpoints"], "SHIPPED", tmp_path / "none")
-    library.all_checkpoints.clear()
+    monkeypatch.setattr(sys.modules["explorer.checkpoints.folder"], "SHIPPED", tmp_path / "none")
+    cache.all_checkpoints.clear()
     at = page()
     assert "checkpoints/cells" in texts(at.info)
     assert len({key for key, _ in sheets}) == 1  # Kaiming's
@@ -119,12 +119,12 @@ def test_without_the_checkpoint_it_says_so_and_shows_the_rest(sheets, monkeypatc
 
 def test_the_figures_hold_the_values():
     rows = [{"epoch": k, "train": {"elbo": -300.0 + k}, "test": {"elbo": -200.0 + k}} for k in (1, 2, 3)]
-    curves = figures_init.elbo_curves({"one": rows, "two": rows[:2]}).data
+    curves = initialisation_figures.elbo_curves({"one": rows, "two": rows[:2]}).data
     assert [(c.name, c.line.dash) for c in curves[:2]] == [("one, test", "solid"), ("one, train", "dash")]
     assert list(curves[0].y) == [-199, -198, -197]
     assert list(curves[3].x) == [1, 2]
     values = {"one": [(0.1, 1.0), (2.0, 20.0)], "two": [(0.3, 3.0), (4.0, 40.0)]}
-    figure = figures_init.layer_scales(["first", "last"], values, moments=("before", "after"), what="size")
+    figure = initialisation_figures.layer_scales(["first", "last"], values, moments=("before", "after"), what="size")
     marks = {trace.name: trace for trace in figure.data if trace.mode == "markers"}
     assert list(marks["two, before"].x) == [0.3, 4.0]
     assert list(marks["two, after"].x) == [3.0, 40.0]

@@ -14,14 +14,14 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer import pictures
+from explorer.cells.screening.screener import screener
+from explorer.cells.screening.verdicts import Verdict, verdicts
 from explorer.datasets.malaria import split_of
-from explorer.screening.looking import Verdict, verdicts
-from explorer.screening.screener import screener
-from explorer.ui.panels import cells_kept, cells_taking
-from explorer.ui.panels.cells_overview import as_csv, chance, rarer
-from explorer.ui.panels.cells_report import measured
-from explorer.ui.panels.cells_taking import Taking
+from explorer.images import pictures
+from explorer.ui.cells import upload_job, uploads
+from explorer.ui.cells.overview import as_csv, chance, rarer
+from explorer.ui.cells.report import measured
+from explorer.ui.cells.upload_job import Taking
 from tests.app.screens import APP, PAGES, TIMEOUT, press, sound, texts
 
 KEPT = "cells_upload_kept"
@@ -60,7 +60,7 @@ def upload(at: AppTest, files: dict[str, bytes]) -> AppTest:
     return at
 
 
-def kept(at: AppTest) -> cells_kept.Kept:
+def kept(at: AppTest) -> uploads.Kept:
     return at.session_state[KEPT]
 
 
@@ -181,7 +181,7 @@ def test_a_slide_gets_a_hint_and_any_square_of_it():
     slide.paste(cell(1).resize((160, 160)), (2600, 300))
     at = upload(open_panel(), {"slide.png": saved(slide), "small.png": saved(cell())})
     (large,) = [c.ident for c in kept(at).cells if c.name == "slide.png"]
-    at.session_state[KEPT] = cells_kept.replace(kept(at), chosen=large)
+    at.session_state[KEPT] = uploads.replace(kept(at), chosen=large)
     sound(at.run())
     assert "3,000 × 2,200" in texts(at.markdown)
     assert "single cells" in texts(at.markdown)
@@ -238,9 +238,9 @@ def test_examples_are_real_cells_of_test_patients_where_the_data_are(monkeypatch
 def test_a_middling_probability_is_called_uncertain_with_how_often_that_is_wrong():
     at = upload(open_panel(), {f"{i}.png": saved(cell(i)) for i in range(2)})
     doubtful, sure = kept(at).cells
-    doubtful = cells_kept.replace(doubtful, verdict=Verdict(0.58, 0.3, 0.5, 0.1))
-    sure = cells_kept.replace(sure, verdict=Verdict(0.02, -4.0, 0.5, 0.1))
-    at.session_state[KEPT] = cells_kept.replace(kept(at), cells=(doubtful, sure), chosen=doubtful.ident)
+    doubtful = uploads.replace(doubtful, verdict=Verdict(0.58, 0.3, 0.5, 0.1))
+    sure = uploads.replace(sure, verdict=Verdict(0.02, -4.0, 0.5, 0.1))
+    at.session_state[KEPT] = uploads.replace(kept(at), cells=(doubtful, sure), chosen=doubtful.ident)
     sound(at.run())
     assert "**2 cells: 1 uncertain, 1 likely healthy**" in texts(at.markdown)
     (headline,) = [e.value for e in at.get("html") if "lx-verdict" in e.value]
@@ -250,7 +250,7 @@ def test_a_middling_probability_is_called_uncertain_with_how_often_that_is_wrong
     assert "Uncertain: 58%" in headline
     assert f"{report.middle.wrong:.0%} lay on the wrong side" in headline
     assert list(at.dataframe[0].value["verdict"]) == ["uncertain", "likely healthy"]
-    at.session_state[KEPT] = cells_kept.replace(kept(at), chosen=sure.ident)
+    at.session_state[KEPT] = uploads.replace(kept(at), chosen=sure.ident)
     (headline,) = [e.value for e in sound(at.run()).get("html") if "lx-verdict" in e.value]
     assert "ncertain" not in headline
     assert "wrong" not in headline
@@ -268,7 +268,7 @@ def test_what_is_on_its_way_is_taken_in_once_whatever_is_clicked(monkeypatch):
         return read(self, *args)
 
     monkeypatch.setattr(Taking, "_read", slowly)
-    monkeypatch.setattr("explorer.ui.panels.cells_upload._PATIENCE", 0.0)
+    monkeypatch.setattr("explorer.ui.cells.screening._PATIENCE", 0.0)
     at = open_panel()
     at.file_uploader[0].set_value([("a.png", saved(cell()), "image/png")])
     sound(at.run())
@@ -302,14 +302,14 @@ def test_what_is_on_its_way_is_taken_in_once_whatever_is_clicked(monkeypatch):
 
 def test_files_of_large_pictures_are_kept_within_bounds(monkeypatch):
     files = [(f"{i}.png", saved(Image.new("RGB", (1100, 100), (i, 0, 0)))) for i in range(3)]
-    monkeypatch.setattr(cells_taking, "_MOST_LARGE_BYTES", len(files[0][1]) + 5)
-    job = Taking(files, cells_kept.Kept(), screener())
+    monkeypatch.setattr(upload_job, "_MOST_LARGE_BYTES", len(files[0][1]) + 5)
+    job = Taking(files, uploads.Kept(), screener())
     job.join()
     assert [cell.large is None for cell in job.cells] == [False, True, True]
 
 
 def test_too_many_files_are_sent_to_the_command_line():
-    many = {f"{i}.png": b"" for i in range(cells_kept.MOST + 1)}
+    many = {f"{i}.png": b"" for i in range(uploads.MOST + 1)}
     at = upload(open_panel(), many)
     assert kept(at).cells == ()
     assert "501 files" in texts(at.warning)
@@ -335,7 +335,7 @@ def test_the_words_for_figures():
 
 def test_the_download_is_of_all_cells_in_their_order():
     cells = [
-        cells_kept.UploadedCell(
+        uploads.UploadedCell(
             i, f"{i}.png", str(i), torch.zeros(3, 64, 64, dtype=torch.uint8), Verdict(0.1 * i, float(i), 1.0, 0.0)
         )
         for i in range(3)

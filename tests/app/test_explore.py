@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui import library
-from explorer.ui.view import COLORS
+from explorer.ui import cache
+from explorer.ui.address import COLORS
 from tests.app.tiny_runs import AUTOENCODER, CONV, DAMAGED, PLANE, edit_config
 
 pytestmark = pytest.mark.usefixtures("own_runs")
@@ -179,7 +179,7 @@ def test_the_grid_explains_what_it_lacks():
 def nothing_ships(monkeypatch, tmp_path):
     """No shipped model and an empty folder of runs; the folder."""
     (tmp_path / "runs").mkdir()
-    monkeypatch.setattr(import_module("explorer.checkpoints"), "SHIPPED", tmp_path / "nothing")
+    monkeypatch.setattr(import_module("explorer.checkpoints.folder"), "SHIPPED", tmp_path / "nothing")
     monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path / "runs"))
     return tmp_path / "runs"
 
@@ -205,7 +205,7 @@ def test_a_model_that_vanishes(nothing_ships, runs):
         shutil.copytree(runs / name, nothing_ships / name)
     at = sound(page(model=PLANE))
     shutil.rmtree(nothing_ships / "tiny-2d")
-    library.all_checkpoints.clear()
+    cache.all_checkpoints.clear()
     at.run()
     assert not at.exception
     assert at.selectbox(key="explore_model").value == CONV
@@ -216,7 +216,7 @@ def test_a_model_that_is_spoiled_while_it_is_open(nothing_ships, runs):
         shutil.copytree(runs / name, nothing_ships / name)
     at = sound(page(model=PLANE))
     edit_config(nothing_ships / "tiny-2d", model={"family": "gan"})
-    library.all_checkpoints.clear()
+    cache.all_checkpoints.clear()
     at.run()
     assert not at.exception
     assert at.selectbox(key="explore_model").value == CONV

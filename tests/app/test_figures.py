@@ -8,7 +8,9 @@ import json
 import numpy as np
 import pytest
 
-from explorer import figures, figures_cells, figures_init
+from explorer import figures
+from explorer.cells import figures as cell_figures
+from explorer.cells import initialisation_figures
 
 POINTS = np.random.default_rng(0).normal(size=(500, 2)).astype(np.float32)
 
@@ -124,9 +126,9 @@ def test_names_are_text_to_plotly_and_nothing_else():
     history = [{"epoch": 1, "test": {"elbo": -1.0}}]
     assert figures.learning_curves({name: history}, "elbo").data[0].name == shown
     history[0]["train"] = history[0]["test"]
-    assert figures_init.elbo_curves({name: history}).data[0].name == f"{shown}, test"
-    assert figures_cells.roc({name: ((0, 1), (0, 1))}).data[1].name == shown
-    assert figures_cells.place_on_map(POINTS[:1], [name], (0, 0), "x", color="red").data[0].customdata[0] == shown
+    assert initialisation_figures.elbo_curves({name: history}).data[0].name == f"{shown}, test"
+    assert cell_figures.roc({name: ((0, 1), (0, 1))}).data[1].name == shown
+    assert cell_figures.place_on_map(POINTS[:1], [name], (0, 0), "x", color="red").data[0].customdata[0] == shown
 
 
 def test_class_histogram():

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from explorer import pictures
+from explorer.images import pictures
 from explorer.ui import html
 
 

@@ -24,7 +24,7 @@ FOLDER = "Folder on this computer"
 def script() -> None:
     import streamlit as st
 
-    from explorer.ui.panels.own_data import own_data_panel
+    from explorer.ui.own_data.panel import own_data_panel
 
     with st.sidebar:
         st.text(st.session_state.get("chosen", "none"))

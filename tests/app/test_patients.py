@@ -14,10 +14,10 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer.latents import spread
-from explorer.ui import library
-from explorer.ui.components.latent_map import Selected
-from explorer.ui.library import Mapped
-from explorer.ui.panels.group import spread_text, to_csv, to_npz
+from explorer.ui import cache
+from explorer.ui.cache import Mapped
+from explorer.ui.components.latent_map.component import Selected
+from explorer.ui.explore.group import spread_text, to_csv, to_npz
 from tests.app.screens import APP, PAGES, TIMEOUT, sound, texts
 from tests.app.tiny_runs import PLANE
 
@@ -51,7 +51,7 @@ def test_the_map_by_patient_and_what_it_follows(stored):
     line = next(c.value for c in at.caption if "neighbours" in c.value)
     assert line.startswith("1,921 healthy items of malaria")
     assert "class" not in line  # there is one
-    votes = library.Votes(*(float(share) / 100 for share in re.findall(r"([0-9]+)%", line)))
+    votes = cache.Votes(*(float(share) / 100 for share in re.findall(r"([0-9]+)%", line)))
     names, ids = stored.latents.groups
     assert len(names) == 28
     assert votes.guess == pytest.approx(float(ids.bincount().max()) / len(ids), abs=0.006)
@@ -87,7 +87,7 @@ def test_a_selection_says_how_many_patients_it_spans():
     at = page(BOTH)
     found = explorer.load(BOTH)
     _, ids = found.latents.groups
-    revision = f"{library.digest(found.info)}-test-umap"
+    revision = f"{cache.digest(found.info)}-test-umap"
     one = torch.nonzero(ids == 3).flatten().tolist()
     at.session_state["explore_selection"] = Selected(one, "lasso", [[0.0, 0.0]], revision, 1)
     at.run()
@@ -155,15 +155,15 @@ def pictures(at: AppTest) -> dict[str, str]:
 
 def test_other_images_under_such_a_decoder(monkeypatch):
     """Digits have no class that a decoder of cells knows: they are drawn as the chosen one."""
-    monkeypatch.setattr(library, "_MOST_ITEMS", 40)
+    monkeypatch.setattr(cache, "_MOST_ITEMS", 40)
     digits = explorer.dataset("mnist-5k", split="test", size=64, channels=3).subset(slice(0, 40))
-    monkeypatch.setattr(library, "encodable", lambda *_: digits)
-    library.mapped.clear()
+    monkeypatch.setattr(cache, "encodable", lambda *_: digits)
+    cache.mapped.clear()
     at = page(BOTH, data="mnist-5k", index="7", **{"as": "infected"})
     assert not at.error
     assert "reconstruction as infected" in pictures(at)
-    library.mapped.clear()
-    library._encoded.clear()
+    cache.mapped.clear()
+    cache._encoded.clear()
 
 
 @pytest.mark.parametrize("model", [BOTH, HEALTHY])

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from explorer.ui.components.draw import SIDE, drawing_of
+from explorer.ui.components.draw.component import SIDE, drawing_of
 from explorer.ui.components.payloads import PayloadError, content, moment
-from explorer.ui.components.picture_drop import pasted_of
+from explorer.ui.components.picture_drop.component import pasted_of
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -13,9 +13,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer.ui.adding import Origin
-from explorer.ui.panels import reconstruct_job
-from explorer.ui.panels.reconstruct_job import RankingJob
+from explorer.ui.own_data.adding import Origin
+from explorer.ui.reconstruct import ranking_job
+from explorer.ui.reconstruct.ranking_job import RankingJob
 from tests.app.screens import sound, wait
 
 
@@ -33,15 +33,15 @@ def origin(tmp_path):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(reconstruct_job, "_ASKED", 0.02)
-    monkeypatch.setattr(reconstruct_job, "_places", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(ranking_job, "_ASKED", 0.02)
+    monkeypatch.setattr(ranking_job, "_places", threading.BoundedSemaphore(2))
 
 
 @pytest.fixture
 def held(monkeypatch):
     """Rankings that go on until the event is set; how many do at once, and did at most."""
     go_on, counts = threading.Event(), SimpleNamespace(now=0, most=0)
-    rank = reconstruct_job.rank
+    rank = ranking_job.rank
 
     def slow(path, model, progress):
         counts.now += 1
@@ -53,7 +53,7 @@ def held(monkeypatch):
         finally:
             counts.now -= 1
 
-    monkeypatch.setattr(reconstruct_job, "rank", slow)
+    monkeypatch.setattr(ranking_job, "rank", slow)
     yield go_on, counts
     go_on.set()
 
@@ -80,12 +80,12 @@ def test_the_third_waits_and_can_be_cancelled_meanwhile(model, origin, held):
 def test_it_ends_with_its_session(model, origin, held, monkeypatch):
     here = {"mine", "other"}
     server = SimpleNamespace(is_active_session=lambda ident: ident in here)
-    monkeypatch.setattr(reconstruct_job, "_AWAY", 0.3)
-    monkeypatch.setattr(reconstruct_job.runtime, "exists", lambda: True)
-    monkeypatch.setattr(reconstruct_job.runtime, "get_instance", lambda: server)
+    monkeypatch.setattr(ranking_job, "_AWAY", 0.3)
+    monkeypatch.setattr(ranking_job.runtime, "exists", lambda: True)
+    monkeypatch.setattr(ranking_job.runtime, "get_instance", lambda: server)
     jobs = []
     for ident in ("mine", "other"):
-        monkeypatch.setattr(reconstruct_job, "get_script_run_ctx", lambda i=ident: SimpleNamespace(session_id=i))
+        monkeypatch.setattr(ranking_job, "get_script_run_ctx", lambda i=ident: SimpleNamespace(session_id=i))
         jobs.append(RankingJob(origin, model))
     here.discard("mine")  # the browser loses its connection, and comes back
     time.sleep(0.1)
@@ -102,8 +102,8 @@ def test_it_ends_with_its_session(model, origin, held, monkeypatch):
 
 def open_it(data: bytes, file: str) -> None:
     """As a script: what a click on a tile does."""
-    from explorer.ui.adding import Origin
-    from explorer.ui.panels.reconstruct_rank import _open
+    from explorer.ui.own_data.adding import Origin
+    from explorer.ui.reconstruct.ranking import _open
 
     _open(Origin("upload", "cells.zip", data), file)
 

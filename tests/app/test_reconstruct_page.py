@@ -17,11 +17,11 @@ from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer import pictures
-from explorer.judging import judge
-from explorer.preparation import Steps, habits, prepare, suggest
+from explorer.images import pictures
+from explorer.images.preparation import Steps, habits, prepare, suggest
+from explorer.scoring.scores import judge
 from explorer.ui import assets
-from explorer.ui.panels import reconstruct_kept
+from explorer.ui.reconstruct import uploads
 from tests.app.screens import APP, PAGES, TIMEOUT, press, sound, texts
 from tests.app.tiny_runs import AUTOENCODER, CONV, PLANE
 
@@ -162,7 +162,7 @@ def test_tiles_of_uploads_are_made_once(monkeypatch):
 def test_pictures_have_the_size_of_their_files_and_room_for_some(monkeypatch):
     large = np.random.default_rng(0).integers(0, 255, (1200, 900, 3), dtype=np.uint8)
     files = [(f"photo{i}.png", saved(Image.fromarray(large + i))) for i in range(2)]
-    monkeypatch.setattr(reconstruct_kept, "MOST_BYTES", 3 << 20)  # which holds one of them, shrunk
+    monkeypatch.setattr(uploads, "MOST_BYTES", 3 << 20)  # which holds one of them, shrunk
     at = upload(page(source="upload"), *files)
     assert "photo0.png** · 900 × 1,200 px" in texts(at.markdown).replace("\\", "")
     assert "shrunk to 768 × 1,024" in texts(at.caption)

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer import runs
-from explorer.presets import TrainConfig
+from explorer.training.presets import TrainConfig
 from explorer.ui.wording import ago, duration, number
 from tests.app.screens import act, keys, own_space, press, put, sound, texts, train
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from explorer.loaded import load
-from explorer.ui import assets, library, sheets
-from explorer.ui.library import Mapped
+from explorer.checkpoints.model import load
+from explorer.ui import assets, cache, sheets
+from explorer.ui.cache import Mapped
 from tests.app.tiny_runs import AUTOENCODER, CONV, PLANE
 
 LOSSY = 6  # mean grey levels that WebP may cost a tile
@@ -25,9 +25,7 @@ def mapped(runs):
         model = load(runs / ident.removeprefix("runs/"))
         kind = "plane" if model.latent == 2 else "umap"
         name = ident.replace("/", "-")
-        return Mapped(
-            "", name, library.STORED, "mnist-5k", model.latents, model.latents.maps[kind], model.classes, model
-        )
+        return Mapped("", name, cache.STORED, "mnist-5k", model.latents, model.latents.maps[kind], model.classes, model)
 
     return of
 
@@ -163,9 +161,7 @@ def test_rows_show_originals_when_they_are_here(mapped, own_runs):
 
 def test_rows_show_reconstructions_when_they_are_not(mapped, own_runs):
     stored = mapped(PLANE)
-    elsewhere = Mapped(
-        "", "elsewhere", library.STORED, "mnist", stored.latents, stored.map, stored.classes, stored.model
-    )
+    elsewhere = Mapped("", "elsewhere", cache.STORED, "mnist", stored.latents, stored.map, stored.classes, stored.model)
     assert "mnist" in elsewhere.originals()
     assert elsewhere.original(0) is None
     tiles = tiles_of(fetched(sheets.rows_sheet(elsewhere, torch.tensor([3, 1, 4]), 3)), 3)

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import runs
 from explorer.datasets import own
-from explorer.presets import PRESETS, TrainConfig
-from explorer.ui import training_form
+from explorer.training.presets import PRESETS, TrainConfig
+from explorer.ui.train import run_form
 from tests.app.screens import explore, keys, own_space, press, put, sound, texts, train, wait_for
 
 
@@ -94,7 +94,7 @@ def test_every_preset_can_be_started_as_it_is(name):
     at = explore()
     at.selectbox(key="train_preset").select(name).run()
     assert not sound(at).error
-    made = training_form.config(at.session_state["train_form"])
+    made = run_form.config(at.session_state["train_form"])
     assert made == TrainConfig(preset=name, dataset="mnist-5k", epochs=runs.suggested_epochs(name, "mnist-5k"))
 
 
@@ -224,7 +224,7 @@ def test_one_class_alone_can_be_chosen_by_its_name(tmp_path):
     assert training_form_of(at).options["only"] is None
 
 
-def training_form_of(at: AppTest) -> training_form.Form:
+def training_form_of(at: AppTest) -> run_form.Form:
     return at.session_state["train_form"]
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from explorer import runs
 from explorer.datasets import own
-from explorer.presets import PRESETS, TrainConfig
-from explorer.recipes import Recipe
-from explorer.ui import training_form
+from explorer.training.config import Recipe
+from explorer.training.presets import PRESETS, TrainConfig
+from explorer.ui.train import run_form
 from tests.app.screens import PAGES, keys, own_space, press, put, sound, texts, train, wait_for
 
 
@@ -136,12 +136,12 @@ def test_every_option_is_there_and_reaches_the_run():
     for name, value in chosen.items():
         at.get_by_key(f"option_{name}").set_value("96, 48" if isinstance(value, tuple) else value).run()
     assert not sound(at).error
-    recipe = training_form.config(at.session_state["train_form"]).recipe()
+    recipe = run_form.config(at.session_state["train_form"]).recipe()
     assert {name: getattr(recipe, name) for name in chosen} == chosen
     assert at.number_input(key="train_latent").value == 5  # the sidebar shows the same
     assert at.number_input(key="train_beta").value == 0.25
     press(at, "option_reset")
-    kept = training_form.config(at.session_state["train_form"])
+    kept = run_form.config(at.session_state["train_form"])
     assert kept.settings == {"latent": 5, "beta": 0.25}
 
 
@@ -152,7 +152,7 @@ def test_options_of_the_run_itself():
     at.selectbox(key="option_precision").select("float32").run()
     at.number_input(key="option_save_seconds").set_value(5.0).run()
     at.checkbox(key="option_umap").uncheck().run()
-    made = training_form.config(at.session_state["train_form"])
+    made = run_form.config(at.session_state["train_form"])
     assert (made.seed, made.device, made.precision, made.save_seconds, made.umap) == (11, "cpu", "float32", 5.0, False)
     at.number_input(key="option_seed").set_value(-1).run()
     assert "seed must be a whole number" in texts(at.main.error)

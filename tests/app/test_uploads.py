@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 import explorer
-from explorer.preparation import Steps
-from explorer.ui.library import STORED, Mapped
+from explorer.images.preparation import Steps
+from explorer.ui.cache import STORED, Mapped
 from explorer.ui.uploads import Upload
 
 

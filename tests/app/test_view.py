@@ -10,10 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as some
 
-from explorer.loaded import load
-from explorer.ui import html, library, view
-from explorer.ui.library import Mapped
-from explorer.ui.view import Pick
+from explorer.checkpoints.model import load
+from explorer.ui import address, cache, html
+from explorer.ui.address import Pick
+from explorer.ui.cache import Mapped
 from tests.app.tiny_runs import CONV, PLANE
 
 
@@ -38,19 +38,19 @@ from tests.app.tiny_runs import CONV, PLANE
     ],
 )
 def test_parse(text, code):
-    assert view._parse(text, 2) == code
+    assert address._parse(text, 2) == code
 
 
 @given(some.text(max_size=40), some.integers(1, 5))
 def test_parse_never_fails(text, length):
-    code = view._parse(text, length)
+    code = address._parse(text, length)
     assert code is None or (len(code) == length and all(math.isfinite(v) for v in code))
 
 
 @given(some.lists(some.floats(-1e6, 1e6, width=32), min_size=1, max_size=8))
 def test_a_picked_code_comes_back_from_the_address_as_it_was(values):
-    picked = Pick("m", view._rounded(torch.tensor(values)))
-    assert view._parse(html.code_text(picked.tensor()), len(values)) == list(picked.code)
+    picked = Pick("m", address._rounded(torch.tensor(values)))
+    assert address._parse(html.code_text(picked.tensor()), len(values)) == list(picked.code)
     torch.testing.assert_close(picked.tensor(), torch.tensor(values), rtol=1e-5, atol=0)
 
 
@@ -61,7 +61,7 @@ class Session(dict):
 @pytest.fixture
 def session(monkeypatch):
     state = Session()
-    monkeypatch.setattr(view.st, "session_state", state)
+    monkeypatch.setattr(address.st, "session_state", state)
     return state
 
 
@@ -69,7 +69,7 @@ def session(monkeypatch):
 def mapped(runs):
     """`mapped(ident, data)`: stored codes of a tiny model, as a page has them; the data set may be renamed."""
 
-    def of(ident: str, name: str = library.STORED, source: str = "mnist-5k") -> Mapped:
+    def of(ident: str, name: str = cache.STORED, source: str = "mnist-5k") -> Mapped:
         model = load(runs / ident.removeprefix("runs/"))
         model.info = replace(model.info, id=ident)
         kind = "plane" if model.latent == 2 else "pca"
@@ -79,63 +79,63 @@ def mapped(runs):
 
 
 def test_no_pick(session, mapped):
-    assert view.current(mapped(PLANE)) is None
+    assert address.current(mapped(PLANE)) is None
 
 
 def test_a_picked_row(session, mapped):
     data = mapped(PLANE)
-    view.choose_row(data, 12)
-    pick = view.current(data)
-    assert (pick.index, pick.items, view.row_of(data, pick)) == (12, "mnist-5k/test", 12)
+    address.choose_row(data, 12)
+    pick = address.current(data)
+    assert (pick.index, pick.items, address.row_of(data, pick)) == (12, "mnist-5k/test", 12)
     torch.testing.assert_close(pick.tensor(), data.latents.mean[12], rtol=1e-5, atol=1e-6)
-    view.clear()
-    assert view.current(data) is None
+    address.clear()
+    assert address.current(data) is None
 
 
 def test_a_picked_item_is_encoded_anew_for_another_model(session, mapped):
-    view.choose_row(mapped(PLANE), 12)
+    address.choose_row(mapped(PLANE), 12)
     other = mapped(CONV)
-    pick = view.current(other)
+    pick = address.current(other)
     assert (pick.model, pick.index) == (CONV, 12)
     torch.testing.assert_close(pick.tensor(), other.latents.mean[12], rtol=1e-5, atol=1e-6)
 
 
 def test_a_picked_item_of_other_data_keeps_its_code_only(session, mapped):
-    view.choose_row(mapped(PLANE), 12)
-    pick = view.current(mapped(PLANE, "fashion-mnist", "fashion-mnist"))
+    address.choose_row(mapped(PLANE), 12)
+    pick = address.current(mapped(PLANE, "fashion-mnist", "fashion-mnist"))
     assert pick.index is None
     torch.testing.assert_close(pick.tensor(), mapped(PLANE).latents.mean[12], rtol=1e-5, atol=1e-6)
 
 
 def test_the_same_index_of_other_data_is_another_item(session, mapped):
     """`mnist-5k` as a whole counts its items differently from its test split."""
-    view.choose_row(mapped(PLANE), 12)
-    assert view.current(mapped(CONV, "mnist-5k")) is None
+    address.choose_row(mapped(PLANE), 12)
+    assert address.current(mapped(CONV, "mnist-5k")) is None
 
 
 def test_a_spot_of_the_plane_is_its_code(session, mapped):
     data = mapped(PLANE)
-    view.choose_spot(data, 0.5, -1.25)
-    pick = view.current(data)
+    address.choose_spot(data, 0.5, -1.25)
+    pick = address.current(data)
     assert (pick.code, pick.xy, pick.approximate) == ((0.5, -1.25), (0.5, -1.25), False)
-    assert view.current(mapped(CONV)) is None  # a bare code belongs to its model
+    assert address.current(mapped(CONV)) is None  # a bare code belongs to its model
 
 
 def test_a_spot_of_a_projection_is_an_estimate(session, mapped):
     data = mapped(CONV)
-    view.choose_spot(data, 0.5, -1.25)
-    pick = view.current(data)
+    address.choose_spot(data, 0.5, -1.25)
+    pick = address.current(data)
     assert pick.approximate
     torch.testing.assert_close(data.map.place(pick.tensor()[None])[0], torch.tensor([0.5, -1.25]), rtol=0, atol=1e-3)
 
 
 def test_a_choice_that_is_gone_is_dropped(session, monkeypatch):
-    monkeypatch.setattr(view.st, "query_params", {"color": "kl"})
-    view.restore_choice("color", "color_by", ["class", "kl"], "the colouring")
+    monkeypatch.setattr(address.st, "query_params", {"color": "kl"})
+    address.restore_choice("color", "color_by", ["class", "kl"], "the colouring")
     assert session["color_by"] == "kl"
     session["color_by"] = "class"
-    view.restore_choice("color", "color_by", ["class", "kl"], "the colouring")
+    address.restore_choice("color", "color_by", ["class", "kl"], "the colouring")
     assert session["color_by"] == "class"  # the address counts once, at the session's start
-    view.restore_choice("color", "color_by", ["kl"], "the colouring")
+    address.restore_choice("color", "color_by", ["kl"], "the colouring")
     assert "color_by" not in session
-    assert view.notices() == []
+    assert address.notices() == []

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from benchmarks.serving import Server, launch, serve
-from explorer.loaded import Model, load
+from explorer.checkpoints.model import Model, load
 from tests.app import tiny_runs
 from tests.browser.screen import RESULTS, Explore
 from tests.browser.tabs import PAGES_OWN, Profile

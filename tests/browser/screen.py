@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from scipy.spatial import KDTree
 
-from explorer.loaded import Model
+from explorer.checkpoints.model import Model
 from tests.browser import talk
 from tests.browser.talk import WAIT_MS
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import numpy as np
 from playwright.sync_api import Locator, expect
 
-from explorer.loaded import Model
+from explorer.checkpoints.model import Model
 from tests.browser.screen import Explore, pixels_of
 
 KINDS = {

@@ -13,8 +13,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 import explorer
-from explorer import pictures
-from explorer.screening.screener import screener
+from explorer.cells.screening.screener import screener
+from explorer.images import pictures
 from tests.browser.screen import Explore, assert_fits, pixels_of
 from tests.browser.talk import BUSY_MS
 

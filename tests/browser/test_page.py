@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from explorer import datasets, load
-from explorer.checkpoints import SHIPPED
+from explorer.checkpoints.folder import SHIPPED
 from tests.app.tiny_runs import AUTOENCODER, CONV, DAMAGED, PLANE
 from tests.browser.screen import RESULTS, Explore, assert_fits, follow
 from tests.browser.talk import BUSY_MS

@@ -16,11 +16,12 @@ import torch
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
-from explorer import datasets, pictures
-from explorer.judging import Scores, compared, judge
-from explorer.loaded import Model
+from explorer import datasets
+from explorer.checkpoints.model import Model
+from explorer.images import pictures
 from explorer.models import Posterior
-from explorer.ranking import rank
+from explorer.scoring.ranking import rank
+from explorer.scoring.scores import Scores, compared, judge
 from explorer.ui.wording import nats
 from tests.app.tiny_runs import CONV, PLANE
 from tests.browser.screen import Explore, assert_fits, pixels_of

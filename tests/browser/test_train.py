@@ -18,11 +18,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from benchmarks.serving import Server, serve
 from explorer import runs
-from explorer.checkpoints import read_history
-from explorer.frames import frame_epochs, read_frame
-from explorer.loaded import load
-from explorer.locks import is_locked
-from explorer.run_files import RunFiles
+from explorer.checkpoints.folder import read_history
+from explorer.checkpoints.model import load
+from explorer.files.locks import is_locked
+from explorer.training.frames import frame_epochs, read_frame
+from explorer.training.run_folder import RunFiles
 from tests.background import trains
 from tests.background import until as wait
 from tests.browser.screen import Explore

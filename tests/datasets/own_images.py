@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from explorer import datasets
-from explorer.datasets import DatasetError, own
+from explorer.datasets import own
+from explorer.errors import DatasetError
 
 
 def cells(picture: Callable[..., bytes], good: int = 6, sick: int = 6, prefix: str = "") -> dict[str, bytes]:

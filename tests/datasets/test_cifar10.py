@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from explorer import datasets
-from explorer.datasets import DatasetError, DatasetMissing
 from explorer.datasets.cifar10 import CLASSES, Cifar10
+from explorer.errors import DatasetError, DatasetMissing
 
 FILES = [*(f"data_batch_{n}.bin" for n in range(1, 6)), "test_batch.bin"]
 

@@ -5,8 +5,9 @@ import threading
 import pytest
 import torch
 
-from explorer.datasets import DatasetError, ImageDataset
+from explorer.datasets import ImageDataset
 from explorer.datasets.cache import DatasetCache
+from explorer.errors import DatasetError
 
 
 def _dataset(images: int = 1) -> ImageDataset:

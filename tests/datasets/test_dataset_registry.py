@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from explorer import datasets
-from explorer.datasets import DatasetError, ImageDataset
+from explorer.datasets import ImageDataset
 from explorer.datasets.base import Source
+from explorer.errors import DatasetError
 
 
 def test_an_unknown_name_lists_what_exists():

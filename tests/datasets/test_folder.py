@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from explorer import datasets
-from explorer.datasets import DatasetError, DatasetMissing, entries, folder
-from explorer.datasets.entries import Entry
+from explorer.datasets import folder
 from explorer.datasets.layout import arrange
+from explorer.errors import DatasetError, DatasetMissing
+from explorer.files import entries
+from explorer.files.entries import Entry
 
 
 def _load(path, **options):

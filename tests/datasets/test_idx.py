@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from explorer import datasets
-from explorer.datasets import DatasetError
 from explorer.datasets.idx import read_idx
+from explorer.errors import DatasetError
 
 ARRAYS = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=6))
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.datasets import DatasetError, ImageDataset
+from explorer.datasets import ImageDataset
+from explorer.errors import DatasetError
 
 
 def _dataset(**changes) -> ImageDataset:

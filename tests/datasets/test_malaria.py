@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from explorer import datasets
-from explorer.datasets import DatasetError, DatasetMissing
 from explorer.datasets.malaria import COUNT, SHARES, check_archive, split_of
+from explorer.errors import DatasetError, DatasetMissing
 
 SPLITS = [split for split, _ in SHARES]
 # A patient of each split, healthy or not: worked out once, and a promise since models have been trained by it.

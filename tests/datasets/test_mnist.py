@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from explorer import datasets
-from explorer.datasets import DatasetError, DatasetMissing, mnist
+from explorer.datasets import mnist
 from explorer.datasets.mnist import STEMS, IdxFile, IdxSource
+from explorer.errors import DatasetError, DatasetMissing
 
 
 @pytest.mark.parametrize("packed", [True, False])

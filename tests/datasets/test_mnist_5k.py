@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from explorer import datasets
-from explorer.datasets import DatasetError, DatasetMissing, mnist_5k
+from explorer.datasets import mnist_5k
+from explorer.errors import DatasetError, DatasetMissing
 
 
 def test_the_splits_are_balanced_and_complete(tmp_path):

@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from explorer import datasets
-from explorer.datasets import DatasetError, DatasetMissing, own
+from explorer.datasets import own
 from explorer.datasets.base import SPLITS
-from explorer.datasets.own import kept
+from explorer.datasets.own import catalog
+from explorer.errors import DatasetError, DatasetMissing
 from tests.datasets.own_images import cells
 
 
@@ -275,7 +276,7 @@ def test_the_trash_is_emptied_after_a_week(root, write_tree, picture):
     own.create("young", path)
     left = root / "own" / ".new-left"
     left.mkdir()
-    past = time.time() - kept.TRASH_SECONDS - 60
+    past = time.time() - catalog.TRASH_SECONDS - 60
     for folder in (old, left):
         os.utime(folder, (past, past))
     young = root / "own" / ".trash" / own.remove("young")

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from explorer import datasets
-from explorer.datasets import DatasetError, DatasetMissing, own
+from explorer.datasets import own
 from explorer.datasets.base import SPLITS
+from explorer.errors import DatasetError, DatasetMissing
 from tests.datasets.own_images import cells
 
 

@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from explorer import datasets
-from explorer.datasets import DatasetError, entries, own
+from explorer.datasets import own
 from explorer.datasets.own import creation, sources
+from explorer.errors import DatasetError
+from explorer.files import entries
 from tests.datasets.own_images import cells, refused
 
 

@@ -14,7 +14,9 @@ import zlib
 import pytest
 
 from explorer import datasets
-from explorer.datasets import entries, images, own
+from explorer.datasets import own
+from explorer.files import entries
+from explorer.images import reading
 from tests.datasets.own_images import cells, refused
 
 
@@ -120,13 +122,13 @@ def test_an_entry_that_lies_about_its_size_takes_no_memory(method, root, tmp_pat
 
 
 def test_a_bomb_of_a_picture(root, write_tree, picture, monkeypatch):
-    monkeypatch.setattr(images, "MAX_PIXELS", 2000)
+    monkeypatch.setattr(reading, "MAX_PIXELS", 2000)
     own.create("cells", write_tree(cells(picture) | {"good/large.png": picture(size=(100, 100))}, zipped=True))
     assert "more than the limit of 2,000 in all" in " ".join(own.details("cells").notes["train"])
 
 
 def test_large_pictures_are_decoded_one_at_a_time(root, write_tree, picture, monkeypatch):
-    monkeypatch.setattr(images, "LARGE_PIXELS", 100)
+    monkeypatch.setattr(reading, "LARGE_PIXELS", 100)
     own.create("cells", write_tree(cells(picture)))
     assert sum(own.details("cells").counts.values()) == 12
 
@@ -137,7 +139,7 @@ def test_more_files_than_are_listed(root, tmp_path, write_tree, picture, monkeyp
     refused(path, "lists 12 files, more than the limit of 11")
     monkeypatch.undo()
     monkeypatch.setenv("EXPLORER_DATA", str(root))
-    monkeypatch.setattr("explorer.datasets.zips.MAX_DIRECTORY_BYTES", 100)
+    monkeypatch.setattr("explorer.files.zips.MAX_DIRECTORY_BYTES", 100)
     refused(path, "lists millions of files, more than the limit of 500,000")
 
 

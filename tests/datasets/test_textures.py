@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from explorer import datasets
-from explorer.datasets import DatasetError, DatasetMissing
+from explorer.errors import DatasetError, DatasetMissing
 
 
 @pytest.fixture

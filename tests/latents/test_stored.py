@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
-from explorer import maps
-from explorer.latents import Latents, group, neighbours
+from explorer.latents import Latents, group, maps, neighbours
 from explorer.models import Posterior
-from explorer.objectives import gaussian_kl
+from explorer.models.objectives import gaussian_kl
 
 
 def normal(*shape, seed=0):

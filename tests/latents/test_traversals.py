@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explorer.latents.traversals import COLLAPSED_NATS, collapsed, location_and_scale, strongest, traversal
-from explorer.objectives import gaussian_kl
+from explorer.models.objectives import gaussian_kl
 
 
 @given(

@@ -10,8 +10,8 @@ A subfolder is a class; `layout.py` tells how paths become classes and splits. W
 gives, in `data_root()/own/NAME`, whatever becomes of the folder or zip; `stored.py` tells how.
 """
 
+from explorer.datasets.own.catalog import check_name, details, names, propose_name, remove, restore
 from explorer.datasets.own.creation import MAX_BYTES, AlreadyHere, create
-from explorer.datasets.own.kept import check_name, details, names, propose_name, remove, restore
 from explorer.datasets.own.previews import Preview, preview
 from explorer.datasets.own.sources import MAX_CLASSES, SIZES
 from explorer.datasets.own.stored import Stored

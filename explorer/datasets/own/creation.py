@@ -11,15 +11,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from explorer.datasets.base import SPLITS, DatasetError, DatasetInfo, ImageDataset, Progress, data_root
-from explorer.datasets.entries import Files
+from explorer.datasets.base import SPLITS, DatasetInfo, ImageDataset, Progress, data_root
 from explorer.datasets.folder import read_split, shape_of
 from explorer.datasets.layout import SEED, Layout
 from explorer.datasets.own import stored as storage
-from explorer.datasets.own.kept import PREFIX, OwnSource, check_name, details, folder, names, sweep, taken
+from explorer.datasets.own.catalog import PREFIX, OwnSource, check_name, details, folder, names, sweep, taken
 from explorer.datasets.own.sources import check_shape, opened
 from explorer.datasets.own.stored import Stored
-from explorer.datasets.zips import printable
+from explorer.errors import DatasetError
+from explorer.files.entries import Files
+from explorer.files.zips import printable
 
 MAX_BYTES = 4 << 30  # of all images, in memory and on the disk
 

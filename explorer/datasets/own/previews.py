@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from explorer.datasets.base import SPLITS, DatasetError
+from explorer.datasets.base import SPLITS
 from explorer.datasets.folder import decode_all, look_at, sample_of
 from explorer.datasets.layout import Labelled, Layout
 from explorer.datasets.own.sources import check_shape, opened
+from explorer.errors import DatasetError
 
 
 @dataclass(frozen=True)

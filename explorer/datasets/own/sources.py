@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from explorer.datasets.base import DatasetError
-from explorer.datasets.entries import Files, open_files
-from explorer.datasets.images import CHANNELS
 from explorer.datasets.layout import Layout, arrange
+from explorer.errors import DatasetError
+from explorer.files.entries import Files, open_files
+from explorer.images.reading import CHANNELS
 
 SIZES = (28, 32, 64, 128)
 MAX_CLASSES = 1000

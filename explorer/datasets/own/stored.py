@@ -25,7 +25,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from explorer.datasets.base import SPLITS, DatasetError, ImageDataset
+from explorer.datasets.base import SPLITS, ImageDataset
+from explorer.errors import DatasetError
 
 SCHEMA = 1
 TEMPORARY = ".new-"

@@ -7,12 +7,12 @@ from pathlib import Path
 __all__ = ["css", "script"]
 
 _HERE = Path(__file__).parent
-_SHARED = "shared_js/elements"
+_SHARED = "shared/elements"
 
 
 def css(name: str) -> str:
-    """The style sheet `name`.css."""
-    return (_HERE / f"{name}.css").read_text(encoding="utf-8")
+    """The style sheet of a component."""
+    return (_HERE / name / "style.css").read_text(encoding="utf-8")
 
 
 def script(*parts: str) -> str:

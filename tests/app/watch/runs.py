@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from explorer.locks import Lock, lock
-from explorer.presets import TrainConfig
-from explorer.run_files import RunFiles
+from explorer.files.locks import Lock, lock
+from explorer.training.presets import TrainConfig
+from explorer.training.run_folder import RunFiles
 
 SHOWN, SAMPLES, POINTS = 8, 64, 60
 

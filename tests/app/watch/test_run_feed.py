@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from explorer import runs
-from explorer.checkpoints import CheckpointError
+from explorer.errors import CheckpointError
 from explorer.figures import palette
-from explorer.ui.run_feed import Feed, feed
-from explorer.ui.run_frames import ACROSS
-from explorer.ui.run_history import MOST_EPOCHS, History, columns, thinned
+from explorer.ui.train.feed import Feed, feed
+from explorer.ui.train.frames import ACROSS
+from explorer.ui.train.history import MOST_EPOCHS, History, columns, thinned
 from tests.app.watch.published import blob, body
 from tests.app.watch.runs import POINTS, SAMPLES, SHOWN, WatchedRun
 from tests.browser.screen import pixels

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.ui.markdown import plain
-from explorer.ui.run_history import MOST_EPOCHS
+from explorer.ui.train.history import MOST_EPOCHS
 from tests.app.watch.published import blob, body
 from tests.app.watch.runs import WatchedRun
 
@@ -18,7 +18,7 @@ def page() -> None:
     import streamlit as st
 
     from explorer import runs
-    from explorer.ui.panels.watch import watch_panel
+    from explorer.ui.train.watch import watch_panel
 
     watch_panel(runs.run(st.query_params["run"]))
 

@@ -10,13 +10,13 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer.ui import assets
-from explorer.ui.components.code_sliders import Knob, code_sliders
-from explorer.ui.components.draw import draw
-from explorer.ui.components.film import film
-from explorer.ui.components.latent_map import LegendEntry, Mark, Selected, Trail, latent_map
-from explorer.ui.components.picture_drop import Pasted, picture_drop
-from explorer.ui.components.pulse import pulse
-from explorer.ui.components.tiles import tiles
+from explorer.ui.components.code_sliders.component import Knob, code_sliders
+from explorer.ui.components.draw.component import draw
+from explorer.ui.components.film.component import film
+from explorer.ui.components.latent_map.component import LegendEntry, Mark, Selected, Trail, latent_map
+from explorer.ui.components.picture_drop.component import Pasted, picture_drop
+from explorer.ui.components.pulse.component import pulse
+from explorer.ui.components.tiles.component import tiles
 from tests.browser.components import drawn
 
 COLORS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#b279a2")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from explorer.ui.components.film import film as show_film
+from explorer.ui.components.film.component import film as show_film
 from tests.browser.components import drawn
 from tests.browser.talk import idle
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer import runs
-from explorer.ui.panels.watch import watch_panel
+from explorer.ui.train.watch import watch_panel
 
 st.set_page_config(layout="wide")
 names = st.query_params["run"].split(",")

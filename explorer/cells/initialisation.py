@@ -1,0 +1,277 @@
+"""Xavier against Kaiming: how large signals and gradients are in each layer, and what became of the two.
+
+Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", judge an
+initialisation by the spread of activations and gradients layer by layer (section 4, figures 6 to 9): neither should
+vanish or grow with depth. He et al. 2015, arXiv:1502.01852, section 2.2, do the same for layers with ReLU.
+
+The comparison that the Cells screen shows is stored beside this module; `benchmarks.initialisation` made it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from importlib.resources import files
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from safetensors.torch import load as tensors_of
+from torch import Tensor, nn
+
+from explorer.models import LatentModel, ModelConfig, build
+from explorer.models.objectives import kl_penalty
+
+STORED = "kaiming"  # whose decoder `initialisation.safetensors` is; the other's is that of `Comparison.checkpoint`
+_global_generator = threading.Lock()
+
+
+@dataclass(frozen=True)
+class LayerScale:
+    """How large signal and gradient are in one layer.
+
+    Attributes:
+        name: such as `encoder 1`, `mean`, `decoder 2`, `output`.
+        fan_in, fan_out: inputs and outputs of a unit as the initialisation counts them. `mean` and `log variance` are
+            the halves of one layer.
+        activation: standard deviation of the pre-activations (before batch norm and nonlinearity) over images, units
+            and places.
+        gradient: root mean square over the layer's weights, without biases, of the gradient of the training loss, in
+            nats an image a unit of weight.
+    """
+
+    name: str
+    fan_in: int
+    fan_out: int
+    activation: float
+    gradient: float
+
+
+@dataclass(frozen=True)
+class _Layer:
+    name: str
+    module: nn.Linear | nn.Conv2d
+    part: int = 0  # which of `parts` equal pieces of the layer's outputs
+    parts: int = 1
+
+    def piece(self, tensor: Tensor, dim: int) -> Tensor:
+        return tensor.chunk(self.parts, dim)[self.part]
+
+
+def scales(
+    network: LatentModel,
+    images: Float[Tensor, "n c h w"],
+    labels: Int[Tensor, " n"] | None = None,
+    *,
+    beta: float = 1.0,
+    seed: int = 0,
+) -> list[LayerScale]:
+    """The scales of each linear or convolutional layer in order, over a batch of images in [0, 1].
+
+    The loss is that of training: the batch's mean of misfit + beta KL, at one draw of z an image from a generator of
+    `seed`, with batch norm by the batch's own statistics. It is measured on a copy: the network stays as it is, its
+    running statistics and gradients too, and so does torch's global generator.
+
+    Raises:
+        ValueError: there are fewer than two images, of which batch norm could take no statistics.
+    """
+    if len(images) < 2:
+        raise ValueError("scales are measured over a batch of at least two images")
+    measured = copy.deepcopy(network).train().requires_grad_(True)
+    measured.zero_grad(set_to_none=True)
+    layers = _layers(measured)
+    spread: dict[str, float] = {}
+
+    def look(found: list[_Layer], module: nn.Module, inputs: Any, output: Tensor) -> None:
+        for layer in found:  # now, since a ReLU may write over its input
+            spread[layer.name] = float(layer.piece(output.detach(), 1).double().std(correction=0))
+
+    for module in dict.fromkeys(layer.module for layer in layers):
+        module.register_forward_hook(partial(look, [layer for layer in layers if layer.module is module]))
+    with torch.enable_grad():
+        terms = measured.terms(images, torch.Generator(images.device).manual_seed(seed), labels)
+        (terms.misfit.mean() + beta * kl_penalty(terms.kl)).backward()
+    found = []
+    for layer in layers:
+        weight = layer.module.weight
+        assert weight.grad is not None
+        field = weight[0][0].numel()
+        gradient = float(layer.piece(weight.grad, 0).double().square().mean().sqrt())
+        fans = weight.shape[1] * field, weight.shape[0] * field
+        found.append(LayerScale(layer.name, *fans, spread[layer.name], gradient))
+    return found
+
+
+def _layers(network: LatentModel) -> list[_Layer]:
+    encoder, decoder = (
+        [m for m in network.get_submodule(side).modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+        for side in ("encoder", "decoder")
+    )
+    heads = ["mean", "log variance"] if network.has_prior else ["code"]
+    return [
+        *(_Layer(f"encoder {i}", module) for i, module in enumerate(encoder[:-1], 1)),
+        *(_Layer(name, encoder[-1], i, len(heads)) for i, name in enumerate(heads)),
+        *(_Layer(f"decoder {i}", module) for i, module in enumerate(decoder[:-1], 1)),
+        _Layer("output", decoder[-1]),
+    ]
+
+
+def kept(first: LatentModel, last: LatentModel) -> list[float]:
+    """How much of a network's first weights is left in its last, by layer as in `scales`.
+
+    The cosine of the angle between the two: 1 where nothing was learnt, near 0 where nothing is left of the start.
+    """
+    found = []
+    for a, b in zip(_layers(first), _layers(last), strict=True):
+        before, after = (layer.piece(layer.module.weight.detach(), 0).double().flatten() for layer in (a, b))
+        found.append(float(torch.cosine_similarity(before, after, dim=0)))
+    return found
+
+
+def first_network(config: ModelConfig, seed: int) -> LatentModel:
+    """The network that a run of that seed begins with, on the CPU and in evaluation mode."""
+    with _global_generator, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return build(config).eval().requires_grad_(False)
+
+
+def draw(count: int, latent: int, *, seed: int) -> Float[Tensor, "n d"]:
+    """Codes from the prior N(0, I), those that `Model.draw` gives for the seed."""
+    return torch.randn(count, latent, generator=torch.Generator().manual_seed(seed))
+
+
+@torch.inference_mode()
+def decode(network: LatentModel, codes: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
+    """The decoder's images of codes, in [0, 1]."""
+    return network.decode(codes)
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """How sharp cells are, as `benchmarks.cells` measures and explains it.
+
+    `edge` is the steepness of the outline, a share of the cell's gray a pixel; `spots` what there is of small dark
+    things, in gray levels of 255; `spectrum` how far the power at all scales is from that of real cells, in decibels.
+    """
+
+    edge: float
+    spots: float
+    spectrum: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to, on the test patients: ELBO in nats an image, squared error, sharpness."""
+
+    init: str
+    seed: int
+    elbo: float
+    mse: float
+    generated: Sharpness
+    reconstructed: Sharpness
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Result:
+        sharp = {name: Sharpness(**data[name]) for name in ("generated", "reconstructed")}
+        return cls(**{**data, **sharp})
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a run went: the lines of its history, scales before the first step and after the last, what is left of each
+    layer's first weights (`kept`), and what it ran on."""
+
+    history: list[dict[str, Any]]
+    start: list[LayerScale]
+    end: list[LayerScale]
+    kept: list[float]
+    created: str
+    device: str
+    threads: int
+    versions: dict[str, str]
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Course:
+        layers = {name: [LayerScale(**layer) for layer in data[name]] for name in ("start", "end")}
+        return cls(**{**data, **layers})
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs of one preset that differ in their first weights alone.
+
+    Attributes:
+        preset, only, dataset: what was trained, on which class of which data set (as a checkpoint's config has it).
+        seed: of the runs in `courses`; `results` has others too.
+        model: the config of the network, for the first of `courses`.
+        checkpoint: the trained model of the first of `courses`, which ships.
+        checkpoint_sha256, decoder_sha256: of its weights, and of the file with the other's decoder.
+        batches_sha256: by seed, of all images that training saw, in their order: the same for every initialisation.
+        scale_images: how many training images `scales` was measured over.
+        drawn: how many generated cells `Result.generated` was measured over.
+        real: sharpness of the test patients' cells; their spectrum is compared with that of training patients' cells.
+        courses: by initialisation.
+        results: of every run.
+    """
+
+    preset: str
+    only: str
+    dataset: dict[str, Any]
+    seed: int
+    model: ModelConfig
+    checkpoint: str
+    checkpoint_sha256: str
+    decoder_sha256: str
+    batches_sha256: dict[str, str]
+    scale_images: int
+    drawn: int
+    real: Sharpness
+    courses: dict[str, Course]
+    results: list[Result]
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Comparison:
+        """Raises KeyError or TypeError when it is not what `benchmarks.initialisation` wrote."""
+        parts = {
+            "model": ModelConfig.from_json(data["model"]),
+            "real": Sharpness(**data["real"]),
+            "courses": {init: Course.from_json(course) for init, course in data["courses"].items()},
+            "results": [Result.from_json(result) for result in data["results"]],
+        }
+        return cls(**{**data, **parts})
+
+    def result(self, init: str, seed: int | None = None) -> Result:
+        """What became of a run; `seed` is that of `courses` if not said otherwise. Raises KeyError."""
+        wanted = self.seed if seed is None else seed
+        for result in self.results:
+            if (result.init, result.seed) == (init, wanted):
+                return result
+        raise KeyError((init, wanted))
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that every initialisation was trained from."""
+        return list(dict.fromkeys(result.seed for result in self.results))
+
+    def first(self, init: str) -> LatentModel:
+        """The network of an initialisation before its first step."""
+        return first_network(replace(self.model, init=init), self.seed)
+
+
+@cache
+def comparison() -> Comparison:
+    """The stored comparison: `cells-linear` on healthy cells from Xavier and from Kaiming weights."""
+    return Comparison.from_json(json.loads(files("explorer.cells").joinpath("initialisation.json").read_text("utf-8")))
+
+
+def stored_decoder(config: ModelConfig) -> LatentModel:
+    """The trained network of `STORED`, of which only the decoder has weights."""
+    with torch.device("meta"):
+        network = build(config)
+    weights = tensors_of(files("explorer.cells").joinpath("initialisation.safetensors").read_bytes())
+    floats = {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+    network.get_submodule("decoder").load_state_dict(floats, assign=True)
+    return network.eval().requires_grad_(False)

@@ -1,0 +1,1 @@
+"""Checkpoints: the folder format, a checkpoint in use, export."""

@@ -1,0 +1,337 @@
+"""A checkpoint is a folder: safetensors and JSON, hashed, written together, never unpickled.
+
+| file | what |
+|---|---|
+| `config.json` | schema version, family, sizes, likelihood, data set, classes, preset, recipe, seed, versions |
+| `model.safetensors` | the weights |
+| `metrics.json` | final test metrics and where they were measured |
+| `history.jsonl` | a line an epoch, written as it ends |
+| `latents.safetensors` | the test set: posterior, labels, index, group, terms of the ELBO and the 2-D maps |
+| `optimizer.safetensors` | only while the run can be resumed: optimiser, random state, position |
+| `SHA256SUMS` | of all the others, as `sha256sum -c` reads it; of the history once the run cannot go on |
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from safetensors.torch import save as tensor_bytes
+from torch import Tensor
+
+from explorer.errors import CheckpointError
+from explorer.files import journal
+from explorer.models import FAMILIES, ModelConfig, build
+
+SCHEMA = 1
+SHIPPED = Path(__file__).parents[2] / "checkpoints"
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SUMS = "SHA256SUMS"
+_NEEDED = ("config.json", "model.safetensors", "metrics.json", "latents.safetensors")
+_RESUME = "optimizer.safetensors"
+_ATTEMPTS = 6  # at reading while another process saves
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """A checkpoint as lists show it. `problem` says in one sentence why it cannot be opened, else None.
+
+    `id` is what `load` and URLs take: the folder's name for a shipped one, `runs/NAME` for a person's own.
+    """
+
+    id: str
+    path: Path
+    shipped: bool
+    config: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    created: datetime = _EPOCH
+    problem: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def summary(self) -> str:
+        """One line: data and the class if it is of one alone, family, latent size, test ELBO."""
+        if self.problem:
+            return self.problem
+        model, data = self.config["model"], self.config["dataset"]["name"]
+        family = {"vae": "VAE", "ae": "autoencoder", "cvae": "conditional VAE"}.get(model["family"], model["family"])
+        if only := self.config["dataset"].get("only"):
+            data = f"{data}, {only}"
+        network = {"dense": "dense", "conv": "convolutional"}.get(model["network"], model["network"])
+        elbo = self.metrics.get("elbo")
+        quality = (
+            f"test ELBO {elbo:,.1f} nats"
+            if elbo is not None
+            else f"test reconstruction {self.metrics.get('reconstruction', float('nan')):,.1f} nats, no ELBO"
+        )
+        latents = "1 latent" if model["latent"] == 1 else f"{model['latent']} latents"
+        return f"{data} · {network} {family} · {latents} · {quality}"
+
+
+_sound: dict[tuple[str, Path, bool], tuple[object, CheckpointInfo]] = {}  # with the signature it was read at
+
+
+def runs_folder() -> Path:
+    """Where a person's own checkpoints are: $EXPLORER_RUNS, else `runs` in the working directory."""
+    return Path(os.environ.get("EXPLORER_RUNS") or "runs")
+
+
+def is_slug(name: str) -> bool:
+    """Whether a name can be a checkpoint's: letters, digits, dot, dash and underscore, at most 64."""
+    return _SLUG.fullmatch(name) is not None
+
+
+def save(
+    path: Path,
+    *,
+    config: dict[str, Any],
+    metrics: dict[str, Any],
+    history: list[dict[str, Any]],
+    model: dict[str, Tensor],
+    latents: dict[str, Tensor],
+    latents_metadata: dict[str, str] | None = None,
+    resume: dict[str, Tensor] | None = None,
+) -> None:
+    """Write a checkpoint's files together, or leave what was there; other files of the folder stay.
+
+    `history.jsonl` is only vouched for once the run cannot go on: until then it grows between saves.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written.
+    """
+    files = {
+        "config.json": _json({"schema": SCHEMA, **config}),
+        "metrics.json": _json(metrics),
+        "model.safetensors": tensor_bytes({k: v.detach().cpu().contiguous() for k, v in model.items()}),
+        "latents.safetensors": tensor_bytes({k: v.contiguous() for k, v in latents.items()}, latents_metadata),
+    }
+    lines = history_bytes(history)
+    if resume is not None:
+        files[_RESUME] = tensor_bytes({k: v.detach().cpu().contiguous() for k, v in resume.items()})
+    else:
+        files["history.jsonl"] = lines
+    sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
+    files |= {"history.jsonl": lines, _SUMS: sums.encode()}
+    path.mkdir(parents=True, exist_ok=True)
+    journal.commit(path, files, remove=[_RESUME] if resume is None else [])
+
+
+def history_bytes(history: list[dict[str, Any]]) -> bytes:
+    """The lines of a history as history.jsonl has them."""
+    return "".join(json.dumps(line) + "\n" for line in history).encode()
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def recover(path: Path) -> None:
+    """Finish a save that was cut short, if this process may."""
+    with contextlib.suppress(OSError, ValueError):  # read-only, or no path at all
+        journal.recover(path)
+
+
+def verify(path: Path) -> None:
+    """Raise CheckpointError, with the reason, unless every file is there and is what was written."""
+    for name in _NEEDED:
+        if not (path / name).is_file():
+            raise CheckpointError(f"{name} is missing")
+    try:
+        rows = [line.split("  ", 1) for line in (path / _SUMS).read_text("utf-8").splitlines()]
+        sums = {name: digest for digest, name in rows}
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{_SUMS} is missing or unreadable, so nothing vouches for the files") from error
+    for name in {*_NEEDED, *sums}:
+        if Path(name).name != name:
+            raise CheckpointError(f"{_SUMS} names a file outside the folder")
+        if name not in sums:
+            raise CheckpointError(f"{_SUMS} does not vouch for {name}")
+        file = path / name
+        if not file.is_file():
+            raise CheckpointError(f"{name} is missing")
+        status = file.stat()
+        if _digest(str(file), status.st_mtime_ns, status.st_size) != sums[name]:
+            raise CheckpointError(f"{name} is damaged: it is not what was written")
+
+
+@lru_cache(maxsize=65_536)
+def _digest(path: str, mtime_ns: int, size: int) -> str:
+    """SHA-256 of a file; its time and size are only there so that a changed file is read again."""
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The config of a checkpoint, checked as far as listing it needs. Raises CheckpointError."""
+    try:
+        config = json.loads((path / "config.json").read_text("utf-8"))
+    except OSError as error:
+        raise CheckpointError("config.json is missing or unreadable") from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError("config.json is damaged: it is not JSON") from error
+    schema = config.get("schema") if isinstance(config, dict) else None
+    if type(schema) is not int or schema < 1:
+        raise CheckpointError("config.json is not a Latent Explorer checkpoint's: it has no schema version")
+    if schema > SCHEMA:
+        raise CheckpointError(f"it was written by a newer version (schema {schema}; this one reads up to {SCHEMA})")
+    model, dataset = config.get("model"), config.get("dataset")
+    if not isinstance(model, dict) or not isinstance(dataset, dict) or not isinstance(dataset.get("name"), str):
+        raise CheckpointError("config.json is incomplete: its model or data set is missing")
+    if model.get("family") not in FAMILIES:
+        raise CheckpointError(f"its model family {model.get('family')!r} is unknown to this version")
+    if not isinstance(config.get("classes") or [], list) or not isinstance(config.get("recipe") or {}, dict):
+        raise CheckpointError("config.json is damaged: its classes or its recipe are not what they should be")
+    try:
+        with torch.device("meta"):  # costs no memory, whatever the sizes
+            build(ModelConfig.from_json(model))
+    except (ValueError, RuntimeError) as error:
+        raise CheckpointError(f"its model cannot be built: {error}") from error
+    return config
+
+
+def read(path: Path, *, name: str | None = None, shipped: bool = False) -> CheckpointInfo:
+    """Look at one folder. Never raises for what is in it: `problem` says what is wrong."""
+    ident = name or (path.name if shipped else f"runs/{path.name}")
+    recover(path)
+    for attempt in range(_ATTEMPTS):
+        before = signature(path)
+        key = (ident, path, shipped)
+        # A list of a thousand runs is asked for every few seconds. A problem may pass, so only what is sound is kept.
+        known = _sound.get(key)
+        if known is not None and known[0] == before:
+            return known[1]
+        info = _read(ident, path, shipped)
+        if before == signature(path) and not journal.pending(path):
+            break
+        time.sleep(0.02 * attempt)  # a save is just being moved into place: what was read is of two saves
+        recover(path)
+    if not info.problem:
+        _sound[key] = (before, info)
+    return info
+
+
+def signature(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Changes when a file of the checkpoint is written."""
+    found = []
+    for name in (*_NEEDED, _RESUME, "history.jsonl", _SUMS):
+        with contextlib.suppress(OSError, ValueError):
+            status = os.stat(path / name)
+            found.append((name, status.st_mtime_ns, status.st_size))
+    return tuple(found)
+
+
+def _read(ident: str, path: Path, shipped: bool) -> CheckpointInfo:
+    try:
+        config = read_config(path)
+        verify(path)
+        metrics = _read_metrics(path)
+        created = datetime.fromisoformat(config["created"])
+        if created.tzinfo is None:
+            created = created.replace(tzinfo=UTC)
+        return CheckpointInfo(ident, path, shipped, config, metrics, created)
+    except CheckpointError as error:
+        return CheckpointInfo(ident, path, shipped, problem=f"{error}.")
+    except Exception as error:  # a foreign folder may hold anything, and must not take the list down
+        return CheckpointInfo(ident, path, shipped, problem=f"it cannot be read ({type(error).__name__}: {error}).")
+
+
+def _read_metrics(path: Path) -> dict[str, Any]:
+    metrics = json.loads((path / "metrics.json").read_text("utf-8"))
+    if not isinstance(metrics, dict) or not all(
+        isinstance(metrics.get(name), int | float | None) for name in ("elbo", "reconstruction", "kl", "loss", "mse")
+    ):
+        raise CheckpointError("metrics.json is not a Latent Explorer checkpoint's")
+    return metrics
+
+
+def checkpoints() -> list[CheckpointInfo]:
+    """Every checkpoint, shipped and own, newest first; damaged ones too, with their `problem`."""
+    found = [read(p, shipped=True) for p in _folders(SHIPPED)]
+    found += [read(p) for p in _folders(runs_folder())]
+    return sorted(found, key=lambda info: (info.created, info.id), reverse=True)
+
+
+def _folders(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    return [p for p in sorted(root.iterdir()) if is_slug(p.name) and p.is_dir() and not _only_begun(p)]
+
+
+def _only_begun(path: Path) -> bool:
+    """Whether this is a run that has not saved a checkpoint yet."""
+    return (path / "run.json").exists() and not (path / "config.json").exists() and not journal.pending(path)
+
+
+def find(name: str | Path) -> CheckpointInfo:
+    """The checkpoint of that id, or at that path when it has a separator that no id has.
+
+    A string with `..` in it is refused, as it may come from anywhere: a path that climbs is a `Path`.
+
+    Raises:
+        CheckpointError: there is none, or it cannot be used; the message says why.
+    """
+    text = str(name)
+    bare = text.removeprefix("runs/")
+    if isinstance(name, str) and ".." in Path(name).parts:
+        raise _no_such(text)
+    if is_slug(bare):
+        shipped = SHIPPED / text
+        path = shipped if is_slug(text) and (shipped.is_dir()) else runs_folder() / bare
+        info = read(path, shipped=path == shipped)
+    else:
+        path = Path(name)
+        info = read(path, name=text)
+    if not os.path.isdir(path):  # which, unlike Path.is_dir, takes a name of any length
+        raise _no_such(text)
+    if info.problem:
+        raise CheckpointError(f"checkpoint {text!r} cannot be opened: {info.problem}")
+    return info
+
+
+def _no_such(text: str) -> CheckpointError:
+    known = ", ".join(c.id for c in checkpoints()) or "none"
+    return CheckpointError(f"there is no checkpoint {text[:200]!r}; there are: {known}")
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file on the CPU. Raises CheckpointError."""
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path.name} is damaged: {error}") from error
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The text beside the tensors of a safetensors file. Raises CheckpointError."""
+    try:
+        with safe_open(path, framework="pt") as f:
+            return f.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path.name} is damaged: {error}") from error
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """The lines of history.jsonl, oldest first; a last line that was cut short is left out."""
+    lines: list[dict[str, Any]] = []
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        for line in (path / "history.jsonl").read_bytes().splitlines():
+            value = json.loads(line)
+            if isinstance(value, dict):
+                lines.append(value)
+    return lines

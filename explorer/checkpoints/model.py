@@ -1,0 +1,260 @@
+"""A checkpoint opened for use: the network behind plain calls on images and codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from explorer.checkpoints.folder import CheckpointInfo, find, read_metadata, read_tensors
+from explorer.errors import CheckpointError
+from explorer.images.preparation import habits
+from explorer.latents import Latents, fitted_draws
+from explorer.models import LatentModel, ModelConfig, Posterior, build
+from explorer.models.conditional import in_turn
+from explorer.models.devices import choose_device
+from explorer.models.evaluation import Evaluation, check_labels, evaluate, likeliest_classes, to_float
+
+_BATCH = 1024  # images at a time: bounds the memory of a decode of any size
+_LOOKED_AT = 64  # stored codes, about, that are decoded to tell what a model's images are like
+_PIXELS = 0x9E3779B9  # flips bits of a seed: PyTorch's generator reads 32, and noise must not repeat the codes'
+
+
+class Model:
+    """A trained model. Calls are thread-safe: they change nothing.
+
+    Attributes:
+        info: the checkpoint's name, config and metrics.
+        classes: names of the labels, in order.
+        image_shape: (C, H, W).
+        latent: D, the length of a code.
+    """
+
+    def __init__(self, info: CheckpointInfo, network: LatentModel, device: torch.device) -> None:
+        self.info, self.network, self.device = info, network, device
+        self.config: ModelConfig = network.config
+        self.classes: list[str] = list(info.config.get("classes") or [])
+        self.image_shape, self.latent = self.config.image_shape, self.config.latent
+
+    @property
+    def has_prior(self) -> bool:
+        """False for a plain autoencoder, whose codes follow no prior."""
+        return self.network.has_prior
+
+    @cached_property
+    def latents(self) -> Latents:
+        """The stored codes of the test set, with their maps. Raises CheckpointError."""
+        file = self.info.path / "latents.safetensors"
+        try:
+            return Latents.from_tensors(read_tensors(file), read_metadata(file))
+        except (KeyError, ValueError, IndexError, TypeError, RuntimeError) as error:
+            raise CheckpointError(f"latents.safetensors is incomplete: {error}") from error
+
+    @cached_property
+    def habits(self) -> tuple[bool, bool]:
+        """What its images are like, for `explorer.images.preparation.suggest`: by what it decodes of some stored codes.
+
+        A conditional decoder is told the class of each. Raises CheckpointError.
+        """
+        stored = self.latents
+        some = slice(None, None, max(1, len(stored) // _LOOKED_AT))
+        return habits(self.decode(stored.mean[some], None if stored.labels is None else stored.labels[some]))
+
+    @torch.inference_mode()
+    def encode(self, images: Tensor | np.ndarray) -> Posterior:
+        """The posterior of images: mean and logvar, float32 [N, D] on the CPU.
+
+        Args:
+            images: uint8 [N, C, H, W], or float in [0, 1].
+
+        Raises:
+            ValueError: the shape is not the model's, or values lie outside [0, 1].
+        """
+        tensor = self._images(images)
+        parts = [self.network.posterior(self._to_float(b)) for b in tensor.split(_BATCH)]
+        return Posterior(torch.cat([p.mean for p in parts]).cpu(), torch.cat([p.logvar for p in parts]).cpu())
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the decoder is told a class: a code can then be decoded as each of `classes`."""
+        return self.network.conditional
+
+    @torch.inference_mode()
+    def decode(
+        self, codes: Tensor | np.ndarray, labels: Tensor | Sequence[int] | int | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        """The decoder's images of codes [N, D]: the mean of p(x|z), float32 [N, C, H, W] in [0, 1] on the CPU.
+
+        Args:
+            codes: float [N, D].
+            labels: the class of each as a position in `classes`, or one for all. None is the first class. Only a
+                conditional model reads them.
+
+        Raises:
+            ValueError: the codes' shape is not [N, D], one is not finite, or a label is no class of the model.
+        """
+        return self._pixels(codes, labels, self.network.decode)
+
+    @torch.inference_mode()
+    def draw_pixels(
+        self, codes: Tensor | np.ndarray, labels: Tensor | Sequence[int] | int | None = None, *, seed: int = 0
+    ) -> Float[Tensor, "n c h w"]:
+        """Images x ~ p(x|z) of codes [N, D]: `decode`'s with the noise that the likelihood claims, float32 on the CPU.
+
+        A Gaussian's draws may leave [0, 1]; a Bernoulli's are 0 or 1 in each channel (`Likelihood.sample`). The same
+        seed gives the same noise on any device; it is other noise than that of the codes that `draw` gives for it.
+
+        Args:
+            codes, labels: as for `decode`.
+            seed: of the noise.
+
+        Raises:
+            ValueError: as `decode`.
+        """
+        generator = torch.Generator().manual_seed((seed ^ _PIXELS) % 2**32)
+        return self._pixels(codes, labels, partial(self.network.draw_pixels, generator=generator))
+
+    def _pixels(
+        self,
+        codes: Tensor | np.ndarray,
+        labels: Tensor | Sequence[int] | int | None,
+        make: Callable[[Tensor, Tensor | None], Tensor],
+    ) -> Float[Tensor, "n c h w"]:
+        """What `make` makes of codes and labels, a batch at a time on the device; raises as `decode`."""
+        z = torch.as_tensor(codes, dtype=torch.float32)
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            raise ValueError(f"codes of this model are [N, {self.latent}], not {list(z.shape)}")
+        if not torch.isfinite(z).all():
+            raise ValueError("a code has a value that is not a finite number")
+        if len(z) == 0:
+            return torch.empty(0, *self.image_shape)
+        told = self._labels(labels, len(z))
+        if told is None:
+            return torch.cat([make(b.to(self.device), None).cpu() for b in z.split(_BATCH)])
+        pairs = zip(z.split(_BATCH), told.split(_BATCH), strict=True)
+        return torch.cat([make(b.to(self.device), y.to(self.device)).cpu() for b, y in pairs])
+
+    @torch.inference_mode()
+    def reconstruct(
+        self, images: Tensor | np.ndarray, labels: Tensor | Sequence[int] | int | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        """Images encoded and decoded at the posterior's mean: float32 [N, C, H, W] in [0, 1].
+
+        A conditional model decodes each as its label says, and without labels as the class that explains it best.
+
+        Raises:
+            ValueError: as `encode` and `decode`.
+        """
+        tensor = self._images(images)
+        codes = self.encode(tensor).mean
+        return self.decode(codes, self.likeliest(tensor, codes) if labels is None else labels)
+
+    @torch.inference_mode()
+    def likeliest(self, images: Tensor | np.ndarray, codes: Float[Tensor, "n d"]) -> Int[Tensor, " n"] | None:
+        """The class that explains each image best, drawn from its code: what `reconstruct` tells a conditional decoder.
+
+        None for a model whose decoder is told no class.
+
+        Raises:
+            ValueError: the images are none of this model's.
+        """
+        if not self.conditional:
+            return None
+        pairs = zip(self._images(images).split(_BATCH), codes.split(_BATCH), strict=True)
+        found = [likeliest_classes(self.network, self._to_float(x), z.to(self.device)) for x, z in pairs]
+        return torch.cat(found).cpu()
+
+    def draw(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Float[Tensor, "n d"]:
+        """Codes from the prior N(0, temperature² I); for a plain autoencoder from the Gaussian fitted to its codes.
+
+        Raises:
+            ValueError: n or the temperature is negative.
+        """
+        if n < 0 or not 0 <= temperature < float("inf"):
+            raise ValueError(f"cannot draw {n} codes at temperature {temperature}")
+        noise = temperature * torch.randn(n, self.latent, generator=torch.Generator().manual_seed(seed))
+        if self.has_prior:
+            return noise
+        return fitted_draws(self.latents.mean, noise)
+
+    def sample(
+        self,
+        n: int,
+        *,
+        temperature: float = 1.0,
+        seed: int = 0,
+        labels: Tensor | Sequence[int] | int | None = None,
+    ) -> Float[Tensor, "n c h w"]:
+        """Images of codes drawn as `draw` does; of a conditional model, without labels, each class in its turn."""
+        if self.conditional and labels is None:
+            labels = in_turn(n, self.config.classes)
+        return self.decode(self.draw(n, temperature=temperature, seed=seed), labels)
+
+    def evaluate(
+        self, images: Tensor | np.ndarray, labels: Tensor | Sequence[int] | int | None = None, *, seed: int = 0
+    ) -> Evaluation:
+        """Terms of the ELBO for uint8 images [N, C, H, W]; see `explorer.models.evaluation.evaluate`.
+
+        Raises:
+            ValueError: the shape is not the model's, the images are not uint8, or a label is no class of the model.
+        """
+        tensor = self._images(images)
+        if tensor.dtype != torch.uint8:
+            raise ValueError("a model is evaluated on uint8 images, as a data set holds them")
+        return evaluate(self.network, tensor, self._labels(labels, len(tensor)), seed=seed)
+
+    def _labels(self, labels: Tensor | Sequence[int] | int | None, count: int) -> Tensor | None:
+        """What the network is told: int64 [count], or None."""
+        if labels is None or not self.conditional:
+            return None
+        told = torch.full((count,), labels) if isinstance(labels, int) else torch.as_tensor(labels, dtype=torch.int64)
+        check_labels(told, count, self.config.classes)
+        return told
+
+    def _images(self, images: Tensor | np.ndarray) -> Tensor:
+        if isinstance(images, np.ndarray) and not images.flags.writeable:
+            images = images.copy()  # np.asarray of a picture; PyTorch warns of tensors over read-only memory
+        tensor = torch.as_tensor(images)
+        if tensor.ndim != 4 or tuple(tensor.shape[1:]) != self.image_shape:
+            raise ValueError(
+                f"this model takes images of [N, {', '.join(map(str, self.image_shape))}], not {list(tensor.shape)}"
+            )
+        if len(tensor) == 0:
+            raise ValueError("there are no images")
+        if tensor.dtype != torch.uint8:
+            tensor = tensor.float()
+            if not (tensor.min() >= 0 and tensor.max() <= 1):
+                raise ValueError("images are uint8, or floating point in [0, 1]")
+        return tensor
+
+    def _to_float(self, batch: Tensor) -> Tensor:
+        return to_float(batch, self.device) if batch.dtype == torch.uint8 else batch.to(self.device)
+
+
+def load(name: str | Path, device: str = "auto") -> Model:
+    """Open a checkpoint by its id (`mnist-mlp-2d`, `runs/first`) or by the path of its folder.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged, foreign or too new; the message says which.
+        ValueError: the device is unknown or not on this machine.
+    """
+    info = find(name)
+    where = choose_device(device)
+    try:
+        # Built without memory: a foreign config may claim sizes that its weights do not have.
+        with torch.device("meta"):
+            network = build(ModelConfig.from_json(info.config["model"]))
+        weights = read_tensors(info.path / "model.safetensors")
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"checkpoint {str(name)!r} cannot be opened: its weights do not fit its config"
+        ) from error
+    except ValueError as error:
+        raise CheckpointError(f"checkpoint {str(name)!r} cannot be opened: {error}") from error
+    return Model(info, network.to(where).eval().requires_grad_(False), where)

@@ -1,0 +1,75 @@
+"""`data list`, `fetch`, `add` and `remove`: the data sets on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from explorer import datasets
+from explorer.cli.common import add_data_root, add_verb, progress_bar
+
+_BYTES = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verbs to the command line."""
+    about = "List, fetch, add or remove data sets."
+    parser = verbs.add_parser("data", help=about, description=about)
+    actions = parser.add_subparsers(required=True, metavar="list|fetch|add|remove")
+
+    parser = add_verb(actions, "list", show_list, "which data sets are on this machine")
+    add_data_root(parser)
+
+    parser = add_verb(actions, "fetch", fetch, "download a data set")
+    parser.add_argument("name", help="mnist, fashion-mnist, cifar10 or malaria")
+    add_data_root(parser)
+
+    parser = add_verb(actions, "add", add, "make a data set of a folder or a zip of your own images")
+    parser.add_argument("source", type=Path, help="a folder or a .zip, a subfolder a class or no classes")
+    parser.add_argument("--name", help="what to call it (default: after the source)")
+    parser.add_argument("--size", type=int, choices=(28, 32, 64, 128), help="pixels a side (default: what suits)")
+    parser.add_argument("--channels", type=int, choices=(1, 3), help="1: gray, 3: colour (default: what suits)")
+    add_data_root(parser)
+
+    parser = add_verb(actions, "remove", remove, "put a data set of your own into the trash")
+    parser.add_argument("name", help="such as own:cells")
+    add_data_root(parser)
+
+
+def show_list(args: argparse.Namespace) -> int:
+    for info in datasets.available(args.data_root):
+        print(
+            f"{info.name:15} {'here' if info.present else 'not here':9} {info.title}"
+            + ("" if info.present else f" — {info.how}")
+        )
+    return 0
+
+
+def fetch(args: argparse.Namespace) -> int:
+    with progress_bar(args.name, **_BYTES) as show:
+        datasets.fetch(args.name, root=args.data_root, progress=show)
+    print(f"{args.name} is here")
+    return 0
+
+
+def add(args: argparse.Namespace) -> int:
+    from explorer.datasets import own
+
+    name = args.name or own.propose_name(str(args.source), args.data_root)
+    with progress_bar(name, **_BYTES) as show:
+        info = own.create(name, args.source, size=args.size, channels=args.channels, progress=show, root=args.data_root)
+    notes = own.details(name, args.data_root).notes.values()
+    for note in dict.fromkeys(note for of_split in notes for note in of_split):
+        print(f"explorer: {note}", file=sys.stderr)
+    print(f"{info.name} is here: train on it with --dataset {info.name}")
+    return 0
+
+
+def remove(args: argparse.Namespace) -> int:
+    from explorer.datasets import own
+
+    own.remove(args.name.removeprefix("own:"), args.data_root)
+    print(f"own:{args.name.removeprefix('own:')} is in the trash for a week")
+    return 0

@@ -1,0 +1,49 @@
+"""`rank`: pictures by how unusual they are to a model, into a table."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from explorer.cli.common import add_device, add_name, add_seed, add_verb, progress_bar, say_left_out
+
+_DESCRIPTION = """\
+Rank pictures by how well a model accounts for them: the most unusual come first.
+
+Each picture is prepared for the model as an upload of the app is: cropped, padded, inverted, whatever makes it look
+like what the model was trained on. The table has a row for each that can be read:
+  file            its path below the folder or within the zip
+  elbo            the evidence lower bound in nats, at one draw of the code: the higher, the better accounted for
+  reconstruction  its first term, log p(x|z): how close the reconstruction comes
+  kl              its second term: how much the code tells beyond the prior. elbo = reconstruction - kl
+  better_than     the share of the model's own test images with a smaller elbo. Of pictures like these, one in a
+                  hundred is below 0.01: many more of yours there are of another kind, or damaged
+A plain autoencoder has no ELBO: its elbo is the reconstruction term, its kl 0.
+"""
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    parser = add_verb(verbs, "rank", rank, "Rank pictures by how unusual they are to a model.")
+    parser.description, parser.formatter_class = _DESCRIPTION, argparse.RawDescriptionHelpFormatter
+    add_name(parser)
+    parser.add_argument("source", type=Path, help="a folder of pictures at any depth, or a .zip of one")
+    parser.add_argument("--out", type=Path, default=Path("scores.csv"), help="the table (default: scores.csv)")
+    add_device(parser)
+    add_seed(parser)
+
+
+def rank(args: argparse.Namespace) -> int:
+    from explorer.checkpoints.model import load
+    from explorer.files.tables import check_place
+    from explorer.scoring import ranking
+
+    check_place(args.out)
+    model = load(args.name, device=args.device)
+    with progress_bar("ranking", unit=" images") as show:
+        found = ranking.rank(args.source, model, seed=args.seed, progress=show)
+    found.write_csv(args.out)
+    say_left_out(found.notes, found.unreadable)
+    print(f"{args.out}: {found.summary}")
+    return 0

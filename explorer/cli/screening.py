@@ -1,0 +1,45 @@
+"""`screen`: pictures of blood cells, into a table."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from explorer.cli.common import add_device, add_verb, progress_bar, say_left_out
+
+_DESCRIPTION = """\
+Screen pictures of single blood cells for malaria, by what generative models of healthy and infected cells cannot
+draw. Not a medical device.
+
+The table has a row for each picture that can be read:
+  file        its path below the folder or within the zip
+  p_infected  probability that the cell is infected, where every second cell is. Between 0.1 and 0.9 it is often wrong,
+              and the cell is called uncertain
+  log_ratio   the same evidence without that share, in nats: positive speaks for infected. Where a share s of the
+              cells is infected, the probability is sigmoid(log_ratio + log(s / (1 - s)))
+  typicality  the share of real cells that are less typical; below 0.001 the picture is unlike any cell that the
+              models were trained on, and its other figures mean nothing
+"""
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    parser = add_verb(verbs, "screen", screen, "Screen pictures of blood cells for malaria.")
+    parser.description, parser.formatter_class = _DESCRIPTION, argparse.RawDescriptionHelpFormatter
+    parser.add_argument("source", type=Path, help="a folder of pictures at any depth, a .zip of one, or a picture")
+    parser.add_argument("--out", type=Path, default=Path("scores.csv"), help="the table (default: scores.csv)")
+    add_device(parser)
+
+
+def screen(args: argparse.Namespace) -> int:
+    from explorer.cells.screening import screen_files
+    from explorer.files.tables import check_place
+
+    check_place(args.out)
+    with progress_bar("screening", unit=" images") as show:
+        found = screen_files(args.source, device=args.device, progress=show)
+    found.write_csv(args.out)
+    say_left_out(found.notes, found.unreadable)
+    print(f"{args.out}: {found.summary}. Not a medical device.")
+    return 0

@@ -1,0 +1,1 @@
+"""Files of any kind: locks, atomic saves, archives, downloads, tables."""

@@ -1,0 +1,138 @@
+"""The files of a folder or of a .zip, listed and read alike; nothing is ever unpacked to disk."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from explorer.errors import DatasetError, ImageError
+from explorer.files.zips import is_encrypted, members, open_zip, printable, read_member
+from explorer.images.reading import MAX_FILE_BYTES
+
+MAX_ENTRIES = 500_000
+MAX_TOTAL_BYTES = 8 << 30  # of a zip, unpacked
+
+# What file managers leave beside pictures; Thumbs.db is in the malaria set as NIH publishes it.
+CLUTTER = {"thumbs.db", "desktop.ini", "__macosx"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file."""
+
+    parts: tuple[str, ...]
+    """The path below the folder or within the zip: to sort by and to show, never to open."""
+    size: int
+    """Bytes, unpacked."""
+    key: str | zipfile.ZipInfo
+    """What to open: a path, or an entry of the zip."""
+    modified: int = 0
+    """Nanoseconds since 1970, of a file in a folder."""
+
+    @property
+    def path(self) -> str:
+        return "/".join(self.parts)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it needs a password."""
+        return isinstance(self.key, zipfile.ZipInfo) and is_encrypted(self.key)
+
+    @property
+    def suffix(self) -> str:
+        """The ending of the name in lower case with the dot, or nothing."""
+        return os.path.splitext(self.parts[-1])[1].lower()
+
+
+class Files:
+    """The files below a folder or in a zip, without clutter and hidden files, sorted by path."""
+
+    def __init__(
+        self, entries: list[Entry], archive: zipfile.ZipFile | None = None, notes: list[str] | None = None
+    ) -> None:
+        """`notes` tell of what was left out of `entries`."""
+        self.entries = sorted(entries, key=lambda entry: entry.parts)
+        self.notes = notes or []
+        self._archive = archive
+
+    def read(self, entry: Entry) -> bytes:
+        """The bytes of a file; from several threads at once if need be. Raises ImageError."""
+        name = entry.parts[-1]
+        if entry.size > MAX_FILE_BYTES:
+            raise ImageError(name, f"it has {entry.size >> 20:,} MB, more than the limit of {MAX_FILE_BYTES >> 20}")
+        try:
+            if isinstance(entry.key, str):
+                with open(entry.key, "rb") as file:
+                    return file.read(MAX_FILE_BYTES)
+            assert self._archive is not None
+            return read_member(self._archive, entry.key)
+        except OSError as error:
+            raise ImageError(name, error.strerror or str(error)) from error
+        except NotImplementedError as error:
+            raise ImageError(name, "it is packed by another method than the usual Deflate") from error
+        except RuntimeError as error:  # which is what zipfile raises for a password
+            raise ImageError(name, "it is encrypted") from error
+        except Exception as error:  # besides BadZipFile, whatever a malformed header leads zipfile and zlib to
+            raise ImageError(name, "its place in the zip is damaged") from error
+
+
+@contextmanager
+def open_files(path: Path, label: str | None = None) -> Iterator[Files]:
+    """The files at `path`, a folder or a .zip. Sentences call it `label`, by default its path.
+
+    Raises DatasetMissing if there is nothing at `path`, DatasetError if it is something else, cannot be
+    read, or if a zip is damaged, exceeds MAX_ENTRIES or MAX_TOTAL_BYTES, or has names that lead out of it.
+    """
+    if os.path.isdir(path):  # which, unlike Path.is_dir, never raises
+        yield Files(list(_walk(path)))
+        return
+    with open_zip(path, label or str(path), MAX_ENTRIES) as archive:
+        found, notes = members(archive, label or path.name, MAX_TOTAL_BYTES)
+        entries = [Entry(parts, info.file_size, info) for parts, info in found if not any(map(_hidden, parts))]
+        yield Files(entries, archive, notes)
+
+
+def stamp(path: Path) -> Hashable:
+    """Changes when a file below a folder, or a zip, is added, removed or written to; None if there is none."""
+    try:
+        if path.is_dir():
+            return hash(frozenset((entry.key, entry.size, entry.modified) for entry in _walk(path)))
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns
+    except (OSError, ValueError):
+        return None
+
+
+def _hidden(part: str) -> bool:
+    return part.startswith(".") or part.lower() in CLUTTER
+
+
+def _walk(top: Path) -> Iterator[Entry]:
+    """Regular files below `top`, links to files too. Links to folders are not followed: they may form a ring."""
+
+    def refuse(error: OSError) -> None:
+        raise DatasetError(f"{error.filename} could not be read: {error.strerror or error}.") from error
+
+    count = 0
+    for folder, subfolders, names in os.walk(top, onerror=refuse):
+        subfolders[:] = [name for name in subfolders if not _hidden(name)]
+        inside = tuple(printable(part) for part in Path(folder).relative_to(top).parts)
+        for name in names:
+            if _hidden(name):
+                continue
+            path = os.path.join(folder, name)
+            try:
+                status = os.stat(path)
+            except OSError:
+                continue  # a link that leads nowhere, or a file that has just gone
+            if not stat.S_ISREG(status.st_mode):
+                continue
+            count += 1
+            if count > MAX_ENTRIES:
+                raise DatasetError(f"{top} has more than the {MAX_ENTRIES:,} files that are allowed.")
+            yield Entry((*inside, printable(name)), status.st_size, path, status.st_mtime_ns)

@@ -1,0 +1,120 @@
+"""Several files of a folder replaced together: after a crash at any moment all of them are new, or none is.
+
+The new files are written to `.next` in the folder, which is then renamed `.commit`: that rename is the moment at which
+they count. Moving them into place from there can be repeated by whoever comes by, so that a reader finishes what a
+writer's death has left. Other files of the folder, such as a log that grows, are not touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from explorer.files.locks import lock
+
+_NEXT, _COMMIT, _PLAN = ".next", ".commit", ".plan"
+
+
+def commit(folder: Path, files: Mapping[str, bytes], remove: Iterable[str] = ()) -> None:
+    """Write `files` into the folder and delete those of `remove`, together. The last of `files` is moved last.
+
+    Raises:
+        OSError: the disk is full, or the folder is gone or cannot be written; what was there still is.
+    """
+    fresh = folder / _NEXT
+    shutil.rmtree(fresh, ignore_errors=True)  # of a writer that died
+    fresh.mkdir()
+    try:
+        for name, data in files.items():
+            write_through(fresh / name, data)
+        plan = [f"-{name}" for name in remove] + [f"+{name}" for name in files]
+        write_through(fresh / _PLAN, "\n".join(plan).encode())
+        _sync(fresh)
+        with _alone(folder):
+            _move(folder)  # of a writer that died
+            fresh.rename(folder / _COMMIT)
+            _sync(folder)
+            _move(folder)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def pending(folder: Path) -> bool:
+    """Whether files of a commit are still to be moved."""
+    return os.path.isdir(folder / _COMMIT)  # which, unlike Path.is_dir, takes a name of any length
+
+
+def recover(folder: Path, *, wait: float = 1.0) -> None:
+    """Finish a commit that was cut short. Any process may do so at any time; `wait` seconds for one that is at it.
+
+    Raises:
+        OSError: the folder cannot be written, or another process is at it for long.
+    """
+    if pending(folder):
+        with _alone(folder, wait):
+            _move(folder)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, wait: float = 10.0) -> Iterator[None]:
+    """Only one process moves files: a second one might go on with the plan of a commit that is over."""
+    held = lock(folder, wait=wait)
+    if held is None:
+        raise TimeoutError(f"another process is saving into {folder}")
+    with held:
+        yield
+
+
+def _move(folder: Path) -> None:
+    ready = folder / _COMMIT
+    try:
+        plan = (ready / _PLAN).read_text("utf-8").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        with contextlib.suppress(OSError):  # emptied by a process that died before it removed the folder
+            ready.rmdir()
+        return
+    for line in filter(None, plan):
+        name = Path(line[1:]).name
+        with contextlib.suppress(FileNotFoundError):  # moved before whoever did it died
+            if line[0] == "+":
+                os.replace(ready / name, folder / name)
+            else:
+                (folder / name).unlink()
+    (ready / _PLAN).unlink()
+    with contextlib.suppress(OSError):
+        ready.rmdir()
+    _sync(folder)
+
+
+def write_through(file: Path, data: bytes) -> None:
+    """Write a file and wait until it is on the disk."""
+    with open(file, "wb") as f:
+        f.write(data)
+        f.flush()
+        os.fsync(f.fileno())
+
+
+def replace_file(file: Path, data: bytes) -> None:
+    """Replace one small file: readers see the old or the new one."""
+    fresh = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        fresh.write_bytes(data)
+        os.replace(fresh, file)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+        raise
+
+
+def _sync(folder: Path) -> None:
+    """Make renames in a folder durable, where the system lets a folder be synced."""
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

@@ -1,0 +1,1 @@
+"""One picture: read, prepare, corrupt, draw, film."""

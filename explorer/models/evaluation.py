@@ -1,0 +1,211 @@
+"""How well a model describes images that it was not trained on: ELBO, its terms, active units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from explorer.models import LatentModel, Posterior
+from explorer.models.objectives import gaussian_kl
+
+ACTIVE_UNIT_VARIANCE = 0.01  # Burda et al. 2016, section 5.2: the field's threshold
+_AT_ONCE = 100  # images on a CPU: a convolution's results for more leave its caches, and take twice as long
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Every image's posterior and terms, one draw of z an image, float32 on the CPU.
+
+    `reconstruction` [N] is log p(x|z) in nats (negative for images far from certain), `kl` [N] the KL in nats,
+    `kl_by_latent` [D] its average over images, `mse` [N] squared errors averaged over pixels; `posterior` has
+    mean and logvar [N, D]. `constant` is what the training loss leaves out of -log p(x|z), in nats.
+    """
+
+    posterior: Posterior
+    reconstruction: Float[Tensor, " n"]
+    kl: Float[Tensor, " n"]
+    kl_by_latent: Float[Tensor, " d"]
+    mse: Float[Tensor, " n"]
+    constant: float
+    has_prior: bool
+
+    def metrics(self, beta: float = 1.0) -> dict[str, float | int | None]:
+        """The averages, as a checkpoint stores them.
+
+        `loss` is the training objective without additive constants: for `conv-100`, 784 MSE + KL. A plain
+        autoencoder has no prior, so no ELBO and no KL: these are None.
+        """
+        reconstruction, kl = self.reconstruction.double().mean().item(), self.kl.double().mean().item()
+        return {
+            "elbo": reconstruction - kl if self.has_prior else None,
+            "reconstruction": reconstruction,
+            "kl": kl if self.has_prior else None,
+            "loss": -reconstruction - self.constant + (beta * kl if self.has_prior else 0.0),
+            "mse": self.mse.double().mean().item(),
+            "active_units": active_units(self.posterior.mean),
+            "n": len(self.kl),
+        }
+
+
+def active_units(mean: Float[Tensor, "n d"]) -> int:
+    """How many latents' posterior means vary over the data: Var_x(E[z|x]) > 0.01 (Burda et al. 2016, section 5.2)."""
+    if len(mean) < 2:
+        return 0
+    return int((mean.double().var(dim=0) > ACTIVE_UNIT_VARIANCE).sum())
+
+
+def check_labels(labels: Int[Tensor, " m"], count: int, classes: int) -> None:
+    """Raise ValueError unless there is a label of one of the model's classes for each of so many images or codes."""
+    if len(labels) != count:
+        raise ValueError(f"there are {len(labels):,} labels for {count:,} images or codes")
+    if count and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
+        raise ValueError(f"labels of this model are whole numbers from 0 to {classes - 1}")
+
+
+def likeliest_classes(model: LatentModel, x: Float[Tensor, "n c h w"], z: Float[Tensor, "n d"]) -> Int[Tensor, " n"]:
+    """For images in [0, 1] and their codes the class y of a conditional model with the largest p(x|z, y)."""
+    fits = [
+        model.likelihood.log_prob(model.logits(z, torch.full((len(z),), y, device=z.device)), x)
+        for y in range(model.config.classes)
+    ]
+    return torch.stack(fits).argmax(0)
+
+
+def to_float(images: UInt8[Tensor, "n c h w"], device: torch.device) -> Float[Tensor, "n c h w"]:
+    """Images as a model takes them: float32 in [0, 1], scaled on the device."""
+    return images.to(device, non_blocking=True).float().div_(255)
+
+
+@torch.inference_mode()
+def evaluate(
+    model: LatentModel,
+    images: UInt8[Tensor, "n c h w"],
+    labels: Int[Tensor, " n"] | None = None,
+    *,
+    seed: int = 0,
+    noise: Float[Tensor, "n d"] | None = None,
+    batch_size: int = 1000,
+) -> Evaluation:
+    """Evaluate on images in float32, with a fresh draw of z for each from its own seeded generator.
+
+    The draw is the posterior's mean plus its standard deviations times standard normal `noise`, which is drawn by
+    `seed` unless it is given.
+
+    A conditional model is told `labels`, which others do not read: its figures are those of p(x|y). Without labels it
+    is told for each image the class under which the image is likeliest (`likeliest_classes`), and its figures
+    flatter it by that choice.
+
+    Raises:
+        ValueError: the images' shape is not the model's, or there are none; a label is no class of the model.
+    """
+    if len(images) == 0:
+        raise ValueError("there are no images to evaluate on")
+    if tuple(images.shape[1:]) != model.config.image_shape:
+        raise ValueError(f"the model takes images of {model.config.image_shape}, not {tuple(images.shape[1:])}")
+    if labels is not None and model.conditional:
+        check_labels(labels, len(images), model.config.classes)
+    device = next(model.parameters()).device
+    at_once = min(batch_size, _AT_ONCE) if device.type == "cpu" else batch_size
+    if noise is None:
+        # Drawn on the CPU, so that a figure does not depend on the device that computed it.
+        draws = _noise(len(images), model.config.latent, batch_size, at_once, torch.Generator().manual_seed(seed))
+    else:
+        draws = _pieces(noise, 0, at_once)
+    training = model.training
+    model.eval()
+    parts: list[tuple[Tensor, ...]] = []
+    try:
+        for start, drawn in draws:
+            x = to_float(images[start : start + len(drawn)], device)
+            posterior = model.posterior(x)
+            z = posterior.mean + drawn.to(device) * torch.exp(0.5 * posterior.logvar)
+            told = None
+            if model.conditional:
+                given = None if labels is None else labels[start : start + len(drawn)].to(device)
+                told = likeliest_classes(model, x, z) if given is None else given
+            logits = model.logits(z) if told is None else model.logits(z, told)
+            error = (model.likelihood.mean(logits) - x).square().flatten(1).mean(1)
+            kl = gaussian_kl(*posterior) if model.has_prior else torch.zeros_like(posterior.mean)
+            row = (*posterior, model.likelihood.log_prob(logits, x), kl.sum(1), kl.sum(0, keepdim=True), error)
+            parts.append(tuple(t.cpu() for t in row))
+    finally:
+        model.train(training)
+    mean, logvar, reconstruction, kl, kl_sums, mse = (torch.cat(column) for column in zip(*parts, strict=True))
+    return Evaluation(
+        posterior=Posterior(mean, logvar),
+        reconstruction=reconstruction,
+        kl=kl,
+        kl_by_latent=kl_sums.sum(0) / len(mean),
+        mse=mse,
+        constant=model.likelihood.constant(model.config.pixels),
+        has_prior=model.has_prior,
+    )
+
+
+def _noise(
+    count: int, latent: int, batch_size: int, at_once: int, generator: torch.Generator
+) -> Iterator[tuple[int, Float[Tensor, "m d"]]]:
+    """Standard normal draws for so many images, a few at once, and the position of the first of these.
+
+    They are drawn for a whole batch, since what a generator gives depends on how much it is asked for.
+    """
+    for start in range(0, count, batch_size):
+        yield from _pieces(torch.randn(min(batch_size, count - start), latent, generator=generator), start, at_once)
+
+
+def _pieces(drawn: Float[Tensor, "n d"], start: int, at_once: int) -> Iterator[tuple[int, Float[Tensor, "m d"]]]:
+    for first in range(0, len(drawn), at_once):
+        yield start + first, drawn[first : first + at_once]
+
+
+@torch.inference_mode()
+def log_likelihood(
+    model: LatentModel,
+    images: UInt8[Tensor, "n c h w"],
+    labels: Int[Tensor, " n"] | None = None,
+    *,
+    samples: int = 64,
+    seed: int = 0,
+    batch_size: int = 256,
+) -> Float[Tensor, " n"]:
+    """The importance-weighted bound on log p(x), in nats an image, float32 on the CPU.
+
+    log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x) with K draws z_k from the posterior: Burda, Grosse & Salakhutdinov 2016,
+    "Importance weighted autoencoders", arXiv:1509.00519, eq. 8. With one sample its mean is the ELBO; it grows with K
+    towards log p(x). A conditional model is told `labels`, and bounds log p(x|y).
+
+    Raises:
+        ValueError: the images' shape is not the model's, there is no prior, fewer than one sample is asked for, or a
+            label is no class of the model.
+    """
+    if samples < 1:
+        raise ValueError(f"at least one sample is needed, not {samples}")
+    if not model.has_prior:
+        raise ValueError("a plain autoencoder has no prior, and so gives no probability to an image")
+    if images.ndim != 4 or tuple(images.shape[1:]) != model.config.image_shape:
+        raise ValueError(f"the model takes images of {model.config.image_shape}, not {tuple(images.shape[1:])}")
+    if labels is not None and model.conditional:
+        check_labels(labels, len(images), model.config.classes)
+    device = next(model.parameters()).device
+    generator = torch.Generator().manual_seed(seed)
+    bounds = []
+    for i in range(len(images)):
+        x = to_float(images[i : i + 1], device)
+        posterior = model.posterior(x)
+        noise = torch.randn(samples, posterior.mean.shape[1], generator=generator).to(device)
+        z = posterior.mean + noise * torch.exp(0.5 * posterior.logvar)  # [K, D]
+        # log p(z) - log q(z|x): the constants of the two Gaussians cancel.
+        weight = 0.5 * (noise.square() - z.square() + posterior.logvar).sum(1)
+        told = None if labels is None or not model.conditional else labels[i : i + 1].to(device).expand(samples)
+        fits = []
+        for start in range(0, samples, batch_size):
+            part = z[start : start + batch_size]
+            logits = model.logits(part) if told is None else model.logits(part, told[: len(part)])
+            fits.append(model.likelihood.log_prob(logits, x.expand(len(part), -1, -1, -1)))
+        bounds.append(torch.logsumexp(torch.cat(fits) + weight, 0) - math.log(samples))
+    return torch.stack(bounds).float().cpu() if bounds else torch.empty(0)

@@ -1,0 +1,153 @@
+"""Training: a preset and a data set in, a run's folder with a checkpoint out.
+
+A run follows from its config and seed alone: the order of epoch e is drawn from (seed, e), the posterior's noise
+from one generator whose state is saved, so that a run that was stopped or killed goes on bit for bit as if nothing had
+happened (on the CPU; a GPU's kernels may add in another order).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from explorer.checkpoints.folder import find, is_slug, read_history, recover
+from explorer.files.locks import Lock, lock
+from explorer.models.devices import choose_device
+from explorer.training.interrupts import graceful_interrupt
+from explorer.training.loop import Run, Trainer
+from explorer.training.presets import TrainConfig
+from explorer.training.run_folder import RunFiles
+from explorer.training.status import Progress, StatusWriter
+
+__all__ = ["Progress", "Run", "begin", "going_on", "hold", "train", "work"]
+
+
+def train(
+    config: TrainConfig,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Run:
+    """Train a model into the folder `out`, where the app can watch it.
+
+    Ctrl-C (in the main thread), `should_stop` and the app's cancel end the run within 32 steps with a checkpoint
+    that loads and resumes; a second Ctrl-C ends it at once. A loss that is not finite ends it with status `diverged`
+    and the last good epoch's weights.
+
+    Args:
+        config: when resuming, only its epochs, device and data_root count, where they are not the defaults.
+        out: the checkpoint folder; its name must be a slug.
+        resume: go on with the run in `out`.
+
+    Raises:
+        ValueError: a bad setting, a folder that is taken or in use, or nothing to resume.
+        DatasetError: the data set is missing or damaged.
+        OSError: the folder cannot be written.
+    """
+    path = Path(out)
+    files = RunFiles(path)
+    if not resume:
+        begin(path, config)
+    elif not path.is_dir():
+        find(path.resolve())  # says that there is none
+    with hold(path):
+        if resume:
+            config = going_on(path, config)
+        try:
+            files.forget_stop()
+            return work(path, config, on_progress=on_progress, should_stop=should_stop)
+        except Exception:
+            if not resume and not (path / "config.json").exists() and not read_history(path):
+                shutil.rmtree(path, ignore_errors=True)  # nothing was trained: the name is free again
+            raise
+
+
+def going_on(path: Path, now: TrainConfig) -> TrainConfig:
+    """The config to resume the run in a folder with: its own, save for what `now` may change.
+
+    That goes into the folder's request, so that it also counts when the run is resumed once more. The caller holds
+    the run.
+
+    Raises:
+        ValueError: there is nothing to resume, or not with this.
+    """
+    recover(path)
+    files = RunFiles(path)
+    if files.request():
+        asked = files.config()
+    else:  # a checkpoint that was made elsewhere
+        asked = TrainConfig.of_checkpoint(find(path.resolve()).config)
+    if (path / "config.json").exists() and not (path / "optimizer.safetensors").is_file():
+        find(path.resolve())  # says what else is wrong with it
+        raise ValueError(f"{path} cannot be resumed: it has finished, or it is no run of this program")
+    config = replace(
+        asked,
+        epochs=now.epochs or asked.epochs,
+        device=asked.device if now.device == "auto" else now.device,
+        data_root=now.data_root or asked.data_root,
+    )
+    config.recipe()
+    created = files.request().get("created") or find(path.resolve()).config["created"]
+    files.write_request(config, str(choose_device(config.device)), created)
+    return config
+
+
+def begin(path: Path, config: TrainConfig, **state: Any) -> None:
+    """Make the folder of a new run. Raises ValueError or OSError."""
+    if not is_slug(path.name):
+        raise ValueError(f"{path.name!r} cannot be a run's name: use letters, digits, dot, dash and underscore")
+    config.recipe()
+    device = str(choose_device(config.device))
+    if config.data_root is not None:  # the worker may have another working directory
+        config = replace(config, data_root=config.data_root.absolute())
+    try:
+        RunFiles(path).create(config, device, **{"state": "running", **state})
+    except FileExistsError:
+        raise ValueError(f"{path} is there already: choose another name, or resume it") from None
+
+
+def hold(path: Path) -> Lock:
+    """Lock a run's folder for this process. Raises ValueError when another process trains it."""
+    held = lock(RunFiles(path).lock_file)
+    if held is None:
+        raise ValueError(f"{path} is being trained by another process")
+    return held
+
+
+def work(
+    path: Path,
+    config: TrainConfig,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Run:
+    """Train the run in a folder that `begin` has made and this process holds, from its last save if it has one.
+
+    However it ends, the folder's state says so. Raises as `train` does.
+    """
+    files = RunFiles(path)
+    status = StatusWriter(files)
+    try:
+        status.begin()
+        recover(path)
+        if (path / "optimizer.safetensors").is_file():
+            trainer = Trainer.resume(path, config, status)
+        elif (path / "config.json").is_file():
+            raise ValueError(f"{path} cannot be resumed: it has finished, or it is no run of this program")
+        else:
+            trainer = Trainer.start(path, config, status)
+        with graceful_interrupt() as interrupted:
+            run = trainer.run(
+                on_progress or (lambda _: None),
+                lambda: interrupted() or files.asked_to_stop() or bool(should_stop and should_stop()),
+            )
+    except BaseException as error:
+        status.failed(error)
+        raise
+    status.ended(run.status, run.message)
+    return run

@@ -1,0 +1,127 @@
+"""What a run writes beside its checkpoint: what was asked for, where it stands, its history as it grows.
+
+| file | what |
+|---|---|
+| `run.json` | the request: the settings, when, on which device |
+| `state.json` | where the run stands; written by the process that trains, or by whoever queues or cancels it before |
+| `history.jsonl` | a line an epoch, as it ends |
+| `log.txt` | what a process in the background printed |
+| `cancel` | while it is there, the process is to stop |
+| `lock` | locked by the process that trains for as long as it lives: the system unlocks it whatever kills the process |
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from explorer.checkpoints.folder import history_bytes
+from explorer.files.journal import replace_file
+from explorer.files.locks import is_locked
+from explorer.training.presets import TrainConfig
+
+SCHEMA = 1
+
+
+class RunFiles:
+    """The files of the run in a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock_file = path / "lock"
+        self.log = path / "log.txt"
+        self._cancel = path / "cancel"
+        self._history = path / "history.jsonl"
+
+    def create(self, config: TrainConfig, device: str, **state: Any) -> None:
+        """Make the folder and write the request and a first state into it.
+
+        Raises:
+            FileExistsError: something of that name is there.
+            OSError: it cannot be made.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists():
+            raise FileExistsError(f"{self.path} is there already")
+        # Made beside its place: nobody sees a run without a request or a state.
+        fresh = RunFiles(Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent)))
+        try:
+            fresh.path.chmod(0o755)
+            fresh.write_request(config, device, datetime.now(UTC).isoformat(timespec="seconds"))
+            fresh.write_state({"since": time.time(), **state})
+            fresh.path.rename(self.path)
+        except BaseException:
+            shutil.rmtree(fresh.path, ignore_errors=True)
+            raise
+
+    def write_request(self, config: TrainConfig, device: str, created: str) -> None:
+        request = {"schema": SCHEMA, "config": config.to_json(), "created": created, "device": device}
+        replace_file(self.path / "run.json", (json.dumps(request, indent=1, default=list) + "\n").encode())
+
+    def request(self) -> dict[str, Any]:
+        """What was asked for; empty when there is no request that can be read."""
+        return _read(self.path / "run.json")
+
+    def config(self) -> TrainConfig:
+        """The settings asked for. Raises ValueError when they cannot be read."""
+        return TrainConfig.from_json(self.request().get("config") or {})
+
+    def state(self) -> dict[str, Any]:
+        """Where the run stands, as the process that trains has last said; empty when nobody has."""
+        return _read(self.path / "state.json")
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        """Raises OSError: the folder is gone, or the disk is full."""
+        replace_file(self.path / "state.json", _state_bytes(state))
+
+    def write_last_state(self, state: dict[str, Any]) -> None:
+        """Write the state even on a full disk: over the old one, which takes no more room. Raises OSError."""
+        try:
+            self.write_state(state)
+        except OSError:
+            with open(self.path / "state.json", "r+b") as f:
+                f.write(_state_bytes(state))
+                f.truncate()
+
+    def append_history(self, line: dict[str, Any]) -> None:
+        """Raises OSError: the folder is gone, or the disk is full."""
+        with open(self._history, "ab") as f:
+            f.write(history_bytes([line]))
+
+    def write_history(self, lines: list[dict[str, Any]]) -> None:
+        """Raises OSError."""
+        replace_file(self._history, history_bytes(lines))
+
+    def ask_to_stop(self) -> None:
+        """Raises OSError."""
+        self._cancel.touch()
+
+    def asked_to_stop(self) -> bool:
+        return self._cancel.exists()
+
+    def forget_stop(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._cancel.unlink()
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process works on this run."""
+        return is_locked(self.lock_file)
+
+
+def _state_bytes(state: dict[str, Any]) -> bytes:
+    return (json.dumps(state) + "\n").encode()
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

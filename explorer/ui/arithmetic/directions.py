@@ -1,0 +1,227 @@
+"""Concept directions: from one class or kept selection to another, with a strength to steer and figures of trust."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from explorer.images import pictures
+from explorer.latents import METHODS, Reference, Scope
+from explorer.ui import address, html, page_switch, sheets
+from explorer.ui.cache import STORED, Mapped
+from explorer.ui.codes import code_picker, computed
+from explorer.ui.codes.computed import Source
+from explorer.ui.codes.map_marks import Shown, place_of, ring
+from explorer.ui.codes.naming import kept_list, name_to_keep
+from explorer.ui.codes.saved_names import KeptDirection, KeptGroup, Method
+from explorer.ui.components.code_sliders.component import Knob, code_sliders
+from explorer.ui.components.latent_map.component import Trail
+from explorer.ui.components.tiles.component import tiles
+from explorer.ui.markdown import plain, sentence
+from explorer.ui.wording import GROUP, GROUPS
+
+KEY = "direction_knob"
+FROM, TO, METHOD, AT = "direction_from", "direction_to", "direction_method", "direction_at"
+_STRENGTH = "direction_strength"
+_STRIP = torch.linspace(-2, 2, 9)
+_REACH = 3.0
+
+
+def directions_panel(data: Mapped, scope: Scope) -> Shown:
+    """Draw the panel; the middles of both ends and the line through the code for the map."""
+    with st.container(key="directions"):
+        pair = _pair(data)
+        shown = Shown() if pair is None else _direction(data, scope, *pair)
+        kept_list(set(scope.names))
+        return replace(shown, address=_address())
+
+
+def _pair(data: Mapped) -> tuple[Source, Source, Method] | None:
+    """Both ends and how the direction is found; None, with a sentence, where there are no two groups."""
+    found = computed.sources(data)
+    if len(found) < 2:
+        st.info(
+            "A direction goes from one group of images to another. Select one with the lasso on Explore's map and "
+            f"keep it under a name, then another one.{_other_classes(data, len(found))}"
+        )
+        return None
+    options = list(found)
+    labels = {
+        ident: f"{source.name} ({len(source.rows):,} items)"
+        if isinstance(source.end, KeptGroup)
+        else f"class {source.name}"
+        for ident, source in found.items()
+    }
+    address.restore_choice("a", FROM, options, "the group", labels)
+    address.restore_choice("b", TO, options, "the group", labels)
+    groups = [ident for ident in options if ident.startswith("group:")]
+    st.session_state.setdefault(FROM, groups[0] if len(groups) > 1 else options[0])
+    st.session_state.setdefault(TO, groups[1] if len(groups) > 1 else options[1])
+    address.restore_choice("method", METHOD, METHODS, "the method")
+    st.session_state.setdefault(METHOD, "means")
+    left, right = st.columns(2)
+    start = left.selectbox(
+        "From", options, format_func=labels.__getitem__, key=FROM, persist_state="session", help=_GROUPS_HELP
+    )
+    end = right.selectbox("To", options, format_func=labels.__getitem__, key=TO, persist_state="session")
+    method = st.segmented_control(
+        "Found by",
+        list(METHODS),
+        format_func=lambda m: METHODS[m].capitalize(),
+        key=METHOD,
+        required=True,
+        persist_state="session",
+        help="The difference of the two mean codes; or the normal of the plane that best tells the groups apart "
+        "(Fisher's discriminant), which leaves out what varies within both.",
+    )
+    if start == end:
+        st.info("Choose two different groups.")
+        return None
+    return found[start], found[end], method or "means"
+
+
+def _other_classes(data: Mapped, found: int) -> str:
+    """Where a model of one class finds the others."""
+    trained = data.model.info.config["dataset"]
+    if not found or data.name != STORED or trained.get("only") is None:
+        return ""
+    name = plain(trained["name"])
+    where = f"choose {name} under **Data**" if computed.training_is_here(data) else f"get {name}, which is not here"
+    return f" Only {plain(trained['only'])} images came with this model: to have all classes, {where}."
+
+
+_GROUPS_HELP = "Classes, and the selections that you kept in Explore: draw a lasso there, then **Keep selection**."
+
+
+def _direction(data: Mapped, scope: Scope, start: Source, end: Source, method: Method) -> Shown:
+    try:
+        vector = computed.direction(data, start, end, method)
+    except ValueError as error:
+        st.error(sentence(error))
+        return Shown()
+    at = code_picker.choose_code("Starting at", AT, "at", scope, default=_default(scope, start))
+    if at is not None:
+        st.fragment(_steer)(data, at.code, vector)
+        _strip(data, at.code, vector, computed.is_own(data, at))
+    _trust(data, start, end, method)
+    name_to_keep("direction", "direction", lambda _: KeptDirection(start.end, end.end, method))
+    middles = tuple(ring(data, data.latents.mean[source.rows].mean(0), source.name) for source in (start, end))
+    if at is None:
+        return Shown(middles)
+    along = data.map.place(at.code + _STRIP[:, None] * vector).tolist()
+    trail = Trail([(float(x), float(y)) for x, y in along], dashed=True)
+    return Shown((*middles, ring(data, at.code, "start", "result")), (trail,), KEY)
+
+
+def _default(scope: Scope, start: Source) -> str:
+    if scope.here is not None:
+        return "here"
+    if isinstance(start.end, KeptGroup):
+        return start.name
+    return Reference("mean", start.name).text
+
+
+def _steer(data: Mapped, at: Tensor, vector: Tensor) -> None:
+    """The part that runs for each move of the strength."""
+    page_switch.follow()
+    revision = f"{data.key}-{sha256(torch.cat([at, vector]).numpy().tobytes()).hexdigest()[:20]}"
+    found: tuple[str, float] = st.session_state.get(_STRENGTH, ("", 0.0))
+    strength = found[1] if found[0] == revision else 0.0
+    code = at + strength * vector
+
+    def move(values: dict[int, float]) -> None:
+        st.session_state[_STRENGTH] = (revision, values.get(0, 0.0))
+
+    code_sliders(
+        key=KEY,
+        knobs=[
+            Knob(0, "strength", strength, -_REACH, _REACH, 0.0, hint="1 goes as far as from one group to the other")
+        ],
+        picture=html.source(pictures.single(data.decode(code[None])[0])),
+        picture_alt="the decoded code",
+        picture_data={"code": html.code_text(code)},
+        caption=computed.share_text(data, code, at),
+        revision=revision,
+        columns=1,
+        place=place_of(data, code),
+        label="Strength of the direction",
+        on_move=move,
+    )
+
+    def use() -> None:
+        address.choose_code(data, code, "a direction")
+        page_switch.refresh()
+
+    st.button("Use this code", key="direction_use", on_click=use, help="It becomes `here`, also in Explore")
+
+
+def _strip(data: Mapped, at: Tensor, vector: Tensor, own: bool) -> None:
+    path = at + _STRIP[:, None] * vector
+    tiles(
+        key="direction_strip",
+        sheet_url=sheets.decoded_sheet(f"{data.key}-direction", data.model, path, len(path), data.drawn_as, own=own),
+        count=len(path),
+        columns=len(path),
+        tile=sheets.tile_size(data.model),
+        captions=[f"{value:+g}".replace("-", "−") if value else "0" for value in _STRIP.tolist()],
+        max_tile_px=64,
+        gap=2,
+        label="Along the direction",
+        on_pick=lambda i: address.choose_code(data, path[i], "a direction"),
+    )
+
+
+def _trust(data: Mapped, start: Source, end: Source, method: Method) -> None:
+    try:
+        found, shared = computed.trust(data, start, end, method)
+    except ValueError as error:
+        st.caption(sentence(error))
+        return
+    low, high = found.auc_interval
+    cosine = f"cosine {found.cosine:.2f} (5th percentile {found.cosine_low:.2f})"
+    st.html(
+        html.facts(
+            [
+                ("Tells them apart (AUC)", f"{found.auc:.3f} ({low:.3f} to {high:.3f})", _AUC_HELP),
+                ("Same from another sample", cosine, _COSINE_HELP),
+                ("Effect", f"{found.effect:.1f} (random pairs: {found.random_effect:.1f})", _EFFECT_HELP),
+            ]
+        )
+    )
+    left_out = f" {shared:,} items are in both groups and were left out of this test." if shared else ""
+    slides = (
+        f" Images are held out one by one, not {GROUP} by {GROUP}: where the groups are of different {GROUPS}, part of "
+        "this direction may be their slides."
+        if data.latents.group is not None
+        else ""
+    )
+    st.caption(f"{plain(found.verdict())}{left_out}{slides}")
+
+
+_AUC_HELP = (
+    "How often a held-out image of the second group lies further along the direction than one of the first, with its "
+    "95% interval: 0.5 is chance"
+)
+_COSINE_HELP = (
+    "Median cosine between directions found from resampled images, and what 95% of them exceed: "
+    "1 is the same direction, 0 an unrelated one"
+)
+_EFFECT_HELP = (
+    "How far apart the held-out groups' projections lie, in standard deviations (Cohen's d), and what 95% of random "
+    "pairs of groups of these sizes stay below"
+)
+
+
+def _address() -> dict[str, str]:
+    state = st.session_state
+    names = {"a": FROM, "b": TO, "method": METHOD, "at": AT}
+    # A kept selection is this session's own: another one would not know it.
+    return {
+        param: str(state[key])
+        for param, key in names.items()
+        if state.get(key) not in (None, "means") and not str(state[key]).startswith("group:")
+    }

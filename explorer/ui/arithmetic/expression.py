@@ -1,0 +1,116 @@
+"""Expressions: type one or build it, see it decoded between its ingredients and its nearest real images."""
+
+from __future__ import annotations
+
+import streamlit as st
+import torch
+
+from explorer.images import pictures
+from explorer.latents import ExpressionError, Result, Scope, evaluate
+from explorer.ui import address, html, uploads
+from explorer.ui.arithmetic.builder import builder
+from explorer.ui.cache import Mapped
+from explorer.ui.codes import computed, saved_names
+from explorer.ui.codes.code_picker import HELP, items, references, show_error
+from explorer.ui.codes.map_marks import Shown, rings
+from explorer.ui.codes.naming import kept_list, name_to_keep
+from explorer.ui.codes.neighbours import near_tiles
+from explorer.ui.codes.saved_names import KeptCode, KeptDirection
+
+KEY, PARAM = "expression_text", "e"
+_MOST_INGREDIENTS = 6  # pictures of a sum that fit a line
+
+
+def expression_panel(data: Mapped, scope: Scope) -> Shown:
+    """Draw the panel; rings for the result and its ingredients."""
+    with st.container(key="expression"):
+        address.restore_text(PARAM, KEY, default=example(scope))
+        builder(scope, KEY)
+        text = st.text_input(
+            "Expression",
+            key=KEY,
+            persist_state="session",
+            placeholder=f"for example {example(scope)}",
+            help=f"Codes are added, subtracted, and multiplied by numbers. {HELP}",
+        )
+        query = {PARAM: text or ""}
+        try:
+            result = evaluate(text or "", scope)
+        except ExpressionError as error:
+            show_error(error)
+            st.button("Use an example", key="expression_example", type="tertiary", on_click=_use_example, args=(scope,))
+            shown = Shown(address=query)
+        else:
+            _sum(data, result)
+            _facts(data, result)
+            near_tiles(data, result.code, key="expression_neighbours", origin="the neighbours")
+            shown = Shown(rings(data, result), address=query)
+        kept_list(set(scope.names))
+        return shown
+
+
+def _use_example(scope: Scope) -> None:
+    st.session_state[KEY] = example(scope)
+
+
+def example(scope: Scope) -> str:
+    """An expression to begin with, of what this model has."""
+    means = [reference.text for reference in references(scope) if reference.kind == "mean"]
+    if scope.items.shape[1] > 2 and len(means) == 10 and {"mean(7)", "mean(1)", "mean(4)"} <= set(means):
+        return "mean(7) - mean(1) + mean(4)"
+    blended = means if len(means) > 1 else items(scope)
+    return " + ".join(f"0.5*{name}" for name in blended[:2]) if len(blended) > 1 else blended[0]
+
+
+def _sum(data: Mapped, result: Result) -> None:
+    """The ingredients' images with their weights and signs, and the result's: a sum in pictures."""
+    shown = result.terms if len(result.terms) <= _MOST_INGREDIENTS else ()
+    alone = len(shown) == 1 and shown[0].weight == 1
+    decoded = data.decode(torch.stack([*(term.code for term in shown), result.code]))
+    parts, named = [], saved_names.everything()
+    if not alone:
+        for i, term in enumerate(shown):
+            sign = "−" if term.weight < 0 else ("+" if i else "")
+            size = abs(term.weight)
+            weight = "" if size == 1 else f"{size:.4g} ×"
+            name = term.reference.text
+            if isinstance(named.get(name), KeptDirection):  # a difference of codes is no code to look at
+                picture = html.arrow(name)
+            else:
+                picture = html.image(pictures.single(decoded[i]), name, alt=f"decoded {name}")
+            parts.append((f"{sign} {weight}".strip(), picture))
+    answer = html.image(
+        pictures.single(decoded[-1]),
+        "result",
+        alt="the decoded result",
+        code=html.code_text(result.code),
+    )
+    parts.append(("=" if parts else "", answer))
+    st.html(html.equation(parts))
+
+
+def _facts(data: Mapped, result: Result) -> None:
+    facts = []
+    found = computed.density(data)
+    if found is not None:
+        share = html.percent(float(found.share(result.code[None])[0]))
+        facts.append(("Denser than", f"{share} of real images", _DENSITY_HELP))
+    if any(term.reference.kind == "upload" for term in result.terms) and (upload := uploads.current()) is not None:
+        facts.append(("upload", upload.name, "The picture that was uploaded last"))
+    st.html(html.facts(facts))
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Use this code",
+            key="expression_use",
+            help="Choose the result, as a click on the map would: it becomes `here`, also in Explore",
+            on_click=lambda: address.choose_code(data, result.code, "an expression"),
+        )
+        with st.popover("Keep it", key="code_keep_box", help="Under a name, to walk from it or to add it later"):
+            code = tuple(result.code.tolist())
+            name_to_keep("code", "spot", lambda _: KeptCode(data.model.info.id, code))
+
+
+_DENSITY_HELP = (
+    "The share of real images whose codes lie in a less dense place of the aggregate posterior than this one. "
+    "Near 0%: the decoder has hardly been there."
+)

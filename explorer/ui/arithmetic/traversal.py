@@ -1,0 +1,153 @@
+"""Traversals: one row a latent, the strongest first, from one end of the prior to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from explorer.latents import Result, Scope, Traversal, collapsed, location_and_scale, traversal
+from explorer.ui import address, sheets
+from explorer.ui.cache import Mapped
+from explorer.ui.codes import code_picker, computed
+from explorer.ui.codes.map_marks import Shown, rings
+from explorer.ui.components.tiles.component import tiles
+
+AROUND, STEPS, PAGE = "traversal_around", "traversal_steps", "traversal_page"
+_USUAL, _FIRST_ROWS = 11, 12
+_ROWS = 50  # on a page: 750 tiles at most, in a sheet far below the 16,383 pixels of a WebP
+_REACH = 3.0
+
+
+def traversal_panel(data: Mapped, scope: Scope) -> Shown:
+    """Draw the panel; the code that is varied, for the map."""
+    with st.container(key="traversal"):
+        left, right = st.columns([3, 2], vertical_alignment="bottom")
+        with left:
+            default = "origin" if data.model.has_prior else code_picker.first(scope)
+            origin = code_picker.choose_code("Around", AROUND, "around", scope, default=default)
+        address.restore_number("columns", STEPS, 5, 15, default=_USUAL)
+        steps = right.slider("Images a row", 5, 15, step=2, key=STEPS, persist_state="session")
+        latent = data.model.latent
+        everything = code_picker.all_latents("traversal_all", latent, _FIRST_ROWS)
+        query = {"around": str(st.session_state[AROUND])}
+        if steps != _USUAL:
+            query["columns"] = str(steps)
+        page = 1
+        if everything and latent > _FIRST_ROWS:
+            query["all"] = "1"
+            page = _page(latent)
+            if page > 1:
+                query["page"] = str(page)
+        if origin is None:
+            return Shown(address=query)
+        kl = data.model.latents.kl_by_latent
+        dead = collapsed(kl) if data.model.has_prior else torch.zeros(latent, dtype=torch.bool)
+        varied = partial(
+            traversal,
+            origin.code,
+            kl,
+            reach=_REACH,
+            steps=steps,
+            rows=_ROWS if everything else _FIRST_ROWS,
+            first=_ROWS * (page - 1),
+            spread=None if data.model.has_prior else location_and_scale(data.model.latents.mean),
+        )
+        _tiles(data, varied, origin, dead, page)
+        st.caption(_summary(data, int(dead.sum())))
+        return Shown(rings(data, origin, "around"), address=query)
+
+
+def _page(latents: int) -> int:
+    """The page of rows, from 1, with the way to the next; no choice where all are on one."""
+    pages = -(-latents // _ROWS)
+    address.restore_number("page", PAGE, 1, pages, default=1)
+    page = st.session_state[PAGE] = min(int(st.session_state[PAGE]), pages)
+    if pages == 1:
+        return page
+    first = _ROWS * (page - 1)
+    back, on = ":material/arrow_back:", ":material/arrow_forward:"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button("Stronger", icon=back, key="page_before", disabled=page == 1, on_click=_turn, args=(-1,))
+        st.button("Weaker", icon=on, key="page_after", disabled=page == pages, on_click=_turn, args=(1,))
+        st.markdown(f"Latents {first + 1} to {min(first + _ROWS, latents)} of {latents}", width="content")
+    return page
+
+
+def _turn(by: int) -> None:
+    st.session_state[PAGE] += by
+
+
+def _tiles(data: Mapped, varied: Callable[[], Traversal], around: Result, dead: Tensor, page: int) -> None:
+    origin, found = around.code, varied()
+    rows, steps, _ = found.codes.shape
+    flat = found.codes.flatten(0, 1)
+    name = sha256(origin.numpy().tobytes()).hexdigest()[:20]
+    latents = found.latents.tolist()
+    nearest = (found.values - origin[found.latents, None]).abs().argmin(1)
+    prior = data.model.has_prior
+    values = _columns(steps)
+    between = [""] * (rows - 2) * steps
+    captions = values if rows == 1 else [*(values if rows > _FIRST_ROWS else [""] * steps), *between, *values]
+    tiles(
+        key="traversal_tiles",
+        # Made anew when it is asked for: codes of a hundred latents would stay in memory as long as the address.
+        sheet_url=sheets.made_sheet(
+            f"{data.key}-traversal-{name}-{rows}-{page}",
+            data.model,
+            lambda: varied().codes.flatten(0, 1),
+            steps,
+            data.drawn_as,
+            own=computed.is_own(data, around),
+        ),
+        count=rows * steps,
+        columns=steps,
+        tile=sheets.tile_size(data.model),
+        titles=[
+            f"latent {latent} = {value:.2f}".replace("-", "−")
+            for latent, values in zip(latents, found.values.tolist(), strict=True)
+            for value in values
+        ],
+        captions=captions,
+        row_labels=[
+            f"latent {latent} · {float(nats):.2f} nats" if prior else f"latent {latent}"
+            for latent, nats in zip(latents, found.kl, strict=True)
+        ],
+        faded_rows=[row for row, latent in enumerate(latents) if dead[latent]],
+        rings=[row * steps + int(column) for row, column in enumerate(nearest)],
+        max_tile_px=48,
+        gap=1,
+        label="Traversals, a row a latent",
+        on_pick=lambda i: address.choose_code(data, flat[i], f"a traversal of latent {latents[i // steps]}"),
+    )
+
+
+def _columns(steps: int) -> list[str]:
+    """The columns' values in standard deviations; of many only the ends' and the middle's, for which there is room."""
+    values = [round(_REACH * i / (steps - 1), 1) for i in range(1 - steps, steps, 2)]
+    shown = range(steps) if steps <= _USUAL else (0, steps // 2, steps - 1)
+    return [f"{value:g}".replace("-", "−") if i in shown else "" for i, value in enumerate(values)]
+
+
+def _summary(data: Mapped, dead: int) -> str:
+    if not data.model.has_prior:
+        return (
+            "Each latent runs over its mean ± 3 standard deviations of the codes: a plain autoencoder has no prior. "
+            "The latent that varies most comes first. "
+            "The ring is at the image nearest to the code; click an image to choose its code."
+        )
+    latent = data.model.latent
+    if dead:
+        count = (
+            f"{dead} of {latent} latents have collapsed (grey: less than 0.01 nats of KL): the decoder ignores them. "
+        )
+    else:
+        count = f"None of the {latent} latents has collapsed. "
+    return (
+        f"Each latent runs from −3 to 3 standard deviations of the prior, the latent of most KL first. {count}"
+        "The ring is at the image nearest to the code; click an image to choose its code."
+    )

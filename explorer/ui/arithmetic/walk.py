@@ -1,0 +1,176 @@
+"""Walks from code to code: as a film, as a strip, as a path on the map, with the density along the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Literal
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from explorer.images import films
+from explorer.latents import Scope, stop_steps, walk
+from explorer.ui import address, html, sheets
+from explorer.ui.cache import Mapped
+from explorer.ui.codes import code_picker, computed
+from explorer.ui.codes.map_marks import MOST_LABELS, Shown, ring
+from explorer.ui.components.film.component import film
+from explorer.ui.components.latent_map.component import Trail
+from explorer.ui.markdown import sentence
+
+FILM = "walk_film"
+FROM, TO, STEPS, WAY, LOOP = "walk_from", "walk_to", "walk_steps", "walk_way", "walk_loop"
+Way = Literal["line", "circle", "dense"]
+WAYS: dict[Way, str] = {"line": "Straight line", "circle": "Great circle", "dense": "Dense regions"}
+LEAST, MOST, USUAL = 2, 64, 24
+
+
+@dataclass(frozen=True)
+class _Stops:
+    """What a walk goes through: names and codes [S, D], None where one is no code; whether it is the loop.
+
+    `own` says that a code may come from a person's own picture.
+    """
+
+    names: list[str]
+    codes: Tensor | None
+    loop: bool
+    own: bool = False
+
+
+def walk_panel(data: Mapped, scope: Scope) -> Shown:
+    """Draw the panel; the path and its ends for the map."""
+    with st.container(key="walk"):
+        stops = _stops(data, scope)
+        address.restore_choice("way", WAY, WAYS, "the way")
+        st.session_state.setdefault(WAY, "line")
+        way = st.segmented_control(
+            "Way",
+            list(WAYS),
+            format_func=lambda name: WAYS[name],
+            key=WAY,
+            required=True,
+            persist_state="session",
+            help=_WAYS_HELP,
+        )
+        address.restore_number("steps", STEPS, LEAST, MOST, default=USUAL)
+        steps = st.slider("Steps", LEAST, MOST, key=STEPS, persist_state="session")
+        query = _address(stops, way or "line", steps)
+        if stops.codes is None:
+            return Shown(address=query)
+        try:
+            path = _path(data, stops.codes, max(steps, len(stops.names)), way or "line")
+        except ValueError as error:
+            st.error(sentence(error))
+            return Shown(address=query)
+        return replace(_show(data, path, stops.names, stops.codes, stops.own), address=query)
+
+
+_WAYS_HELP = (
+    "A straight line is the shortest, and in many dimensions it passes nearer to the origin than codes do. A great "
+    "circle keeps their distance from it. The third goes from neighbour to neighbour of the encoded test set, where "
+    "the decoder has been trained."
+)
+
+
+def _stops(data: Mapped, scope: Scope) -> _Stops:
+    """The stops as they are chosen; an expression that is no code is said on the screen."""
+    means = scope.means
+    known = [] if means is None else [i for i, has in enumerate(means.isfinite().all(1).tolist()) if has]
+    if address.asked("loop") == "1":
+        st.session_state[LOOP] = True
+    if means is not None and len(known) > 1 and _loop():
+        if len(known) >= MOST:
+            known = known[: MOST - 1]
+            st.caption(f"A walk has at most {MOST} steps: this loop goes through the first {len(known)} classes.")
+        order = [*known, known[0]]
+        return _Stops([scope.classes[i] for i in order], means[order], True)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        with st.container():
+            start = code_picker.choose_code("From", FROM, "from", scope, default=code_picker.first(scope))
+        st.button("Swap the ends", icon=":material/swap_horiz:", key="walk_swap", help="Swap the ends", on_click=_swap)
+        with st.container():
+            end = code_picker.choose_code("To", TO, "to", scope, default=code_picker.first(scope, other=True))
+    names = [str(st.session_state[FROM]), str(st.session_state[TO])]
+    if start is None or end is None:
+        return _Stops(names, None, False)
+    return _Stops(names, torch.stack([start.code, end.code]), False, computed.is_own(data, start, end))
+
+
+def _loop() -> bool:
+    return st.toggle(
+        "Loop through all class means", key=LOOP, persist_state="session", help="From class to class and back."
+    )
+
+
+def _swap() -> None:
+    state = st.session_state
+    state[FROM], state[TO] = state[TO], state[FROM]
+
+
+def _path(data: Mapped, stops: Tensor, steps: int, way: Way) -> Tensor:
+    return walk(stops, steps, way=computed.graph(data).path if way == "dense" else way)
+
+
+def _show(data: Mapped, path: Tensor, names: list[str], stops: Tensor, own: bool) -> Shown:
+    density = computed.density(data)
+    at = stop_steps(len(stops), len(path))
+    shares = None
+    if density is not None:
+        # A step next to a stop that is an image would seem dense by that image alone.
+        nearest = (torch.arange(len(path))[:, None] - torch.tensor(at)).abs().argmin(1)
+        shares = density.share(path, density.stored_at(stops)[nearest]).tolist()
+    film(
+        key=FILM,
+        sheet_url=sheets.exact_sheet(f"{data.key}-walk", data.model, path, data.drawn_as, own=own),
+        count=len(path),
+        columns=len(path),
+        tile=(data.model.image_shape[2], data.model.image_shape[1]),
+        shares=shares,
+        stops=at,
+        stop_names=names,
+        label="Walk",
+        revision=f"{data.key}-{sha256(path.numpy().tobytes()).hexdigest()[:20]}",
+        on_use=lambda step: address.choose_code(data, path[step], "a walk"),
+    )
+    if shares is not None:
+        thinnest = min(range(len(path)), key=shares.__getitem__)
+        st.caption(
+            f"Thinnest at step {thinnest + 1} of {len(path)}: {html.percent(shares[thinnest])} of real images lie "
+            "in less dense places of the aggregate posterior."
+        )
+    _downloads(data, path)
+    trail = Trail([(float(x), float(y)) for x, y in data.map.place(path).tolist()], player=FILM)
+    labels = names if len(names) <= MOST_LABELS else [""] * len(names)
+    rings = {name: ring(data, stop, label) for name, label, stop in zip(names, labels, stops, strict=True)}
+    return Shown(tuple(rings.values()), (trail,))  # by name, so that a loop's first stop has one ring
+
+
+def _downloads(data: Mapped, path: Tensor) -> None:
+    def button(label: str, name: str, mime: str, make: Callable[[Tensor], bytes], text: str) -> None:
+        st.download_button(
+            label,
+            lambda: make(data.decode(path)),
+            f"{data.model.info.name}-walk.{name}",
+            mime,
+            key=f"walk_{name}",
+            on_click="ignore",
+            help=text,
+        )
+
+    with st.container(horizontal=True, gap="small"):
+        button("GIF", "gif", "image/gif", films.gif, "An animation that loops")
+        button("MP4", "mp4", "video/mp4", films.mp4, "A video, H.264")
+        button("PNG strip", "png", "image/png", films.strip, "All steps side by side, pixel by pixel")
+
+
+def _address(stops: _Stops, way: str, steps: int) -> dict[str, str]:
+    found = {"loop": "1"} if stops.loop else dict(zip(("from", "to"), stops.names, strict=True))
+    if way != "line":
+        found["way"] = way
+    if steps != USUAL:
+        found["steps"] = str(steps)
+    return found

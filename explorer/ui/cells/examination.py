@@ -1,0 +1,234 @@
+"""One uploaded cell looked at closely: what the models make of it, where it looks infected, and how that is known."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+from safetensors import SafetensorError
+from torch import Tensor
+
+from explorer.cells import figures
+from explorer.cells.screening import Examination
+from explorer.cells.screening.detector import BACKGROUND
+from explorer.cells.screening.verdicts import Near, Verdict, alone, training_cells
+from explorer.checkpoints.model import Model
+from explorer.datasets.malaria import CLASSES
+from explorer.figures import PALETTE
+from explorer.images import pictures
+from explorer.ui import html
+from explorer.ui.cells import intake, uploads
+from explorer.ui.cells.crop import crop_panel
+from explorer.ui.cells.overview import DEVICE, chance, rarer
+from explorer.ui.cells.report import ELBOS, doubt, measured
+from explorer.ui.cells.uploads import UploadedCell
+from explorer.ui.markdown import plain
+
+_EXAMINED = "cells_upload_examined"
+_MOST_EXAMINED = 60
+_GAIN = 3  # of the residuals: a tenth of full brightness is much
+_CLEAR, _FULL = -4.0, 4.0  # nats that a place alone says: from where red is seen, and where it is full
+_NEIGHBOURS = 5
+_RARE = 0.01  # a share of infected cells as in a patient's blood
+_COLORS = {"healthy": PALETTE[2], "infected": PALETTE[3]}
+
+
+def examined(cell: UploadedCell) -> None:
+    """Draw it. Raises CheckpointError."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(f"##### {plain(cell.title)}")
+        st.button(
+            "Remove",
+            key="cells_upload_remove",
+            icon=":material/close:",
+            type="tertiary",
+            on_click=uploads.remove,
+            args=(cell,),
+        )
+    with st.container():
+        crop_panel(cell)
+    left, right = st.columns([6, 7], gap="large")
+    with left:
+        st.html(_headline(cell.verdict))
+        for remark in cell.remarks:
+            st.caption(plain(remark))
+    with left, st.spinner("Looking closely …"):
+        found = _examine(cell)
+    with left:
+        st.html(html.table(["evidence", "", "what it means"], _evidence(cell.verdict, found)))
+        if not cell.verdict.unlike:
+            st.caption(
+                f"Probabilities hold where every second cell is infected. Where {_RARE:.0%} of them are, this cell's "
+                f"would be {plain(chance(cell.verdict.at_share(_RARE)))}."
+            )
+    with right:
+        _pictures(found, unlike=cell.verdict.unlike)
+    for column, state, model, code in zip(
+        st.columns(2, gap="large"), CLASSES, intake.opened().models, found.codes, strict=True
+    ):
+        with column:
+            _among(cell, state, model, code[0])
+
+
+def _examine(cell: UploadedCell) -> Examination:
+    """The examination, kept for this session's last cells."""
+    known: dict[int, Examination] = st.session_state.setdefault(_EXAMINED, {})
+    if cell.ident not in known:
+        if len(known) >= _MOST_EXAMINED:
+            known.clear()
+        known[cell.ident] = intake.opened().examine(cell.image[None])
+    return known[cell.ident]
+
+
+def _headline(verdict: Verdict) -> str:
+    """The probability in large figures, or that there is none."""
+    if verdict.unlike:
+        large = "Unlike any cell in training"
+        small = (
+            "Of 1,000 real cells, fewer than one is as odd as this picture. A probability of an infection would mean "
+            "nothing, so none is given."
+        )
+        size = "1.7rem"
+    else:
+        large, size = chance(verdict.p_infected).replace("<", "&lt;").replace(">", "&gt;"), "3rem"
+        small = "is how likely this cell is to be infected with <i>Plasmodium falciparum</i>."
+        if verdict.state == "uncertain":
+            large, size = f"Uncertain: {large}", "2.2rem"
+            small = f"An infection is neither likely nor ruled out. {doubt()}"
+    return (
+        f'<div class="lx-verdict"><div style="font-size:{size};font-weight:600;line-height:1.15">{large}</div>'
+        f'<div style="font-size:.9rem">{small} <b>{DEVICE}.</b></div></div>'
+    )
+
+
+def _evidence(verdict: Verdict, found: Examination) -> list[list[str]]:
+    typical = ["typicality", _unbroken(rarer(verdict.typicality)), "of real cells are less typical than this picture"]
+    if verdict.unlike:
+        return [typical]
+    ratio = float(found.likelihood_ratio[0])
+    return [
+        ["residuals of both models", _nats(verdict.log_ratio), "above 0 for infected; the probability comes from this"],
+        [
+            "largest residual, healthy model",
+            f"{verdict.residual_score:.3f}",
+            "of full brightness: the most purple spot that a model which never saw a parasite cannot draw",
+        ],
+        [
+            "difference of log-likelihoods",
+            _nats(ratio),
+            f"speaks for {'infected' if ratio > 0 else 'healthy'}, but is a weak sign{_weak()}",
+        ],
+        typical,
+    ]
+
+
+def _weak() -> str:
+    """How weak, where that was measured."""
+    report = measured()
+    if report is None or ELBOS not in report.methods:
+        return ""
+    return f": measured on their lower bounds, the ELBOs, its area under the ROC is {report.methods[ELBOS].auc[0]:.2f}"
+
+
+def _nats(value: float) -> str:
+    text = f"{abs(value):,.1f}" if abs(value) < 100 else f"{abs(value):,.0f}"
+    return _unbroken(f"{'−' if value < 0 else '+'}{text} nats")
+
+
+def _unbroken(text: str) -> str:
+    return f'<span style="white-space:nowrap">{text}</span>'
+
+
+def _pictures(found: Examination, *, unlike: bool) -> None:
+    """What the models see, what they make of it, and of a cell what is left, and where that speaks for an infection."""
+    seen = found.images[0]
+    healthy, infected = (r[0] for r in found.reconstructions)
+    st.html(
+        html.row(
+            html.image(pictures.single(seen), "what the models see", alt="the upload on black, resized"),
+            html.image(pictures.single(healthy), "by the healthy model", alt="its healthy reconstruction"),
+            html.image(pictures.single(infected), "by the infected model", alt="its infected reconstruction"),
+        )
+    )
+    if unlike:
+        return
+    local = alone(found.evidence[0], intake.opened().calibration)
+    shown = pictures.evidence(seen, local, low=_CLEAR, high=_FULL, edge=0.0)
+    st.html(
+        html.row(
+            html.image(shown, "where it looks infected", alt="the upload with local evidence in red"),
+            html.image(
+                pictures.left_over(seen, healthy, gain=_GAIN, background=BACKGROUND),
+                f"left by the healthy one ×{_GAIN}",
+                alt="image minus healthy reconstruction",
+            ),
+            html.image(
+                pictures.left_over(seen, infected, gain=_GAIN, background=BACKGROUND),
+                f"left by the infected one ×{_GAIN}",
+                alt="image minus infected reconstruction",
+            ),
+        )
+        + _legend(local)
+    )
+    st.caption(
+        "Left over is the picture minus its reconstruction, on gray, inside the cell: what a model could not draw. "
+        "A parasite is purple there."
+    )
+
+
+def _legend(local: Tensor) -> str:
+    """The scale of the red, and its strongest place."""
+    red = ",".join(str(v) for v in pictures.EVIDENCE)
+    values = local[~local.isnan()]
+    most = _nats(float(values.max())) if len(values) else "none: there is no cell"
+    return (
+        '<div style="font-size:.78rem;margin:2px 0 0;max-width:504px">'
+        f'<div style="height:8px;border-radius:4px;background:linear-gradient(90deg,rgba({red},0),rgba({red},.9));'
+        'border:1px solid color-mix(in srgb,currentColor 18%,transparent)"></div>'
+        f'<div style="display:flex;justify-content:space-between"><span>{_nats(_CLEAR)} or less</span>'
+        f"<span>0, undecided: the line</span><span>{_nats(_FULL)} or more</span></div>"
+        f"<div>Red: what a place alone would say for an infection. Its strongest place: {most}.</div></div>"
+    )
+
+
+def _among(cell: UploadedCell, state: str, model: Model, code: Tensor) -> None:
+    """Where the cell falls among the cells of one class, and the training cells next to it."""
+    latents = model.latents
+    kind = "umap" if "umap" in latents.maps else next(iter(latents.maps))
+    place = latents.maps[kind]
+    x, y = place.place(code[None])[0].tolist()
+    st.markdown(f"###### Among {state} cells")
+    st.plotly_chart(
+        figures.place_on_map(place.points.numpy(), latents.group, (x, y), "the uploaded cell", color=_COLORS[state]),
+        key=f"cells_upload_map_{state}",
+        config={"displayModeBar": False},
+    )
+    st.caption(
+        f"{len(latents):,} {state} cells of test patients as the {state} model sees them; the cross is where this "
+        "picture falls among them."
+    )
+    try:
+        cells = training_cells()[state]
+    except (OSError, SafetensorError, KeyError) as error:
+        st.caption(f"The training cells to compare with are missing: {plain(str(error))}.")
+        return
+    near = cells.nearest(code, _NEIGHBOURS)
+    st.html(_nearest(model, state, near))
+    st.caption(
+        f"The nearest of {len(cells.codes):,} {state} training cells, decoded from their codes, with their patient and "
+        f"their distance. From one training cell to the next it is {cells.spacing:.1f}, half of the time less.",
+    )
+
+
+def _nearest(model: Model, state: str, near: Near) -> str:
+    decoded = model.decode(near.codes)
+    return html.row(
+        *(
+            html.image(
+                pictures.single(image),
+                f"{patient} · {distance:.1f}" if math.isfinite(distance) else patient,
+                alt=f"a {state} training cell of patient {patient}",
+            )
+            for image, patient, distance in zip(decoded, near.patients, near.distances, strict=True)
+        )
+    )

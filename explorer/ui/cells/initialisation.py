@@ -1,0 +1,221 @@
+"""Xavier against Kaiming: what the first weights of the linear layers do to cells, curves and layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+from torch import Tensor
+
+from explorer.cells import initialisation, initialisation_figures
+from explorer.cells.initialisation import Comparison, Sharpness
+from explorer.errors import CheckpointError
+from explorer.images import pictures
+from explorer.models import LatentModel
+from explorer.ui import address, assets, cache, html
+from explorer.ui.cells.initialisation_wording import NAMES, outcomes, reasons
+from explorer.ui.components.tiles.component import tiles
+from explorer.ui.markdown import plain
+from explorer.ui.wording import number
+
+_AT, _SEED = "cells_init_at", "cells_init_seed"
+_SIDE = 5
+_PLAIN = {"displayModeBar": False}
+
+
+def init_panel() -> dict[str, str]:
+    """Draw the panel; what the URL says of it."""
+    found = initialisation.comparison()
+    epochs = len(next(iter(found.courses.values())).history)
+    moments = {"end": f"After {epochs} epochs", "start": "At the start"}
+    with st.container(key="cells_init"):
+        st.markdown(_INTRODUCTION.format(only=found.only, epochs=epochs))
+        moment, seed = _controls(moments)
+        _samples(found, moment, seed)
+        st.markdown("##### In numbers", help=_NUMBERS_HELP.format(drawn=f"{found.drawn:,}"))
+        st.html(html.table(["", *(NAMES[init] for init in found.courses), "real cells"], _rows(found)))
+        _bullets(outcomes(found))
+        st.markdown("##### How they learnt")
+        histories = {NAMES[init]: course.history for init, course in found.courses.items()}
+        st.plotly_chart(initialisation_figures.elbo_curves(histories), key="cells_init_curves", config=_PLAIN)
+        st.caption(_CURVES)
+        _layers(found, (moments["start"].lower(), moments["end"].lower()))
+        _bullets(reasons(found))
+        _again(found)
+    return {
+        name: value
+        for name, value, usual in (("init_at", moment, "end"), ("init_seed", str(seed), "0"))
+        if value != usual
+    }
+
+
+def _bullets(texts: list[str]) -> None:
+    st.markdown("\n".join(f"- {text}" for text in texts))
+
+
+def _controls(moments: dict[str, str]) -> tuple[str, int]:
+    address.restore_choice("init_at", _AT, moments, "the moment")
+    address.restore_number("init_seed", _SEED, 0, 10**6, default=0)
+    st.session_state.setdefault(_AT, "end")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        moment = st.segmented_control(
+            "Samples",
+            list(moments),
+            format_func=moments.__getitem__,
+            key=_AT,
+            required=True,
+            persist_state="session",
+            help="Cells that the networks draw before the first step of training, or after the last",
+        )
+        st.button("New draws", key="cells_init_new", icon=":material/casino:", on_click=_next_seed)
+    return moment or "end", int(st.session_state[_SEED])
+
+
+def _next_seed() -> None:
+    st.session_state[_SEED] = int(st.session_state.get(_SEED, 0)) + 1
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _network(init: str, moment: str) -> LatentModel:
+    """A network whose weights come with the package, or from the seed."""
+    found = initialisation.comparison()
+    return found.first(init) if moment == "start" else initialisation.stored_decoder(found.model)
+
+
+def _decoder(found: Comparison, init: str, moment: str) -> tuple[str, Callable[[Tensor], Tensor]]:
+    """What decodes, with a name of its weights. Raises CheckpointError or OSError."""
+    if moment == "end" and init != initialisation.STORED:
+        infos = {info.id: info for info in cache.all_checkpoints() if not info.problem}
+        if found.checkpoint not in infos:
+            raise CheckpointError(
+                f"The model checkpoints/{found.checkpoint}, which comes with the program, is missing or damaged, so "
+                f"that there is nothing to draw the cells of {NAMES[init]} with."
+            )
+        content = cache.digest(infos[found.checkpoint])
+        return content, cache.open_model(found.checkpoint, content).decode
+    name = f"{found.decoder_sha256[:20]}-{moment}-{init}"
+    return name, partial(initialisation.decode, _network(init, moment))
+
+
+def _samples(found: Comparison, moment: str, seed: int) -> None:
+    """A grid of cells for each initialisation, from the same codes."""
+    codes = initialisation.draw(_SIDE**2, found.model.latent, seed=seed)
+    for column, init in zip(st.columns(len(found.courses), gap="medium"), found.courses, strict=True):
+        with column:
+            st.markdown(f"##### {NAMES[init]}")
+            try:
+                name, decode = _decoder(found, init, moment)
+            except (CheckpointError, OSError) as error:
+                st.info(plain(str(error)))
+                continue
+            _, height, width = found.model.image_shape
+            tiles(
+                key=f"cells_init_{init}",
+                sheet_url=assets.publish(f"{name}-{_SIDE}-{seed}.webp", partial(_sheet, decode, codes), "image/webp"),
+                count=_SIDE**2,
+                columns=_SIDE,
+                tile=(width, height),
+                max_tile_px=112,
+                gap=2,
+                label=f"Cells from {NAMES[init]} weights",
+            )
+    st.caption(_SAMPLES[moment])
+
+
+def _sheet(decode: Callable[[Tensor], Tensor], codes: Tensor) -> bytes:
+    return pictures.encode(pictures.sheet(decode(codes), _SIDE), "WEBP")
+
+
+def _rows(found: Comparison) -> list[list[str]]:
+    results = [found.result(init) for init in found.courses]
+
+    def pair(name: str, digits: int, real: float) -> list[list[str]]:
+        return [
+            [*(f"{getattr(getattr(result, kind), name):.{digits}f}" for result in results), f"{real:.{digits}f}"]
+            for kind in ("generated", "reconstructed")
+        ]
+
+    measures = {
+        field: pair(field, digits, getattr(found.real, field))
+        for field, digits in (("edge", 3), ("spots", 2), ("spectrum", 1))
+    }
+    assert set(measures) == set(Sharpness.__dataclass_fields__)
+    return [
+        ["ELBO, nats", *(number(result.elbo) for result in results), ""],
+        ["squared error", *(f"{result.mse:.4f}" for result in results), ""],
+        *(
+            [f"{label}, {kind}", *row]
+            for field, label in _MEASURES.items()
+            for kind, row in zip(("generated", "reconstructed"), measures[field], strict=True)
+        ),
+    ]
+
+
+_MEASURES = {"edge": "outline", "spots": "dark spots", "spectrum": "spectrum off, dB"}
+
+
+def _layers(found: Comparison, moments: tuple[str, str]) -> None:
+    """Spread of activations and size of gradients by layer, at the start and at the end."""
+    layers = [layer.name for layer in next(iter(found.courses.values())).start]
+    help_ = _LAYERS_HELP.format(images=found.scale_images)
+    columns = st.columns(2, gap="medium")
+    for column, (field, (title, what)) in zip(columns, _SCALES.items(), strict=True):
+        values = {
+            NAMES[init]: [(getattr(a, field), getattr(b, field)) for a, b in zip(course.start, course.end, strict=True)]
+            for init, course in found.courses.items()
+        }
+        with column:
+            st.markdown(f"##### {title}", help=help_)
+            figure = initialisation_figures.layer_scales(layers, values, moments=moments, what=what)
+            st.plotly_chart(figure, key=f"cells_init_{field}", config=_PLAIN)
+
+
+_SCALES = {
+    "activation": ("Signals, layer by layer", "spread of the layer's values"),
+    "gradient": ("Gradients, layer by layer", "gradient, nats a unit of weight"),
+}
+
+
+def _again(found: Comparison) -> None:
+    st.caption(
+        "Train them yourself: on the Train screen the choice is called “First weights”, among the settings of the "
+        f"preset {found.preset}; in a terminal it is"
+    )
+    st.code(
+        "\n".join(
+            f"python -m explorer train --preset {found.preset} --only {found.only} --init {init} "
+            f"--seed {found.seed} --out runs/cells-{init}"
+            for init in found.courses
+        ),
+        language="sh",
+        wrap_lines=True,
+    )
+
+
+_INTRODUCTION = (
+    "A network begins with random weights, and an *initialisation* says how large. The write-up trains its linear "
+    "layers from two of them, **Xavier** (Glorot & Bengio 2010) and **Kaiming** (He et al. 2015). Here are both, "
+    "trained on {only} cells for {epochs} epochs from the same seed, on the same cells in the same order: all that "
+    "differs is the size of the first weights."
+)
+_SAMPLES = {
+    "start": "What the two networks make of the same codes before they have learnt anything.",
+    "end": "The same codes, decoded by both trained networks. A code means something else to each: tile by tile the "
+    "cells need not be alike.",
+}
+_NUMBERS_HELP = (
+    "On the cells of patients whom no model was trained on. *Outline*: how steep a cell's edge is, as a share of its "
+    "brightness a pixel; blur makes it less. *Dark spots*: what there is of small dark things inside, granules or "
+    "grain, in gray levels. *Spectrum off*: how far the detail at all sizes is from that of real cells; the lower the "
+    "better. Generated: {drawn} cells. Reconstructed: the patients' own cells."
+)
+_CURVES = (
+    "Test: cells of patients whom no model was trained on, after each epoch. Train: the average while the epoch ran, "
+    "which lags behind as long as a network learns fast."
+)
+_LAYERS_HELP = (
+    "Over {images} training cells. Values: the standard deviation of what a layer adds up, before batch norm and "
+    "nonlinearity. Gradient: the root mean square of the training loss' gradient by the layer's weights. Rings are "
+    "the start, dots the end."
+)

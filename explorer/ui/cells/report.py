@@ -1,0 +1,79 @@
+"""How well screening does on patients that nothing was fitted on: calibration, ROC, areas with their intervals."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explorer.cells import figures
+from explorer.cells.screening import Report, report
+from explorer.cells.screening.verdicts import HEALTHY, INFECTED
+from explorer.ui import html
+
+ELBOS = "difference of the ELBOs"
+_PLAIN = {"displayModeBar": False}
+
+
+def measured() -> Report | None:
+    """The report that comes with the program, or None where it is missing or damaged."""
+    try:
+        return report()
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def report_panel() -> None:
+    """Draw it, closed."""
+    found = measured()
+    with st.expander("Calibration and ROC"):
+        if found is None:
+            st.caption("The measurements on test patients are missing from this installation.")
+            return
+        st.caption(
+            f"Measured on {found.cells:,} real cells of {found.patients:,} patients, of whom nothing was used for "
+            "training or calibration."
+        )
+        left, right = st.columns(2, gap="medium")
+        with left:
+            st.markdown("###### Can a probability be taken at its word?")
+            st.plotly_chart(figures.calibration(found.calibration), key="cells_upload_calibration", config=_PLAIN)
+            st.caption(
+                f"{_middle(found)} Brier score {found.brier:.3f}: the mean squared error of the probability, 0.25 for "
+                f"always saying 50%. {html.percent(found.unlike)} of these real cells are flagged as unlike any in "
+                "training."
+            )
+        with right:
+            st.markdown("###### Infected cells found, against false alarms")
+            curves = {name: method.roc for name, method in found.methods.items()}
+            st.plotly_chart(figures.roc(curves), key="cells_upload_roc", config=_PLAIN)
+        rows = [[name, _interval(m.auc), _interval(m.patient_auc)] for name, m in found.methods.items()]
+        st.html(html.table(["area under the ROC (95% interval)", "by cell", "by patient"], rows))
+
+
+def _middle(found: Report) -> str:
+    """In a sentence."""
+    between = f"between {HEALTHY:.0%} and {INFECTED:.0%}"
+    middle = found.middle
+    if middle is None:
+        return f"No cell has a probability {between}."
+    return (
+        f"Of the {middle.cells:,} cells with a probability {between}, {middle.infected:.0%} are infected, where it "
+        f"says {middle.said:.0%} on average."
+    )
+
+
+def doubt() -> str:
+    """What a probability that is called uncertain is worth, in a sentence, with figures where they were measured."""
+    text = f"Probabilities between {HEALTHY:.0%} and {INFECTED:.0%} are often wrong"
+    found = measured()
+    if found is None or found.middle is None:
+        return f"{text}."
+    middle = found.middle
+    return (
+        f"{text}: of {middle.cells:,} cells of test patients that had one, {middle.wrong:.0%} lay on the wrong side of "
+        "50%."
+    )
+
+
+def _interval(area: tuple[float, float, float]) -> str:
+    value, low, high = area
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"

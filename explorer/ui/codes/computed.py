@@ -1,0 +1,243 @@
+"""What Arithmetic asks of a model's codes, computed once for all sessions: means, densities, paths, directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from explorer import datasets, latents
+from explorer.checkpoints.model import Model
+from explorer.datasets import ImageDataset
+from explorer.errors import DatasetError
+from explorer.latents import ClassMeans, Density, NeighbourGraph, Result, Scope, Trust
+from explorer.ui import address, html
+from explorer.ui.address import Pick
+from explorer.ui.cache import Mapped
+from explorer.ui.codes import saved_names
+from explorer.ui.codes.saved_names import Kept, KeptCode, KeptGroup, Method
+from explorer.ui.uploads import Upload
+
+TRAINING = "training"  # the images that a class's mean is taken over, in place of the mapped ones
+
+Hashes = dict[str | type[Any], Callable[[Any], Any]]
+_OF_DATA: Hashes = {Mapped: lambda data: data.key}
+_OF_MODEL: Hashes = {Mapped: lambda data: data.content}
+
+
+@st.cache_resource(max_entries=12, show_spinner="Averaging the classes …", hash_funcs=_OF_DATA)
+def class_means(data: Mapped) -> ClassMeans | None:
+    """Means of the mapped data's classes; None where they have none."""
+    labels = data.latents.labels
+    if labels is None or len(labels) == 0 or int(labels.max()) >= len(data.classes):
+        return None
+    return latents.class_means(data.latents.mean, labels, len(data.classes))
+
+
+def training_is_here(data: Mapped) -> bool:
+    """Whether there are images on this machine under the name of those that the model was trained on."""
+    name = data.model.info.config["dataset"]["name"]
+    return any(info.name == name and info.present for info in datasets.available())
+
+
+def training_means(data: Mapped) -> ClassMeans | str:
+    """Means of the classes over all images that the model was trained on, or a sentence why there are none."""
+    channels, size, _ = data.model.image_shape
+    trained = data.model.info.config["dataset"]
+    try:
+        images = datasets.load(trained["name"], "train", size=size, channels=channels)
+    except DatasetError as error:
+        return str(error)
+    same = images.fingerprint == trained.get("train_sha256", images.fingerprint)
+    if (only := trained.get("only")) is not None:  # fingerprints are of all classes, the count is of that one
+        images = images.subset(images.positions_of(only))
+    same &= images.classes == data.classes and len(images) == trained["train_images"]
+    if images.labels is None or not same:
+        return f"The training images of {images.name} on this machine are not those that the model was trained on."
+    return _means_of(data, images)
+
+
+_OF_IMAGES: Hashes = {**_OF_MODEL, ImageDataset: lambda images: images.fingerprint}
+
+
+@st.cache_resource(max_entries=6, show_spinner="Encoding the training images …", hash_funcs=_OF_IMAGES)
+def _means_of(data: Mapped, images: ImageDataset) -> ClassMeans:
+    assert images.labels is not None
+    return latents.class_means(data.model.encode(images.images).mean, images.labels, len(images.classes))
+
+
+def drawn_as_another(data: Mapped, means: ClassMeans) -> dict[int, int]:
+    """The classes whose decoded mean is more like real images of another class, and of which.
+
+    Empty where the images are not on this machine.
+    """
+    originals = data.originals()
+    labels, index = data.latents.labels, data.latents.index
+    if isinstance(originals, str) or labels is None or int(index.max()) >= len(originals):
+        return {}
+    if originals.image_shape != data.model.image_shape:
+        return {}
+    return _drawn_as_another(data, originals, means)
+
+
+_OF_MEANS: Hashes = {
+    **_OF_DATA,
+    ImageDataset: lambda images: images.fingerprint,
+    ClassMeans: lambda means: means.codes.numpy().tobytes(),
+}
+
+
+@st.cache_resource(max_entries=24, show_spinner=False, hash_funcs=_OF_MEANS)
+def _drawn_as_another(data: Mapped, originals: ImageDataset, means: ClassMeans) -> dict[int, int]:
+    assert data.latents.labels is not None
+    have = torch.nonzero(means.counts).flatten()
+    drawn = data.model.decode(means.codes[have], data.told(have))
+    images = originals.images[data.latents.index]
+    votes = latents.image_votes(drawn, images, data.latents.labels, len(means.counts))
+    own = votes[torch.arange(len(have)), have]
+    return {int(have[i]): int(votes[i].argmax()) for i in torch.nonzero(votes.amax(1) > own).flatten().tolist()}
+
+
+@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs=_OF_MODEL)
+def density(data: Mapped) -> Density | None:
+    """The aggregate posterior of the test set that came with the model; None of a single image."""
+    stored = data.model.latents
+    return Density.of(stored.posterior) if len(stored) > 1 else None
+
+
+def share_text(data: Mapped, code: Tensor, start: Tensor) -> str:
+    """How dense a place a code [D] lies in, in words; empty where there is nothing to compare with.
+
+    Where it was moved from the code of an image, that one does not count: in many latents a place next to an image
+    is the densest of all by that image alone.
+    """
+    found = density(data)
+    if found is None:
+        return ""
+    share = float(found.share(code[None], found.stored_at(start[None]))[0])
+    return f"denser than {html.percent(share)} of real images' places"
+
+
+@st.cache_resource(max_entries=6, show_spinner="Joining neighbours …", hash_funcs=_OF_MODEL)
+def graph(data: Mapped) -> NeighbourGraph:
+    """The neighbour graph of the same codes."""
+    return NeighbourGraph.of(data.model.latents.mean)
+
+
+# --- directions -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A set of items that a direction starts or ends at: a class by its name, or a group that was kept."""
+
+    ident: str  # of a select box: `class:7`, `group:round`
+    name: str
+    end: str | KeptGroup
+    rows: Tensor
+
+
+def sources(data: Mapped) -> dict[str, Source]:
+    """The classes that have members, then the groups that were kept of these images."""
+    ends: list[str | KeptGroup] = [*data.classes, *saved_names.groups().values()]
+    found = [_source(data, end) for end in ends]
+    return {source.ident: source for source in found if source is not None}
+
+
+def _source(data: Mapped, end: str | KeptGroup) -> Source | None:
+    """An end of a direction among the mapped data; None where it has no members there."""
+    if isinstance(end, KeptGroup):
+        rows = end.rows(data)
+        return None if rows is None else Source(f"group:{end.name}", end.name, end, rows)
+    if data.latents.labels is None or end not in data.classes:
+        return None
+    rows = torch.nonzero(data.latents.labels == data.classes.index(end)).flatten()
+    return Source(f"class:{end}", end, end, rows) if len(rows) else None
+
+
+_OF_PAIR: Hashes = {**_OF_DATA, Source: lambda source: sha256(source.rows.numpy().tobytes()).hexdigest()}
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_OF_PAIR)
+def direction(data: Mapped, start: Source, end: Source, method: Method) -> Tensor:
+    """The direction between two sources; raises ValueError when there is none."""
+    codes = data.latents.mean
+    return latents.direction(codes[start.rows], codes[end.rows], method=method)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Testing the direction …", hash_funcs=_OF_PAIR)
+def trust(data: Mapped, start: Source, end: Source, method: Method) -> tuple[Trust, int]:
+    """How far to trust that direction, and how many items are in both and were left out.
+
+    An item on both sides would be held out on one and known from the other. Raises ValueError when there are too few
+    items to tell.
+    """
+    codes = data.latents.mean
+    shared = torch.isin(start.rows, end.rows)
+    only_start, only_end = start.rows[~shared], end.rows[~torch.isin(end.rows, start.rows)]
+    return latents.trust(codes[only_start], codes[only_end], method=method), int(shared.sum())
+
+
+def named(data: Mapped) -> dict[str, Tensor]:
+    """The codes of what this session has named, as far as it has some for this model and these data."""
+    found = {name: _code(data, thing) for name, thing in saved_names.everything().items()}
+    return {name: code for name, code in found.items() if code is not None}
+
+
+def _code(data: Mapped, thing: Kept) -> Tensor | None:
+    if isinstance(thing, KeptCode):
+        return saved_names.code_of(thing, data)
+    if isinstance(thing, KeptGroup):
+        rows = thing.rows(data)
+        return None if rows is None else data.latents.mean[rows].mean(0)
+    start, end = _source(data, thing.start), _source(data, thing.end)
+    if start is None or end is None:
+        return None
+    try:
+        return direction(data, start, end, thing.method)
+    except ValueError:  # the two have the same mean under this model
+        return None
+
+
+def is_own(data: Mapped, *results: Result) -> bool:
+    """Whether codes may come from a person's own picture: what they decode to then stays in the session.
+
+    A kept code may, and so may `here`, unless it is an item.
+    """
+    pick = address.current(data)
+    found = saved_names.everything()
+
+    def own(kind: str, argument: str | int | None) -> bool:
+        if kind == "here":
+            return pick is None or pick.index is None
+        return kind == "upload" or (kind == "name" and isinstance(found.get(str(argument)), KeptCode))
+
+    return any(own(term.reference.kind, term.reference.argument) for result in results for term in result.terms)
+
+
+# --- what expressions mean ------------------------------------------------------------------------------------------
+
+
+def _drawn(model: Model, seed: int) -> Tensor:
+    return model.draw(1, seed=seed)[0]
+
+
+def scope(data: Mapped, means: ClassMeans | None, pick: Pick | None, upload: Upload | None) -> Scope:
+    """What the names in an expression stand for on this screen."""
+    model = data.model
+    return Scope(
+        means=None if means is None else means.codes,
+        classes=data.classes,
+        items=data.latents.mean,
+        index=data.latents.index,
+        here=None if pick is None else pick.tensor(),
+        upload=None if upload is None else upload.seen_by(data).code,
+        draw=partial(_drawn, model),
+        names=named(data),
+    )

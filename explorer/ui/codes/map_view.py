@@ -1,0 +1,117 @@
+"""The map of a data set's codes, as every screen that has one draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from explorer.figures import palette
+from explorer.latents.maps import guess_accuracy
+from explorer.ui import address, sheets
+from explorer.ui.address import Pick
+from explorer.ui.cache import STORED, Mapped, Votes, group_votes
+from explorer.ui.components.latent_map.component import Click, LegendEntry, Mark, Overlay, Selected, Trail, latent_map
+from explorer.ui.markdown import plain
+from explorer.ui.wording import GROUP
+
+
+def map_view(
+    data: Mapped,
+    pick: Pick | None,
+    *,
+    key: str,
+    color: str,
+    marks: Sequence[Mark] = (),
+    trails: Sequence[Trail] = (),
+    follows: str = "",
+    pick_label: str = "",
+    overlay: Overlay | None = None,
+    selected: Selected | None = None,
+    on_select: Callable[[Selected | None], None] | None = None,
+    height: int = 560,
+    clickable: bool = True,
+) -> Selected | None:
+    """Draw the map with a ring around the pick; clicks become picks, if it is `clickable`. Returns what is selected."""
+
+    def clicked(click: Click) -> None:
+        if not clickable:
+            return
+        if click.id is not None and click.id < len(data.latents):
+            address.choose_row(data, click.id)
+        else:
+            address.choose_spot(data, click.x, click.y)
+
+    rings = list(marks)
+    if pick is not None:
+        x, y = pick.xy if pick.xy is not None else data.map.place(pick.tensor()[None])[0].tolist()
+        rings.append(Mark(x, y, pick_label))
+    events = latent_map(
+        key=key,
+        figure_url=sheets.map_figure(data, color),
+        legend=_legend(data, color),
+        legend_of=GROUP if color == "group" else "class",
+        sprites=sheets.sprites(data),
+        atlas=sheets.atlas(data),
+        marks=rings,
+        trails=trails,
+        follows=follows,
+        overlay=overlay,
+        names=data.classes,
+        revision=f"{data.key}-{data.map.kind}",
+        empty_hint="click to decode this spot" if data.map.exact else "click to decode an estimate of this spot",
+        height=height,
+        selected=selected,
+        on_click=clicked,
+        on_select=on_select,
+    )
+    by_group = data.latents.group is not None and color in ("class", "group")
+    st.caption(_quality_line(data, by_group=by_group), help=_FOLLOWS_HELP if by_group else None)
+    if data.drawn_as is not None:
+        name = plain(data.model.classes[data.drawn_as])
+        st.caption(f"This decoder is told the class: items are drawn as their own, any other code as **{name}**.")
+    return events.selected
+
+
+def _legend(data: Mapped, color: str) -> list[LegendEntry] | None:
+    """The classes or the groups that have members."""
+    if color == "group":
+        names, ids = data.latents.groups
+    elif color == "class" and data.latents.labels is not None:
+        names, ids = data.classes, data.latents.labels
+    else:
+        return None
+    counts = ids.bincount(minlength=len(names)).tolist()
+    colors = palette(len(names))
+    return [LegendEntry(i, name, colors[i], counts[i]) for i, name in enumerate(names) if counts[i]]
+
+
+_FOLLOWS_HELP = (
+    "Does the map follow what you care about, or where an image comes from? For each item its 15 nearest others vote. "
+    f"How often the vote is right is given for the class and for the {GROUP}, and next to it how often one would be "
+    f"right by always naming the commonest. The {GROUP} far above guessing means that the map also shows whose slide "
+    "an image is from: its staining and its light."
+)
+
+
+def _quality_line(data: Mapped, *, by_group: bool) -> str:
+    """How far the map can be trusted, and what it follows, in one line."""
+    q, labels = data.quality, data.latents.labels
+    only = data.model.info.config["dataset"].get("only") if data.name == STORED else None
+    parts = [f"{len(data.latents):,} {f'{plain(only)} ' if only else ''}items of {plain(data.source)}"]
+    if not data.map.exact and "trustworthiness" in q:
+        parts.append(f"trustworthiness {q['trustworthiness']:.2f}, continuity {q['continuity']:.2f}")
+    votes = []
+    if "accuracy_codes" in q and labels is not None and len(labels.unique()) > 1:
+        found = Votes(q["accuracy_codes"], q["accuracy_map"], guess_accuracy(labels))
+        votes.append(f"class {_right(data, found, guess=by_group)}")
+    if by_group:
+        votes.append(f"{GROUP} {_right(data, group_votes(data), guess=True)}")
+    if votes:
+        parts.append(f"15 nearest neighbours name the {', the '.join(votes)}")
+    return " · ".join(parts)
+
+
+def _right(data: Mapped, votes: Votes, *, guess: bool) -> str:
+    on_map = "" if data.map.exact else f", {votes.map:.0%} on this map"
+    return f"right for {votes.codes:.0%} in the codes{on_map}{f' (guessing: {votes.guess:.0%})' if guess else ''}"

@@ -1,0 +1,128 @@
+"""What a person has named in this session: codes, groups of items selected in Explore, directions between groups.
+
+A group is kept as items of a data set and a direction as how it is found, so that both mean something to every
+model. A code belongs to the model that it was kept with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from explorer.latents import check_name
+from explorer.ui import address
+from explorer.ui.cache import Mapped
+
+_KEPT, _FORGOTTEN = "kept", "kept_forgotten"
+_MOST = 40
+Method = Literal["means", "classifier"]
+
+
+@dataclass(frozen=True)
+class KeptCode:
+    """A code of one model."""
+
+    model: str
+    code: tuple[float, ...]
+
+    @property
+    def what(self) -> str:
+        return f"a code of {self.model}"
+
+
+@dataclass(frozen=True, eq=False)
+class KeptGroup:
+    """Items of a data set, by their indices int64 [M] in it; `items` is `view.items_of` it."""
+
+    name: str
+    items: str
+    indices: Tensor
+
+    @property
+    def what(self) -> str:
+        return f"the mean of {len(self.indices):,} selected items"
+
+    def rows(self, data: Mapped) -> Tensor | None:
+        """Rows of the mapped data that are its members, or None where other images are mapped."""
+        if self.items != address.items_of(data):
+            return None
+        found = data.rows_of(self.indices)
+        return found if len(found) else None
+
+
+@dataclass(frozen=True, eq=False)
+class KeptDirection:
+    """A direction between two ends, each a class's name or a group."""
+
+    start: str | KeptGroup
+    end: str | KeptGroup
+    method: Method
+
+    @property
+    def what(self) -> str:
+        ends = (f"class {end}" if isinstance(end, str) else end.name for end in (self.start, self.end))
+        return f"the direction from {' to '.join(ends)}"
+
+
+Kept = KeptCode | KeptGroup | KeptDirection
+
+
+def everything() -> dict[str, Kept]:
+    """All that is kept, by name, the oldest first."""
+    return dict(st.session_state.get(_KEPT, {}))
+
+
+def groups() -> dict[str, KeptGroup]:
+    return {name: thing for name, thing in everything().items() if isinstance(thing, KeptGroup)}
+
+
+def keep(name: str, thing: Kept) -> None:
+    """Keep something under a name. Raises ValueError: the name cannot be one, is taken, or too much is kept."""
+    check_name(name)
+    if name in everything():
+        raise ValueError(f"There is a “{name}” already: choose another name, or forget that one.")
+    if len(everything()) >= _MOST:
+        raise ValueError(f"{_MOST} names are kept already: forget one first.")
+    st.session_state.setdefault(_KEPT, {})[name] = thing
+    if forgotten() == name:
+        st.session_state.pop(_FORGOTTEN)
+
+
+def forget(name: str) -> None:
+    """Forget what has that name; `recall` undoes it."""
+    thing = st.session_state.get(_KEPT, {}).pop(name, None)
+    if thing is not None:
+        st.session_state[_FORGOTTEN] = (name, thing)
+
+
+def forgotten() -> str | None:
+    """The name that was forgotten last, while it can be recalled."""
+    found: tuple[str, Kept] | None = st.session_state.get(_FORGOTTEN)
+    return None if found is None else found[0]
+
+
+def recall() -> None:
+    """Undo the last `forget`."""
+    found: tuple[str, Kept] | None = st.session_state.pop(_FORGOTTEN, None)
+    if found is not None:  # its name is free: to take it is to give the undo up
+        st.session_state.setdefault(_KEPT, {})[found[0]] = found[1]
+
+
+def free_name(stem: str) -> str:
+    """The stem, or the stem with the first number that makes it free."""
+    taken = everything()
+    count, name = 1, stem
+    while name in taken:
+        count += 1
+        name = f"{stem}{count}"
+    return name
+
+
+def code_of(kept: KeptCode, data: Mapped) -> Tensor | None:
+    """The code [D], for the model that it belongs to."""
+    fits = kept.model == data.model.info.id and len(kept.code) == data.model.latent
+    return torch.tensor(kept.code) if fits else None

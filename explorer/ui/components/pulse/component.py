@@ -1,0 +1,32 @@
+"""A fragment that looks again and again at what goes on elsewhere, such as a run that trains."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explorer.ui.components.scripts import script
+
+__all__ = ["pulse"]
+
+_COMPONENT = st.components.v2.component("pulse", html="<i></i>", js=script("pulse/main"), isolate_styles=False)
+
+
+def pulse(key: str, seconds: float) -> None:
+    """Rerun the fragment in which this is drawn, so many seconds after the page's script has come to rest.
+
+    Unlike a fragment with `run_every` it never interferes with what a person does: it waits while the script runs,
+    while the page is hidden, and while the server is away. It goes on for as long as the fragment draws it.
+
+    Parameters
+    ----------
+    key
+        Of no other pulse.
+    seconds
+        At least 0.5.
+    """
+    with st.container(key=f"lx_pulse_{key}"):  # hidden by the style sheet, or a gap would show where it stands
+        _COMPONENT(key=key, data={"seconds": seconds}, on_beat_change=_beat)
+
+
+def _beat() -> None:
+    """That the fragment runs is all."""

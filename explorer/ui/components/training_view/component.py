@@ -1,0 +1,117 @@
+"""The live view of a training run: curves, KL bars, pictures and a drifting map, with one slider through the epochs.
+
+The browser's part is in this folder, one subject a file, joined in the order of `_PARTS` into one ES module
+that only `main.js` exports from. Streamlit sends a component's own script with every update, which comes every second
+here; so that script is three lines which import the module as an asset, kept by the browser, and an update is what
+has changed of the run. The slider moves everything in the browser, which fetches the frames and keeps them: nothing
+is sent back to Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from json import dumps
+from typing import Any
+
+import streamlit as st
+
+from explorer.ui import assets
+from explorer.ui.components.scripts import css, script
+from explorer.ui.train.feed import Feed
+
+__all__ = ["Status", "training_view"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """The line above the view.
+
+    `facts` are names and values. `share` is how much is done, 0 to 1; None shows no bar. `live` says whether more is
+    to come: then the view follows the newest epoch at first. `so_far` are the running averages of an epoch that has
+    not ended, shown until the first one has.
+    """
+
+    state: str
+    text: str
+    note: str = ""
+    share: float | None = None
+    live: bool = False
+    facts: Sequence[tuple[str, str]] = ()
+    so_far: Sequence[tuple[str, str]] = ()
+
+
+_PARTS = (
+    *("layout", "scales", "history", "frames", "curves", "curves_input", "bars", "pictures", "map", "map_input"),
+    *("head", "player", "main"),
+)
+_SCRIPT = script("latent_map/theme", *(f"training_view/{part}" for part in _PARTS))
+_MODULE = f"const CSS = {dumps(css('training_view'))};\n{_SCRIPT}".encode()
+_MODULE_KEY = f"training-view-{sha256(_MODULE).hexdigest()[:16]}.js"
+
+_COMPONENT = st.components.v2.component(
+    "training_view",
+    html='<div class="lx-tv" data-state="loading"></div>',
+    css=".lx-tv { min-height: 60rem; }",  # the room that it will take, so that nothing below jumps
+    js="""export default async function (component) {
+  const { href } = new URL(component.data.module, location.href);
+  return (await import(href)).default(component);
+}""",
+    isolate_styles=False,
+)
+
+
+def training_view(
+    *,
+    key: str,
+    run: str,
+    status: Status,
+    feed: Feed,
+    epochs: int,
+    latent: int,
+    has_prior: bool,
+    free_bits: float = 0.0,
+) -> None:
+    """Show a run, or bring what is shown up to date; the chosen epoch stays.
+
+    Parameters
+    ----------
+    run
+        Names the run: for another one the view starts anew.
+    epochs
+        How many there will be.
+    latent
+        Number of latents. Two are shown as they are on the map, any other number as a projection.
+    has_prior
+        Whether the model is a VAE: a plain autoencoder has no KL and no ELBO.
+    free_bits
+        Nats that each latent may use for nothing: a line across the bars.
+    """
+    _COMPONENT(
+        key=key,
+        data={
+            "module": assets.publish(_MODULE_KEY, lambda: _MODULE, "text/javascript"),
+            "key": key,
+            "run": run,
+            "status": asdict(status),
+            "epochs": epochs,
+            "latent": latent,
+            "has_prior": has_prior,
+            "free_bits": free_bits,
+            **_of_feed(feed),
+        },
+    )
+
+
+def _of_feed(feed: Feed) -> dict[str, Any]:
+    return {
+        "recent": feed.recent,
+        "past_url": feed.past_url,
+        "frames": " ".join(feed.frames),
+        "sheet_url": feed.sheet_url,
+        "points_url": feed.points_url,
+        "probe": feed.probe,
+        "classes": feed.classes,
+        "reaches": " ".join(f"{value:g}" for reach in feed.reaches for value in reach),  # text: Streamlit copies it
+    }

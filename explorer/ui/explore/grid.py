@@ -1,0 +1,139 @@
+"""The grid over a latent plane: n x n decoded images, each of which can be picked."""
+
+from __future__ import annotations
+
+import streamlit as st
+import torch
+
+from explorer.latents import planes
+from explorer.latents.planes import Plane
+from explorer.ui import address, sheets
+from explorer.ui.address import Pick
+from explorer.ui.cache import Mapped
+from explorer.ui.components.tiles.component import tiles
+from explorer.ui.markdown import sentence
+
+_CORNERS = ("A", "B", "C")
+
+
+def grid_panel(data: Mapped, pick: Pick | None) -> None:
+    """Draw the grid with its controls."""
+    with st.container(key="grid", border=True):
+        st.markdown("##### The grid", help=_HELP)
+        left, right = st.columns(2)
+        n = left.slider("Images a side", 5, 30, 15, key="grid_n", persist_state="session")
+        outer = right.slider(
+            "Outer quantile",
+            0.005,
+            0.25,
+            0.05,
+            0.005,
+            format="%.3f",
+            key="grid_outer",
+            persist_state="session",
+            help="The grid runs from this quantile of the prior to its mirror image: smaller reaches further out.",
+        )
+        found = _plane(data, pick)
+        if isinstance(found, str):
+            st.info(found)
+            return
+        plane, (across, up) = found
+        axis = planes.quantiles(n, outer)
+        codes = plane.grid(axis)
+        v, u = torch.meshgrid(axis.flip(0), axis, indexing="ij")
+        titles = [f"{across} {a:.2f}, {up} {b:.2f}" for a, b in zip(u.flatten(), v.flatten(), strict=True)]
+        tiles(
+            key="grid_tiles",
+            sheet_url=sheets.decoded_sheet(f"{data.key}-grid", data.model, codes, n, data.drawn_as),
+            count=len(codes),
+            columns=n,
+            tile=sheets.tile_size(data.model),
+            titles=titles,
+            selected=_selected(codes, pick),
+            max_tile_px=64,
+            label="The latent plane, decoded",
+            on_pick=lambda i: address.choose_code(data, codes[i], "the grid"),
+        )
+        st.caption("Click an image to pick its code.")
+
+
+_HELP = (
+    "The decoder's images at equally likely places of the prior: norm.ppf of equally spaced quantiles on both axes. "
+    "With more than two latents, choose which plane through the code space to look at."
+)
+
+
+def _selected(codes: torch.Tensor, pick: Pick | None) -> int | None:
+    if pick is None:
+        return None
+    apart = (codes - pick.tensor()).abs().amax(1)
+    nearest = int(apart.argmin())
+    return nearest if float(apart[nearest]) < 1e-4 else None
+
+
+def _plane(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
+    """The plane that the controls ask for with the names of its axes, or a sentence on what is missing."""
+    model, codes = data.model, data.latents.mean
+    if model.latent == 1:
+        return "A grid needs at least two latents."
+    if model.latent == 2:
+        if model.has_prior:
+            return planes.latent_plane(torch.zeros(2), 0, 1), ("z₀", "z₁")
+        return planes.spread_plane(codes), ("σ₀", "σ₁")
+    kinds = {"pca": "Two principal components", "latents": "Two latents", "points": "Through three codes"}
+    kind = st.segmented_control(
+        "Plane",
+        list(kinds),
+        format_func=lambda k: kinds[k],
+        default="pca",
+        key="grid_plane",
+        required=True,
+        persist_state="session",
+    )
+    if kind == "latents":
+        return _two_latents(data, pick)
+    if kind == "points":
+        return _three_codes(data, pick)
+    stored = data.model.latents
+    components = stored.maps["pca"].components
+    if components is None:
+        return "This checkpoint has no principal components stored."
+    return planes.principal_plane(stored.mean, components), ("1st component, σ", "2nd component, σ")
+
+
+def _two_latents(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
+    order = data.latents.kl_by_latent.argsort(descending=True).tolist()
+    left, right = st.columns(2)
+
+    def name(i: int) -> str:
+        return f"latent {i} ({float(data.latents.kl_by_latent[i]):.2f} nats)"
+
+    a = left.selectbox("Across", order, 0, name, key="grid_a")
+    b = right.selectbox("Up", order, 1, name, key="grid_b")
+    if a == b:
+        return "Choose two different latents."
+    origin = pick.tensor() if pick is not None else torch.zeros(data.model.latent)
+    st.caption(
+        "Through the picked code." if pick is not None else "Through the prior mean; pick a code to go through it."
+    )
+    return planes.latent_plane(origin, a, b), (f"latent {a}", f"latent {b}")
+
+
+def _three_codes(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
+    corners: dict[str, tuple[float, ...]] = st.session_state.setdefault(f"grid_corners_{data.model.info.id}", {})
+    for column, name in zip(st.columns(3), _CORNERS, strict=True):
+        column.button(
+            f"{name} ✓" if name in corners else f"Set {name}",
+            key=f"grid_corner_{name}",
+            disabled=pick is None,
+            help=f"Make the picked code corner {name} of the plane",
+            on_click=lambda name=name: corners.update({name: pick.code}) if pick is not None else None,
+        )
+    if len(corners) < 3:
+        missing = ", ".join(name for name in _CORNERS if name not in corners)
+        return f"Pick a code on the map, then set it as a corner. Still open: {missing}."
+    try:
+        plane = planes.plane_through(*(torch.tensor(corners[name]) for name in _CORNERS))
+    except ValueError as error:
+        return sentence(error)
+    return plane, ("A to B", "A to C")

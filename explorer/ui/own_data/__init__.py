@@ -1,0 +1,1 @@
+"""A person's own images on their way to a data set."""

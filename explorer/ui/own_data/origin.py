@@ -1,0 +1,108 @@
+"""What a person hands in as data: a zip, or the name of a folder on this computer; and what either should look like."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from explorer.ui.own_data.adding import Origin
+
+_UPLOAD, _FOLDER = "Upload a zip", "Folder on this computer"
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+
+_TREE = """
+cells.zip
+├── healthy
+│   ├── 0001.png
+│   └── 0002.png
+└── infected
+    ├── 0001.png
+    └── 0002.png
+"""
+
+
+def choose_origin(*, disabled: bool, on_change: Callable[[], None], on_again: Callable[[], None]) -> Origin | None:
+    """The widgets, and what was handed in, once there is something.
+
+    `on_change` is the callback for something else, `on_again` the one for another look at the same folder.
+    """
+    limit = st.get_option("server.maxUploadSize")
+    larger = (
+        f"A zip may have up to {limit} MB here. Larger sets: "
+        "`python -m explorer data add FOLDER_OR_ZIP --name NAME`, on the computer that runs this app."
+    )
+    if not may_name_folders():
+        st.caption(
+            "Only a zip can be handed in here: this app can be reached from other computers, so it opens no folder "
+            "that somebody names."
+        )
+    elif _choose_way(disabled, on_change) == _FOLDER:
+        return _folder(disabled, on_change, on_again)
+    else:
+        larger = f"A zip may have up to {limit} MB here; a larger one, or a folder, can be named as a “{_FOLDER}”."
+    upload = st.file_uploader("A zip of images", type=["zip"], key="own_upload", on_change=on_change, disabled=disabled)
+    st.caption(larger)
+    return None if upload is None else Origin(f"upload {upload.file_id}", upload.name, upload.getvalue())
+
+
+def _folder(disabled: bool, on_change: Callable[[], None], on_again: Callable[[], None]) -> Origin | None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        text = st.text_input(
+            "Folder or zip on this computer",
+            key="own_folder",
+            placeholder="/home/me/pictures/cells",
+            on_change=on_change,
+            disabled=disabled,
+            help="Its path. The pictures are read once and kept as a data set; the folder itself is left as it is.",
+        )
+        text = (text or "").strip().strip("\"'")
+        if text:
+            st.button("Look again", key="own_again", help="Its contents have changed", on_click=on_again)
+    if not text:
+        return None
+    path = Path(os.path.expanduser(text))  # which, unlike Path.expanduser, takes an unknown ~name as it is
+    return Origin(f"folder {path}", path.name or str(path), path)
+
+
+def _choose_way(disabled: bool, on_change: Callable[[], None]) -> str:
+    way: str = st.segmented_control(
+        "From",
+        [_UPLOAD, _FOLDER],
+        key="own_way",
+        default=_UPLOAD,
+        required=True,
+        on_change=on_change,
+        label_visibility="collapsed",
+        disabled=disabled,
+    )
+    return way
+
+
+def may_name_folders() -> bool:
+    """Whether whoever uses the app sits at this computer, and may look into its folders anyway."""
+    if st.get_option("server.address") not in _LOCAL:
+        return False
+    # A proxy would let others in to a server that listens here only. It shows by its headers, by the name that it asks
+    # for, or by the page that the browser has open, which a proxy passes on as it is.
+    headers = {name.lower(): value for name, value in st.context.headers.items()}
+    if any(name.startswith(("x-forwarded", "forwarded", "x-real-ip")) for name in headers):
+        return False
+    asked = [f"//{headers.get('host', 'localhost')}", headers.get("origin", "//localhost")]
+    return all((urlsplit(address).hostname or "") in _LOCAL for address in asked)
+
+
+def how_to() -> None:
+    """What to hand in, for who has nothing in hand yet."""
+    words, tree = st.columns([3, 2], gap="medium")
+    words.markdown(
+        "Put the pictures into folders, **one folder for each class**, named as the class shall be called, and zip the "
+        "folder around them. No classes? Zip the pictures just as they are.\n\n"
+        "PNG, JPEG, TIFF and most other formats, of any size, will do: every picture is brought to one size. A fifth "
+        "of each class is kept aside for testing. If there are folders `train` and `test` with the classes inside "
+        "them, that split is kept."
+    )
+    tree.code(_TREE.strip("\n"), language=None)

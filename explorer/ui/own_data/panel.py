@@ -1,0 +1,212 @@
+"""A person's own images: a zip or a folder in, a look at what a model will see, a data set with a name out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from explorer.datasets import own
+from explorer.errors import DatasetError
+from explorer.ui import page_switch
+from explorer.ui.components.pulse.component import pulse
+from explorer.ui.markdown import plain
+from explorer.ui.own_data.adding import Adding, Origin
+from explorer.ui.own_data.listing import own_list
+from explorer.ui.own_data.origin import choose_origin, how_to
+from explorer.ui.own_data.preview import show_preview
+from explorer.ui.wording import duration
+
+OnReady = Callable[[str], None]
+
+_SECONDS = 0.5  # between two looks at a data set on its way in
+_AUTO = "auto"
+_CHANNELS = {_AUTO: None, "gray": 1, "RGB": 3}
+_JOB, _LOOKED, _PROBLEM, _EXISTING, _ADDED = "own_job", "own_looked", "own_problem", "own_same", "own_added"
+
+
+def own_data_panel(on_ready: OnReady | None = None) -> None:
+    """Draw the panel: a form with a preview, what is on its way in, and the data sets that are there.
+
+    `on_ready` is called with `own:NAME` when a data set has been added, or chosen from the list. That may be in the
+    middle of a run or in a callback, so it may only set state that is no widget's; the whole page reruns afterwards.
+    """
+    st.fragment(_panel)(on_ready)
+
+
+def _panel(on_ready: OnReady | None) -> None:
+    page_switch.follow()
+    with st.container(key="own_data"):
+        if not _success():
+            _form(on_ready)
+        own_list(on_ready)
+
+
+# --- the form ------------------------------------------------------------------------------------------------------
+
+
+def _form(on_ready: OnReady | None) -> None:
+    job: Adding | None = st.session_state.get(_JOB)
+    origin = choose_origin(disabled=job is not None, on_change=_new_origin, on_again=_look_again)
+    if origin is None:
+        how_to()
+    else:
+        _options(origin, disabled=job is not None)
+    if job is not None:
+        st.fragment(_follow)(job, on_ready)
+    if problem := st.session_state.get(_PROBLEM):
+        existing = st.session_state.get(_EXISTING)
+        with st.container(key="own_refused"):
+            (st.info if existing else st.error)(plain(problem))
+            if existing and on_ready is not None:
+                st.button(f"Use {existing}", key="own_existing", on_click=_use, args=(existing, on_ready))
+
+
+def _options(origin: Origin, *, disabled: bool) -> None:
+    """Name, size and colour, the preview in them, and the button."""
+    if "own_name" not in st.session_state:
+        st.session_state["own_name"] = own.propose_name(origin.label)
+    name, size, channels = st.columns([2, 1, 1], gap="small")
+    name.text_input(
+        "Name",
+        key="own_name",
+        max_chars=40,
+        disabled=disabled,
+        help="Letters, digits, dot, dash and underscore. The data set will be called own:NAME.",
+    )
+    size_choice = size.selectbox(
+        "Size",
+        [_AUTO, *map(str, own.SIZES)],
+        key="own_size",
+        format_func=lambda text: "Automatic" if text == _AUTO else f"{text} × {text}",
+        disabled=disabled,
+        help="Pixels a side that every image is brought to, on a black square. Small ones train faster: 28 is that of "
+        "handwritten digits, 64 does for cells, 128 takes 20 times as long as 28.",
+    )
+    channel_choice = channels.selectbox(
+        "Colour",
+        list(_CHANNELS),
+        key="own_channels",
+        format_func=lambda text: {_AUTO: "Automatic", "gray": "Gray", "RGB": "Colour (RGB)"}[text],
+        disabled=disabled,
+        help="Gray images take a third of the memory and of the time.",
+    )
+    shape = (None if size_choice == _AUTO else int(size_choice), _CHANNELS[channel_choice])
+    with st.container(key="own_preview"):
+        found = _look(origin, *shape)
+        if isinstance(found, str):
+            st.error(plain(found))
+            return
+        show_preview(found, origin.ident)
+    st.button("Add data set", key="own_add", type="primary", disabled=disabled, on_click=_start, args=(origin, *shape))
+
+
+def _look(origin: Origin, size: int | None, channels: int | None) -> own.Preview | str:
+    """The preview, or a sentence on why there is none. Kept until something else is asked for."""
+    key = (origin.ident, size, channels)
+    looked: tuple[Any, own.Preview | str] | None = st.session_state.get(_LOOKED)
+    if looked is not None and looked[0] == key:
+        return looked[1]
+    found: own.Preview | str
+    try:
+        with st.spinner("Looking at the images …"), origin.path() as path:
+            found = own.preview(path, size=size, channels=channels, label=origin.label)
+    except DatasetError as error:
+        found = str(error)
+    except OSError as error:
+        found = f"{origin.label} could not be read: {error.strerror or error}."
+    st.session_state[_LOOKED] = (key, found)
+    return found
+
+
+# --- on its way in -------------------------------------------------------------------------------------------------
+
+
+def _start(origin: Origin, size: int | None, channels: int | None) -> None:
+    """As a callback: begin to add what the form says."""
+    _forget()
+    name = st.session_state.get("own_name", "").strip()
+    try:
+        own.check_name(name)
+    except DatasetError as error:
+        st.session_state[_PROBLEM] = str(error)
+        return
+    if st.session_state.get(_JOB) is None:
+        st.session_state[_JOB] = Adding(name, origin, size, channels)
+
+
+def _follow(job: Adding, on_ready: OnReady | None) -> None:
+    """The progress of what is on its way in; at its end the whole page follows."""
+    if not job.running:
+        _finish(job, on_ready)
+        st.rerun()
+    pulse("own_pulse", _SECONDS)
+    with st.container(horizontal=True, vertical_alignment="center", key="own_progress"):
+        left = job.seconds_left
+        if job.stopping:
+            text = "stopping …"
+        elif job.share <= 0:
+            text = "looking at the images …"
+        elif job.share >= 1:
+            text = "storing …"
+        else:
+            text = f"{job.share:.0%}" + ("" if left is None else f" · {duration(left)} left")
+        st.progress(min(job.share, 1.0), f"Adding {plain(job.name)}: {text}")
+        st.button("Cancel", key="own_cancel", on_click=job.cancel, disabled=job.stopping)
+
+
+def _finish(job: Adding, on_ready: OnReady | None) -> None:
+    st.session_state[_JOB] = None
+    if job.result is not None:
+        st.session_state[_ADDED] = job.name
+        st.session_state[_LOOKED] = None
+        if on_ready is not None:
+            on_ready(job.result.name)
+    elif job.cancelled:
+        st.toast("Cancelled; nothing was added.")
+    else:
+        st.session_state[_PROBLEM], st.session_state[_EXISTING] = job.problem, job.existing
+
+
+def _success() -> bool:
+    """What has just been added, with the form put away, so that the browser lets go of the upload; False if nothing."""
+    name = st.session_state.get(_ADDED)
+    if name is None:
+        return False
+    try:
+        found = own.details(name)
+    except DatasetError:  # removed since
+        _forget()
+        return False
+    notes = list(dict.fromkeys(note for split in found.notes.values() for note in split))
+    st.success(
+        f"**own:{plain(name)}** is ready: {found.counts['train']:,} images to train on, "
+        f"{found.counts['test']:,} to test on." + "".join(f"\n- {plain(note)}" for note in notes)
+    )
+    st.button("Add another", key="own_more", icon=":material/add:", on_click=_new_origin)
+    return True
+
+
+def _look_again() -> None:
+    """As a callback: the preview is of what was there before."""
+    _forget()
+    st.session_state.pop(_LOOKED, None)
+
+
+def _use(name: str, on_ready: OnReady) -> None:
+    """As a callback: take a data set that is there."""
+    _forget()
+    on_ready(name)
+    page_switch.refresh()
+
+
+def _new_origin() -> None:
+    """As a callback: something else was handed in; name and refusals were the former's."""
+    _forget()
+    st.session_state.pop("own_name", None)
+
+
+def _forget() -> None:
+    for key in (_PROBLEM, _EXISTING, _ADDED):
+        st.session_state.pop(key, None)

@@ -1,0 +1,131 @@
+"""The choices that screens share: which model, on which of its maps, with which data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from explorer.errors import CheckpointError, DatasetError
+from explorer.ui import address, cache
+from explorer.ui.cache import Mapped
+
+
+def pick_model() -> cache.Model:
+    """The picker and its line; stops the page with a sentence when there is nothing to open."""
+    found = cache.all_checkpoints()
+    usable = {c.id: c for c in found if not c.problem}
+    if not usable:
+        st.info("There is no model yet. Train one: press **Start** in the sidebar.")
+        _show_damaged(found)
+        st.stop()
+    # What ships comes first, in the order of a tour: two latents before many.
+    order = sorted(
+        usable, key=lambda i: (not usable[i].shipped, i != "mnist-mlp-2d", usable[i].config["model"]["latent"], i)
+    )
+    address.restore_choice("model", "explore_model", order, "the model", usual=order[0])
+    chosen = st.selectbox(
+        "Model",
+        order,
+        format_func=lambda i: f"{i} — {usable[i].summary}",
+        key="explore_model",
+        persist_state="session",
+        on_change=address.forget_notices,
+        label_visibility="collapsed",
+    )
+    _show_damaged(found)
+    try:
+        model = cache.open_model(chosen, cache.digest(usable[chosen]))
+        model.latents  # noqa: B018 - read here, so that a damaged file is said in this sentence and not later
+        return model
+    except (CheckpointError, OSError) as error:
+        st.error(str(error))
+        st.stop()
+
+
+def _show_damaged(found: list[cache.CheckpointInfo]) -> None:
+    damaged = [c for c in found if c.problem]
+    if damaged:
+        with st.expander(f"{len(damaged)} of {len(found)} checkpoints cannot be opened", icon=":material/warning:"):
+            for c in damaged:
+                st.markdown(f"**{c.id}**: {c.problem}")
+
+
+def pick_color(data: Mapped, controls: DeltaGenerator) -> str:
+    """What colours the map's points: a key of `view.colors`."""
+    colors = address.colors(data)
+    address.restore_choice("color", "color_by", colors, "the colouring", usual="class")
+    return controls.selectbox(
+        "Colour by",
+        list(colors),
+        format_func=colors.__getitem__,
+        key="color_by",
+        persist_state="session",
+        width=180,
+    )
+
+
+def kept_color(data: Mapped) -> str:
+    """The same for a screen without the control: what was chosen on Explore, or what the address says."""
+    address.restore_choice("color", "color_by", address.colors(data), "the colouring", usual="class")
+    return str(st.session_state.get("color_by", "class"))
+
+
+def pick_mapped(model: cache.Model, controls: DeltaGenerator, *, widths: tuple[int, int] = (185, 215)) -> Mapped:
+    """The projection and the data set; stops the page with a sentence when they cannot be had."""
+    kinds = cache.projections(model)
+    if not kinds:
+        st.error("This checkpoint has no map of its codes: train it again.")
+        st.stop()
+    address.restore_choice("projection", "projection", kinds, "the projection", address.PROJECTIONS, usual=kinds[0])
+    if len(kinds) == 1:  # two latents: nothing to choose
+        projection = kinds[0]
+    else:
+        projection = controls.selectbox(
+            "Projection",
+            kinds,
+            format_func=address.PROJECTIONS.__getitem__,
+            key="projection",
+            persist_state="session",
+            width=widths[0],
+            help="UMAP keeps neighbours together but not distances; the two principal components keep the largest "
+            "distances but lay unlike items on each other.",
+        )
+    sources = cache.choices_of_data(model)
+    address.restore_choice("data", "map_data", list(sources), "the data", sources, usual=next(iter(sources)))
+    data = controls.selectbox(
+        "Data",
+        list(sources),
+        format_func=sources.__getitem__,
+        key="map_data",
+        persist_state="session",
+        width=widths[1],
+        help="The test set that came with the model, or any data set on this machine, encoded now.",
+    )
+    try:
+        found = cache.mapped(model.info.id, cache.digest(model.info), data, projection)
+    except (DatasetError, CheckpointError, ValueError) as error:
+        st.error(str(error))
+        st.stop()
+    return replace(found, drawn_as=_pick_class(model, controls)) if model.conditional else found
+
+
+def _pick_class(model: cache.Model, controls: DeltaGenerator) -> int:
+    """The class that a conditional decoder is told of codes that are no items'."""
+    address.restore_choice("as", "decode_as", model.classes, "the class", usual=model.classes[0])
+    chosen = controls.selectbox(
+        "Decode as",
+        model.classes,
+        key="decode_as",
+        persist_state="session",
+        width=135,
+        help="This decoder is told the class, so a code holds everything else and can be drawn as any class. "
+        "Items are drawn as their own class; spots, samples, means and sums as the one chosen here.",
+    )
+    return model.classes.index(chosen)
+
+
+def query(data: Mapped) -> dict[str, str]:
+    """What the URL says of these choices beyond `view.write_url`'s own: the class, where it is not the first."""
+    return {"as": data.model.classes[data.drawn_as]} if data.drawn_as else {}

@@ -1,0 +1,119 @@
+"""A picture under a model: prepared, judged, and kept while somebody looks at it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import streamlit as st
+import torch
+from PIL import Image
+from torch import Tensor
+
+from explorer.images.preparation import Prepared, Steps, prepare, suggest
+from explorer.models import Posterior
+from explorer.scoring.scores import Judgement, Scores, judge
+from explorer.ui.cache import STORED, Mapped
+from explorer.ui.codes import computed
+
+_LOOKED, _CHANGED = "reconstruct_looked", "reconstruct_steps"
+_MOST_LOOKED = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is put through the models.
+
+    Attributes:
+        ident: names the very picture.
+        slot: what changes of its steps are kept for: a drawing keeps them from stroke to stroke.
+        name: as sentences call it.
+        picture: of mode L or RGB.
+        remarks: on how it was read, a sentence each.
+        own: `content` of the model whose test image it is: that one sees it as it is.
+        label: its class, where that is known.
+        index: of a test image in its data set.
+    """
+
+    ident: str
+    slot: str
+    name: str
+    picture: Image.Image
+    remarks: tuple[str, ...] = ()
+    own: str = ""
+    label: str | None = None
+    index: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """A subject as the model of the mapped data sees it and judges it; `why` says what suggested the steps."""
+
+    subject: Subject
+    data: Mapped
+    steps: Steps
+    why: tuple[str, ...]
+    changed: bool
+    prepared: Prepared
+    judged: Judgement
+
+
+def look(subject: Subject, data: Mapped) -> Looked:
+    """Prepare and judge the subject, by the steps that a person has chosen, or else by what suits it."""
+    chosen = steps_of(subject, data)
+    key = (subject.ident, subject.own, subject.label, data.key, data.map.kind, data.drawn_as, chosen)
+    kept: OrderedDict[tuple[object, ...], Looked] = st.session_state.setdefault(_LOOKED, OrderedDict())
+    if key not in kept:
+        kept[key] = _look(subject, data, chosen)
+        while len(kept) > _MOST_LOOKED:
+            kept.popitem(last=False)
+    kept.move_to_end(key)
+    return kept[key]
+
+
+def _look(subject: Subject, data: Mapped, chosen: Steps | None) -> Looked:
+    channels, size, _ = data.model.image_shape
+    why: tuple[str, ...] = ()
+    if chosen is not None:
+        steps = chosen
+    elif subject.own == data.content or (subject.index is not None and subject.picture.size == (size, size)):
+        steps = Steps()
+    else:
+        steps, why = suggest(subject.picture, *data.model.habits, channels)
+    prepared = prepare(subject.picture, steps, size, channels)
+    known = data.model.conditional and subject.label in data.model.classes
+    label = torch.tensor([data.model.classes.index(str(subject.label))]) if known else None
+    row = data.row_of(subject.index) if subject.own == data.content and subject.index is not None else None
+    judged = judge(
+        data.model,
+        prepared.image[None],
+        label,
+        density=computed.density(data),
+        without=row if data.name == STORED else None,
+        scored=None if row is None or prepared.stages else _scored(data, row, label),
+    )
+    return Looked(subject, data, steps, why, chosen is not None, prepared, judged)
+
+
+def _scored(data: Mapped, row: int, label: Tensor | None) -> Scores | None:
+    """What was measured of an image of the mapped data, and is shown elsewhere; None if its class was not told then."""
+    if data.model.conditional and label is None:
+        return None
+    found, at = data.latents, slice(row, row + 1)
+    posterior = Posterior(found.posterior.mean[at], found.posterior.logvar[at])
+    return Scores(posterior, found.reconstruction[at], found.kl[at], label)
+
+
+def steps_of(subject: Subject, data: Mapped) -> Steps | None:
+    """The steps that a person has chosen for it and this model; None where they are left to what suits it."""
+    found: Steps | None = st.session_state.get(_CHANGED, {}).get((subject.slot, data.model.info.id))
+    return found
+
+
+def choose_steps(subject: Subject, data: Mapped, steps: Steps | None) -> None:
+    """Take these steps from now on; None for what suits it."""
+    changed = st.session_state.setdefault(_CHANGED, {})
+    if steps is None:
+        changed.pop((subject.slot, data.model.info.id), None)
+    else:
+        changed[subject.slot, data.model.info.id] = steps

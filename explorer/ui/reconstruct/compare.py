@@ -1,0 +1,67 @@
+"""Which other models see the same picture beside the chosen one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from explorer.errors import CheckpointError, DatasetError
+from explorer.ui import address, cache
+from explorer.ui.cache import STORED, Mapped
+from explorer.ui.markdown import plain, sentence
+
+_COMPARED = "compare_with"
+_MOST = 3  # beside the chosen one: four columns are as many as can be read
+
+
+def pick_others(model: cache.Model) -> list[Mapped]:
+    """The control, and the codes of the models chosen; those that cannot be opened get a sentence."""
+    usable = {info.id: info for info in cache.all_checkpoints() if not info.problem and info.id != model.info.id}
+    _restore(list(usable), model.info.id)
+    chosen = st.multiselect(
+        "Compare with",
+        sorted(usable, key=lambda ident: (not usable[ident].shipped, ident)),
+        key=_COMPARED,
+        max_selections=_MOST,
+        persist_state="session",
+        placeholder="other models",
+        help="Up to three models of any shape see the same picture, each in its own size.",
+        width=420,
+    )
+    found = []
+    for ident in chosen:
+        try:
+            found.append(_opened(usable[ident]))
+        except (CheckpointError, DatasetError, OSError, ValueError) as error:
+            st.error(sentence(error))
+    return found
+
+
+def query(others: list[Mapped]) -> dict[str, str]:
+    """What the URL says of it."""
+    return {"compare": ",".join(one.model.info.id for one in others)} if others else {}
+
+
+def _restore(usable: list[str], itself: str) -> None:
+    """Start from the address, and drop what is no choice any more."""
+    asked = address.asked("compare")
+    if asked is not None:
+        wanted = list(dict.fromkeys(asked.split(",")))
+        unknown = [ident for ident in wanted if ident not in usable and ident != itself]
+        if unknown:
+            address.notice(f"The address asks to compare with “{unknown[0][:60]}”, which is not here.")
+        st.session_state[_COMPARED] = [ident for ident in wanted if ident in usable][:_MOST]
+    elif _COMPARED in st.session_state:
+        st.session_state[_COMPARED] = [ident for ident in st.session_state[_COMPARED] if ident in usable]
+
+
+def _opened(info: cache.CheckpointInfo) -> Mapped:
+    """The model's stored codes on its first map."""
+    content = cache.digest(info)
+    model = cache.open_model(info.id, content)
+    kinds = cache.projections(model)
+    if not kinds:
+        raise CheckpointError(f"{plain(info.id)} has no map of its codes: train it again")
+    found = cache.mapped(info.id, content, STORED, kinds[0])
+    return replace(found, drawn_as=0) if model.conditional else found

@@ -1,0 +1,111 @@
+"""Where a picture's code lies: on the map, among which test images, and where to go on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explorer.ui import address, page_switch, uploads
+from explorer.ui.address import Pick
+from explorer.ui.arithmetic import expression
+from explorer.ui.cache import Mapped
+from explorer.ui.codes.map_marks import ring
+from explorer.ui.codes.map_view import map_view
+from explorer.ui.codes.neighbours import near_tiles
+from explorer.ui.markdown import plain
+from explorer.ui.reconstruct.analysis import Looked
+from explorer.ui.reconstruct.source import use_test_image
+
+_WHICH = "reconstruct_map_of"
+_HEIGHT = 440
+
+
+def place_panel(data: Mapped, looked: Sequence[Looked], pick: Pick | None, source: str, color: str) -> None:
+    """Draw the map with a ring where the picture lies, and beside it the nearest images and the ways on."""
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        one = _which(looked)
+        shown = data if one is None else one.data
+        of_item = source == "test"  # which is the pick itself
+        marks = () if one is None else (ring(shown, one.judged.code[0], _label(one, of_item), "result"),)
+        beside = pick if pick is not None and pick.model == shown.model.info.id and not of_item else None
+        # A pick is of the screen's own model and data: on another's map there is nothing to pick.
+        map_view(
+            shown,
+            beside,
+            key="reconstruct_map",
+            color=color,
+            marks=marks,
+            pick_label="picked",
+            height=_HEIGHT,
+            clickable=shown is data,
+        )
+    with right:
+        if one is None:
+            st.caption("The map shows the codes of the test images. Your picture gets a ring on it.")
+            return
+        row = None if pick is None or not of_item or one.subject.own != one.data.content else address.row_of(data, pick)
+        near_tiles(
+            one.data,
+            one.judged.code[0],
+            key="neighbours",
+            origin="the nearest images" if shown is data else None,
+            without=row,
+        )
+        if beside is not None:
+            _picked(shown, beside)
+        _ways_on(looked[0])
+
+
+def _which(looked: Sequence[Looked]) -> Looked | None:
+    """The model whose map is shown: the chosen one, or another of those beside it."""
+    if len(looked) < 2:
+        return looked[0] if looked else None
+    names = {one.data.model.info.id: one for one in looked}
+    if st.session_state.get(_WHICH) not in names:
+        st.session_state[_WHICH] = next(iter(names))
+    chosen = st.segmented_control("Map of", list(names), key=_WHICH, required=True, persist_state="session")
+    return names[str(chosen)]
+
+
+def _label(one: Looked, of_item: bool) -> str:
+    return "this image" if of_item else "your drawing" if one.subject.slot == "drawing" else "your picture"
+
+
+def _picked(data: Mapped, pick: Pick) -> None:
+    """What a click on the map or on a neighbour has picked, and how to look at it here."""
+    row = address.row_of(data, pick)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"Picked: {plain(address.row_name(data, row)) if row is not None else 'a spot'}", width="content")
+        if row is not None and not isinstance(data.originals(), str):
+            st.button("Look at it here", key="look_at_pick", type="tertiary", on_click=use_test_image)
+        st.button("Forget it", key="forget_pick", type="tertiary", on_click=address.clear)
+
+
+def _ways_on(one: Looked) -> None:
+    def to_arithmetic() -> None:
+        uploads.use(one.subject.name, one.subject.picture, one.data, one.steps)
+        page_switch.go(page_switch.ARITHMETIC, **{page_switch.ARITHMETIC_TOOL: "expression", expression.KEY: "upload"})
+
+    def to_explore() -> None:
+        if not one.subject.slot.startswith("test image"):  # a test image is the pick already
+            address.choose_code(one.data, one.judged.code[0], f"Reconstruct: {one.subject.name}")
+        page_switch.go(page_switch.EXPLORE)
+
+    st.caption("Go on with its code")
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Use in Arithmetic",
+            key="to_arithmetic",
+            icon=":material/calculate:",
+            on_click=to_arithmetic,
+            help="The expression there becomes `upload`, as it is called in walks and sliders, too.",
+        )
+        st.button(
+            "Show in Explore",
+            key="to_explore",
+            icon=":material/scatter_plot:",
+            on_click=to_explore,
+            help="Explore's selection at this code.",
+        )

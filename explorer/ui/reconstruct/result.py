@@ -1,0 +1,162 @@
+"""What models make of a picture: as each sees it, its reconstruction, where they differ, its score and its class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from explorer.datasets.malaria import Malaria
+from explorer.figures import palette
+from explorer.images import pictures
+from explorer.scoring.scores import compared
+from explorer.ui import html, page_switch
+from explorer.ui.cache import Mapped
+from explorer.ui.markdown import plain
+from explorer.ui.reconstruct.analysis import Looked
+from explorer.ui.reconstruct.steps import steps_panel
+from explorer.ui.wording import nats
+
+_RARE, _COMMON = 0.05, 0.5  # shares of test codes that lie in a less dense place
+_ACROSS = 3  # models side by side; four go into two rows
+_NARROW = 0.06  # of the bar: a class's name does not fit
+
+
+def result(looked: Sequence[Looked]) -> None:
+    """Draw what the chosen model makes of it, and beside it what others do, which wants all of the page's width."""
+    if len(looked) == 1:
+        with st.container(key="result"):
+            _alone(looked[0])
+        return
+    across = len(looked) if len(looked) <= _ACROSS else 2
+    columns = [column for _ in looked[::across] for column in st.columns(across, gap="medium")]
+    for i, (column, one) in enumerate(zip(columns, looked, strict=False)):
+        suffix = f"_{i}" if i else ""
+        with column, st.container(key=f"result{suffix}", border=True):
+            _beside(one, suffix, in_one_row=across == 2)
+    st.caption(
+        "Nats of models of another size, family or noise cannot be compared; how each model's own test images do can."
+    )
+
+
+def _alone(one: Looked) -> None:
+    seen, made, apart = _figures(one)
+    st.html(html.row(seen, made, apart, _code(one)))
+    _judged(one, "")
+    steps_panel(one)
+
+
+def _beside(one: Looked, suffix: str, *, in_one_row: bool) -> None:
+    seen, made, apart = _figures(one)
+    channels, size, _ = one.data.model.image_shape
+    st.markdown(f"**{plain(one.data.model.info.id)}**")
+    st.caption(f"{size} × {size} px, {'gray' if channels == 1 else 'colour'}")
+    for figures in [(seen, made, apart, _code(one))] if in_one_row else [(seen, made), (apart, _code(one))]:
+        st.html(html.row(*figures))
+    _judged(one, suffix)
+    steps_panel(one, suffix)
+
+
+def _figures(one: Looked) -> tuple[str, str, str]:
+    image, made = one.prepared.image, one.judged.reconstruction[0]
+    told = "" if one.judged.told is None else f" as {one.data.model.classes[int(one.judged.told[0])]}"
+    return (
+        html.image(pictures.single(image), "as the model sees it", alt="as the model sees it"),
+        html.image(
+            pictures.single(made),
+            f"reconstruction{told}",
+            alt="the reconstruction",
+            code=html.code_text(one.judged.code[0]),
+        ),
+        html.difference(image, made, "difference"),
+    )
+
+
+def _code(one: Looked) -> str:
+    model = one.data.model
+    return html.code_bars(one.judged.code[0], model.latents.kl_by_latent if model.has_prior else None)
+
+
+def _judged(one: Looked, suffix: str) -> None:
+    judged, data = one.judged, one.data
+    st.html(html.facts(terms(float(judged.log_likelihood[0]), float(judged.kl[0]), has_prior=judged.has_prior)))
+    lines = [judged.sentence()]
+    if judged.code_share is not None:
+        lines.append(_usual(float(judged.code_share[0])))
+    if judged.told is not None and one.subject.label not in data.model.classes:
+        lines.append("It was told the class that suits the picture best, which flatters it a little.")
+    st.markdown(" ".join(lines))
+    if judged.class_votes is not None:
+        only = _only_class(data)
+        if only is None:
+            st.html(_votes(one, judged.class_votes[0]))
+        else:
+            st.caption(
+                f"This model was trained on {plain(only)} {'cells' if _of_cells(data) else 'images'} only, so its "
+                "neighbours say nothing about the class."
+            )
+    if _of_cells(data):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.button(
+                "Healthy or infected? See Cells",
+                key=f"to_cells{suffix}",
+                type="tertiary",
+                icon=":material/arrow_forward:",
+                on_click=page_switch.go,
+                args=(page_switch.CELLS,),
+                kwargs={page_switch.CELLS_PART: "upload"},
+                help="There models of both kinds of cells see your picture, and how likely each is comes of both.",
+            )
+            st.caption("Not a medical device", width="content")
+
+
+def _of_cells(data: Mapped) -> bool:
+    return bool(data.model.info.config["dataset"]["name"] == Malaria.name)
+
+
+def _only_class(data: Mapped) -> str | None:
+    """The class of all the model's stored codes, where they are of one."""
+    found = [] if data.model.latents.labels is None else data.model.latents.labels.unique().tolist()
+    return data.model.classes[found[0]] if len(found) == 1 else None
+
+
+def terms(log_likelihood: float, kl: float, *, has_prior: bool) -> list[tuple[str, str, str]]:
+    """The score in nats as facts: the ELBO and its terms, or the one term of a plain autoencoder."""
+    if not has_prior:
+        return [("Reconstruction", nats(log_likelihood), "log p(x|z) at the picture's code: the higher, the closer")]
+    what = "log p(x|z) at one draw of z, as for the test images: the higher, the closer the image"
+    return [
+        ("ELBO", nats(log_likelihood - kl), "Reconstruction − KL: a lower bound of the image's log-likelihood"),
+        ("Reconstruction", nats(log_likelihood), what),
+        ("KL", nats(kl), "How much the code tells about this image, beyond the prior"),
+    ]
+
+
+def _usual(share: float) -> str:
+    how, which = compared(share)
+    place = f"in a {'denser' if how == 'better' else 'less dense'} place than {which} of the test images' codes"
+    if share < _RARE:
+        return f"Its code is unusual: it lies {place}."
+    return f"Its code is {'an ordinary one' if share >= _COMMON else 'a little off the crowd'}: it lies {place}."
+
+
+def _votes(one: Looked, votes: Sequence[tuple[str, float]]) -> str:
+    """The classes of the nearest test images, as a bar in the map's colours."""
+    count, classes = one.judged.neighbours.shape[1], one.data.model.classes
+    colors = dict(zip(classes, palette(len(classes)), strict=True))
+    parts = "".join(
+        f'<span style="flex-grow:{share:.4f};background:{colors[name]}" title="{escape(_said(name, share, count))}">'
+        f"{escape(name) if share > _NARROW else ''}</span>"
+        for name, share in votes
+    )
+    first = ", ".join(_said(name, share, count) for name, share in votes[:3])
+    more = f" and {len(votes) - 3} more" if len(votes) > 3 else ""
+    return (
+        f'<div class="lx-votes"><div role="img" aria-label="{escape(first)}">{parts}</div>'
+        f"<p>Class by its {count} nearest test images: {escape(first)}{more}</p></div>"
+    )
+
+
+def _said(name: str, share: float, count: int) -> str:
+    return f"{name} ({round(share * count)})"

@@ -1,0 +1,97 @@
+"""How a picture became what a model sees: each stage as a small picture, each step to be changed."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import streamlit as st
+from PIL import Image
+
+from explorer.images.preparation import Steps
+from explorer.ui import html
+from explorer.ui.markdown import plain
+from explorer.ui.reconstruct.analysis import Looked, choose_steps
+from explorer.ui.reconstruct.thumbnails import thumb
+
+_CROPS = {"whole": "Nothing", "content": "To its content", "square": "To its middle, a square"}
+_PADS = {"square": "To a square", "margin": "In a margin, as MNIST's digits"}
+_FILLS = {"black": "Black", "white": "White", "rim": "The colour of its rim"}
+_TURNS = {0: "Upright", 1: "Turned left", 2: "Upside down", 3: "Turned right"}
+_CHOICES: tuple[tuple[str, str, dict[Any, str]], ...] = (
+    ("Turn", "turn", _TURNS),
+    ("Crop", "crop", _CROPS),
+    ("Pad", "pad", _PADS),
+    ("Fill with", "background", _FILLS),
+)
+_THUMB = 96
+
+
+def steps_panel(looked: Looked, suffix: str = "") -> None:
+    """Draw the stages, why they were taken, and the button to change them; `suffix` tells models apart."""
+    with st.container(key=f"stages{suffix}", gap="xsmall"):
+        st.html(_stages(looked))
+        if said := (*looked.subject.remarks, *looked.why):
+            st.caption(plain(" ".join(said)))
+        with st.popover("Steps", icon=":material/tune:", key=f"steps{suffix}", type="tertiary"):
+            _choose(looked, suffix)
+
+
+def _stages(looked: Looked) -> str:
+    stages = looked.prepared.stages
+    figures = [_figure(looked.subject.picture, "the picture" if stages else "the picture, seen as it is")]
+    figures += [_figure(after, words) for words, after in stages]
+    return f'<div class="lx-stages">{"<span aria-hidden=true>→</span>".join(figures)}</div>'
+
+
+def _figure(picture: Image.Image, words: str) -> str:
+    return html.image(thumb(picture, _THUMB), words, alt=words)
+
+
+def _choose(looked: Looked, suffix: str) -> None:
+    """The widgets. They show the steps in effect, and a change of one makes all of them a person's own."""
+    steps, subject, data = looked.steps, looked.subject, looked.data
+    keys = {field.name: f"steps_{field.name}{suffix}" for field in fields(Steps)}
+    for name, key in keys.items():
+        value = getattr(steps, name)
+        st.session_state[key] = bool(value) if name == "gray" else value
+
+    def changed() -> None:
+        said: dict[str, Any] = {name: st.session_state[key] for name, key in keys.items() if key in st.session_state}
+        said["gray"] = said.get("gray") or None
+        choose_steps(subject, data, replace(steps, **said))
+
+    left, right = st.columns(2, gap="small")
+    with left:
+        st.selectbox("Turn", list(_TURNS), format_func=_TURNS.__getitem__, key=keys["turn"], on_change=changed)
+        st.selectbox("Crop", list(_CROPS), format_func=_CROPS.__getitem__, key=keys["crop"], on_change=changed)
+        st.selectbox("Pad", list(_PADS), format_func=_PADS.__getitem__, key=keys["pad"], on_change=changed)
+        st.selectbox(
+            "Fill with", list(_FILLS), format_func=_FILLS.__getitem__, key=keys["background"], on_change=changed
+        )
+    with right:
+        st.toggle("Invert", key=keys["invert"], on_change=changed, help="Dark becomes bright, and bright dark.")
+        st.toggle(
+            "Clean the background",
+            key=keys["clean"],
+            on_change=changed,
+            help="What surrounds the content becomes plain: shadows and the grain of paper go.",
+        )
+        st.toggle(
+            "Thicken strokes",
+            key=keys["thicken"],
+            on_change=changed,
+            help="A thin pen's strokes are drawn over by ones as thick as MNIST's.",
+        )
+        if data.model.image_shape[0] == 3:
+            st.toggle("Take colours away", key=keys["gray"], on_change=changed)
+        if looked.changed:
+            st.button(
+                "As suggested",
+                key=f"steps_suggested{suffix}",
+                icon=":material/undo:",
+                on_click=choose_steps,
+                args=(subject, data, None),
+            )
+    if steps == Steps() and not looked.changed:
+        st.caption("Nothing had to be changed.")

@@ -1,0 +1,1 @@
+"""The Train screen, and the form that it shares with the sidebar."""

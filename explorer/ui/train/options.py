@@ -1,0 +1,218 @@
+"""Every option of a run, generated from the fields of `Recipe`, and what is documented of the chosen preset."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import Field, fields
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from explorer.models.devices import device_names
+from explorer.training.config import GROUPS, Recipe
+from explorer.training.presets import PRESETS
+from explorer.ui.markdown import plain
+from explorer.ui.train import run_form
+from explorer.ui.train.run_form import WIDTHS, Form
+from explorer.ui.widget_binding import bind, from_widget
+
+_WARMUP = 3 / 7  # of the epochs: VAE-framework's
+
+_TITLES = {"model": "Model", "objective": "Objective", "optimiser": "Optimiser", "run": "Run"}
+_ABOUT_BETA = (
+    "**Beta** weighs the KL against the reconstruction. Both are sums in nats: over all pixels of an image, and over "
+    "all latents. So 1 is the ELBO, whatever the size of the images; a beta from a write-up that averages over pixels "
+    "is another number. Keep both terms in view while it trains: a KL near zero means that the latents have collapsed."
+)
+
+
+def options_panel() -> None:
+    """Draw all of it, with a button that starts the run."""
+    form = run_form.current()
+    _about_preset(form)
+    for group in GROUPS:
+        _group(group, form)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Start", key="train_start_all", type="primary", on_click=run_form.start, width=160)
+        if changed := run_form.changed(form):
+            st.button("Back to the preset", key="option_reset", on_click=run_form.reset_changes)
+            st.caption(f"Changed: {', '.join(_label(name) for name in changed)}", width="content")
+    if problem := run_form.problem(form):
+        st.error(plain(problem))
+
+
+def _about_preset(form: Form) -> None:
+    chosen = PRESETS[form.preset]
+    st.markdown(f"**{form.preset}** on **{form.dataset}**. {chosen.summary}")
+    st.caption(f"Source: {chosen.source}. Published: {chosen.published}. {chosen.notes}".strip())
+
+
+def _label(name: str) -> str:
+    return _RUN[name][0] if name in _RUN else str(_FIELDS[name].metadata["label"])
+
+
+_FIELDS: dict[str, Field[Any]] = {f.name: f for f in fields(Recipe)}
+
+
+def _group(group: str, form: Form) -> None:
+    st.markdown(f"###### {_TITLES.get(group, group.capitalize())}")
+    if group == "objective":
+        _about_beta(form)
+    with st.grid(4, min_column_width=150, gap=("xsmall", "small"), vertical_alignment="bottom"):
+        for f in _FIELDS.values():
+            if f.metadata["group"] == group:
+                _widget(f, form)
+        if group == "run":
+            _run_options(form)
+    if group == "objective":
+        st.button(
+            "Warm up over 3/7 of the epochs",
+            key="option_warmup",
+            type="tertiary",
+            icon=":material/trending_up:",
+            help="As VAE-framework does: beta grows from 0 over the first 3/7, then keeps its value.",
+            on_click=_warm_up,
+            disabled=run_form.is_autoencoder(form),
+        )
+
+
+def _about_beta(form: Form) -> None:
+    with st.container(border=True, gap="xsmall", key="option_about_beta"):
+        st.markdown(_ABOUT_BETA)
+        if run_form.is_autoencoder(form):
+            st.caption("A plain autoencoder has no KL, and so no beta.")
+        elif form.value("likelihood") == "sigma":
+            own = PRESETS[form.preset].recipe.beta
+            advice = "Leave beta at 1." if own == 1 else f"This preset sets beta to {own:g} on purpose: see its notes."
+            st.caption(
+                f"The likelihood is **sigma**: the noise is learnt, and with it the balance of the two terms. {advice}"
+            )
+        else:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.button(
+                    "Let the model set it: sigma",
+                    key="option_sigma",
+                    icon=":material/balance:",
+                    on_click=_sigma,
+                )
+                st.caption(
+                    "Gaussian noise that is learnt sets the balance, at beta 1 (Rybkin et al. 2021).", width="content"
+                )
+
+
+def _sigma() -> None:
+    run_form.change("likelihood", "sigma")
+    run_form.change("beta", 1.0)
+
+
+def _warm_up() -> None:
+    run_form.change("warmup_epochs", 0)
+    run_form.change("warmup_share", round(_WARMUP, 4))
+
+
+def _widget(f: Field[Any], form: Form) -> None:
+    """The widget of a field, by its type and metadata."""
+    key, label, value = f"option_{f.name}", str(f.metadata["label"]), form.value(f.name)
+    take = partial(run_form.change, f.name)
+    known: dict[str, Any] = {"key": key, "help": f"{f.metadata['help']}.", "disabled": _pointless(f.name, form)}
+    if choices := f.metadata.get("choices"):
+        bind(key, value)
+        st.selectbox(label, choices, on_change=from_widget(key, take), **known)
+    elif f.name in WIDTHS:
+        bind(key, run_form.widths_text(value))
+        st.text_input(label, on_change=from_widget(key, lambda text: take(run_form.widths(text))), **known)
+    elif f.type == "bool":
+        bind(key, value)
+        st.checkbox(label, on_change=from_widget(key, take), **known)
+    elif f.type == "int":
+        bind(key, value)
+        st.number_input(label, step=1, on_change=from_widget(key, take), **known)
+    else:
+        bind(key, float(value))
+        published = float(getattr(PRESETS[form.preset].recipe, f.name))
+        st.number_input(label, step=_step(published), format="%g", on_change=from_widget(key, take), **known)
+
+
+def _step(value: float) -> float:
+    """A step of the buttons that makes a difference but not a big one."""
+    return 10 ** (math.floor(math.log10(value)) - 1) if value > 0 else 0.05
+
+
+def _pointless(name: str, form: Form) -> bool:
+    """Whether an option changes nothing as the others are."""
+    if name == "noise_variance":
+        return bool(form.value("likelihood") != "gaussian")
+    weighs_kl = name in ("beta", "warmup_epochs", "warmup_share", "free_bits")
+    return weighs_kl and run_form.is_autoencoder(form)
+
+
+# --- the run's own options -----------------------------------------------------------------------------------------
+
+_RUN: dict[str, tuple[str, str]] = {
+    "seed": ("Seed", "Of the first weights, the order of the images and the noise: the same seed gives the same run."),
+    "device": ("Device", "What computes: auto is the first GPU if there is one, else the processor."),
+    "precision": (
+        "Precision",
+        "bfloat16 is faster for convolutions where the hardware multiplies it; auto takes it exactly there.",
+    ),
+    "umap": (
+        "UMAP at the end",
+        "Lay out the codes as a UMAP when training ends: half a minute, for more than two latents only.",
+    ),
+    "save_seconds": (
+        "Save every, s",
+        "At most so many seconds of work are lost when the machine dies; 0 saves after every epoch.",
+    ),
+    "only": (
+        "Only class",
+        "Train and measure on the images of one class alone, as the models of healthy and of infected cells are. "
+        "A class that is not offered can be typed.",
+    ),
+    "half": (
+        "Half precision",
+        "Store the finished model's weights in 16 bits: half the size, measured as it is stored.",
+    ),
+}
+
+
+def _run_options(form: Form) -> None:
+    choices = {"device": device_names(), "precision": ["auto", "float32", "bfloat16"]}
+    for name, (label, help) in _RUN.items():
+        key, value = f"option_{name}", form.options[name]
+        known: dict[str, Any] = {
+            "key": key,
+            "help": help,
+            "on_change": from_widget(key, partial(run_form.change, name)),
+        }
+        if name == "only":
+            _only(form, label, known)
+            continue
+        bind(key, value)
+        if name in choices:
+            offered = choices[name] if value in choices[name] else [*choices[name], value]
+            st.selectbox(label, offered, **known)
+        elif name in ("umap", "half"):
+            st.checkbox(label, **known)
+        elif name == "seed":
+            st.number_input(label, step=1, **known)
+        else:
+            st.number_input(label, step=5.0, format="%g", **known)
+
+
+_ALL = "all classes"
+
+
+def _only(form: Form, label: str, known: dict[str, Any]) -> None:
+    """Which class alone is trained on; those that are known of the data are offered."""
+    key, chosen = known["key"], form.options["only"]
+    offered = [_ALL, *run_form.class_names(form.dataset)]
+    if chosen is not None and chosen not in offered:
+        offered.append(chosen)
+    bind(key, chosen or _ALL)
+
+    def take(name: str | None) -> None:
+        name = (name or "").strip()
+        run_form.change("only", None if name in ("", _ALL) else name)
+
+    st.selectbox(label, offered, accept_new_options=True, **{**known, "on_change": from_widget(key, take)})

@@ -1,0 +1,269 @@
+"""The list of runs: search, ten a page, and what can be done with each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from html import escape
+
+import streamlit as st
+
+from explorer import runs
+from explorer.errors import RunError
+from explorer.runs import RunInfo
+from explorer.ui import notifications, page_switch
+from explorer.ui.markdown import plain
+from explorer.ui.train import run_form
+from explorer.ui.train.run_selection import pick_key, run_selection
+from explorer.ui.wording import ago, duration, number
+
+_PAGE = 10
+_ACTIONS = {
+    "explore": ":material/scatter_plot: Open in Explore",
+    "watch": ":material/monitoring: Watch",
+    "cancel": ":material/stop_circle: Cancel",
+    "resume": ":material/resume: Resume",
+    "settings": ":material/content_copy: Use its settings",
+    "rename": ":material/edit: Rename",
+    "delete": ":material/delete: Delete",
+}
+# Names of Material symbols, which Streamlit's own font draws.
+_ICONS = {
+    "queued": "hourglass_top",
+    "running": "play_circle",
+    "finished": "check_circle",
+    "cancelled": "stop_circle",
+    "failed": "error",
+    "interrupted": "power_off",
+}
+_HEAD = (
+    '<div class="lx-run lx-run-head" aria-hidden="true"><span>State</span><span>Run</span>'
+    "<span>Test ELBO</span><span>Time</span><span>Started</span></div>"
+)
+_RENAMING, _DELETED, _PROBLEM = "run_renaming", "run_deleted", "run_problem"
+
+
+@dataclass(frozen=True)
+class _Deleted:
+    """What was deleted last, and the tokens that bring it back."""
+
+    names: tuple[str, ...]
+    tokens: tuple[str, ...]
+
+
+def run_list(found: list[RunInfo]) -> None:
+    """Draw the list. `found` is what `runs.runs()` has just said; the list looks again when it reruns by itself."""
+    fresh = [found]
+    st.fragment(_list)(fresh)
+
+
+def _list(fresh: list[list[RunInfo]]) -> None:
+    page_switch.follow()
+    found = fresh.pop() if fresh else runs.runs()
+    with st.container(key="runs"):
+        _undo()
+        if problem := st.session_state.pop(_PROBLEM, ""):
+            st.error(plain(problem))
+        if not found:
+            st.caption("No runs yet.")
+            return
+        searched = st.text_input(
+            "Search",
+            key="runs_search",
+            type="search",
+            placeholder="Search by name, data, preset or state",
+            label_visibility="collapsed",
+            live=True,
+        )
+        matching = [info for info in found if _matches(info, searched)]
+        if not matching:
+            st.caption("No run has all of these words.")
+        pages = max(1, -(-len(matching) // _PAGE))
+        page = min(int(st.session_state.get("runs_page", 1)), pages)
+        now = datetime.now(UTC)
+        if matching:
+            st.html(_HEAD)
+        for info in matching[(page - 1) * _PAGE : page * _PAGE]:
+            _row(info, now)
+        if pages > 1:
+            st.pagination(pages, key="runs_page")
+        run_selection(found, _delete_all)
+
+
+def _matches(info: RunInfo, searched: str | None) -> bool:
+    text = f"{info.name} {info.dataset} {info.preset} {info.state}".lower()
+    return all(word in text for word in (searched or "").lower().split())
+
+
+# --- a row ---------------------------------------------------------------------------------------------------------
+
+
+def _row(info: RunInfo, now: datetime) -> None:
+    with st.container(
+        horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall", key=f"run_row_{info.name}"
+    ):
+        st.checkbox(
+            f"Select {info.name}", key=pick_key(info.name), label_visibility="collapsed", persist_state="session"
+        )
+        st.html(_facts(info, now), width="stretch")
+        st.download_button(
+            f"Download {info.name} as zip",
+            partial(runs.archive, info.name),  # made when it is asked for
+            f"{info.name}.zip",
+            "application/zip",
+            key=f"run_zip_{info.name}",
+            type="tertiary",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.menu_button(
+            f"More for {info.name}",
+            _possible(info),
+            key=f"run_menu_{info.name}",
+            type="tertiary",
+            icon=":material/more_vert:",
+            format_func=_ACTIONS.__getitem__,
+            on_click=_act,
+            args=(info,),
+        )
+    if st.session_state.get(_RENAMING) == info.name:
+        _rename(info)
+
+
+def _facts(info: RunInfo, now: datetime) -> str:
+    """A row's text as HTML: what it is, how it went."""
+    quality, what = number(info.test.get("elbo")), "test ELBO"
+    if info.test.get("elbo") is None and info.test.get("reconstruction") is not None:
+        quality, what = f"({number(info.test['reconstruction'])})", "test reconstruction: it has no ELBO"
+    cells = [
+        (quality, f"{what}, nats an image"),
+        (duration(info.seconds), "time spent training"),
+        (ago(info.created, now), f"started {info.created.astimezone():%d %B %Y, %H:%M:%S}"),
+    ]
+    icon = _ICONS.get(info.state, "")
+    only = f", {info.config.only}" if info.config.only else ""
+    return (
+        f'<div class="lx-run" data-run="{escape(info.name)}" data-state="{escape(info.state)}">'
+        f'<span class="lx-run-state" title="{escape(info.message)}"><i aria-hidden="true">{icon}</i>'
+        f"{escape(info.state)}</span>"
+        f'<span class="lx-run-name"><b>{escape(info.name)}</b>'
+        f"<small>{escape(info.dataset)}{escape(only)} · {escape(info.preset or 'unknown')}</small></span>"
+        + "".join(f'<span class="lx-run-cell" title="{escape(title)}">{escape(text)}</span>' for text, title in cells)
+        + "</div>"
+    )
+
+
+def _possible(info: RunInfo) -> list[str]:
+    able = {
+        "explore": info.has_checkpoint,
+        "cancel": info.active,
+        "resume": info.resumable,
+        "rename": not info.active,
+        "delete": not info.active,
+    }
+    return [action for action in _ACTIONS if able.get(action, True)]
+
+
+def _act(info: RunInfo) -> None:
+    action = st.session_state[f"run_menu_{info.name}"]
+    st.session_state.pop(_RENAMING, None)
+    try:
+        if action == "explore":
+            notifications.open_in_explore(info.name)
+        elif action == "watch":
+            st.session_state["train_run"] = info.name
+        elif action == "cancel":
+            runs.cancel(info.name)
+        elif action == "resume":
+            resume(info.name)
+        elif action == "settings":
+            run_form.duplicate(info)
+            st.toast(f"The settings of {plain(info.name)} are in the form.")
+        elif action == "rename":
+            st.session_state[_RENAMING] = info.name
+        elif action == "delete":
+            _delete([info.name])
+    except (RunError, ValueError, OSError) as error:
+        st.session_state[_PROBLEM] = run_form.sentence(error)
+    if action != "rename":
+        page_switch.refresh()
+
+
+def resume(name: str, epochs: int | None = None) -> None:
+    """Let a run go on, up to so many epochs in all, and watch it. Raises RunError or ValueError."""
+    runs.resume(name, epochs)
+    notifications.follow(name)
+    st.session_state["train_run"] = name
+
+
+# --- rename, delete ------------------------------------------------------------------------------------------------
+
+
+def _rename(info: RunInfo) -> None:
+    with (
+        st.form(f"run_rename_{info.name}", border=False),  # in which Enter means Rename
+        st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"),
+    ):
+        st.text_input("New name", info.name, key="run_new_name", max_chars=64)
+        st.form_submit_button("Rename", key="run_rename_save", type="primary", on_click=_renamed, args=(info.name,))
+        st.form_submit_button("Leave it", key="run_rename_cancel", on_click=_leave_name)
+
+
+def _leave_name() -> None:
+    st.session_state.pop(_RENAMING, None)
+
+
+def _renamed(old: str) -> None:
+    new = str(st.session_state["run_new_name"]).strip()
+    try:
+        runs.rename(old, new)
+    except (RunError, ValueError, OSError) as error:
+        st.session_state[_PROBLEM] = run_form.sentence(error)
+        return
+    st.session_state.pop(_RENAMING, None)
+    if st.session_state.get("train_run") == old:
+        st.session_state["train_run"] = new
+    page_switch.refresh()
+
+
+def _delete(names: list[str]) -> None:
+    """Raises RunError for the first that cannot be deleted; what was deleted before can still be had back."""
+    tokens: list[str] = []
+    try:
+        for name in names:
+            tokens.append(runs.delete(name))
+            st.session_state[pick_key(name)] = False
+            notifications.dismiss(name)
+    finally:
+        if tokens:
+            st.session_state[_DELETED] = _Deleted(tuple(names[: len(tokens)]), tuple(tokens))
+
+
+def _undo() -> None:
+    deleted: _Deleted | None = st.session_state.get(_DELETED)
+    if deleted is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="run_deleted_line"):
+        what = deleted.names[0] if len(deleted.names) == 1 else f"{len(deleted.names)} runs"
+        st.markdown(f"Deleted **{what}**.", width="content")
+        st.button("Undo", key="run_undo", type="tertiary", icon=":material/undo:", on_click=_restore, args=(deleted,))
+
+
+def _restore(deleted: _Deleted) -> None:
+    st.session_state.pop(_DELETED, None)
+    try:
+        for token in deleted.tokens:
+            runs.restore(token)
+    except (RunError, OSError) as error:
+        st.session_state[_PROBLEM] = run_form.sentence(error)
+    page_switch.refresh()
+
+
+def _delete_all(names: list[str]) -> None:
+    """As a callback."""
+    try:
+        _delete(names)
+    except (RunError, OSError) as error:
+        st.session_state[_PROBLEM] = run_form.sentence(error)
+    page_switch.refresh()

@@ -1,0 +1,59 @@
+"""Several runs of the list together: their curves laid over each other, and one button that deletes them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from explorer.checkpoints.folder import read_history
+from explorer.figures import learning_curves
+from explorer.runs import RunInfo
+
+_MOST_CURVES = 12
+_METRICS = {"elbo": "ELBO", "reconstruction": "reconstruction", "kl": "KL", "loss": "loss"}
+
+
+def pick_key(name: str) -> str:
+    """The key of the box that selects a run."""
+    return f"run_pick_{name}"
+
+
+def run_selection(found: list[RunInfo], on_delete: Callable[[list[str]], None]) -> None:
+    """Draw what is made of the selected runs; without any, nothing."""
+    chosen = [info for info in found if st.session_state.get(pick_key(info.name))]
+    if not chosen:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="runs_selection"):
+        st.markdown(f"**{len(chosen)} selected**", width="content")
+        st.button("Select none", key="runs_none", type="tertiary", on_click=_select_none, args=(chosen,))
+        st.button(
+            "Delete selected",
+            key="runs_delete",
+            icon=":material/delete:",
+            on_click=on_delete,
+            args=([info.name for info in chosen],),
+        )
+    if len(chosen) < 2:
+        st.caption("Select another to lay their curves over each other.")
+        return
+    metric = st.segmented_control(
+        "Curve",
+        list(_METRICS),
+        format_func=_METRICS.__getitem__,
+        default="elbo",
+        key="runs_metric",
+        required=True,
+        label_visibility="collapsed",
+    )
+    histories = {info.name: read_history(info.path) for info in chosen[:_MOST_CURVES]}
+    if len(chosen) > _MOST_CURVES:
+        st.caption(f"The newest {_MOST_CURVES} of them.")
+    st.plotly_chart(
+        learning_curves(histories, metric or "elbo", "test"), key="runs_curves", config={"displayModeBar": False}
+    )
+
+
+def _select_none(chosen: list[RunInfo]) -> None:
+    for info in chosen:
+        st.session_state[pick_key(info.name)] = False

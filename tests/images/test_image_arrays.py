@@ -1,0 +1,89 @@
+"""From pictures to arrays of one size: centred, antialiased, gray or colour."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from explorer.errors import DatasetError
+from explorer.images.reading import decode_image, is_gray, resize_batch, to_array
+
+
+def _saved(image: Image.Image, kind: str, **options) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def test_to_array_centres_on_black():
+    array = to_array(Image.new("RGB", (40, 20), (200, 100, 50)), 40, 3)
+    assert array.shape == (3, 40, 40)
+    assert array.dtype == np.uint8
+    assert array[:, :10].max() == array[:, 30:].max() == 0
+    assert (array[:, 10:30] == np.array([200, 100, 50])[:, None, None]).all()
+
+
+def test_to_array_leaves_the_right_size_alone():
+    image = np.random.default_rng(0).integers(0, 256, (28, 28, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(to_array(Image.fromarray(image), 28, 3), image.transpose(2, 0, 1))
+
+
+def test_to_array_does_not_alias():
+    """Every second line white: without antialiasing the small picture would be all white or all black."""
+    lines = np.zeros((128, 128), np.uint8)
+    lines[::2] = 255
+    small = to_array(Image.fromarray(lines), 16, 1)
+    assert np.abs(small[:, 2:-2].astype(int) - 127).max() <= 2
+
+
+def test_to_array_of_a_long_thin_picture():
+    """Its square would have 8 billion pixels."""
+    array = to_array(Image.new("L", (89_000, 3), 255), 32, 1)
+    assert array.shape == (1, 32, 32)
+    assert array[0, 14:18].max() > 0
+
+
+@given(width=st.integers(1, 90), height=st.integers(1, 90), size=st.integers(4, 70), channels=st.sampled_from([1, 3]))
+def test_to_array_of_any_shape(width, height, size, channels):
+    array = to_array(Image.new("RGB", (width, height), (255, 255, 255)), size, channels)
+    assert array.shape == (channels, size, size)
+    assert array.flags.c_contiguous
+    assert array.max() > 200 or max(width, height) / min(width, height) > size / 2
+
+
+@pytest.mark.parametrize(("size", "channels"), [(3, 1), (1025, 1), (28, 2), (28, 4), (28.0, 1), ("28", 1)])
+def test_impossible_sizes(size, channels):
+    with pytest.raises(DatasetError):
+        to_array(Image.new("L", (9, 9)), size, channels)
+
+
+def test_is_gray():
+    gray = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8))
+    assert is_gray(gray)
+    assert is_gray(decode_image(_saved(gray.convert("RGB"), "JPEG", quality=60)))
+    assert not is_gray(Image.new("RGB", (9, 9), (100, 130, 100)))
+    spots = np.zeros((128, 128, 3), np.uint8)
+    spots[60:64, 60:64, 1] = 200  # one green spot on black
+    assert not is_gray(Image.fromarray(spots))
+
+
+def test_resize_batch_agrees_with_pillow():
+    rng = np.random.default_rng(0)
+    batch = rng.integers(0, 256, (4, 3, 40, 40)).astype(np.uint8)
+    small = resize_batch(torch.from_numpy(batch), 16, None)
+    assert small.dtype == torch.uint8
+    for one, pixels in zip(small, batch, strict=True):
+        pillow = to_array(Image.fromarray(pixels.transpose(1, 2, 0)), 16, 3)
+        assert np.abs(one.numpy().astype(int) - pillow).max() <= 1
+    gray = resize_batch(torch.from_numpy(batch), None, 1)
+    for one, pixels in zip(gray, batch, strict=True):
+        np.testing.assert_array_equal(one[0], np.asarray(Image.fromarray(pixels.transpose(1, 2, 0)).convert("L")))
+    assert torch.equal(resize_batch(gray, None, 3)[:, 2], gray[:, 0])
+    same = torch.from_numpy(batch)
+    assert resize_batch(same, 40, 3) is same
+    with pytest.raises(DatasetError, match="not square"):
+        resize_batch(same[:, :, :20], 16, None)

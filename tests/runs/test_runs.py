@@ -1,0 +1,400 @@
+"""Runs in the background: real processes, started, watched, cancelled, resumed, and what is left of those that died."""
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import explorer
+from explorer import runs
+from explorer.checkpoints.folder import is_slug, read_history
+from explorer.checkpoints.model import load
+from explorer.errors import RunError
+from explorer.files.locks import is_locked, lock
+from explorer.training import lifecycle
+from explorer.training.run_folder import RunFiles
+from tests.background import WAIT, config, ended, finished, forever, state, trains, until
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_run_from_start_to_end(folder, monkeypatch):
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")  # which writes every import to the log
+    info = runs.submit(config(3), "first")
+    assert info.active
+    assert [r.name for r in runs.active()] == ["first"]
+    info = until(lambda: ended("first"))
+    assert (info.state, info.message, info.epochs_done, info.resumable) == ("finished", "", 3, False)
+    assert info.has_checkpoint
+    assert runs.active() == []
+    opened = load("runs/first", device="cpu")
+    assert info.test["elbo"] == opened.info.metrics["elbo"]
+    assert info.memory is not None
+    assert 50e6 < info.memory < 16e9
+    assert "finished after 3 epochs" in runs.log_tail("first")
+    log = (folder / "first" / "log.txt").read_text()
+    assert "explorer.training.loop" in log
+    # torch.compile, which nothing here needs, would double the time to the first step; UMAP and scikit-learn are slow.
+    assert not [name for name in ("torch._dynamo", "umap", "sklearn", "scipy", "pandas") if f" {name}\n" in log]
+    # The same as a run that nobody put into the background.
+    here = explorer.train(config(3), folder.parent / "here")
+    assert here.metrics == opened.info.metrics
+    assert (folder / "first" / "model.safetensors").read_bytes() == (here.path / "model.safetensors").read_bytes()
+
+
+def test_it_is_told_as_it_goes_and_can_only_be_cancelled(folder):
+    forever("long")
+    with pytest.raises(RunError, match="cancel it before"):
+        runs.delete("long")
+    with pytest.raises(RunError, match="cancel it before"):
+        runs.rename("long", "other")
+    with pytest.raises(RunError, match="running already"):
+        runs.resume("long")
+    with pytest.raises(ValueError, match="another process"):
+        lifecycle.hold(folder / "long")
+    with pytest.raises(ValueError, match="there already"):
+        explorer.train(config(1), folder / "long")
+    seen = set()
+    until(lambda: seen.add(json.dumps(runs.run("long").progress.__dict__)) or len(seen) > 3)
+    until(lambda: len(read_history(folder / "long")) > 2)
+    info = runs.run("long")
+    assert info.progress is not None
+    assert info.progress.images_per_second > 0
+    assert info.progress.seconds_left > 0
+    assert info.progress.elbo is not None
+    assert -1000 < info.progress.elbo < -50
+    assert info.epochs_done >= 2
+    assert info.test["n"] == 1000
+    runs.cancel("long")
+    info = until(lambda: ended("long"))
+    assert (info.state, info.resumable) == ("cancelled", True)
+    assert load("runs/long", device="cpu").sample(1).shape == (1, 1, 28, 28)
+
+
+def test_one_at_a_time_and_the_others_in_order(folder):
+    forever("a")
+    for name in ("c", "b", "d"):
+        runs.submit(config(1), name)
+    assert [(r.name, r.state, r.position) for r in runs.active()] == [
+        ("a", "running", 0),
+        ("c", "queued", 1),
+        ("b", "queued", 2),
+        ("d", "queued", 3),
+    ]
+    runs.cancel("b")
+    assert state("b") == "cancelled"
+    assert runs.run("d").position == 2
+    for _ in range(20):
+        runs.advance()
+    assert state("c") == "queued"
+    runs.cancel("a")
+    until(lambda: ended("c"))
+    until(lambda: ended("d"))
+    started = [RunFiles(folder / name).state()["since"] for name in ("a", "c", "d")]
+    assert started == sorted(started)
+    assert [state(name) for name in "abcd"] == ["cancelled", "cancelled", "finished", "finished"]
+
+
+def test_a_process_that_is_killed_is_interrupted_and_resumes(folder):
+    info = forever("victim")
+    os.kill(RunFiles(info.path).state()["pid"], signal.SIGKILL)
+    info = until(lambda: ended("victim"))
+    assert info.state == "interrupted"
+    assert "killed" in info.message
+    assert info.resumable
+    runs.resume("victim")
+    until(lambda: trains("victim"))
+    runs.cancel("victim")
+    done = until(lambda: ended("victim")).epochs_done
+    with pytest.raises(RunError, match=f"has done {done} epochs"):
+        runs.resume("victim", epochs=done)
+    runs.resume("victim", epochs=done + 1)
+    info = until(lambda: ended("victim"))
+    assert (info.state, info.epochs_done) == ("finished", done + 1)
+    with pytest.raises(RunError, match="cannot go on"):
+        runs.resume("victim")
+
+
+def test_settings_that_cannot_be_fail_with_a_sentence(folder):
+    runs.submit(config(1, network="conv", encoder=(4, 4, 4), decoder=(4, 4, 4)), "odd")
+    info = until(lambda: ended("odd"))
+    assert info.state == "failed"
+    assert "divisible by 8" in info.message
+    assert "divisible by 8" in runs.log_tail("odd")
+
+
+def test_a_loss_that_diverges_is_a_failed_run_with_a_model(folder):
+    runs.submit(config(2, learning_rate=1e30, optimizer="rmsprop"), "steep")
+    info = until(lambda: ended("steep"))
+    assert info.state == "failed"
+    assert "lower learning rate" in info.message
+    assert info.has_checkpoint
+    assert not info.resumable
+
+
+def test_a_disk_that_fills_up_is_said(tmp_path, monkeypatch):
+    def full(self, line):
+        raise OSError(28, "No space left on device", str(self.path / "history.jsonl"))
+
+    monkeypatch.setattr(RunFiles, "append_history", full)
+    lifecycle.begin(tmp_path / "full", config(2))
+    with lifecycle.hold(tmp_path / "full"), pytest.raises(OSError, match="No space left"):
+        lifecycle.work(tmp_path / "full", config(2))
+    monkeypatch.undo()
+    monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path))
+    info = runs.run("full")
+    assert info.state == "failed"
+    assert "No space left on device" in info.message
+    assert info.resumable
+
+
+def test_a_folder_that_is_deleted_under_a_run_ends_it(folder):
+    info = forever("gone")
+    pid = RunFiles(info.path).state()["pid"]
+    info.path.rename(folder.parent / "elsewhere")
+    until(lambda: not is_locked(folder.parent / "elsewhere" / "lock"))
+    log = (folder.parent / "elsewhere" / "log.txt").read_text()
+    assert "is gone" in log
+    assert "Traceback" not in log
+    assert not info.path.exists()
+    with pytest.raises(RunError, match="renamed or deleted"):
+        runs.run("gone")
+    assert pid
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
+def test_a_read_only_folder_is_said(folder):
+    folder.mkdir(parents=True)
+    folder.chmod(0o500)
+    try:
+        with pytest.raises(RunError, match="cannot be written"):
+            runs.submit(config(1), "first")
+    finally:
+        folder.chmod(0o700)
+
+
+def test_a_file_where_the_runs_folder_should_be_is_said(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path / "file" / "runs"))
+    with pytest.raises(RunError, match="cannot be written"):
+        runs.submit(config(1), "first")
+    assert runs.runs() == []
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "/etc", ".hidden", "a b", "a" * 65, "é", "a\0b"])
+def test_a_name_that_is_a_path_is_refused(folder, name):
+    for action in (lambda: runs.submit(config(1), name), lambda: runs.run(name), lambda: runs.delete(name)):
+        with pytest.raises(RunError, match="cannot be a run's name"):
+            action()
+    with pytest.raises(RunError):
+        runs.restore(f"{name}~1~2")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"epochs": 0}, "epochs"),
+        ({"epochs": 10**9}, "epochs"),
+        ({"latent": 0}, "latent"),
+        ({"learning_rate": -1.0}, "learning_rate|rate"),
+        ({"batch_size": 0}, "batch"),
+    ],
+)
+def test_a_bad_setting_is_refused_before_anything_is_made(folder, options, reason):
+    with pytest.raises(ValueError, match=reason):
+        runs.submit(config(**options), "bad")
+    assert not (folder / "bad").exists()
+
+
+def test_data_that_are_not_here_are_refused_at_once(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("EXPLORER_DATA", str(tmp_path / "none"))
+    with pytest.raises(explorer.DatasetError, match="cifar10 is not on this machine"):
+        runs.submit(explorer.TrainConfig(preset="mlp-2d", dataset="cifar10"), "bad")
+    assert runs.runs() == []
+
+
+def test_two_of_one_name(folder):
+    finished(folder, "one")
+    with pytest.raises(RunError, match="'one-2'"):
+        runs.submit(config(1), "one")
+    assert runs.propose_name("mnist-5k", "mlp-2d") == "mnist-5k-mlp-2d"
+    (folder / "mnist-5k-mlp-2d").mkdir()
+    assert runs.propose_name("mnist-5k", "mlp-2d") == "mnist-5k-mlp-2d-2"
+
+
+@given(st.text(), st.sampled_from(["mlp-2d", "conv-100"]))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_proposed_name_is_a_slug_whatever_the_data_are_called(folder, dataset, preset):
+    assert is_slug(runs.propose_name(dataset, preset))
+
+
+def test_rename_delete_and_undo(folder):
+    finished(folder, "one", "two")
+    with pytest.raises(RunError, match="already"):
+        runs.rename("one", "two")
+    assert runs.rename("one", "three").name == "three"
+    assert load("runs/three", device="cpu").latent == 2
+    token = runs.delete("three")
+    assert [r.name for r in runs.runs()] == ["two"]
+    assert [c.id for c in explorer.checkpoints() if not c.shipped] == ["runs/two"]
+    finished(folder, "three")
+    assert runs.restore(token).name == "three-2"
+    with pytest.raises(RunError, match="gone"):
+        runs.restore(token)
+    assert {r.name for r in runs.runs()} == {"two", "three", "three-2"}
+
+
+def test_a_zip_has_all_that_a_run_is(folder):
+    finished(folder, "one")
+    with zipfile.ZipFile(io.BytesIO(runs.archive("one"))) as packed:
+        names = {Path(n).name for n in packed.namelist()}
+        assert {"config.json", "model.safetensors", "history.jsonl", "run.json", "SHA256SUMS"} <= names
+        packed.extractall(folder.parent / "unpacked")
+    assert load(folder.parent / "unpacked" / "one", device="cpu").latent == 2
+
+
+def test_odd_folders_are_listed_and_never_raise(folder):
+    finished(folder, "sound")
+    for name, text in {"a": "", "b": "[]", "c": "{", "d": '{"config": 3}', "e": '{"config": {"preset": 1}}'}.items():
+        (folder / name).mkdir()
+        (folder / name / "run.json").write_text(text)
+    (folder / "nothing").mkdir()
+    (folder / "file").write_text("")
+    (folder / "half").mkdir()
+    (folder / "half" / "config.json").write_text("{}")
+    found = {info.name: info for info in runs.runs()}
+    assert set(found) == {"sound", "a", "b", "c", "d", "e", "half"}
+    assert found["sound"].state == "finished"
+    assert all(found[name].state == "failed" for name in found if name != "sound")
+    assert all("\n" not in info.message for info in found.values())
+    assert runs.active() == []
+
+
+def test_a_checkpoint_from_elsewhere_is_a_run(folder):
+    finished(folder, "one")
+    for name in ("run.json", "state.json", "lock"):
+        (folder / "one" / name).unlink()
+    info = runs.run("one")
+    assert (info.state, info.epochs_done, info.dataset, info.preset) == ("finished", 1, "mnist-5k", "mlp-2d")
+    assert info.config.recipe() == config(1).recipe()
+    assert info.test["elbo"] == load("runs/one", device="cpu").info.metrics["elbo"]
+
+
+def test_the_lock_dies_with_its_process(tmp_path):
+    file = tmp_path / "lock"
+    script = (  # without the package around it, which would import PyTorch
+        "import runpy, sys, time; from pathlib import Path\n"
+        "lock = runpy.run_path('explorer/files/locks.py')['lock']\n"
+        "held = lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(file)], cwd=ROOT, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"held\n"
+        assert is_locked(file)
+        assert lock(file, wait=0.05) is None
+        child.kill()
+    assert not is_locked(file)
+    held = lock(file)
+    assert held is not None
+    assert is_locked(file)
+    held.release()
+    assert not is_locked(file)
+
+
+@contextlib.contextmanager
+def shell(folder, name):
+    """`python -m explorer train` into a folder of that name, which waits behind a run of the app."""
+    command = [sys.executable, "-m", "explorer", "train", "--preset", "mlp-2d", "--dataset", "mnist-5k"]
+    command += ["--device", "cpu", "--epochs", "1", "--encoder", "16", "--decoder", "16", "--out", str(folder / name)]
+    environment = {**os.environ, "EXPLORER_RUNS": str(folder)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=-1) as child:
+        assert child.stderr is not None
+        assert b"waiting for cpu: one run goes first" in child.stderr.readline()
+        yield child
+
+
+def test_the_command_line_waits_for_its_turn_is_seen_and_can_be_cancelled_from_the_app(folder):
+    forever("app")
+    with shell(folder, "shell") as child:
+        assert (state("shell"), runs.run("shell").position) == ("queued", 1)
+        runs.advance()
+        assert state("shell") == "queued"
+        runs.cancel("shell")
+        child.stderr.read()
+        assert child.wait(WAIT) == 130
+    assert state("shell") == "cancelled"
+    assert state("app") == "running"
+    with shell(folder, "other") as child:
+        runs.advance()
+        assert (state("other"), runs.run("other").position) == ("queued", 1)
+        runs.cancel("app")
+        child.stderr.read()
+        assert child.wait(WAIT) == 0
+    assert state("other") == "finished"
+
+
+def test_five_at_once_leave_every_run_in_a_consistent_state(folder):
+    """Sessions that start, watch, cancel and delete at the same time."""
+    problems = []
+
+    def session(number):
+        try:
+            for turn in range(3):
+                name = f"run-{number}-{turn}"
+                ends = turn == 1 and number < 3
+                runs.submit(config(1 if ends else 50_000), name)
+                runs.runs()
+                if not ends:
+                    runs.cancel(name)
+                with contextlib.suppress(RunError):  # one of the five is the first
+                    runs.submit(config(1), "shared")
+        except Exception as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=session, args=(i,)) for i in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems
+
+    def idle():
+        runs.advance()
+        running = [r for r in runs.active() if r.state == "running"]
+        assert len(running) <= 1
+        return not runs.active()
+
+    until(idle, 300)
+    found = {info.name: info for info in runs.runs()}
+    assert len(found) == 16
+    for name, info in found.items():
+        ends = name in ("shared", "run-0-1", "run-1-1", "run-2-1")
+        wanted = {"finished"} if ends else {"cancelled", "finished"}
+        assert info.state in wanted, (name, info.state, info.message)
+        if info.state == "finished":
+            assert load(f"runs/{name}", device="cpu").info.problem is None
+
+
+def test_a_thousand_runs_are_listed_quickly_enough_to_be_read_at_all(folder):
+    """No time is asserted: what is counted is that a list reads two small files a run, and hashes nothing."""
+    finished(folder, "one")
+    request = json.loads((folder / "one" / "run.json").read_text())
+    done = json.loads((folder / "one" / "state.json").read_text())
+    for i in range(1000):
+        path = folder / f"many-{i:04d}"
+        path.mkdir()
+        (path / "run.json").write_text(json.dumps(request))
+        (path / "state.json").write_text(json.dumps(done))
+    found = runs.runs()
+    assert len(found) == 1001
+    assert all(info.state == "finished" for info in found)
