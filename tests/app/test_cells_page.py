@@ -87,7 +87,7 @@ def test_pixels_as_sampled_and_what_the_page_says_of_them():
 
 def test_without_the_models_it_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(sys.modules["explorer.checkpoints.folder"], "SHIPPED", tmp_path / "none")
-    pair.library.all_checkpoints.clear()
+    pair.cache.all_checkpoints.clear()
     at = page()
     assert "checkpoints/cells" in texts(at.info)
-    pair.library.all_checkpoints.clear()
+    pair.cache.all_checkpoints.clear()

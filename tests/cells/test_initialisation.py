@@ -172,11 +172,11 @@ def test_codes_are_those_of_the_models():
 
 
 def test_the_stored_files_fit_together_and_with_the_checkpoint():
-    found, folder = comparison(), files("explorer")
-    weights, numbers = (folder.joinpath(f"cells_init.{end}").read_bytes() for end in ("safetensors", "json"))
+    found, folder = comparison(), files("explorer.cells")
+    weights, numbers = (folder.joinpath(f"initialisation.{end}").read_bytes() for end in ("safetensors", "json"))
     assert hashlib.sha256(weights).hexdigest() == found.decoder_sha256
     assert len(weights) + len(numbers) < 2e6
-    with safe_open(str(folder.joinpath("cells_init.safetensors")), "pt") as file:
+    with safe_open(str(folder.joinpath("initialisation.safetensors")), "pt") as file:
         assert file.metadata()["init"] == STORED
         assert {str(file.get_tensor(name).dtype) for name in file.keys() if "weight" in name} == {"torch.float16"}  # noqa: SIM118
     shipped = load(found.checkpoint, device="cpu")

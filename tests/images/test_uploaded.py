@@ -146,7 +146,7 @@ def test_mutated_files_are_a_picture_or_an_image_error(data, changes, cut, tail)
 # In a process of its own, whose peak no other test has raised, and there in a child for each file.
 _PEAKS = """
 import os, resource, sys
-from explorer.datasets.uploaded import read_picture
+from explorer.images.uploaded import read_picture
 
 read_picture(open(sys.argv[1], "rb").read(), "warm")
 for path in sys.argv[1:]:
