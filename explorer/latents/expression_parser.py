@@ -13,8 +13,9 @@ The signs that a phone or a word processor writes (−, –, ×, ·, ÷ and curl
 words with a meaning are taken in any case. A number times a code needs its `*`: whether `1/2 mean(3)` would be a half
 of the mean or one over twice of it is not to be guessed.
 
-Every value is a number or a linear combination of codes, so parsing is already computing: each operation works on
-numbers or on the weights, and what it cannot work on is an error at its place.
+Every value is a linear combination of codes, so parsing is already computing: each operation works on the weights,
+and what it cannot work on is an error at its place. Where the grammar ends, tables say what is wrong: the first
+pattern that matches there gives the sentence, and its last group the place.
 """
 
 from __future__ import annotations
@@ -22,18 +23,81 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn, cast
 
-from explorer.latents.expression_text import QUOTES, Cursor, shortened
+from explorer.latents.expression_text import ExpressionError, shortened
 from explorer.latents.references import ALONE, LARGEST_SEED, NAME, NOT_FINITE, WITH_BRACKETS, Kind, Reference
 
 MOST_CHARACTERS = 1000
 DEEPEST = 50  # brackets within brackets: far from Python's limit of recursion
 
+_MEANT = str.maketrans("−–×·⋅÷", "--***/")
+_SPACE = re.compile(r"\s*")
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SUM_OF_CLASSES = re.compile(r"[0-9]+(?:\s*[+−–-]\s*[0-9]+)*")  # what a person types who takes 7 for mean(7)
+_QUOTED = "(?:" + "|".join(f"{a}(?:[^{b}]|{b}{b})*+{b}" for a, b in ('""', "''", "“”", "‘’")) + ")"
+_MEAN = re.compile(rf"(?ai:mean)\s*\(\s*(?:({_QUOTED})\s*|([^\"'“‘()\s][^()]*))\)")
+_NUMBERED = re.compile(r"(?ai:item|draw)\s*\(\s*([0-9]+)\s*\)")
 
-_Value = float | dict[Reference, float]  # a number, or the weights of codes in order of appearance
+_Value = dict[Reference | None, float]  # the weights of codes in order of appearance; a number is the weight of None
+_Flaws = list[tuple[re.Pattern[str], str]]
+
+
+def _flaws(rows: dict[str, str]) -> _Flaws:
+    return [(re.compile(pattern, re.DOTALL), sentence) for pattern, sentence in rows.items()]
+
+
+_UNCLOSED, _ROUND = "This bracket is never closed.", "Brackets are round here: ( and )."
+_WORD = "[A-Za-z0-9_]"
+_FLAWED_REFERENCE = _flaws(
+    {
+        rf"((?ai:{'|'.join(NOT_FINITE)}))(?!{_WORD})": "Numbers must be finite, and “{}” is not.",
+        rf"(?!(?ai:mean|item|draw)(?!{_WORD}))({_WORD}+)\s*(\()": "Only mean, item and draw take brackets, and “{}” "
+        "does not.",
+        rf"{_WORD}+\s*([\[{{])": _ROUND,
+        rf"(?ai:mean)\s*(\()\s*{_QUOTED}\s*\Z": _UNCLOSED,
+        rf"(?ai:mean)\s*\(\s*{_QUOTED}\s*(.)": "After the quoted class only a closing bracket can stand.",
+        r"(?ai:mean)\s*\(\s*([\"'“‘])": "This quotation mark is never closed.",
+        rf"{_WORD}+\s*(\()[^)]*\Z": _UNCLOSED,
+        r"(?ai:mean)\s*\([^()]*(\()": "Close the first bracket before this one; a class with brackets in its name goes "
+        "in quotes.",
+        r"(?ai:mean)\s*(\(\s*\))": "Name a class in the brackets, as in mean(7).",
+        r"(?ai:item)\s*(\(.*?\))": "“item” takes a whole number from 0 up, as in item(42).",
+        r"(?ai:draw)\s*(\(.*?\))": f"“draw” takes a whole number from 0 to {LARGEST_SEED}, as in draw(3).",
+        r"((?ai:mean))": "“mean” needs a class in brackets, as in mean(7).",
+        r"((?ai:item))": "“item” needs an item's number in brackets, as in item(42).",
+        r"((?ai:draw))": "“draw” needs a seed in brackets, as in draw(3).",
+    }
+)
+_NO_OPERAND_AFTER = _flaws(
+    {
+        r"(\()\s*\Z": _UNCLOSED,
+        r"(\(\s*\))": "There is nothing in these brackets.",
+        r"(\*\s*\*)": "There are no powers; one * multiplies a code by a number.",
+        r"([-+*/])\s*(?:[*/)]|\Z)": "A number or a code is missing after this {}.",
+    }
+)
+_NO_OPERAND = _flaws(
+    {
+        r"([*/])": "A number or a code is missing before this {}.",
+        r"(\))": "This closing bracket has no opening one.",
+    }
+)
+_AFTER_VALUE = _flaws(
+    {
+        r"(\))": "This closing bracket has no opening one.",
+        r"(?<=[0-9])(,)[0-9]": "Decimals are written with a point, as in 0.5.",
+    }
+)
+_UNKNOWN = _flaws(
+    {
+        r"([\[\]{}])": _ROUND,
+        r"([\^²³])": "There are no powers; only +, -, * and / are known.",
+        r"([\"'“‘”’])": 'Quotes stand only around a class, as in mean("Ankle boot").',
+        r"([^\W\d_])": "“{}” cannot be in a name; names have only the letters a to z, digits and _.",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -47,233 +111,161 @@ class Part:
 
 
 def parts_of(text: str) -> tuple[Part, ...]:
-    """Read an expression as a weighted sum of codes: a part for each distinct reference in order of appearance.
+    """Reads an expression as a weighted sum of codes: a part for each distinct reference in order of appearance.
 
     Raises:
         ExpressionError: the text is no expression for a code.
     """
     parser = _Parser(text)
-    weights = parser.all()
-    return tuple(Part(weight, reference, *parser.places[reference]) for reference, weight in weights.items())
+    return tuple(Part(weight, code, *parser.places[code]) for code, weight in parser.all().items() if code)
 
 
-@dataclass(frozen=True)
-class _Before:
-    """What an operand follows: an operator, a sign or an opening bracket; nothing at the beginning of the text."""
+class _Parser:
+    """The place `at` in a text, and the `places` of the references that were read so far."""
 
-    symbol: str
-    start: int
-
-
-class _Parser(Cursor):
     def __init__(self, text: str) -> None:
-        super().__init__(text)
+        self.text, self.at = text, 0
+        self.signs = text.translate(_MEANT)  # of the same length
         self.places: dict[Reference, tuple[int, int]] = {}
 
-    def all(self) -> dict[Reference, float]:
+    def all(self) -> _Value:
         if len(self.text) > MOST_CHARACTERS:
             sentence = f"An expression has at most {MOST_CHARACTERS:,} characters, and this one has {len(self.text):,}."
-            self.fail(sentence, MOST_CHARACTERS, len(self.text))
-        if not self.next():
-            self.fail("Type an expression, such as mean(7) - mean(1) + mean(4).", 0, len(self.text))
-        value = self._sum(_Before("", 0), 0)
-        if self.next():
-            self._unexpected(value)
-        if isinstance(value, float):
+            self._fail(sentence, MOST_CHARACTERS, len(self.text))
+        if not self._next():
+            self._fail("Type an expression, such as mean(7) - mean(1) + mean(4).", 0, len(self.text))
+        value = self._sum(0)
+        if self._next():
+            self._fail_after(value)
+        if None in value:
             words = self.text.strip()
             start = self.text.index(words)
-            end = start + len(words)
             hint = "use it to scale one, as in 0.5*mean(3)"
             if len(words) <= 40 and _SUM_OF_CLASSES.fullmatch(words):
                 hint = "for classes write " + _NUMBER.sub(r"mean(\g<0>)", words)
-            self.fail(f"This is a number and not a code; {hint}.", start, end)
+            self._fail(f"This is a number and not a code; {hint}.", start, start + len(words))
         return value
 
-    def _sum(self, before: _Before, depth: int) -> _Value:
-        left = self._product(before, depth)
-        while (symbol := self.operator()) in ("+", "-"):
-            place = self.take()
-            right = self._product(_Before(symbol, place), depth)
-            left = self._checked(self._added(left, right if symbol == "+" else _scaled(right, -1.0), place), place)
+    def _next(self) -> str:
+        """Skips spaces and returns the character there, or nothing at the end."""
+        self.at = cast(re.Match[str], _SPACE.match(self.text, self.at)).end()
+        return self.signs[self.at : self.at + 1]
+
+    def _sum(self, depth: int, operators: str = "+-") -> _Value:
+        operand = partial(self._sum, operators="*/") if operators == "+-" else self._signed
+        left = operand(depth)
+        while (symbol := self._next()) and symbol in operators:
+            place = self.at
+            self.at += 1
+            left = self._combined(left, symbol, operand(depth), place)
         return left
 
-    def _product(self, before: _Before, depth: int) -> _Value:
-        left = self._signed(before, depth)
-        while (symbol := self.operator()) in ("*", "/"):
-            place = self.take()
-            right = self._signed(_Before(symbol, place), depth)
-            combined = self._multiplied if symbol == "*" else self._divided
-            left = self._checked(combined(left, right, place), place)
-        return left
-
-    def _signed(self, before: _Before, depth: int) -> _Value:
+    def _signed(self, depth: int) -> _Value:
         negative = False
-        while (symbol := self.operator()) in ("+", "-"):
+        while (symbol := self._next()) and symbol in "+-":
             negative ^= symbol == "-"
-            before = _Before(symbol, self.take())
-        value = self._operand(before, depth)
-        return _scaled(value, -1.0) if negative else value
+            self.at += 1
+        value = self._operand(depth)
+        return {code: -weight for code, weight in value.items()} if negative else value
 
-    def _operand(self, before: _Before, depth: int) -> _Value:
-        c = self.next()
-        if c == "(":
+    def _operand(self, depth: int) -> _Value:
+        if self._next() == "(":
             return self._bracketed(depth + 1)
-        if number := _NUMBER.match(self.text, self.at):
+        start = self.at
+        if number := _NUMBER.match(self.text, start):
             self.at = number.end()
-            value = float(number[0])
-            if not math.isfinite(value):
-                self.fail("This number is too large to compute with.", *number.span())
-            return value
-        if word := NAME.match(self.text, self.at):
-            return {self._reference(word): 1.0}
-        if c in ("", ")") or self.operator():
-            self._missing(before, c)
-        self._unknown(c)
+            if not math.isfinite(value := float(number[0])):
+                self._fail("This number is too large to compute with.", start, self.at)
+            return {None: value}
+        if word := NAME.match(self.text, start):
+            reference = self._reference(word)
+            self.places.setdefault(reference, (start, self.at))
+            return {reference: 1.0}
+        if before := self.text[:start].rstrip():
+            self._fail_by(_NO_OPERAND_AFTER, len(before) - 1)
+        self._fail_by(_NO_OPERAND, start)
+        self._fail_by_unknown()
 
     def _bracketed(self, depth: int) -> _Value:
-        place = self.take()
+        place = self.at
+        self.at += 1
         if depth > DEEPEST:
-            self.fail(f"Brackets can be nested {DEEPEST} deep, and this is one too many.", place, place + 1)
-        value = self._sum(_Before("(", place), depth)
-        c = self.next()
+            self._fail(f"Brackets can be nested {DEEPEST} deep, and this is one too many.", place, place + 1)
+        value = self._sum(depth)
+        c = self._next()
         if not c:
-            self.fail("This bracket is never closed.", place, place + 1)
+            self._fail(_UNCLOSED, place, place + 1)
         if c != ")":
-            self._unexpected(value)
+            self._fail_after(value)
         self.at += 1
         return value
 
     def _reference(self, word: re.Match[str]) -> Reference:
-        start, self.at = word.span()
-        kind = word[0].lower()
-        c = self.next()
-        if kind in NOT_FINITE:
-            self.fail(f"Numbers must be finite, and “{word[0]}” is not.", *word.span())
-        if c == "(":
-            if kind not in WITH_BRACKETS:
-                name = shortened(word[0])
-                self.fail(f"Only mean, item and draw take brackets, and “{name}” does not.", self.at, self.at + 1)
-            argument = self._class() if kind == "mean" else self._whole_number(kind)
-            reference = Reference(cast(Kind, kind), argument)
-        elif kind in WITH_BRACKETS:
-            if c and c in "[{":
-                self._unknown(c)
-            what = {"mean": "a class", "item": "an item's number", "draw": "a seed"}[kind]
-            self.fail(f"“{kind}” needs {what} in brackets, as in {WITH_BRACKETS[kind]}.", *word.span())
+        start, kind = word.start(), word[0].lower()
+        if mean := _MEAN.match(self.text, start):
+            self.at = mean.end()
+            quoted, bare = mean.groups()
+            return Reference("mean", quoted[1:-1].replace(2 * quoted[-1], quoted[-1]) if quoted else bare.strip())
+        numbered = _NUMBERED.match(self.text, start)
+        if numbered and (kind == "item" or int(numbered[1]) <= LARGEST_SEED):
+            self.at = numbered.end()
+            return Reference(cast(Kind, kind), int(numbered[1]))
+        self.at = word.end()
+        if kind in WITH_BRACKETS or kind in NOT_FINITE or self._next() == "(":
+            self._fail_by(_FLAWED_REFERENCE, start)
+        self.at = word.end()
+        return Reference(cast(Kind, kind)) if kind in ALONE else Reference("name", word[0])
+
+    def _combined(self, left: _Value, symbol: str, right: _Value, place: int) -> _Value:
+        a, b = left.get(None), right.get(None)  # the numbers, None for codes
+        if symbol in "+-":
+            if (a is None) != (b is None):
+                number = abs(cast(float, b if a is None else a))
+                a_class = number.is_integer() and number < 1000
+                hint = (
+                    f"if {number:.0f} is a class, write mean({number:.0f})" if a_class else "only * and / take a number"
+                )
+                self._fail(f"A code and a number cannot be added or subtracted; {hint}.", place, place + 1)
+            sign = 1.0 if symbol == "+" else -1.0
+            value = {code: left.get(code, 0.0) + sign * right.get(code, 0.0) for code in left | right}
+        elif symbol == "*":
+            if a is None and b is None:
+                self._fail(
+                    "Two codes cannot be multiplied; scale one by a number, as in 0.5*mean(3).", place, place + 1
+                )
+            codes, factor = (right, cast(float, a)) if b is None else (left, b)
+            value = {code: weight * factor for code, weight in codes.items()}
+        elif b is None:
+            self._fail("Only numbers can divide, not codes; divide as in mean(3)/2.", place, place + 1)
+        elif b == 0:
+            self._fail("This divides by zero.", place, self.at)
         else:
-            self.at = word.end()
-            reference = Reference(cast(Kind, kind)) if kind in ALONE else Reference("name", word[0])
-        self.places.setdefault(reference, (start, self.at))
-        return reference
-
-    def _class(self) -> str:
-        opening = self.take()
-        c = self.next()
-        if c in QUOTES and c:
-            name = self.quoted(QUOTES[c])
-            if not (c := self.next()):
-                self.fail("This bracket is never closed.", opening, opening + 1)
-            if c != ")":
-                self.fail("After the quoted class only a closing bracket can stand.", self.at, self.at + 1)
-            self.at += 1
-            return name
-        name = self.up_to_the_bracket(opening)
-        if "(" in name:
-            place = self.text.index("(", opening + 1)
-            self.fail(
-                "Close the first bracket before this one; a class with brackets in its name goes in quotes.",
-                place,
-                place + 1,
-            )
-        if not name:
-            self.fail("Name a class in the brackets, as in mean(7).", opening, self.at)
-        return name
-
-    def _whole_number(self, kind: str) -> int:
-        opening = self.take()
-        digits = self.up_to_the_bracket(opening)
-        largest = LARGEST_SEED if kind == "draw" else math.inf
-        if not (digits.isascii() and digits.isdigit() and int(digits) <= largest):
-            up = f"from 0 to {LARGEST_SEED}" if kind == "draw" else "from 0 up"
-            sentence = f"“{kind}” takes a whole number {up}, as in {WITH_BRACKETS[kind]}."
-            self.fail(sentence, opening, self.at)
-        return int(digits)
-
-    def _added(self, left: _Value, right: _Value, place: int) -> _Value:
-        if isinstance(left, float) and isinstance(right, float):
-            return left + right
-        if isinstance(left, dict) and isinstance(right, dict):
-            return {k: left.get(k, 0.0) + right.get(k, 0.0) for k in left | right}
-        number = abs(left if isinstance(left, float) else cast(float, right))
-        a_class = number.is_integer() and number < 1000
-        hint = f"if {number:.0f} is a class, write mean({number:.0f})" if a_class else "only * and / take a number"
-        self.fail(f"A code and a number cannot be added or subtracted; {hint}.", place, place + 1)
-
-    def _multiplied(self, left: _Value, right: _Value, place: int) -> _Value:
-        if isinstance(right, float):
-            return _scaled(left, right)
-        if isinstance(left, float):
-            return _scaled(right, left)
-        self.fail("Two codes cannot be multiplied; scale one by a number, as in 0.5*mean(3).", place, place + 1)
-
-    def _divided(self, left: _Value, right: _Value, place: int) -> _Value:
-        if isinstance(right, dict):
-            self.fail("Only numbers can divide, not codes; divide as in mean(3)/2.", place, place + 1)
-        if right == 0:
-            self.fail("This divides by zero.", place, self.at)
-        return left / right if isinstance(left, float) else {k: weight / right for k, weight in left.items()}
-
-    def _checked(self, value: _Value, place: int) -> _Value:
-        if not all(map(math.isfinite, [value] if isinstance(value, float) else value.values())):
-            self.fail("This gives a number too large to compute with.", place, place + 1)
+            value = {code: weight / b for code, weight in left.items()}
+        if not all(map(math.isfinite, value.values())):
+            self._fail("This gives a number too large to compute with.", place, place + 1)
         return value
 
-    def _missing(self, before: _Before, c: str) -> NoReturn:
-        """There is no operand where one is needed, but c or the end of the text."""
-        place = before.start, before.start + 1
-        if before.symbol == "(":
-            if not c:
-                self.fail("This bracket is never closed.", *place)
-            if c == ")":
-                self.fail("There is nothing in these brackets.", before.start, self.at + 1)
-        elif before.symbol == "*" and c == "*":
-            self.fail("There are no powers; one * multiplies a code by a number.", before.start, self.at + 1)
-        elif before.symbol:
-            self.fail(f"A number or a code is missing after this {before.symbol}.", *place)
-        elif c == ")":
-            self._unexpected(0.0)
-        self.fail(f"A number or a code is missing before this {self.operator()}.", self.at, self.at + 1)
-
-    def _unexpected(self, value: _Value) -> NoReturn:
+    def _fail_after(self, value: _Value) -> NoReturn:
         """Something stands after a value that is neither an operator nor the bracket that is due."""
-        c = self.next()
-        end = self.at + 1
-        if c == ")":
-            self.fail("This closing bracket has no opening one.", self.at, end)
-        if c == "," and self.text[self.at - 1].isdigit() and self.text[end : end + 1].isdigit():
-            self.fail("Decimals are written with a point, as in 0.5.", self.at, end)
+        self._fail_by(_AFTER_VALUE, self.at)
         token = _NUMBER.match(self.text, self.at) or NAME.match(self.text, self.at)
-        if token or c == "(":
-            if isinstance(value, float):
+        if token or self._next() == "(":
+            hint = "A + or - is missing before this."
+            if None in value:
                 hint = "A * is missing before this; a number times a code is written as in 2*mean(3)."
-            else:
-                hint = "A + or - is missing before this."
-            self.fail(hint, self.at, token.end() if token else end)
-        self._unknown(c)
+            self._fail(hint, self.at, token.end() if token else self.at + 1)
+        self._fail_by_unknown()
 
-    def _unknown(self, c: str) -> NoReturn:
-        place = self.at, self.at + 1
-        if c in "[]{}":
-            self.fail("Brackets are round here: ( and ).", *place)
-        if c in "^²³":
-            self.fail("There are no powers; only +, -, * and / are known.", *place)
-        if c in QUOTES or c in QUOTES.values():
-            self.fail('Quotes stand only around a class, as in mean("Ankle boot").', *place)
-        if c.isalpha():
-            self.fail(f"“{c}” cannot be in a name; names have only the letters a to z, digits and _.", *place)
+    def _fail_by_unknown(self) -> NoReturn:
+        self._fail_by(_UNKNOWN, self.at)
+        c = self.text[self.at]
         what = f"“{c}” means nothing here" if c.isprintable() else "This character means nothing here"
-        self.fail(f"{what}; only numbers, codes, brackets and + - * / are known.", *place)
+        self._fail(f"{what}; only numbers, codes, brackets and + - * / are known.", self.at, self.at + 1)
 
+    def _fail_by(self, flaws: _Flaws, at: int) -> None:
+        for pattern, sentence in flaws:
+            if found := pattern.match(self.signs, at):
+                self._fail(sentence.format(shortened(found[1])), *found.span(cast(int, found.lastindex)))
 
-def _scaled(value: _Value, by: float) -> _Value:
-    return value * by if isinstance(value, float) else {k: weight * by for k, weight in value.items()}
+    def _fail(self, sentence: str, start: int, end: int) -> NoReturn:
+        raise ExpressionError(sentence, self.text, start, end)

@@ -1,14 +1,7 @@
-"""The text of an expression, read from left to right, and what is wrong with it."""
+"""What is wrong with the text of an expression, and where."""
 
 from __future__ import annotations
 
-import re
-from typing import NoReturn
-
-QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’"}
-
-_SPACE = re.compile(r"\s*")
-_MEANT = {"−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/"}
 _POINTER_WIDTH = 60
 
 
@@ -44,47 +37,3 @@ def shortened(text: str, most: int = 40) -> str:
     """A person's own words in a sentence: cut where they are long, and in one line."""
     text = "".join(c if c.isprintable() else " " for c in text)
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-class Cursor:
-    """A place `at` in a text."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
-
-    def next(self) -> str:
-        """Skip spaces; the character there, or nothing at the end."""
-        self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]
-        return self.text[self.at : self.at + 1]
-
-    def operator(self) -> str:
-        c = self.next()
-        c = _MEANT.get(c, c)
-        return c if c and c in "+-*/" else ""
-
-    def take(self) -> int:
-        self.at += 1
-        return self.at - 1
-
-    def quoted(self, closing: str) -> str:
-        start = self.take()
-        name = ""
-        while (end := self.text.find(closing, self.at)) >= 0:
-            name += self.text[self.at : end]
-            self.at = end + 1
-            if self.text[self.at : self.at + 1] != closing:
-                return name
-            name += closing
-            self.at += 1
-        self.fail("This quotation mark is never closed.", start, start + 1)
-
-    def up_to_the_bracket(self, opening: int) -> str:
-        end = self.text.find(")", self.at)
-        if end < 0:
-            self.fail("This bracket is never closed.", opening, opening + 1)
-        inside, self.at = self.text[self.at : end].strip(), end + 1
-        return inside
-
-    def fail(self, sentence: str, start: int, end: int) -> NoReturn:
-        raise ExpressionError(sentence, self.text, start, end)

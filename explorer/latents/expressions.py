@@ -11,7 +11,6 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -24,7 +23,6 @@ from explorer.latents.references import Reference
 LARGEST = 1e6  # of a code's values: no decoder was trained on more, and some overflow on the way
 _SHOWN = 12  # classes or names in a sentence
 _WORDS = ("mean(…)", "item(…)", "draw(…)", "here", "upload", "origin")
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -46,50 +44,44 @@ class Scope:
     draw: Callable[[int], Tensor] | None = None
     names: Mapping[str, Tensor] = field(default_factory=dict)
 
-    def canonical(self, reference: Reference) -> Reference:
-        """The reference with its class or name as it is spelt here: exactly, or else in any case if that is unique.
+    def resolve(self, reference: Reference) -> tuple[Reference, Float[Tensor, " d"]]:
+        """Finds the code that a reference means, and the reference with its class or name as it is spelt here.
 
-        Raises:
-            LookupError: there is no such class or name; the text is a sentence to show.
-        """
-        if reference.kind == "mean":
-            if self.means is None:
-                raise LookupError("These images have no labels, so there are no class means; use item(0) or draw(0).")
-            return Reference("mean", self._class(str(reference.argument)))
-        if reference.kind == "name":
-            return Reference("name", self._name(str(reference.argument)))
-        return reference
-
-    def resolve(self, reference: Reference) -> Float[Tensor, " d"]:
-        """The code that a reference means.
+        A spelling counts in any case where only one class or name has it.
 
         Raises:
             LookupError: it means none; the text is a sentence to show.
         """
-        reference = self.canonical(reference)
+        width, code = self.items.shape[1], None
         match reference.kind, reference.argument:
             case "mean", str(name):
-                code = self._mean(name)
+                name = self._class(name)
+                reference, code = Reference("mean", name), self._mean(name)
             case "item", int(number):
                 code = self.items[self._row(number)]
             case "draw", int(seed):
-                code = _given(self.draw, "This model has no prior to draw from; use item(0) instead.")(seed)
+                if self.draw is None:
+                    raise LookupError("This model has no prior to draw from; use item(0) instead.")
+                code = self.draw(seed)
             case "here", _:
-                code = _given(self.here, "No spot is chosen, so “here” has no code.")
+                code, missing = self.here, "No spot is chosen, so “here” has no code."
             case "upload", _:
-                code = _given(self.upload, "No image is uploaded, so “upload” has no code.")
+                code, missing = self.upload, "No image is uploaded, so “upload” has no code."
             case "name", str(name):
-                code = self.names[name]
+                name = self._name(name)
+                reference, code = Reference("name", name), self.names[name]
             case _:
-                code = torch.zeros(self.items.shape[1])
-        if len(code) != self.items.shape[1]:
-            raise LookupError(
-                f"“{shortened(reference.text)}” belongs to a model with {len(code)} latents, and this one has "
-                f"{self.items.shape[1]}."
-            )
-        return code.float()
+                code = torch.zeros(width)
+        if code is None:
+            raise LookupError(missing)
+        if len(code) != width:
+            name = shortened(reference.text)
+            raise LookupError(f"“{name}” belongs to a model with {len(code)} latents, and this one has {width}.")
+        return reference, code.float()
 
     def _class(self, name: str) -> str:
+        if self.means is None:
+            raise LookupError("These images have no labels, so there are no class means; use item(0) or draw(0).")
         if (found := _spelt(name, self.classes)) is not None:
             return found
         instead = _instead(name, {c: c for c in self.classes}, "the classes are", self.classes)
@@ -151,36 +143,12 @@ class Expression:
     parts: tuple[Part, ...]
 
     def references(self) -> list[Reference]:
-        """The codes that it needs, each once, in order of appearance."""
+        """Lists the codes that it needs, each once, in order of appearance."""
         return [part.reference for part in self.parts]
-
-    def evaluate(self, scope: Scope) -> Result:
-        """The code that it stands for, added up in double precision. References to the same code are one term.
-
-        Raises:
-            ExpressionError: the scope lacks a code, or the result is too large for a code.
-        """
-        weights: dict[Reference, float] = {}
-        codes: dict[Reference, Tensor] = {}
-        for part in self.parts:
-            try:
-                reference = scope.canonical(part.reference)
-                codes[reference] = scope.resolve(reference)
-            except LookupError as error:
-                missing = part.reference.kind
-                raise ExpressionError(str(error), self.text, part.start, part.end, missing=missing) from error
-            weights[reference] = weights.get(reference, 0.0) + part.weight
-        total = torch.zeros(scope.items.shape[1], dtype=torch.float64)
-        for reference, weight in weights.items():
-            total += weight * codes[reference].double()
-        code = total.float()
-        if not (code.abs() <= LARGEST).all():  # nor NaN
-            raise ExpressionError("This gives a code too large to decode.", self.text, 0, len(self.text))
-        return Result(code, tuple(Term(weight, r, codes[r]) for r, weight in weights.items()))
 
 
 def parse(text: str) -> Expression:
-    """Read an expression, without knowing yet what its names mean.
+    """Reads an expression, without knowing yet what its names mean.
 
     Raises:
         ExpressionError: it is no expression for a code.
@@ -189,16 +157,34 @@ def parse(text: str) -> Expression:
 
 
 def evaluate(text: str, scope: Scope) -> Result:
-    """Read an expression and compute its code.
+    """Reads an expression and computes its code, added up in double precision. References to one code are one term.
 
     Raises:
-        ExpressionError: it is no expression for a code, or the scope lacks a code that it names.
+        ExpressionError: it is no expression for a code, the scope lacks a code that it names, or the result is too
+            large for a code.
     """
-    return parse(text).evaluate(scope)
+    weights: dict[Reference, float] = {}
+    codes: dict[Reference, Tensor] = {}
+    for part in parts_of(text):
+        try:
+            reference, code = scope.resolve(part.reference)
+        except LookupError as error:
+            missing = part.reference.kind
+            raise ExpressionError(str(error), text, part.start, part.end, missing=missing) from error
+        codes[reference] = code
+        weights[reference] = weights.get(reference, 0.0) + part.weight
+    terms = tuple(Term(weight, reference, codes[reference]) for reference, weight in weights.items())
+    total = torch.zeros(scope.items.shape[1], dtype=torch.float64)
+    for term in terms:
+        total += term.weight * term.code.double()
+    code = total.float()
+    if not (code.abs() <= LARGEST).all():  # nor NaN
+        raise ExpressionError("This gives a code too large to decode.", text, 0, len(text))
+    return Result(code, terms)
 
 
 def build(terms: Sequence[tuple[float | int, Reference]]) -> str:
-    """The text of a weighted sum, such as `mean(7) - mean(1) + 0.5*mean(4)`; parsing it gives the same weights.
+    """Writes a weighted sum, such as `mean(7) - mean(1) + 0.5*mean(4)`; parsing it gives the same weights.
 
     No terms give the empty text.
 
@@ -216,12 +202,6 @@ def build(terms: Sequence[tuple[float | int, Reference]]) -> str:
         factor = repr(abs(float(weight))).removesuffix(".0")
         text += reference.text if factor == "1" else f"{factor}*{reference.text}"
     return text
-
-
-def _given(value: _T | None, otherwise: str) -> _T:
-    if value is None:
-        raise LookupError(otherwise)
-    return value
 
 
 def _spelt(name: str, known: Iterable[str]) -> str | None:
