@@ -66,11 +66,11 @@ def showcase(images: Sequence[Tensor], columns: int, *, times: int = 2, gap: int
     return ImageOps.expand(mosaic(parts, columns, gap=gap), gap)
 
 
-def encode(picture: Image.Image, format: str) -> bytes:
-    """A picture's bytes as `PNG` (lossless) or `WEBP` (small, for sheets that are only looked at)."""
+def encode(picture: Image.Image, format: str, *, lossless: bool = False) -> bytes:
+    """A picture's bytes as `PNG` or `WEBP`, which is small, for sheets that are only looked at, unless `lossless`."""
     data = io.BytesIO()
     # method 0: a sheet is encoded while somebody waits for it, and 4 would take five times as long.
-    options = {"quality": 82, "method": 0} if format == "WEBP" else {}
+    options = {"quality": 82, "method": 0, "lossless": lossless} if format == "WEBP" else {}
     picture.save(data, format, **options)
     return data.getvalue()
 

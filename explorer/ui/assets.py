@@ -29,6 +29,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from explorer.checkpoints.folder import is_slug, runs_folder
+from explorer.training.frame_files import frame_file
+
 __all__ = ["plotly_url", "publish", "publish_sheets", "routes"]
 
 _LOG = logging.getLogger(__name__)
@@ -58,6 +61,12 @@ class _Blob:
     body: bytes  # gzip-compressed when `gzipped`
     media_type: str
     gzipped: bool
+
+
+def _blob(body: bytes, media_type: str) -> _Blob:
+    gzipped = len(body) >= _GZIP_FROM and media_type.startswith(_COMPRESSIBLE)
+    # Level 6: on 1 MB of JSON 40 ms, within 1% of what level 9 saves in four times that.
+    return _Blob(gzip.compress(body, 6, mtime=0) if gzipped else body, media_type, gzipped)
 
 
 class _Store:
@@ -110,10 +119,7 @@ class _Store:
 
     def _make(self, key: str, recipe: _Recipe) -> _Blob:
         try:
-            body = recipe.make()
-            gzipped = len(body) >= _GZIP_FROM and recipe.media_type.startswith(_COMPRESSIBLE)
-            # Level 6: on 1 MB of JSON 40 ms, within 1% of what level 9 saves in four times that.
-            blob = _Blob(gzip.compress(body, 6, mtime=0) if gzipped else body, recipe.media_type, gzipped)
+            blob = _blob(recipe.make(), recipe.media_type)
         except BaseException:
             with self._lock:
                 del self._making[key]  # the next request tries again
@@ -170,6 +176,11 @@ def plotly_url() -> str:
     return f"{_base()}{_PREFIX}/{_PLOTLY}?v={version('plotly')}"
 
 
+def frames_url(run: str) -> str:
+    """URL path, with a slash at its end, of the files in a run's `frames/`: each name has its contents' digest."""
+    return f"{_base()}{_PREFIX}/frames/{run}/"
+
+
 def routes() -> list[Route]:
     """Starlette routes for `st.App(..., routes=routes())`.
 
@@ -180,6 +191,7 @@ def routes() -> list[Route]:
     found = []
     for base in bases:
         found.append(Route(f"{base}{_PREFIX}/{_PLOTLY}", _serve_plotly, methods=["GET"]))
+        found.append(Route(f"{base}{_PREFIX}/frames/{{run}}/{{name}}", _serve_frame, methods=["GET"]))
         found.append(Route(f"{base}{_PREFIX}/{{key}}", _serve_blob, methods=["GET"]))
     return found
 
@@ -219,6 +231,18 @@ async def _serve_blob(request: Request) -> Response:
         _LOG.exception("Asset %s could not be made", key)
         return _refusal("This asset could not be made.", 500)
     return _answer(request, blob)
+
+
+async def _serve_frame(request: Request) -> Response:
+    run, name = request.path_params["run"], request.path_params["name"]
+    file = frame_file(runs_folder() / run, name) if is_slug(run) else None
+    try:
+        body = await asyncio.to_thread(file.read_bytes) if file else None
+    except OSError:  # thinned out meanwhile
+        body = None
+    if body is None:
+        return _refusal("Unknown frame.", 404)
+    return _answer(request, _blob(body, "image/webp" if name.endswith(".webp") else "application/json"))
 
 
 def _answer(request: Request, blob: _Blob) -> Response:

@@ -10,8 +10,8 @@ from explorer.__main__ import main
 from explorer.checkpoints.folder import find, read_tensors
 from explorer.checkpoints.model import load
 from explorer.errors import DatasetError
-from explorer.training.frames import read_probe
 from explorer.training.presets import TrainConfig
+from tests.training.frames import read_probe
 
 LIGHT = ("--encoder", "16", "--decoder", "16", "--device", "cpu", "--dataset", "mnist-5k", "--no-umap")
 

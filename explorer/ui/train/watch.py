@@ -36,6 +36,10 @@ def _say_trouble(info: RunInfo, found: Feed) -> None:
         st.warning(f"Interrupted {done}. {plain(_sentence(info.message))}", icon=":material/power_off:")
     elif info.state == "cancelled" and not found.epochs:
         st.info(f"Cancelled {done}: there is nothing to show yet.", icon=":material/cancel:")
+    if found.older:
+        st.caption(
+            "An older version of this program stored the pictures and the map of this run, and they are not shown here."
+        )
 
 
 def _sentence(message: str) -> str:
@@ -52,7 +56,7 @@ def _view(info: RunInfo, found: Feed) -> None:
         key="watch_view",
         run=f"{info.name} {info.created.isoformat()}",
         status=_status(info, found),
-        feed=found,
+        data=found.data,
         epochs=_total(info),
         latent=recipe.latent if recipe else 0,
         has_prior=has_prior,

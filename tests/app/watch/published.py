@@ -7,13 +7,13 @@ import gzip
 from explorer.ui import assets
 
 
-def blob(url: str, name: str = "") -> assets._Blob:
-    """What the server answers for an asset; `name` fills {frame}."""
-    future = assets._store.get(url.replace("{frame}", name).removeprefix("/assets/"))
+def blob(url: str) -> assets._Blob:
+    """What the server answers for an asset."""
+    future = assets._store.get(url.removeprefix("/assets/"))
     assert future is not None
     return future.result(30)
 
 
-def body(url: str, name: str = "") -> bytes:
-    found = blob(url, name)
+def body(url: str) -> bytes:
+    found = blob(url)
     return gzip.decompress(found.body) if found.gzipped else found.body

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from explorer.files.locks import Lock, lock
+from explorer.training.frame_files import Frame, FrameFolder, Probe
 from explorer.training.presets import TrainConfig
 from explorer.training.run_folder import RunFiles
 
@@ -44,6 +43,7 @@ class WatchedRun:
         self.files.create(config, "cpu")
         self.done = 0
         self.lock: Lock | None = None
+        self.frames: FrameFolder | None = None
         self.state(state)
         if state == "running":
             self.hold()
@@ -95,15 +95,15 @@ class WatchedRun:
             "kl_by_latent": [1.0] * self.latent,
         }
 
-    def frame(self, epoch: int) -> dict[str, Tensor]:
-        """The tensors of a frame."""
+    def frame(self, epoch: int) -> Frame:
+        """The pictures and points of an epoch."""
         draw = torch.Generator().manual_seed(epoch)
         pictures = torch.randint(256, (SHOWN + SAMPLES, *self.image), generator=draw, dtype=torch.uint8)
         start = torch.randn(POINTS, 2, generator=torch.Generator().manual_seed(0))
         points = start * (1 + epoch / 10) + 0.3 * torch.randn(POINTS, 2, generator=draw)
         kl = torch.linspace(0, 3, self.latent) * (1 + 1 / epoch) if self.prior else torch.zeros(self.latent)
         kl[self.latent // 2 + 1 :] = 0.004 if self.prior else 0.0
-        return {"reconstructions": pictures[:SHOWN], "samples": pictures[SHOWN:], "points": points, "kl": kl}
+        return Frame(pictures[:SHOWN], pictures[SHOWN:], points, kl)
 
     def originals(self) -> Tensor:
         return torch.randint(256, (SHOWN, *self.image), generator=torch.Generator().manual_seed(999), dtype=torch.uint8)
@@ -111,22 +111,12 @@ class WatchedRun:
     def labels(self) -> Tensor:
         return torch.arange(POINTS) % self.classes
 
-    def write_probe(self) -> None:
-        (self.path / "frames").mkdir(exist_ok=True)
-        probe = {"originals": self.originals(), "index": torch.arange(POINTS) * 7}
-        if self.classes:
-            probe["labels"] = self.labels()
-        names = {"classes": json.dumps([f"kind {i}" for i in range(self.classes)])}
-        save_file(probe, self.path / "frames" / "probe.safetensors", names)
-
-    def write_frame(self, epoch: int, tensors: dict[str, Tensor] | None = None) -> Path:
-        if not (self.path / "frames" / "probe.safetensors").exists():
-            self.write_probe()
-        file = self.path / "frames" / f"{epoch:05d}.safetensors"
-        fresh = file.with_name(".fresh")
-        save_file({key: value.contiguous().clone() for key, value in (tensors or self.frame(epoch)).items()}, fresh)
-        fresh.replace(file)
-        return file
+    def write_frame(self, epoch: int, frame: Frame | None = None) -> None:
+        if self.frames is None:
+            labels = self.labels() if self.classes else None
+            names = [f"kind {i}" for i in range(self.classes)]
+            self.frames = FrameFolder(self.path, Probe(self.originals(), labels, torch.arange(POINTS) * 7, names))
+        self.frames.add(epoch, frame or self.frame(epoch))
 
     def end_epoch(self, *, frame: bool = True) -> int:
         """Another epoch has ended: its line, its frame, the state."""

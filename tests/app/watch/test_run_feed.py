@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import json
-import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from explorer import runs
-from explorer.errors import CheckpointError
 from explorer.figures import palette
+from explorer.training.frame_files import ACROSS
 from explorer.ui.train.feed import Feed, feed
-from explorer.ui.train.frames import ACROSS
 from explorer.ui.train.history import MOST_EPOCHS, History, columns, thinned
-from tests.app.watch.published import blob, body
+from tests.app.test_assets import CACHED, request
 from tests.app.watch.runs import POINTS, SAMPLES, SHOWN, WatchedRun
 from tests.browser.screen import pixels
 
 
+def names_of(found: Feed) -> list[str]:
+    return found.data.frames.split()
+
+
+def reaches_of(found: Feed) -> np.ndarray:
+    """[frames, 5]."""
+    return np.reshape([float(text) for text in found.data.reaches.split()], (-1, 5))
+
+
+def file(found: Feed, name: str) -> bytes:
+    """What the server answers for a file of the frames."""
+    status, headers, body = request(found.data.frames_url + name)
+    assert (status, headers["cache-control"]) == (200, CACHED)
+    assert headers["content-type"] == ("image/webp" if name.endswith(".webp") else "application/json")
+    return body
+
+
+def numbers(found: Feed, name: str) -> dict:
+    return json.loads(file(found, f"{name}.json"))
+
+
 def points_of(found: Feed, name: str) -> np.ndarray:
-    return np.reshape(json.loads(body(found.points_url, name))["points"], (-1, 2))
+    return np.reshape(numbers(found, name)["points"], (-1, 2))
 
 
 def fed(run: WatchedRun) -> Feed:
@@ -99,83 +119,100 @@ def test_frames_are_the_pictures_and_points_of_their_epochs(watched):
     for _ in range(3):
         watched.end_epoch()
     found = fed(watched)
-    assert [name.split("-")[0] for name in found.frames] == ["1", "2", "3"]
-    for epoch, name in enumerate(found.frames, 1):
+    assert [name.split("-")[0] for name in names_of(found)] == ["1", "2", "3"]
+    for epoch, name in enumerate(names_of(found), 1):
         frame = watched.frame(epoch)
-        assert blob(found.sheet_url, name).media_type == "image/png"
-        sheet = pixels(body(found.sheet_url, name))
-        rows = np.concatenate([frame["reconstructions"][:, 0], frame["samples"][:, 0]])
-        tiles = sheet.reshape(1 + SAMPLES // ACROSS, 28, ACROSS, 28).transpose(0, 2, 1, 3).reshape(-1, 28, 28)
+        sheet = pixels(file(found, f"{name}.webp"))
+        rows = np.concatenate([frame.reconstructions[:, 0], frame.samples[:, 0]])
+        assert (sheet == sheet[..., :1]).all()
+        tiles = sheet[..., 0].reshape(1 + SAMPLES // ACROSS, 28, ACROSS, 28).transpose(0, 2, 1, 3).reshape(-1, 28, 28)
         np.testing.assert_array_equal(tiles, rows)
-        np.testing.assert_allclose(points_of(found, name), frame["points"], rtol=1e-4)
-        np.testing.assert_allclose(json.loads(body(found.points_url, name))["kl"], frame["kl"], rtol=1e-4)
-    probe = found.probe
-    assert (probe["shown"], probe["tile"], probe["points"]) == (SHOWN, [28, 28], POINTS)
-    originals = pixels(body(probe["originals_url"]))
+        np.testing.assert_allclose(points_of(found, name), frame.points, rtol=1e-4)
+        np.testing.assert_allclose(numbers(found, name)["kl"], frame.kl, rtol=1e-4)
+    probe = found.data.probe
+    assert (probe["shown"], probe["tile"]) == (SHOWN, [28, 28])
+    originals = pixels(file(found, f"{probe['name']}.webp"))[..., 0]
     np.testing.assert_array_equal(originals, np.concatenate(list(watched.originals()[:, 0].numpy()), axis=1))
-    points = json.loads(body(probe["points_url"]))
+    points = numbers(found, probe["name"])
     assert points == {"labels": watched.labels().tolist(), "index": [7 * i for i in range(POINTS)]}
 
 
 def test_fewer_images_leave_the_samples_in_their_row(folder):
     run = WatchedRun(folder, "few", state="finished", image=(3, 20, 12))
     frame = run.frame(1)
-    run.write_frame(1, {**frame, "reconstructions": frame["reconstructions"][:3]})
+    run.write_frame(1, replace(frame, reconstructions=frame.reconstructions[:3]))
     found = fed(run)
-    sheet = pixels(body(found.sheet_url, found.frames[0]))
+    sheet = pixels(file(found, f"{names_of(found)[0]}.webp"))
     assert sheet.shape == (20 * 9, 12 * 8, 3)
-    np.testing.assert_array_equal(sheet[20:40, :12], frame["samples"][0].permute(1, 2, 0))
+    np.testing.assert_array_equal(sheet[20:40, :12], frame.samples[0].permute(1, 2, 0))
     assert not sheet[:20, 36:].any()
 
 
 def test_large_images_come_as_small_files(folder):
     run = WatchedRun(folder, "large", state="finished", image=(3, 64, 64))
-    run.write_frame(1)
+    rows = np.linspace(0, 255, 64, dtype=np.uint8)[:, None].repeat(64, 1)
+    frame = run.frame(1)
+    frame.samples[:] = frame.reconstructions[:] = torch.from_numpy(rows)
+    run.write_frame(1, frame)
     found = fed(run)
-    assert blob(found.sheet_url, found.frames[0]).media_type == "image/webp"
-    assert pixels(body(found.sheet_url, found.frames[0])).shape == (64 * 9, 64 * 8, 3)
+    body = file(found, f"{names_of(found)[0]}.webp")
+    assert len(body) < 20_000
+    sheet = pixels(body)
+    assert sheet.shape == (64 * 9, 64 * 8, 3)
+    assert np.abs(sheet[:64, :64, 0].astype(int) - rows).mean() < 3
 
 
 def test_a_frame_that_was_written_again_has_another_name(watched):
     watched.end_epoch()
     watched.end_epoch()
     before = fed(watched)
-    file = watched.write_frame(2, watched.frame(50))
-    os.utime(file, (1_700_000_000, 1_700_000_000))
+    watched.write_frame(2, watched.frame(50))
     after = fed(watched)
-    assert after.frames[0] == before.frames[0]
-    assert after.frames[1] != before.frames[1]
-    np.testing.assert_allclose(points_of(after, after.frames[1]), watched.frame(50)["points"], rtol=1e-4)
+    assert names_of(after)[0] == names_of(before)[0]
+    assert names_of(after)[1] != names_of(before)[1]
+    np.testing.assert_allclose(points_of(after, names_of(after)[1]), watched.frame(50).points, rtol=1e-4)
     # The browser may still ask for the older one: it must not get the newer under that name, and keep it.
-    with pytest.raises(CheckpointError, match="gone"):
-        blob(before.sheet_url, before.frames[1])
+    status, headers, _ = request(f"{before.data.frames_url}{names_of(before)[1]}.webp")
+    assert (status, headers["cache-control"]) == (404, "no-store")
 
 
-def test_thinned_out_and_damaged_frames_are_left_out(watched):
+@pytest.mark.parametrize("name", ["..%2Frun.json", "index.json", "1-0123456789abcdef.webp", ".index.json.7.tmp"])
+def test_nothing_else_of_a_run_is_served(watched, name):
+    watched.end_epoch()
+    assert request(fed(watched).data.frames_url + name)[0] == 404
+    assert request(f"/assets/frames/..%2F{watched.path.name}/{names_of(fed(watched))[0]}.webp")[0] == 404
+
+
+def test_a_damaged_index_shows_no_frames_and_leaves_the_curves(watched):
     for _ in range(4):
         watched.end_epoch()
-    os.utime(watched.path / "frames", (1_700_000_000, 1_700_000_000))
-    assert len(fed(watched).frames) == 4
-    (watched.path / "frames" / "00002.safetensors").unlink()
-    (watched.path / "frames" / "00004.safetensors").write_bytes(b"not a frame")
-    (watched.path / "frames" / ".00009.safetensors.77.tmp").write_bytes(b"")
+    assert len(names_of(fed(watched))) == 4
+    (watched.path / "frames" / "index.json").write_bytes(b"not an index")
     found = fed(watched)
-    assert [name.split("-")[0] for name in found.frames] == ["1", "3"]
-    assert len(found.reaches) == 2
+    assert (found.data.frames, found.data.probe, found.epochs) == ("", None, 4)
+
+
+def test_pictures_that_an_older_version_stored_are_known_as_such(watched):
+    watched.end_epoch(frame=False)
+    assert not fed(watched).older
+    (watched.path / "frames").mkdir()
+    (watched.path / "frames" / "probe.safetensors").touch()
+    assert fed(watched).older
+    watched.end_epoch()
+    assert not fed(watched).older
 
 
 def test_axes_take_in_every_point_and_shrink_slowly(watched):
-    wide = watched.frame(1)
-    wide["points"] = wide["points"] * 10
-    watched.write_frame(1, wide)
+    frame = watched.frame(1)
+    watched.write_frame(1, replace(frame, points=frame.points * 10))
     for epoch in range(2, 30):
-        watched.write_frame(epoch, watched.frame(1))
-    reaches = np.array(fed(watched).reaches)
+        watched.write_frame(epoch, frame)
+    reaches = reaches_of(fed(watched))
     assert reaches.shape == (29, 5)
     widths = reaches[:, 1] - reaches[:, 0]
     assert (np.diff(widths) <= 1e-9).all()
     assert widths[1] > 0.8 * widths[0]
-    points = watched.frame(1)["points"].numpy()
+    points = frame.points.numpy()
     assert widths[-1] == pytest.approx(np.ptp(points[:, 0]), rel=0.15)
     for low, high, axis in ((0, 1, 0), (2, 3, 1)):
         assert (reaches[1:, low] <= points[:, axis].min() + 0.05).all()
@@ -184,34 +221,33 @@ def test_axes_take_in_every_point_and_shrink_slowly(watched):
 
 def test_one_point_far_out_does_not_shrink_the_rest(watched):
     frame = watched.frame(1)
-    frame["points"][0] = torch.tensor([1e4, float("nan")])
-    frame["points"][1] = torch.tensor([1e4, 0.0])
+    frame.points[0] = torch.tensor([1e4, float("nan")])
+    frame.points[1] = torch.tensor([1e4, 0.0])
     watched.write_frame(1, frame)
-    found = fed(watched)
-    x0, x1, *_ = found.reaches[0]
+    x0, x1, *_ = reaches_of(fed(watched))[0]
     assert x1 - x0 < 100
 
 
 def test_the_classes_have_their_names_and_the_colours_of_the_map(watched):
     watched.end_epoch()
-    assert fed(watched).classes == [[i, f"kind {i}", palette(4)[i]] for i in range(4)]
+    assert fed(watched).data.classes == [[i, f"kind {i}", palette(4)[i]] for i in range(4)]
 
 
 def test_a_run_without_classes_or_frames(folder):
     run = WatchedRun(folder, "bare", state="finished", classes=0)
-    assert fed(run).probe is None
-    assert fed(run).frames == ()
+    assert fed(run).data.probe is None
+    assert fed(run).data.frames == ""
     run.write_frame(1)
-    assert fed(run).classes is None
-    assert len(fed(run).frames) == 1
+    assert fed(run).data.classes is None
+    assert len(names_of(fed(run))) == 1
 
 
 def test_nothing_new_is_nothing_made_anew(watched):
     watched.end_epoch()
     first, second = fed(watched), fed(watched)
-    assert second.recent is first.recent
+    assert second.data is first.data
     assert second == first
     watched.end_epoch(frame=False)
     third = fed(watched)
     assert third.epochs == 2
-    assert third.reaches is first.reaches
+    assert third.data.reaches == first.data.reaches

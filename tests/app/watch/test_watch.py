@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -151,6 +152,16 @@ def test_a_cancelled_and_a_finished_run(watched):
     assert "time left" not in dict(status["facts"])
 
 
+def test_a_run_of_an_older_version_says_that_its_pictures_are_not_shown(watched):
+    watched.end_epoch(frame=False)
+    assert not watch().caption
+    (watched.path / "frames").mkdir()
+    (watched.path / "frames" / "probe.safetensors").touch()
+    at = watch()
+    assert "older version" in at.caption[0].value
+    assert json.loads(sent(at)["recent"])["epochs"] == [1]
+
+
 def test_a_plain_autoencoder_and_free_bits(folder):
     run = WatchedRun(folder, "plain", preset="ae-2d", state="finished")
     run.end_epoch()
@@ -177,11 +188,7 @@ def test_an_update_of_a_long_run_is_small(folder):
     for epoch in range(1, 3001):
         run.files.append_history(run.line(epoch))
     small = run.frame(1)
-    small = {
-        **small,
-        "reconstructions": small["reconstructions"][..., :4, :4],
-        "samples": small["samples"][..., :4, :4],
-    }
+    small = replace(small, reconstructions=small.reconstructions[..., :4, :4], samples=small.samples[..., :4, :4])
     for epoch in range(8, 1921, 8):
         run.write_frame(epoch, small)
     (component,) = watch("long").get("bidi_component")

@@ -75,7 +75,7 @@ def test_points_drift_and_do_not_jump(finished_run, view):
         clock.run_for(32)
         seen.append(shown.get("points"))
     seen = np.array(seen).reshape(len(seen), -1, 2)
-    start, end = run.frame(10)["points"].numpy(), run.frame(12)["points"].numpy()
+    start, end = run.frame(10).points.numpy(), run.frame(12).points.numpy()
     np.testing.assert_allclose(seen[-1], end, rtol=1e-4, atol=1e-4)
     share = ((seen - start) * (end - start)).sum((1, 2)) / ((end - start) ** 2).sum()
     assert ((share > 0.1) & (share < 0.9)).sum() >= 3
@@ -111,7 +111,7 @@ def test_no_drift_where_motion_is_unwelcome(finished_run, view):
         "() => { const v = window.__trainingViews.watch_view; v.goTo(12); return [v.frame, v.drifting, v.points] }"
     )
     assert now[:2] == [12, False]
-    np.testing.assert_allclose(np.reshape(now[2], (-1, 2)), shown.run.frame(12)["points"], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(np.reshape(now[2], (-1, 2)), shown.run.frame(12).points, rtol=1e-4, atol=1e-4)
 
 
 def test_play_goes_through_the_epochs(finished_run, view):
@@ -155,7 +155,7 @@ def test_bars_say_which_latents_are_active(finished_run, view, latent, said):
     bars = shown.get("bars")
     values = [bar["value"] for bar in bars]
     assert values == sorted(values, reverse=True)
-    kl = run.frame(2)["kl"]
+    kl = run.frame(2).kl
     assert sorted(bar["latent"] for bar in bars) == list(range(latent))
     assert [bar["active"] for bar in bars] == [bool(kl[bar["latent"]] >= 0.01) for bar in bars]
     count = int((kl >= 0.01).sum())

@@ -73,7 +73,7 @@ class View:
         """Figures, marker, slider, pictures, bars and map are those of an epoch and of its frame."""
         self.settled(epoch, frame)
         line = self.run.line(epoch)
-        tensors = self.run.frame(frame or epoch)
+        drawn = self.run.frame(frame or epoch)
         expect(self.slider).to_have_attribute("aria-valuetext", f"epoch {epoch} of {self.run.epochs}")
         expect(self.root.locator(".lx-tv-epoch")).to_have_text(f"epoch {epoch} of {self.run.epochs}")
         for name, value in (("elbo", line["test"]["elbo"]), ("kl", line["test"]["kl"])):
@@ -85,13 +85,13 @@ class View:
             apart = self.page.evaluate(_FROM_DOT, [name, epoch, line["test"][column]])
             assert max(map(abs, apart)) < 0.6
         for i in (0, SHOWN - 1):
-            np.testing.assert_array_equal(self.tile("reconstructions", i), tensors["reconstructions"][i])
+            np.testing.assert_array_equal(self.tile("reconstructions", i), drawn.reconstructions[i])
             np.testing.assert_array_equal(self.tile("originals", i), self.run.originals()[i])
         for i in (0, 9, SAMPLES - 1):
-            np.testing.assert_array_equal(self.tile("samples", i), tensors["samples"][i])
-        np.testing.assert_allclose(np.reshape(self.get("points"), (-1, 2)), tensors["points"], rtol=1e-4, atol=1e-4)
+            np.testing.assert_array_equal(self.tile("samples", i), drawn.samples[i])
+        np.testing.assert_allclose(np.reshape(self.get("points"), (-1, 2)), drawn.points, rtol=1e-4, atol=1e-4)
         bars = {bar["latent"]: bar["value"] for bar in self.get("bars")}
-        np.testing.assert_allclose([bars[i] for i in range(self.run.latent)], tensors["kl"], rtol=1e-4)
+        np.testing.assert_allclose([bars[i] for i in range(self.run.latent)], drawn.kl, rtol=1e-4)
         shown = f"epoch {epoch}" if frame in (None, epoch) else f"epoch {frame}, the nearest before {epoch}"
         for name in ("pictures", "samples", "map", "bars"):
             expect(self.panel(name).locator(".lx-tv-caption")).to_have_text(shown)

@@ -19,9 +19,8 @@ import streamlit as st
 
 from explorer.ui import assets
 from explorer.ui.components.scripts import css, script
-from explorer.ui.train.feed import Feed
 
-__all__ = ["Status", "training_view"]
+__all__ = ["RunData", "Status", "training_view"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,26 @@ class Status:
     live: bool = False
     facts: Sequence[tuple[str, str]] = ()
     so_far: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A run as the browser draws it. What is big is behind a URL, or is text that is made once a change.
+
+    `recent` is JSON of the last epochs of the history by column, at most a hundred, and those before are the same
+    behind `past_url`, which changes once in a hundred epochs. `frames` are names `EPOCH-DIGEST`, in order, with blanks
+    between: each is a file at `frames_url`, as `.webp` the sheet of its pictures and as `.json` its points and KL.
+    `reaches` are five numbers for each of them: what the map's axes and the bars take in. `probe` is what the frames
+    share, with the `name` of its two files; `classes` are [number, name, colour] of each class.
+    """
+
+    recent: str = ""
+    past_url: str = ""
+    frames: str = ""
+    frames_url: str = ""
+    reaches: str = ""
+    probe: dict[str, Any] | None = None
+    classes: list[list[Any]] | None = None
 
 
 _PARTS = (
@@ -67,7 +86,7 @@ def training_view(
     key: str,
     run: str,
     status: Status,
-    feed: Feed,
+    data: RunData,
     epochs: int,
     latent: int,
     has_prior: bool,
@@ -99,19 +118,6 @@ def training_view(
             "latent": latent,
             "has_prior": has_prior,
             "free_bits": free_bits,
-            **_of_feed(feed),
+            **vars(data),
         },
     )
-
-
-def _of_feed(feed: Feed) -> dict[str, Any]:
-    return {
-        "recent": feed.recent,
-        "past_url": feed.past_url,
-        "frames": " ".join(feed.frames),
-        "sheet_url": feed.sheet_url,
-        "points_url": feed.points_url,
-        "probe": feed.probe,
-        "classes": feed.classes,
-        "reaches": " ".join(f"{value:g}" for reach in feed.reaches for value in reach),  # text: Streamlit copies it
-    }

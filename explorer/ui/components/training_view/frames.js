@@ -25,7 +25,7 @@ function frameFor(v, epoch) {
   return at >= 0 && v.frames[at].epoch <= epoch ? v.frames[at] : null;
 }
 
-const urlOf = (template, name) => new URL(template.replace("{frame}", name), location.href).href;
+const urlOf = (v, file) => new URL(v.framesUrl + file, location.href).href;
 
 function imageFrom(url) {
   const image = new Image();
@@ -67,8 +67,8 @@ function nextFrame(v) {
 async function fetchFrame(v, frame) {
   try {
     const [image, { points, kl }] = await Promise.all([
-      imageFrom(urlOf(v.sheetUrl, frame.name)),
-      jsonFrom(urlOf(v.pointsUrl, frame.name), v.abort.signal),
+      imageFrom(urlOf(v, `${frame.name}.webp`)),
+      jsonFrom(urlOf(v, `${frame.name}.json`), v.abort.signal),
     ]);
     keepFrame(v, { ...frame, image, points: Float64Array.from(points, (value) => value ?? NaN), kl });
   } catch (error) {
@@ -93,20 +93,20 @@ function keepFrame(v, frame) {
 
 // What the frames share: the originals, and which class a point has.
 async function loadProbe(v, probe) {
-  if (!probe || probe.points_url === v.probeUrl) return;
-  v.probeUrl = probe.points_url;
+  if (!probe || probe.name === v.probeName) return;
+  v.probeName = probe.name;
   try {
     const [originals, { labels, index }] = await Promise.all([
-      imageFrom(new URL(probe.originals_url, location.href).href),
-      jsonFrom(new URL(probe.points_url, location.href).href, v.abort.signal),
+      imageFrom(urlOf(v, `${probe.name}.webp`)),
+      jsonFrom(urlOf(v, `${probe.name}.json`), v.abort.signal),
     ]);
-    if (v.probeUrl !== probe.points_url) return;
+    if (v.probeName !== probe.name) return;
     Object.assign(v.probe, { originals, labels, index });
     drawOriginals(v);
     drawMap(v);
   } catch (error) {
     if (v.abort.signal.aborted) return;
-    v.probeUrl = ""; // the next update tries again
+    v.probeName = ""; // the next update tries again
     console.warn("training view: the probe set did not load:", error);
   }
 }

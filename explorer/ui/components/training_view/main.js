@@ -11,7 +11,7 @@ function createView(root) {
     root, number: ++viewsMade, component: null, data: null, run: null, live: false, total: 0, latent: 0, hasPrior: true,
     freeBits: 0, historyOf: "", history: historyOf([]), past: null, pastUrl: "", pastWanted: "", epoch: Infinity, following: true,
     frames: [], frameEpochs: [], frameNames: "", loaded: new Map(), loading: new Set(), failed: new Set(),
-    shown: null, sheetUrl: "", pointsUrl: "", probe: {}, probeUrl: "", abort: new AbortController(), redraw: 0,
+    shown: null, framesUrl: "", probe: {}, probeName: "", abort: new AbortController(), redraw: 0,
   };
   createHead(v, root);
   createPlayer(v, root);
@@ -53,7 +53,7 @@ function reset(v, run) {
   v.abort = new AbortController();
   Object.assign(v, {
     run, historyOf: "", history: historyOf([]), past: null, pastUrl: "", pastWanted: "", frames: [], frameEpochs: [], frameNames: "", shown: null,
-    probe: {}, probeUrl: "", epoch: Infinity, following: true, ...REMEMBERED.get(run),
+    probe: {}, probeName: "", epoch: Infinity, following: true, ...REMEMBERED.get(run),
   });
   for (const kept of [v.loaded, v.loading, v.failed]) kept.clear();
   v.curves.zoom = null;
@@ -67,7 +67,7 @@ function update(v, data) {
   if (data.run !== v.run) reset(v, data.run);
   Object.assign(v, {
     live: data.status.live, total: data.epochs, latent: data.latent, hasPrior: data.has_prior, freeBits: data.free_bits,
-    sheetUrl: data.sheet_url, pointsUrl: data.points_url,
+    framesUrl: data.frames_url,
   });
   const grown = historyNow(v, data);
   if (grown) {
