@@ -72,7 +72,7 @@ class Frame:
 class StoredFrame:
     """A frame that is on the disk: the `name` of its files, their `bytes`, and its `reach`.
 
-    The reach is five numbers: the x from, to and y from, to that the map has to take in, and the largest KL of a latent.
+    The reach is five numbers: x from, to and y from, to of the map, and the largest KL of a latent.
     """
 
     epoch: int
