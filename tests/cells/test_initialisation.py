@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -17,9 +16,10 @@ from explorer.checkpoints.folder import SHIPPED, read_history
 from explorer.models import ModelConfig, build
 from explorer.training.lifecycle import begin
 from explorer.training.loop import Trainer
+from explorer.training.presets import preset
 from explorer.training.run_folder import RunFiles
 from explorer.training.status import StatusWriter
-from explorer.ui.cells.initialisation_wording import outcomes, reasons
+from explorer.ui.cells.initialisation_wording import OUTCOMES, REASONS
 
 
 def config(**changes):
@@ -219,34 +219,66 @@ def test_the_stored_decoder_draws_cells_as_sharp_as_the_numbers_say():
         assert edge(gray_of(cells)) == pytest.approx(found.result(init).generated.edge, rel=0.08)
 
 
-def test_the_sentences_follow_the_numbers():
-    found = comparison()
-    one, other = found.courses
+def bullets(text):
+    """Sentences by their headings, each in one line."""
+    lines = (" ".join(bullet.split()) for bullet in text.split("- **")[1:])
+    return {heading.strip("."): rest for heading, rest in (line.split("**", 1) for line in lines)}
 
-    def measured(**edges):
-        def changed(result, sharpness):
-            return replace(
-                sharpness, spots=0.5 * found.real.spots, edge=0.2 + 0.1 * (result.seed in edges[result.init])
-            )
 
-        results = [
-            replace(r, generated=changed(r, r.generated), reconstructed=changed(r, r.reconstructed))
-            for r in found.results
-        ]
-        return outcomes(replace(found, results=results))
+def test_what_the_screen_says_of_haze_grain_and_elbo_is_what_is_stored():
+    found, said = comparison(), bullets(OUTCOMES)
+    assert list(found.courses) == ["xavier", "kaiming"]
+    assert len(found.seeds) == 3
+    for seed in found.seeds:
+        for kind in ("generated", "reconstructed"):
+            edges = [getattr(found.result(init, seed), kind).edge for init in found.courses]
+            assert edges[1] < edges[0]  # Kaiming's outlines are less steep
+    xavier, kaiming = (found.result(init) for init in found.courses)
+    assert f"is {kaiming.generated.edge:.3f} against {xavier.generated.edge:.3f};" in said["Haze"]
+    assert f"real cells is {found.real.edge:.3f}." in said["Haze"]
+    spots = xavier.generated.spots, kaiming.generated.spots, found.real.spots
+    assert spots[0] < spots[2] < spots[1]
+    assert "{:.2f} in Xavier's generated cells, {:.2f} in Kaiming's and {:.2f} in real".format(*spots) in said["Grain"]
+    left = [course.kept[-1] for course in found.courses.values()]
+    assert "{:.2f} is left under Xavier and {:.2f} under Kaiming".format(*left) in said["Grain"]
+    assert kaiming.generated.spectrum < xavier.generated.spectrum  # better, and not sharper
+    first, last = (
+        found.courses["xavier"].history[at]["test"]["elbo"] - found.courses["kaiming"].history[at]["test"]["elbo"]
+        for at in (0, -1)
+    )
+    assert f"{first:.1f} nats lower than Xavier's after the first epoch and {last:.1f} nats lower" in said["ELBO"]
+    gaps = [found.result("xavier", seed).elbo - found.result("kaiming", seed).elbo for seed in found.seeds]
+    assert f"from −{max(gaps):.1f} to −{min(gaps):.1f} nats" in said["ELBO"]
 
-    assert f"{found.real.edge:.3f}" in outcomes(found)[0]
-    assert "So do we" in measured(xavier=found.seeds, kaiming=[])[0]
-    assert "the opposite" in measured(xavier=[], kaiming=found.seeds)[0]
-    assert "do not settle it" in measured(xavier=found.seeds[:1], kaiming=[])[0]
-    assert "static" not in measured(xavier=[], kaiming=[])[1]
-    gap = found.courses[other].history[0]["test"]["elbo"] - found.courses[one].history[0]["test"]["elbo"]
-    assert f"{abs(gap):.1f} nats {'lower' if gap < 0 else 'higher'}" in outcomes(found)[2]
-    swapped = replace(found, courses={one: found.courses[other], other: found.courses[one]})
-    assert "under Xavier its values" in reasons(swapped)[0]
-    assert "under Kaiming its values" in reasons(found)[0]
-    still = {
-        init: replace(c, history=[{**row, "learning_rate": 0.0} for row in c.history])
-        for init, c in found.courses.items()
-    }
-    assert len(reasons(replace(found, courses=still))) == len(reasons(found)) - 1  # nothing moves: no reason to give
+
+def test_what_the_screen_says_of_layers_is_what_is_stored():
+    found, said = comparison(), bullets(REASONS)
+    xavier, kaiming = found.courses.values()
+    ratios = [abs(math.log(b.activation / a.activation)) for a, b in zip(xavier.start, kaiming.start, strict=True)]
+    assert ratios[-1] == max(ratios)  # the output layer differs most
+    a, b = xavier.start[-1], kaiming.start[-1]
+    both = a.fan_in + a.fan_out
+    start = said["At the start"]
+    assert f"{b.activation / a.activation:.1f} times as far ({b.activation:#.3g} against {a.activation:#.3g})" in start
+    assert f"inputs alone ({a.fan_in})" in start
+    assert f"together ({both:,})" in start
+    assert f"√({both:,} / {a.fan_in}) = {math.sqrt(both / a.fan_in):.1f} times" in start
+    at_start, at_end = (
+        [after.gradient / before.gradient for before, after in zip(one, other, strict=True)]
+        for one, other in ((xavier.start, kaiming.start), (xavier.end, kaiming.end))
+    )
+    assert f"{min(at_start):.1f} to {max(at_start):.1f} times" in said["Gradients"]
+    assert f"{min(at_end):.1f} to {max(at_end):.1f} times after {len(xavier.history)} epochs" in said["Gradients"]
+    assert found.model.batch_norm
+    recipe = preset(found.preset).recipe
+    steps = math.ceil(found.dataset["train_images"] / recipe.batch_size)
+    reach = sum(steps * row["learning_rate"] for row in kaiming.history)
+    bounds = math.sqrt(6 / both), math.sqrt(6 / a.fan_in)
+    assert recipe.optimizer == "adam"
+    assert bounds[0] < reach < bounds[1]
+    assert f"together by about {reach:.2f}." in said["Why it lasts"]
+    assert "±{:.3f} under Xavier and within ±{:.2f} under Kaiming".format(*bounds) in said["Why it lasts"]
+    a, b = xavier.end[-1], kaiming.end[-1]
+    end = said[f"After {len(xavier.history)} epochs"]
+    assert f"{a.activation / b.activation:.1f} times" in end
+    assert f"({a.activation:#.3g} against {b.activation:#.3g})" in end

@@ -14,7 +14,7 @@ from explorer.errors import CheckpointError
 from explorer.images import pictures
 from explorer.models import LatentModel
 from explorer.ui import address, assets, cache, html
-from explorer.ui.cells.initialisation_wording import NAMES, outcomes, reasons
+from explorer.ui.cells.initialisation_wording import NAMES, OUTCOMES, REASONS
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import plain
 from explorer.ui.wording import number
@@ -35,23 +35,19 @@ def init_panel() -> dict[str, str]:
         _samples(found, moment, seed)
         st.markdown("##### In numbers", help=_NUMBERS_HELP.format(drawn=f"{found.drawn:,}"))
         st.html(html.table(["", *(NAMES[init] for init in found.courses), "real cells"], _rows(found)))
-        _bullets(outcomes(found))
+        st.markdown(OUTCOMES)
         st.markdown("##### How they learnt")
         histories = {NAMES[init]: course.history for init, course in found.courses.items()}
         st.plotly_chart(initialisation_figures.elbo_curves(histories), key="cells_init_curves", config=_PLAIN)
         st.caption(_CURVES)
         _layers(found, (moments["start"].lower(), moments["end"].lower()))
-        _bullets(reasons(found))
+        st.markdown(REASONS)
         _again(found)
     return {
         name: value
         for name, value, usual in (("init_at", moment, "end"), ("init_seed", str(seed), "0"))
         if value != usual
     }
-
-
-def _bullets(texts: list[str]) -> None:
-    st.markdown("\n".join(f"- {text}" for text in texts))
 
 
 def _controls(moments: dict[str, str]) -> tuple[str, int]:
