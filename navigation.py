@@ -7,7 +7,7 @@ import streamlit as st
 from explorer.ui import address, page_switch
 from explorer.ui.sidebar import sidebar
 
-UI = Path(__file__).parent / "explorer" / "ui"
+UI = Path(page_switch.__file__).parent
 st.set_page_config(page_title="Latent Explorer", page_icon=UI / "favicon.png", layout="wide")
 st.logo(UI / "favicon.png", size="large")
 st.html(UI / "style.css")

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +46,21 @@ class Server:
 
 
 @contextlib.contextmanager
-def serve(log: Path, *, app: Path | str = "app.py", **environment: str) -> Iterator[Server]:
-    """The app as `make run` serves it, with more environment variables; ended with the context.
+def serve(
+    log: Path,
+    *,
+    app: Path | str = "app.py",
+    command: Sequence[Path | str] = (),
+    folder: Path = ROOT,
+    **environment: str,
+) -> Iterator[Server]:
+    """Serves the app as `make run` does, with more environment variables, and ends it with the context.
 
-    `app` is another one in its place, for tests of what the app has no page for.
+    Args:
+        log: the file that its output goes to.
+        app: another app in its place, for tests of what the app has no page for.
+        command: another command than `streamlit run`.
+        folder: its working directory.
 
     Raises:
         RuntimeError: it does not answer within four minutes; the message has the end of its output.
@@ -57,12 +68,12 @@ def serve(log: Path, *, app: Path | str = "app.py", **environment: str) -> Itera
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}", "--server.headless=true"]
+    streamlit = {"STREAMLIT_SERVER_PORT": str(port), "STREAMLIT_SERVER_HEADLESS": "true"}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **environment},
+            command or [sys.executable, "-m", "streamlit", "run", str(app)],
+            cwd=folder,
+            env={**os.environ, **streamlit, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -33,10 +33,11 @@ from torch import Tensor
 
 from explorer.errors import CheckpointError
 from explorer.files import journal
+from explorer.files.shipped import shipped
 from explorer.models import FAMILIES, ModelConfig, build
 
 SCHEMA = 1
-SHIPPED = Path(__file__).parents[2] / "checkpoints"
+SHIPPED = shipped("checkpoints")
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SUMS = "SHA256SUMS"
 _NEEDED = ("config.json", "model.safetensors", "metrics.json", "latents.safetensors")

@@ -270,7 +270,7 @@ def _start(info: RunInfo) -> None:
                 log.write(f"{ATTEMPT}{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode())
                 log.flush()
                 child = subprocess.Popen(  # noqa: S603 - our own module, and a folder whose name is a slug
-                    [sys.executable, "-m", "explorer.runs.worker", str(info.path.absolute())],
+                    [sys.executable, "-P", "-m", "explorer.runs.worker", str(info.path.absolute())],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import streamlit as st
 
-_PAGES = Path(__file__).parents[2] / "pages"
+from explorer.files.shipped import shipped
+
 EXPLORE, ARITHMETIC, CELLS, RECONSTRUCT, TRAIN = (
-    _PAGES / f"{name}.py" for name in ("explore", "arithmetic", "cells", "reconstruct", "train")
+    shipped("pages") / f"{name}.py" for name in ("explore", "arithmetic", "cells", "reconstruct", "train")
 )
 
 ARITHMETIC_TOOL, CELLS_PART = "arithmetic_tool", "cells_part"

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 import explorer
-from explorer.__main__ import main
+from explorer.__main__ import installed, main
 from explorer.checkpoints.folder import read
 from explorer.checkpoints.model import load
 from explorer.training.presets import PRESETS
@@ -25,6 +25,7 @@ from explorer.training.presets import PRESETS
 ROOT = Path(__file__).parents[2]
 VERBS = [
     [],
+    ["serve"],
     ["train"],
     ["evaluate"],
     ["encode"],
@@ -67,6 +68,38 @@ def test_help_is_there(capsys, verb):
     assert out.startswith("usage: python -m explorer")
     options = set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", out))
     assert options >= {"-h", "--help"}
+
+
+def test_serve_becomes_the_server_of_the_app(monkeypatch):
+    became = []
+    monkeypatch.setattr(os, "execv", lambda path, command: became.append(command))
+    main(["serve", "--port", "9000", "--host", "0.0.0.0"])
+    main_part, options = became[0][:-2], became[0][-2:]
+    assert main_part == [sys.executable, "-P", "-m", "streamlit", "run", str(ROOT / "app.py")]
+    assert options == ["--server.port=9000", "--server.address=0.0.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "options"),
+    [([], []), (["--port", "9000"], ["--server.port=9000"]), (["serve", "--host", "::1"], ["--server.address=::1"])],
+    ids=" ".join,
+)
+def test_the_installed_command_serves_without_a_verb(monkeypatch, typed, options):
+    became = []
+    monkeypatch.setattr(os, "execv", lambda path, command: became.append(command))
+    monkeypatch.setattr(sys, "argv", ["latent-explorer", *typed])
+    installed()
+    assert became[0][6:] == options
+
+
+def test_the_installed_command_has_the_other_verbs(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["latent-explorer", "list"])
+    assert installed() == 0
+    assert "mnist-conv-100" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["latent-explorer", "-h"])
+    with pytest.raises(SystemExit, match="0"):
+        installed()
+    assert capsys.readouterr().out.startswith("usage: latent-explorer [-h] VERB")
 
 
 def test_help_of_train_names_every_preset_and_setting(capsys):
@@ -272,6 +305,7 @@ def one_line(capsys, *arguments):
     [
         ([], "VERB"),
         (["fly"], "'fly'"),
+        (["serve", "--port", "0"], "65535"),
         (["list", "--all"], "--all"),
         (["train"], "--preset"),
         (["train", "--preset", "mlp-2d"], "--out"),
