@@ -7,21 +7,21 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer.latents import Scope
-from explorer.ui import address, page_switch, pickers, uploads
+from explorer.ui import address, page_switch, pickers, selection, uploads
 from explorer.ui.arithmetic.directions import directions_panel
 from explorer.ui.arithmetic.expression import expression_panel
 from explorer.ui.arithmetic.means import means_panel
 from explorer.ui.arithmetic.sliders import steering_panel
 from explorer.ui.arithmetic.traversal import traversal_panel
 from explorer.ui.arithmetic.walk import walk_panel
-from explorer.ui.cache import Mapped
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import computed
-from explorer.ui.codes.map_marks import Shown
+from explorer.ui.codes.map_marks import MapMarks
 from explorer.ui.codes.map_view import map_view
 from explorer.ui.markdown import plain
 
 _TOOL = page_switch.ARITHMETIC_TOOL
-TOOLS: dict[str, tuple[str, Callable[[Mapped, Scope], Shown]]] = {
+TOOLS: dict[str, tuple[str, Callable[[EncodedDataset, Scope], MapMarks]]] = {
     "expression": ("Expression", expression_panel),
     "walk": ("Walk", walk_panel),
     "traversal": ("Traversal", traversal_panel),
@@ -70,16 +70,16 @@ def main() -> None:
     left, right = st.columns([4, 3], gap="medium")
     with right:
         controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
-        data = pickers.pick_mapped(model, controls, widths=(135, 185))
+        data = pickers.pick_data(model, controls, widths=(135, 185))
     with upload:
         uploads.upload_popover(data)
     address.restore_pick(data)
-    pick = address.current(data)
+    pick = selection.current(data)
     with means_box:
         means = means_panel(data)
     with left:
         shown = TOOLS[tool][1](data, computed.scope(data, means, pick, uploads.current()))
-    color = pickers.kept_color(data)
+    color = pickers.chosen_color(data)
     with right:
         map_view(
             data,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from explorer.ui import address, cache, pickers, sheets
-from explorer.ui.address import Pick
-from explorer.ui.cache import Mapped
+from explorer.ui import address, cache, pickers, selection, sheets
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes.map_view import map_view
 from explorer.ui.components.latent_map.component import Selected
 from explorer.ui.explore.decoded import decoded_panel
@@ -14,13 +13,14 @@ from explorer.ui.explore.grid import grid_panel
 from explorer.ui.explore.group import group_panel
 from explorer.ui.explore.samples import samples_panel
 from explorer.ui.markdown import plain
+from explorer.ui.selection import Pick
 
 
-def pick_map(model: cache.Model) -> tuple[Mapped, str, bool]:
+def pick_map(model: cache.Model) -> tuple[EncodedDataset, str, bool]:
     """The controls above the map: the mapped data, what colours it, whether holes are shown."""
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     color_box = controls.container(width=180)  # first on the screen, though what it offers depends on the data
-    mapped = pickers.pick_mapped(model, controls)
+    mapped = pickers.pick_data(model, controls)
     color = pickers.pick_color(mapped, color_box)
     show_holes = mapped.map.exact and controls.toggle(
         "Show holes",
@@ -31,11 +31,11 @@ def pick_map(model: cache.Model) -> tuple[Mapped, str, bool]:
     return mapped, color, show_holes
 
 
-def draw_map(data: Mapped, color: str, show_holes: bool, pick: Pick | None) -> Selected | None:
+def draw_map(data: EncodedDataset, color: str, show_holes: bool, pick: Pick | None) -> Selected | None:
     """The map, with its holes when they are asked for."""
     overlay, mass = sheets.holes(data) if show_holes else (None, 0.0)
     selected = map_view(
-        data, pick, key="map", color=color, overlay=overlay, selected=address.selection(), on_select=address.select
+        data, pick, key="map", color=color, overlay=overlay, selected=selection.selected(), on_select=selection.select
     )
     if show_holes:
         prior = "the prior" if data.model.has_prior else "a Gaussian fitted to the codes (it has no prior)"
@@ -69,7 +69,7 @@ def main() -> None:
     with left:
         data, color, show_holes = pick_map(model)
         address.restore_pick(data)
-        pick = address.current(data)
+        pick = selection.current(data)
         selected = draw_map(data, color, show_holes, pick)
     with right:
         decoded_panel(data, pick)

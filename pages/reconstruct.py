@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from explorer.ui import address, cache, page_switch, pickers
+from explorer.ui import address, cache, page_switch, pickers, selection
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
 from explorer.ui.reconstruct import compare, corruption
@@ -67,11 +67,11 @@ def workspace(model: cache.Model) -> None:
     page_switch.hand_over()
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     controls = st.container(horizontal=True, vertical_alignment="bottom")
-    data = pickers.pick_mapped(model, controls)
+    data = pickers.pick_data(model, controls)
     with controls:
         others = compare.pick_others(model)
     address.restore_pick(data)
-    pick = address.current(data)
+    pick = selection.current(data)
     left, right = st.columns([4, 9], gap="large")
     below = st.container()
     with left:
@@ -83,7 +83,7 @@ def workspace(model: cache.Model) -> None:
         else:
             looked = [look(subject, one) for one in (data, *others)]
             result(looked)
-    color = pickers.kept_color(data)
+    color = pickers.chosen_color(data)
     place_panel(data, looked, pick, source, color)
 
     def write_address() -> None:

@@ -1,143 +1,21 @@
-"""The view that a person has chosen, in the session and in the URL: model, colours, projection, data and the pick.
-
-A pick is one code: an item of the mapped data, or any spot of the code space. It belongs to a model; when the
-model changes, an item stays picked (as the other model encodes it) and a bare code is dropped.
-"""
+"""The URL's query: what it says becomes the session's choices on the first run, and the choices are written to it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 import torch
 from streamlit.runtime.scriptrunner import get_script_run_ctx
-from torch import Tensor
 
-from explorer.ui import html
-from explorer.ui.cache import STORED, Mapped
-from explorer.ui.components.latent_map.component import Selected
-from explorer.ui.wording import GROUP
+from explorer.ui import html, selection
+from explorer.ui.cache import STORED, EncodedDataset
+from explorer.ui.selection import MAX_MAGNITUDE, Pick
 
-COLORS = {"class": "class", "kl": "KL", "error": "reconstruction error", "density": "density"}  # of any map
-PROJECTIONS = {"umap": "UMAP", "pca": "principal components"}
-
-_PICK, _SELECTION = "explore_pick", "explore_selection"
 _NOTICES, _RESTORED, _DEFAULTS = "explore_notices", "explore_restored", "explore_defaults"
 _MOST_TEXT = 1001  # one more than an expression may have, so that a longer one is said to be too long
-_MAX_MAGNITUDE = 1e6  # a code further out than this is a typing error
-
-
-@dataclass(frozen=True)
-class Pick:
-    """A chosen code of `model`. `index` is the image's in its data set `items`, None for a bare code.
-
-    `xy` is the spot on the map where it was picked, if it was; `approximate` says that the code was estimated
-    from that spot; `origin` says in words where it came from.
-    """
-
-    model: str
-    code: tuple[float, ...]
-    items: str = ""
-    index: int | None = None
-    xy: tuple[float, float] | None = None
-    approximate: bool = False
-    origin: str = ""
-
-    def tensor(self) -> Tensor:
-        """The code as float32 [D]."""
-        return torch.tensor(self.code, dtype=torch.float32)
-
-
-def items_of(data: Mapped) -> str:
-    """Names the images that an index counts: the same for a stored test set and the same set encoded now."""
-    whole = data.name == "mnist-5k"  # both its splits are mapped
-    # A person's own set can be made anew under its name, of other images.
-    own = f"@{data.images_digest[:16]}" if data.source.startswith("own:") else ""
-    return f"{data.source}{own}/{'all' if whole else 'test'}"
-
-
-def choose_row(data: Mapped, row: int, origin: str = "the map") -> None:
-    """Pick an item by its row."""
-    st.session_state[_PICK] = Pick(
-        data.model.info.id,
-        _rounded(data.latents.mean[row]),
-        items_of(data),
-        int(data.latents.index[row]),
-        origin=origin,
-    )
-
-
-def choose_code(
-    data: Mapped, code: Tensor, origin: str, *, xy: tuple[float, float] | None = None, approximate: bool = False
-) -> None:
-    """Pick a bare code."""
-    st.session_state[_PICK] = Pick(data.model.info.id, _rounded(code), xy=xy, approximate=approximate, origin=origin)
-
-
-def choose_spot(data: Mapped, x: float, y: float) -> None:
-    """Pick the code under a spot of the map."""
-    code = data.map.code_at(torch.tensor([[x, y]], dtype=torch.float32))[0]
-    choose_code(data, code, "the map", xy=(x, y), approximate=not data.map.exact)
-
-
-def clear() -> None:
-    """Forget the pick."""
-    st.session_state.pop(_PICK, None)
-
-
-def current(data: Mapped) -> Pick | None:
-    """The pick as it applies to the mapped data: kept, encoded anew for another model, or None."""
-    pick: Pick | None = st.session_state.get(_PICK)
-    if pick is None or (pick.model == data.model.info.id and pick.index is None):
-        return pick
-    if pick.index is not None and pick.items == items_of(data):
-        row = data.row_of(pick.index)
-        if row is not None:
-            if pick.model != data.model.info.id:
-                choose_row(data, row, pick.origin)
-            return st.session_state[_PICK]
-    if pick.model == data.model.info.id:  # its data set is not on the map any more; the code still is one
-        return Pick(pick.model, pick.code, origin=pick.origin)
-    clear()
-    return None
-
-
-def row_of(data: Mapped, pick: Pick) -> int | None:
-    """The row of a picked item among the mapped data."""
-    return data.row_of(pick.index) if pick.index is not None and pick.items == items_of(data) else None
-
-
-def row_name(data: Mapped, row: int) -> str:
-    """What an item is called: its class and its group, where there are any, and its index."""
-    label = "" if data.latents.labels is None else f"{data.classes[int(data.latents.labels[row])]} · "
-    group = "" if data.latents.group is None else f"{GROUP} {data.latents.group[row]} · "
-    return f"{label}{group}#{int(data.latents.index[row])}"
-
-
-def colors(data: Mapped) -> dict[str, str]:
-    """What can colour the map of these data, with its name on the screen."""
-    if data.latents.group is None:
-        return COLORS
-    return {"class": COLORS["class"], "group": GROUP, **COLORS}
-
-
-def selection() -> Selected | None:
-    """What is selected on Explore's map, also after a visit to another screen."""
-    return st.session_state.get(_SELECTION)
-
-
-def select(selected: Selected | None) -> None:
-    """From the map's callback: keep what is selected, or forget it."""
-    st.session_state[_SELECTION] = selected
-
-
-def _rounded(code: Tensor) -> tuple[float, ...]:
-    code = code.nan_to_num(0.0).clamp(-_MAX_MAGNITUDE, _MAX_MAGNITUDE)
-    # As many digits as the URL has, so that a pasted link decodes the very same code.
-    return tuple(float(f"{v:.6g}") for v in code.tolist())
 
 
 def notice(text: str) -> None:
@@ -186,17 +64,17 @@ def restore_choice(
         del st.session_state[key]
 
 
-def restore_pick(data: Mapped) -> None:
+def restore_pick(data: EncodedDataset) -> None:
     """On the session's first run: the pick that the URL names, or a notice why it was ignored."""
     if not _first("pick")[0]:
         return
     if _went_back():
-        clear()
+        selection.clear()
     index, z = st.query_params.get("index"), st.query_params.get("z")
     if index is not None:
         row = data.row_of(int(index)) if index.isascii() and index.isdigit() and len(index) < 10 else None
         if row is not None:
-            choose_row(data, row, "the address")
+            selection.choose_row(data, row, "the address")
             return
         notice(f"The item “{index[:20]}” in the address was ignored: this map has items 0 to {len(data.latents) - 1}.")
     if z is not None:
@@ -207,7 +85,7 @@ def restore_pick(data: Mapped) -> None:
                 "separated by commas."
             )
         else:
-            choose_code(data, torch.tensor(code), "the address")
+            selection.choose_code(data, torch.tensor(code), "the address")
 
 
 def _parse(text: str, length: int) -> list[float] | None:
@@ -218,7 +96,7 @@ def _parse(text: str, length: int) -> list[float] | None:
         code = [float(part) for part in parts]
     except ValueError:
         return None
-    return code if all(math.isfinite(v) and abs(v) <= _MAX_MAGNITUDE for v in code) else None
+    return code if all(math.isfinite(v) and abs(v) <= MAX_MAGNITUDE for v in code) else None
 
 
 def asked(param: str) -> str | None:

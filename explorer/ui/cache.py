@@ -41,10 +41,10 @@ def open_model(ident: str, content: str) -> Model:
 
 
 @dataclass(frozen=True)
-class Mapped:
+class EncodedDataset:
     """Codes of a data set under a model, with one of their maps.
 
-    `content` is the checkpoint's digest, `key` names what is mapped of which data; row r of `latents` is image
+    `content` is the checkpoint's digest, `key` names which codes these are; row r of `latents` is image
     `latents.index[r]` of `source`, a data set's name.
     """
 
@@ -152,7 +152,7 @@ def projections(model: Model) -> list[str]:
 
 
 @st.cache_resource(max_entries=24, show_spinner="Encoding the images …")
-def mapped(ident: str, content: str, data: str, projection: str) -> Mapped:
+def encoded_dataset(ident: str, content: str, data: str, projection: str) -> EncodedDataset:
     """A data set's codes on a map of the model; a new data set is placed on the stored one.
 
     Raises:
@@ -164,8 +164,8 @@ def mapped(ident: str, content: str, data: str, projection: str) -> Mapped:
         source = model.info.config["dataset"]["name"]
         digest = str(model.info.config["dataset"].get("test_sha256", ""))
         place = stored.maps[projection]
-        return Mapped(content, f"{content}-{data}", data, source, stored, place, model.classes, model, digest)
-    codes, images = _encoded(ident, content, data)
+        return EncodedDataset(content, f"{content}-{data}", data, source, stored, place, model.classes, model, digest)
+    codes, images = _encode(ident, content, data)
     placed = stored.maps[projection].place(codes.mean)
     place = replace(stored.maps[projection], points=placed, codes=codes.mean)
     chosen = _judged(len(placed))
@@ -173,7 +173,7 @@ def mapped(ident: str, content: str, data: str, projection: str) -> Mapped:
     quality = maps.quality(codes.mean[chosen], placed[chosen], labels)
     latents = replace(codes, maps={projection: place}, quality={projection: quality})
     key = f"{content}-{images.fingerprint[:20]}"
-    return Mapped(
+    return EncodedDataset(
         content, key, data, data, latents, place, images.classes, model, images.fingerprint, tuple(images.notes)
     )
 
@@ -187,8 +187,10 @@ class Votes:
     guess: float
 
 
-@st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={Mapped: lambda data: [data.key, data.map.kind]})
-def group_votes(data: Mapped) -> Votes:
+@st.cache_resource(
+    max_entries=24, show_spinner=False, hash_funcs={EncodedDataset: lambda data: [data.key, data.map.kind]}
+)
+def group_votes(data: EncodedDataset) -> Votes:
     """How far the map follows the groups, of the items that its `quality` was judged by."""
     _, ids = data.latents.groups
     rows = torch.arange(len(ids)) if data.name == STORED else _judged(len(ids))
@@ -202,7 +204,7 @@ def _judged(count: int) -> Tensor:
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _encoded(ident: str, content: str, data: str) -> tuple[Latents, ImageDataset]:
+def _encode(ident: str, content: str, data: str) -> tuple[Latents, ImageDataset]:
     model = open_model(ident, content)
     channels, size, _ = model.image_shape
     images = encodable(data, size, channels)

@@ -32,7 +32,7 @@ def source(picture: Image.Image, format: str = "PNG") -> str:
 
 
 def code_text(code: Tensor) -> str:
-    """A code [D] as the page and the URL have it: numbers separated by commas."""
+    """A code [D] as the page and the URL have it: six digits a number, separated by commas."""
     return ",".join(f"{v:.6g}" for v in code.tolist())
 
 

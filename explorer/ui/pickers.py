@@ -9,7 +9,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import CheckpointError, DatasetError
 from explorer.ui import address, cache
-from explorer.ui.cache import Mapped
+from explorer.ui.cache import EncodedDataset
+from explorer.ui.wording import GROUP
+
+COLORS = {"class": "class", "kl": "KL", "error": "reconstruction error", "density": "density"}  # of any map
+PROJECTIONS = {"umap": "UMAP", "pca": "principal components"}
 
 
 def pick_model() -> cache.Model:
@@ -52,40 +56,47 @@ def _show_damaged(found: list[cache.CheckpointInfo]) -> None:
                 st.markdown(f"**{c.id}**: {c.problem}")
 
 
-def pick_color(data: Mapped, controls: DeltaGenerator) -> str:
-    """What colours the map's points: a key of `view.colors`."""
-    colors = address.colors(data)
-    address.restore_choice("color", "color_by", colors, "the colouring", usual="class")
+def colors(data: EncodedDataset) -> dict[str, str]:
+    """What can colour the map of these data, with its name on the screen."""
+    if data.latents.group is None:
+        return COLORS
+    return {"class": COLORS["class"], "group": GROUP, **COLORS}
+
+
+def pick_color(data: EncodedDataset, controls: DeltaGenerator) -> str:
+    """What colours the map's points: a key of `pickers.colors`."""
+    offered = colors(data)
+    address.restore_choice("color", "color_by", offered, "the colouring", usual="class")
     return controls.selectbox(
         "Colour by",
-        list(colors),
-        format_func=colors.__getitem__,
+        list(offered),
+        format_func=offered.__getitem__,
         key="color_by",
         persist_state="session",
         width=180,
     )
 
 
-def kept_color(data: Mapped) -> str:
+def chosen_color(data: EncodedDataset) -> str:
     """The same for a screen without the control: what was chosen on Explore, or what the address says."""
-    address.restore_choice("color", "color_by", address.colors(data), "the colouring", usual="class")
+    address.restore_choice("color", "color_by", colors(data), "the colouring", usual="class")
     return str(st.session_state.get("color_by", "class"))
 
 
-def pick_mapped(model: cache.Model, controls: DeltaGenerator, *, widths: tuple[int, int] = (185, 215)) -> Mapped:
+def pick_data(model: cache.Model, controls: DeltaGenerator, *, widths: tuple[int, int] = (185, 215)) -> EncodedDataset:
     """The projection and the data set; stops the page with a sentence when they cannot be had."""
     kinds = cache.projections(model)
     if not kinds:
         st.error("This checkpoint has no map of its codes: train it again.")
         st.stop()
-    address.restore_choice("projection", "projection", kinds, "the projection", address.PROJECTIONS, usual=kinds[0])
+    address.restore_choice("projection", "projection", kinds, "the projection", PROJECTIONS, usual=kinds[0])
     if len(kinds) == 1:  # two latents: nothing to choose
         projection = kinds[0]
     else:
         projection = controls.selectbox(
             "Projection",
             kinds,
-            format_func=address.PROJECTIONS.__getitem__,
+            format_func=PROJECTIONS.__getitem__,
             key="projection",
             persist_state="session",
             width=widths[0],
@@ -104,7 +115,7 @@ def pick_mapped(model: cache.Model, controls: DeltaGenerator, *, widths: tuple[i
         help="The test set that came with the model, or any data set on this machine, encoded now.",
     )
     try:
-        found = cache.mapped(model.info.id, cache.digest(model.info), data, projection)
+        found = cache.encoded_dataset(model.info.id, cache.digest(model.info), data, projection)
     except (DatasetError, CheckpointError, ValueError) as error:
         st.error(str(error))
         st.stop()
@@ -126,6 +137,6 @@ def _pick_class(model: cache.Model, controls: DeltaGenerator) -> int:
     return model.classes.index(chosen)
 
 
-def query(data: Mapped) -> dict[str, str]:
-    """What the URL says of these choices beyond `view.write_url`'s own: the class, where it is not the first."""
+def query(data: EncodedDataset) -> dict[str, str]:
+    """What the URL says of these choices beyond `address.write_url`'s own: the class, where it is not the first."""
     return {"as": data.model.classes[data.drawn_as]} if data.drawn_as else {}

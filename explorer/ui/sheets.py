@@ -20,7 +20,7 @@ from explorer.images import pictures
 from explorer.latents import location_and_scale
 from explorer.latents.holes import find_holes
 from explorer.ui import assets
-from explorer.ui.cache import Mapped
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.components.latent_map.component import Atlas, Overlay, Sprites
 from explorer.ui.wording import GROUP
 
@@ -116,7 +116,7 @@ def _as(labels: Tensor | int | None) -> str:
     return "" if labels is None else f"-as-{_hashed(torch.as_tensor(labels))}"
 
 
-def rows_sheet(data: Mapped, rows: Tensor, columns: int) -> str:
+def rows_sheet(data: EncodedDataset, rows: Tensor, columns: int) -> str:
     """URL of pictures of some rows: originals when they are here, else reconstructions."""
     originals = data.originals()
     index = data.latents.index[rows]
@@ -131,7 +131,7 @@ def rows_sheet(data: Mapped, rows: Tensor, columns: int) -> str:
     return assets.publish(f"{name}-{columns}-{int(here)}.webp", make, "image/webp")
 
 
-def sprites(data: Mapped) -> Sprites:
+def sprites(data: EncodedDataset) -> Sprites:
     """The reconstruction of every point, for the hover card."""
 
     def make(sheet: int) -> bytes:
@@ -144,7 +144,7 @@ def sprites(data: Mapped) -> Sprites:
     return Sprites(url, _ACROSS, tile_size(data.model), _PER_SHEET)
 
 
-def atlas(data: Mapped) -> Atlas | None:
+def atlas(data: EncodedDataset) -> Atlas | None:
     """The decoded plane, for the pointer to run over; None where a place on the map is not a code."""
     if not data.map.exact:
         return None
@@ -165,7 +165,7 @@ _TAIL = 0.005  # of a plain autoencoder's codes at either end of an axis: some l
 _REACH = 3.0  # standard deviations of the prior: its own range belongs to the plane, with data or without
 
 
-def plane_bounds(data: Mapped) -> tuple[tuple[float, float], tuple[float, float]]:
+def plane_bounds(data: EncodedDataset) -> tuple[tuple[float, float], tuple[float, float]]:
     """What of a plane of two latents is shown at first, and decoded for the pointer: x and y from, to."""
     points = data.map.points
     if data.model.has_prior:
@@ -180,8 +180,8 @@ def plane_bounds(data: Mapped) -> tuple[tuple[float, float], tuple[float, float]
     return (float(low[0]), float(high[0])), (float(low[1]), float(high[1]))
 
 
-@st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={Mapped: lambda data: data.key})
-def holes(data: Mapped) -> tuple[Overlay, float]:
+@st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={EncodedDataset: lambda data: data.key})
+def holes(data: EncodedDataset) -> tuple[Overlay, float]:
     """The holes of the aggregate posterior as a layer under the map's points, and the prior's mass in them."""
     found = find_holes(data.latents.posterior, fitted=not data.model.has_prior)
 
@@ -202,8 +202,8 @@ def holes(data: Mapped) -> tuple[Overlay, float]:
     return Overlay(url, x, y), found.mass
 
 
-def map_figure(data: Mapped, color_by: str) -> str:
-    """URL of the map's figure, coloured by a key of `view.colors`."""
+def map_figure(data: EncodedDataset, color_by: str) -> str:
+    """URL of the map's figure, coloured by a key of `pickers.colors`."""
     axes = ("latent 0", "latent 1") if data.map.exact else None
     revision = f"{data.key}-{data.map.kind}"
 

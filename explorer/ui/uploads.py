@@ -14,7 +14,7 @@ from explorer.images import pictures
 from explorer.images.preparation import Prepared, Steps, prepare, suggest
 from explorer.images.uploaded import read_picture
 from explorer.ui import html
-from explorer.ui.cache import Mapped
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.markdown import plain
 
 _UPLOAD, _FILE, _PROBLEM = "upload_kept", "upload_file", "upload_problem"  # `upload` is a widget of Reconstruct
@@ -52,13 +52,13 @@ class Upload:
     notes: tuple[str, ...] = ()
     _seen: dict[str, Seen] = field(default_factory=dict)
 
-    def turned(self, data: Mapped) -> Upload:
+    def turned(self, data: EncodedDataset) -> Upload:
         """The same, inverted the other way for the model of the mapped data."""
         steps = self.seen_by(data).steps
         chosen = {**self.chosen, data.content: replace(steps, invert=not steps.invert)}
         return Upload(self.name, self.picture, chosen, self.notes)
 
-    def seen_by(self, data: Mapped) -> Seen:
+    def seen_by(self, data: EncodedDataset) -> Seen:
         """Prepared for, encoded and decoded by the model of the mapped data; once for each."""
         if data.content not in self._seen:
             if len(self._seen) >= _MOST_MODELS:
@@ -66,7 +66,7 @@ class Upload:
             self._seen[data.content] = self._see(data)
         return self._seen[data.content]
 
-    def _see(self, data: Mapped) -> Seen:
+    def _see(self, data: EncodedDataset) -> Seen:
         model = data.model
         channels, size, _ = model.image_shape
         steps = self.chosen.get(data.content)
@@ -83,12 +83,12 @@ def current() -> Upload | None:
     return st.session_state.get(_UPLOAD)
 
 
-def use(name: str, picture: Image.Image, data: Mapped, steps: Steps) -> None:
+def use(name: str, picture: Image.Image, data: EncodedDataset, steps: Steps) -> None:
     """Let another picture be `upload`, taken through these steps for the model of the mapped data."""
     st.session_state[_UPLOAD] = Upload(name, picture, {data.content: steps})
 
 
-def upload_popover(data: Mapped) -> None:
+def upload_popover(data: EncodedDataset) -> None:
     """The button that opens the upload; what was uploaded is `upload` in expressions."""
     last = current()
     with st.popover("Upload a picture", icon=":material/upload:", type="tertiary", key="upload_box"):

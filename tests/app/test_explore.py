@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.ui import cache
-from explorer.ui.address import COLORS
+from explorer.ui.pickers import COLORS
 from tests.app.tiny_runs import AUTOENCODER, CONV, DAMAGED, PLANE, edit_config
 
 pytestmark = pytest.mark.usefixtures("own_runs")

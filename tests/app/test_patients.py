@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 import explorer
 from explorer.latents import spread
 from explorer.ui import cache
-from explorer.ui.cache import Mapped
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.components.latent_map.component import Selected
 from explorer.ui.explore.group import spread_text, to_csv, to_npz
 from tests.app.screens import APP, PAGES, TIMEOUT, sound, texts
@@ -36,10 +36,10 @@ def page(model: str, screen: str = "explore", **query: str) -> AppTest:
 
 
 @pytest.fixture(scope="module")
-def stored() -> Mapped:
+def stored() -> EncodedDataset:
     """The stored test set of the model of healthy cells, on its map."""
     model = explorer.load(HEALTHY)
-    return Mapped("", "", "test", "malaria", model.latents, model.latents.maps["umap"], model.classes, model)
+    return EncodedDataset("", "", "test", "malaria", model.latents, model.latents.maps["umap"], model.classes, model)
 
 
 def test_the_map_by_patient_and_what_it_follows(stored):
@@ -158,12 +158,12 @@ def test_other_images_under_such_a_decoder(monkeypatch):
     monkeypatch.setattr(cache, "_MOST_ITEMS", 40)
     digits = explorer.dataset("mnist-5k", split="test", size=64, channels=3).subset(slice(0, 40))
     monkeypatch.setattr(cache, "encodable", lambda *_: digits)
-    cache.mapped.clear()
+    cache.encoded_dataset.clear()
     at = page(BOTH, data="mnist-5k", index="7", **{"as": "infected"})
     assert not at.error
     assert "reconstruction as infected" in pictures(at)
-    cache.mapped.clear()
-    cache._encoded.clear()
+    cache.encoded_dataset.clear()
+    cache._encode.clear()
 
 
 @pytest.mark.parametrize("model", [BOTH, HEALTHY])

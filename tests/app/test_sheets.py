@@ -13,7 +13,7 @@ from PIL import Image
 
 from explorer.checkpoints.model import load
 from explorer.ui import assets, cache, sheets
-from explorer.ui.cache import Mapped
+from explorer.ui.cache import EncodedDataset
 from tests.app.tiny_runs import AUTOENCODER, CONV, PLANE
 
 LOSSY = 6  # mean grey levels that WebP may cost a tile
@@ -21,11 +21,13 @@ LOSSY = 6  # mean grey levels that WebP may cost a tile
 
 @pytest.fixture(scope="module")
 def mapped(runs):
-    def of(ident: str) -> Mapped:
+    def of(ident: str) -> EncodedDataset:
         model = load(runs / ident.removeprefix("runs/"))
         kind = "plane" if model.latent == 2 else "umap"
         name = ident.replace("/", "-")
-        return Mapped("", name, cache.STORED, "mnist-5k", model.latents, model.latents.maps[kind], model.classes, model)
+        return EncodedDataset(
+            "", name, cache.STORED, "mnist-5k", model.latents, model.latents.maps[kind], model.classes, model
+        )
 
     return of
 
@@ -161,7 +163,9 @@ def test_rows_show_originals_when_they_are_here(mapped, own_runs):
 
 def test_rows_show_reconstructions_when_they_are_not(mapped, own_runs):
     stored = mapped(PLANE)
-    elsewhere = Mapped("", "elsewhere", cache.STORED, "mnist", stored.latents, stored.map, stored.classes, stored.model)
+    elsewhere = EncodedDataset(
+        "", "elsewhere", cache.STORED, "mnist", stored.latents, stored.map, stored.classes, stored.model
+    )
     assert "mnist" in elsewhere.originals()
     assert elsewhere.original(0) is None
     tiles = tiles_of(fetched(sheets.rows_sheet(elsewhere, torch.tensor([3, 1, 4]), 3)), 3)

@@ -11,29 +11,29 @@ from PIL import Image
 
 import explorer
 from explorer.images.preparation import Steps
-from explorer.ui.cache import STORED, Mapped
+from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.uploads import Upload
 
 
-def mapped(name: str, **changes: object) -> Mapped:
+def mapped(name: str, **changes: object) -> EncodedDataset:
     model = explorer.load(name, device="cpu")
     latents = model.latents
     place = next(iter(latents.maps.values()))
-    return Mapped(name, f"{name}-test", STORED, "x", latents, place, model.classes, model, **changes)
+    return EncodedDataset(name, f"{name}-test", STORED, "x", latents, place, model.classes, model, **changes)
 
 
 @pytest.fixture(scope="module")
-def digits() -> Mapped:
+def digits() -> EncodedDataset:
     return mapped("mnist-mlp-2d")
 
 
 @pytest.fixture(scope="module")
-def cells() -> Mapped:
+def cells() -> EncodedDataset:
     return mapped("cells-healthy-conv")
 
 
 @pytest.fixture(scope="module")
-def pink(cells: Mapped) -> Image.Image:
+def pink(cells: EncodedDataset) -> Image.Image:
     """A cell on the bright ground of a slide."""
     decoded = cells.model.decode(cells.latents.mean[:1])[0].permute(1, 2, 0).numpy()
     pixels = (255 * decoded).astype(np.uint8)
@@ -41,7 +41,9 @@ def pink(cells: Mapped) -> Image.Image:
     return Image.fromarray(on_paper).resize((160, 160))
 
 
-def test_steps_are_suggested_for_each_model_anew(digits: Mapped, cells: Mapped, pink: Image.Image) -> None:
+def test_steps_are_suggested_for_each_model_anew(
+    digits: EncodedDataset, cells: EncodedDataset, pink: Image.Image
+) -> None:
     upload = Upload("cell.png", pink)
     assert upload.seen_by(digits).steps.invert
     assert not upload.seen_by(cells).steps.invert
@@ -51,7 +53,7 @@ def test_steps_are_suggested_for_each_model_anew(digits: Mapped, cells: Mapped, 
 
 
 def test_what_a_person_changes_holds_for_the_model_that_was_looked_at(
-    digits: Mapped, cells: Mapped, pink: Image.Image
+    digits: EncodedDataset, cells: EncodedDataset, pink: Image.Image
 ) -> None:
     upload = Upload("cell.png", pink)
     turned = upload.turned(digits)

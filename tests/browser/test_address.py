@@ -32,8 +32,7 @@ def test_a_shared_address_gives_the_same_view(explore, models, new_page):
     assert other.query() == explore.query()
     for key in ("explore_model", "projection", "color_by", "map_data"):
         assert other.box(key).input_value() == explore.box(key).input_value()
-    assert other.decoded().source == shown.source
-    np.testing.assert_array_equal(other.decoded().code, shown.code)
+    np.testing.assert_array_equal(other.decoded().code, shown.code)  # as far as an address has digits
     other.decoded().assert_decodes(model)
     np.testing.assert_allclose(
         [other.map("marks[0].x"), other.map("marks[0].y")],

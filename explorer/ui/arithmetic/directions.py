@@ -11,11 +11,11 @@ from torch import Tensor
 
 from explorer.images import pictures
 from explorer.latents import METHODS, Reference, Scope
-from explorer.ui import address, html, page_switch, sheets
-from explorer.ui.cache import STORED, Mapped
+from explorer.ui import address, html, page_switch, selection, sheets
+from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.codes import code_picker, computed
 from explorer.ui.codes.computed import Source
-from explorer.ui.codes.map_marks import Shown, place_of, ring
+from explorer.ui.codes.map_marks import MapMarks, place_of, ring
 from explorer.ui.codes.naming import kept_list, name_to_keep
 from explorer.ui.codes.saved_names import KeptDirection, KeptGroup, Method
 from explorer.ui.components.code_sliders.component import Knob, code_sliders
@@ -31,16 +31,16 @@ _STRIP = torch.linspace(-2, 2, 9)
 _REACH = 3.0
 
 
-def directions_panel(data: Mapped, scope: Scope) -> Shown:
+def directions_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
     """Draw the panel; the middles of both ends and the line through the code for the map."""
     with st.container(key="directions"):
         pair = _pair(data)
-        shown = Shown() if pair is None else _direction(data, scope, *pair)
+        shown = MapMarks() if pair is None else _direction(data, scope, *pair)
         kept_list(set(scope.names))
         return replace(shown, address=_address())
 
 
-def _pair(data: Mapped) -> tuple[Source, Source, Method] | None:
+def _pair(data: EncodedDataset) -> tuple[Source, Source, Method] | None:
     """Both ends and how the direction is found; None, with a sentence, where there are no two groups."""
     found = computed.sources(data)
     if len(found) < 2:
@@ -84,7 +84,7 @@ def _pair(data: Mapped) -> tuple[Source, Source, Method] | None:
     return found[start], found[end], method or "means"
 
 
-def _other_classes(data: Mapped, found: int) -> str:
+def _other_classes(data: EncodedDataset, found: int) -> str:
     """Where a model of one class finds the others."""
     trained = data.model.info.config["dataset"]
     if not found or data.name != STORED or trained.get("only") is None:
@@ -97,12 +97,12 @@ def _other_classes(data: Mapped, found: int) -> str:
 _GROUPS_HELP = "Classes, and the selections that you kept in Explore: draw a lasso there, then **Keep selection**."
 
 
-def _direction(data: Mapped, scope: Scope, start: Source, end: Source, method: Method) -> Shown:
+def _direction(data: EncodedDataset, scope: Scope, start: Source, end: Source, method: Method) -> MapMarks:
     try:
         vector = computed.direction(data, start, end, method)
     except ValueError as error:
         st.error(sentence(error))
-        return Shown()
+        return MapMarks()
     at = code_picker.choose_code("Starting at", AT, "at", scope, default=_default(scope, start))
     if at is not None:
         st.fragment(_steer)(data, at.code, vector)
@@ -111,10 +111,10 @@ def _direction(data: Mapped, scope: Scope, start: Source, end: Source, method: M
     name_to_keep("direction", "direction", lambda _: KeptDirection(start.end, end.end, method))
     middles = tuple(ring(data, data.latents.mean[source.rows].mean(0), source.name) for source in (start, end))
     if at is None:
-        return Shown(middles)
+        return MapMarks(middles)
     along = data.map.place(at.code + _STRIP[:, None] * vector).tolist()
     trail = Trail([(float(x), float(y)) for x, y in along], dashed=True)
-    return Shown((*middles, ring(data, at.code, "start", "result")), (trail,), KEY)
+    return MapMarks((*middles, ring(data, at.code, "start", "result")), (trail,), KEY)
 
 
 def _default(scope: Scope, start: Source) -> str:
@@ -125,7 +125,7 @@ def _default(scope: Scope, start: Source) -> str:
     return Reference("mean", start.name).text
 
 
-def _steer(data: Mapped, at: Tensor, vector: Tensor) -> None:
+def _steer(data: EncodedDataset, at: Tensor, vector: Tensor) -> None:
     """The part that runs for each move of the strength."""
     page_switch.follow()
     revision = f"{data.key}-{sha256(torch.cat([at, vector]).numpy().tobytes()).hexdigest()[:20]}"
@@ -153,13 +153,13 @@ def _steer(data: Mapped, at: Tensor, vector: Tensor) -> None:
     )
 
     def use() -> None:
-        address.choose_code(data, code, "a direction")
+        selection.choose_code(data, code, "a direction")
         page_switch.refresh()
 
     st.button("Use this code", key="direction_use", on_click=use, help="It becomes `here`, also in Explore")
 
 
-def _strip(data: Mapped, at: Tensor, vector: Tensor, own: bool) -> None:
+def _strip(data: EncodedDataset, at: Tensor, vector: Tensor, own: bool) -> None:
     path = at + _STRIP[:, None] * vector
     tiles(
         key="direction_strip",
@@ -171,11 +171,11 @@ def _strip(data: Mapped, at: Tensor, vector: Tensor, own: bool) -> None:
         max_tile_px=64,
         gap=2,
         label="Along the direction",
-        on_pick=lambda i: address.choose_code(data, path[i], "a direction"),
+        on_pick=lambda i: selection.choose_code(data, path[i], "a direction"),
     )
 
 
-def _trust(data: Mapped, start: Source, end: Source, method: Method) -> None:
+def _trust(data: EncodedDataset, start: Source, end: Source, method: Method) -> None:
     try:
         found, shared = computed.trust(data, start, end, method)
     except ValueError as error:

@@ -7,21 +7,21 @@ import torch
 
 from explorer.images import pictures
 from explorer.latents import ExpressionError, Result, Scope, evaluate
-from explorer.ui import address, html, uploads
+from explorer.ui import address, html, selection, uploads
 from explorer.ui.arithmetic.builder import builder
-from explorer.ui.cache import Mapped
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import computed, saved_names
 from explorer.ui.codes.code_picker import HELP, items, references, show_error
-from explorer.ui.codes.map_marks import Shown, rings
+from explorer.ui.codes.map_marks import MapMarks, rings
 from explorer.ui.codes.naming import kept_list, name_to_keep
-from explorer.ui.codes.neighbours import near_tiles
+from explorer.ui.codes.neighbours import neighbour_tiles
 from explorer.ui.codes.saved_names import KeptCode, KeptDirection
 
 KEY, PARAM = "expression_text", "e"
 _MOST_INGREDIENTS = 6  # pictures of a sum that fit a line
 
 
-def expression_panel(data: Mapped, scope: Scope) -> Shown:
+def expression_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
     """Draw the panel; rings for the result and its ingredients."""
     with st.container(key="expression"):
         address.restore_text(PARAM, KEY, default=example(scope))
@@ -39,12 +39,12 @@ def expression_panel(data: Mapped, scope: Scope) -> Shown:
         except ExpressionError as error:
             show_error(error)
             st.button("Use an example", key="expression_example", type="tertiary", on_click=_use_example, args=(scope,))
-            shown = Shown(address=query)
+            shown = MapMarks(address=query)
         else:
             _sum(data, result)
             _facts(data, result)
-            near_tiles(data, result.code, key="expression_neighbours", origin="the neighbours")
-            shown = Shown(rings(data, result), address=query)
+            neighbour_tiles(data, result.code, key="expression_neighbours", origin="the neighbours")
+            shown = MapMarks(rings(data, result), address=query)
         kept_list(set(scope.names))
         return shown
 
@@ -62,7 +62,7 @@ def example(scope: Scope) -> str:
     return " + ".join(f"0.5*{name}" for name in blended[:2]) if len(blended) > 1 else blended[0]
 
 
-def _sum(data: Mapped, result: Result) -> None:
+def _sum(data: EncodedDataset, result: Result) -> None:
     """The ingredients' images with their weights and signs, and the result's: a sum in pictures."""
     shown = result.terms if len(result.terms) <= _MOST_INGREDIENTS else ()
     alone = len(shown) == 1 and shown[0].weight == 1
@@ -89,7 +89,7 @@ def _sum(data: Mapped, result: Result) -> None:
     st.html(html.equation(parts))
 
 
-def _facts(data: Mapped, result: Result) -> None:
+def _facts(data: EncodedDataset, result: Result) -> None:
     facts = []
     found = computed.density(data)
     if found is not None:
@@ -103,7 +103,7 @@ def _facts(data: Mapped, result: Result) -> None:
             "Use this code",
             key="expression_use",
             help="Choose the result, as a click on the map would: it becomes `here`, also in Explore",
-            on_click=lambda: address.choose_code(data, result.code, "an expression"),
+            on_click=lambda: selection.choose_code(data, result.code, "an expression"),
         )
         with st.popover("Keep it", key="code_keep_box", help="Under a name, to walk from it or to add it later"):
             code = tuple(result.code.tolist())

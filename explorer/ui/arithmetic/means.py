@@ -6,8 +6,8 @@ import streamlit as st
 import torch
 
 from explorer.latents import ClassMeans
-from explorer.ui import address, sheets
-from explorer.ui.cache import STORED, Mapped
+from explorer.ui import selection, sheets
+from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.codes import computed
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import plain
@@ -16,7 +16,7 @@ _OVER = {"test": "test set", computed.TRAINING: "training set"}
 _ACROSS = 20
 
 
-def means_panel(data: Mapped) -> ClassMeans | None:
+def means_panel(data: EncodedDataset) -> ClassMeans | None:
     """Draw the panel; the means, or None where the data have no classes."""
     with st.container(key="means", gap="xsmall"):
         of_data = computed.class_means(data)
@@ -51,7 +51,7 @@ def means_panel(data: Mapped) -> ClassMeans | None:
             min_tile_px=48,
             gap=6,
             label="Class means, decoded",
-            on_pick=lambda i: address.choose_code(data, found.codes[have[i]], f"mean of {names[i]}"),
+            on_pick=lambda i: selection.choose_code(data, found.codes[have[i]], f"mean of {names[i]}"),
         )
         notes = []
         for reason in dict.fromkeys(found.reason(i) for i in have if doubtful[i]):
@@ -75,7 +75,7 @@ _HELP = (
 )
 
 
-def _over(data: Mapped, of_data: ClassMeans) -> ClassMeans:
+def _over(data: EncodedDataset, of_data: ClassMeans) -> ClassMeans:
     if data.name != STORED or not computed.training_is_here(data):
         st.caption(f"over {int(of_data.counts.sum()):,} images of {plain(data.source)}", width="content")
         return of_data

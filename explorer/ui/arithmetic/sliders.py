@@ -10,10 +10,10 @@ from torch import Tensor
 
 from explorer.images import pictures
 from explorer.latents import Scope, collapsed, location_and_scale, strongest
-from explorer.ui import address, html, page_switch
-from explorer.ui.cache import Mapped
+from explorer.ui import html, page_switch, selection
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import code_picker, computed
-from explorer.ui.codes.map_marks import Shown, place_of, rings
+from explorer.ui.codes.map_marks import MapMarks, place_of, rings
 from explorer.ui.components.code_sliders.component import Knob, code_sliders
 
 KEY, FROM = "steer", "steer_from"
@@ -22,7 +22,7 @@ _FIRST = 12
 _REACH = 4.0  # standard deviations of the prior, or of a plain autoencoder's codes
 
 
-def steering_panel(data: Mapped, scope: Scope) -> Shown:
+def steering_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
     """Draw the panel; where the code started, for the map."""
     with st.container(key="sliders"):
         start = code_picker.choose_code("Start from", FROM, "start", scope, default=code_picker.first(scope))
@@ -31,12 +31,12 @@ def steering_panel(data: Mapped, scope: Scope) -> Shown:
         if everything and data.model.latent > _FIRST:
             query["all"] = "1"
         if start is None:
-            return Shown(address=query)
+            return MapMarks(address=query)
         st.fragment(_live)(data, start.code, everything)
-        return Shown(rings(data, start, "start"), follows=KEY, address=query)
+        return MapMarks(rings(data, start, "start"), follows=KEY, address=query)
 
 
-def _live(data: Mapped, start: Tensor, everything: bool) -> None:
+def _live(data: EncodedDataset, start: Tensor, everything: bool) -> None:
     """The part that runs for each move of a slider."""
     page_switch.follow()
     revision = f"{data.key}-{sha256(start.numpy().tobytes()).hexdigest()[:20]}"
@@ -73,7 +73,7 @@ def _live(data: Mapped, start: Tensor, everything: bool) -> None:
     )
 
     def use() -> None:
-        address.choose_code(data, code, "the sliders")
+        selection.choose_code(data, code, "the sliders")
         page_switch.refresh()
 
     st.button("Use this code", key="steer_use", on_click=use, help="It becomes `here`, also in Explore")
@@ -87,7 +87,7 @@ def _values(revision: str) -> dict[int, float]:
     return kept[1]
 
 
-def _ranges(data: Mapped) -> tuple[Tensor, Tensor, Tensor]:
+def _ranges(data: EncodedDataset) -> tuple[Tensor, Tensor, Tensor]:
     """What orders the latents, and the ends of each one's slider."""
     stored = data.model.latents
     if data.model.has_prior:

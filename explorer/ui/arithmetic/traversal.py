@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from explorer.latents import Result, Scope, Traversal, collapsed, location_and_scale, traversal
-from explorer.ui import address, sheets
-from explorer.ui.cache import Mapped
+from explorer.ui import address, selection, sheets
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import code_picker, computed
-from explorer.ui.codes.map_marks import Shown, rings
+from explorer.ui.codes.map_marks import MapMarks, rings
 from explorer.ui.components.tiles.component import tiles
 
 AROUND, STEPS, PAGE = "traversal_around", "traversal_steps", "traversal_page"
@@ -23,7 +23,7 @@ _ROWS = 50  # on a page: 750 tiles at most, in a sheet far below the 16,383 pixe
 _REACH = 3.0
 
 
-def traversal_panel(data: Mapped, scope: Scope) -> Shown:
+def traversal_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
     """Draw the panel; the code that is varied, for the map."""
     with st.container(key="traversal"):
         left, right = st.columns([3, 2], vertical_alignment="bottom")
@@ -44,7 +44,7 @@ def traversal_panel(data: Mapped, scope: Scope) -> Shown:
             if page > 1:
                 query["page"] = str(page)
         if origin is None:
-            return Shown(address=query)
+            return MapMarks(address=query)
         kl = data.model.latents.kl_by_latent
         dead = collapsed(kl) if data.model.has_prior else torch.zeros(latent, dtype=torch.bool)
         varied = partial(
@@ -59,7 +59,7 @@ def traversal_panel(data: Mapped, scope: Scope) -> Shown:
         )
         _tiles(data, varied, origin, dead, page)
         st.caption(_summary(data, int(dead.sum())))
-        return Shown(rings(data, origin, "around"), address=query)
+        return MapMarks(rings(data, origin, "around"), address=query)
 
 
 def _page(latents: int) -> int:
@@ -82,7 +82,7 @@ def _turn(by: int) -> None:
     st.session_state[PAGE] += by
 
 
-def _tiles(data: Mapped, varied: Callable[[], Traversal], around: Result, dead: Tensor, page: int) -> None:
+def _tiles(data: EncodedDataset, varied: Callable[[], Traversal], around: Result, dead: Tensor, page: int) -> None:
     origin, found = around.code, varied()
     rows, steps, _ = found.codes.shape
     flat = found.codes.flatten(0, 1)
@@ -122,7 +122,7 @@ def _tiles(data: Mapped, varied: Callable[[], Traversal], around: Result, dead: 
         max_tile_px=48,
         gap=1,
         label="Traversals, a row a latent",
-        on_pick=lambda i: address.choose_code(data, flat[i], f"a traversal of latent {latents[i // steps]}"),
+        on_pick=lambda i: selection.choose_code(data, flat[i], f"a traversal of latent {latents[i // steps]}"),
     )
 
 
@@ -133,7 +133,7 @@ def _columns(steps: int) -> list[str]:
     return [f"{value:g}".replace("-", "−") if i in shown else "" for i, value in enumerate(values)]
 
 
-def _summary(data: Mapped, dead: int) -> str:
+def _summary(data: EncodedDataset, dead: int) -> str:
     if not data.model.has_prior:
         return (
             "Each latent runs over its mean ± 3 standard deviations of the codes: a plain autoencoder has no prior. "

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from explorer.images import films
 from explorer.latents import Scope, stop_steps, walk
-from explorer.ui import address, html, sheets
-from explorer.ui.cache import Mapped
+from explorer.ui import address, html, selection, sheets
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import code_picker, computed
-from explorer.ui.codes.map_marks import MOST_LABELS, Shown, ring
+from explorer.ui.codes.map_marks import MOST_LABELS, MapMarks, ring
 from explorer.ui.components.film.component import film
 from explorer.ui.components.latent_map.component import Trail
 from explorer.ui.markdown import sentence
@@ -41,7 +41,7 @@ class _Stops:
     own: bool = False
 
 
-def walk_panel(data: Mapped, scope: Scope) -> Shown:
+def walk_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
     """Draw the panel; the path and its ends for the map."""
     with st.container(key="walk"):
         stops = _stops(data, scope)
@@ -60,12 +60,12 @@ def walk_panel(data: Mapped, scope: Scope) -> Shown:
         steps = st.slider("Steps", LEAST, MOST, key=STEPS, persist_state="session")
         query = _address(stops, way or "line", steps)
         if stops.codes is None:
-            return Shown(address=query)
+            return MapMarks(address=query)
         try:
             path = _path(data, stops.codes, max(steps, len(stops.names)), way or "line")
         except ValueError as error:
             st.error(sentence(error))
-            return Shown(address=query)
+            return MapMarks(address=query)
         return replace(_show(data, path, stops.names, stops.codes, stops.own), address=query)
 
 
@@ -76,7 +76,7 @@ _WAYS_HELP = (
 )
 
 
-def _stops(data: Mapped, scope: Scope) -> _Stops:
+def _stops(data: EncodedDataset, scope: Scope) -> _Stops:
     """The stops as they are chosen; an expression that is no code is said on the screen."""
     means = scope.means
     known = [] if means is None else [i for i, has in enumerate(means.isfinite().all(1).tolist()) if has]
@@ -111,11 +111,11 @@ def _swap() -> None:
     state[FROM], state[TO] = state[TO], state[FROM]
 
 
-def _path(data: Mapped, stops: Tensor, steps: int, way: Way) -> Tensor:
+def _path(data: EncodedDataset, stops: Tensor, steps: int, way: Way) -> Tensor:
     return walk(stops, steps, way=computed.graph(data).path if way == "dense" else way)
 
 
-def _show(data: Mapped, path: Tensor, names: list[str], stops: Tensor, own: bool) -> Shown:
+def _show(data: EncodedDataset, path: Tensor, names: list[str], stops: Tensor, own: bool) -> MapMarks:
     density = computed.density(data)
     at = stop_steps(len(stops), len(path))
     shares = None
@@ -134,7 +134,7 @@ def _show(data: Mapped, path: Tensor, names: list[str], stops: Tensor, own: bool
         stop_names=names,
         label="Walk",
         revision=f"{data.key}-{sha256(path.numpy().tobytes()).hexdigest()[:20]}",
-        on_use=lambda step: address.choose_code(data, path[step], "a walk"),
+        on_use=lambda step: selection.choose_code(data, path[step], "a walk"),
     )
     if shares is not None:
         thinnest = min(range(len(path)), key=shares.__getitem__)
@@ -146,10 +146,10 @@ def _show(data: Mapped, path: Tensor, names: list[str], stops: Tensor, own: bool
     trail = Trail([(float(x), float(y)) for x, y in data.map.place(path).tolist()], player=FILM)
     labels = names if len(names) <= MOST_LABELS else [""] * len(names)
     rings = {name: ring(data, stop, label) for name, label, stop in zip(names, labels, stops, strict=True)}
-    return Shown(tuple(rings.values()), (trail,))  # by name, so that a loop's first stop has one ring
+    return MapMarks(tuple(rings.values()), (trail,))  # by name, so that a loop's first stop has one ring
 
 
-def _downloads(data: Mapped, path: Tensor) -> None:
+def _downloads(data: EncodedDataset, path: Tensor) -> None:
     def button(label: str, name: str, mime: str, make: Callable[[Tensor], bytes], text: str) -> None:
         st.download_button(
             label,

@@ -17,22 +17,22 @@ from explorer.checkpoints.model import Model
 from explorer.datasets import ImageDataset
 from explorer.errors import DatasetError
 from explorer.latents import ClassMeans, Density, NeighbourGraph, Result, Scope, Trust
-from explorer.ui import address, html
-from explorer.ui.address import Pick
-from explorer.ui.cache import Mapped
+from explorer.ui import html, selection
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import saved_names
 from explorer.ui.codes.saved_names import Kept, KeptCode, KeptGroup, Method
+from explorer.ui.selection import Pick
 from explorer.ui.uploads import Upload
 
 TRAINING = "training"  # the images that a class's mean is taken over, in place of the mapped ones
 
 Hashes = dict[str | type[Any], Callable[[Any], Any]]
-_OF_DATA: Hashes = {Mapped: lambda data: data.key}
-_OF_MODEL: Hashes = {Mapped: lambda data: data.content}
+_OF_DATA: Hashes = {EncodedDataset: lambda data: data.key}
+_OF_MODEL: Hashes = {EncodedDataset: lambda data: data.content}
 
 
 @st.cache_resource(max_entries=12, show_spinner="Averaging the classes …", hash_funcs=_OF_DATA)
-def class_means(data: Mapped) -> ClassMeans | None:
+def class_means(data: EncodedDataset) -> ClassMeans | None:
     """Means of the mapped data's classes; None where they have none."""
     labels = data.latents.labels
     if labels is None or len(labels) == 0 or int(labels.max()) >= len(data.classes):
@@ -40,13 +40,13 @@ def class_means(data: Mapped) -> ClassMeans | None:
     return latents.class_means(data.latents.mean, labels, len(data.classes))
 
 
-def training_is_here(data: Mapped) -> bool:
+def training_is_here(data: EncodedDataset) -> bool:
     """Whether there are images on this machine under the name of those that the model was trained on."""
     name = data.model.info.config["dataset"]["name"]
     return any(info.name == name and info.present for info in datasets.available())
 
 
-def training_means(data: Mapped) -> ClassMeans | str:
+def training_means(data: EncodedDataset) -> ClassMeans | str:
     """Means of the classes over all images that the model was trained on, or a sentence why there are none."""
     channels, size, _ = data.model.image_shape
     trained = data.model.info.config["dataset"]
@@ -67,12 +67,12 @@ _OF_IMAGES: Hashes = {**_OF_MODEL, ImageDataset: lambda images: images.fingerpri
 
 
 @st.cache_resource(max_entries=6, show_spinner="Encoding the training images …", hash_funcs=_OF_IMAGES)
-def _means_of(data: Mapped, images: ImageDataset) -> ClassMeans:
+def _means_of(data: EncodedDataset, images: ImageDataset) -> ClassMeans:
     assert images.labels is not None
     return latents.class_means(data.model.encode(images.images).mean, images.labels, len(images.classes))
 
 
-def drawn_as_another(data: Mapped, means: ClassMeans) -> dict[int, int]:
+def drawn_as_another(data: EncodedDataset, means: ClassMeans) -> dict[int, int]:
     """The classes whose decoded mean is more like real images of another class, and of which.
 
     Empty where the images are not on this machine.
@@ -94,7 +94,7 @@ _OF_MEANS: Hashes = {
 
 
 @st.cache_resource(max_entries=24, show_spinner=False, hash_funcs=_OF_MEANS)
-def _drawn_as_another(data: Mapped, originals: ImageDataset, means: ClassMeans) -> dict[int, int]:
+def _drawn_as_another(data: EncodedDataset, originals: ImageDataset, means: ClassMeans) -> dict[int, int]:
     assert data.latents.labels is not None
     have = torch.nonzero(means.counts).flatten()
     drawn = data.model.decode(means.codes[have], data.told(have))
@@ -105,13 +105,13 @@ def _drawn_as_another(data: Mapped, originals: ImageDataset, means: ClassMeans) 
 
 
 @st.cache_resource(max_entries=12, show_spinner=False, hash_funcs=_OF_MODEL)
-def density(data: Mapped) -> Density | None:
+def density(data: EncodedDataset) -> Density | None:
     """The aggregate posterior of the test set that came with the model; None of a single image."""
     stored = data.model.latents
     return Density.of(stored.posterior) if len(stored) > 1 else None
 
 
-def share_text(data: Mapped, code: Tensor, start: Tensor) -> str:
+def share_text(data: EncodedDataset, code: Tensor, start: Tensor) -> str:
     """How dense a place a code [D] lies in, in words; empty where there is nothing to compare with.
 
     Where it was moved from the code of an image, that one does not count: in many latents a place next to an image
@@ -125,7 +125,7 @@ def share_text(data: Mapped, code: Tensor, start: Tensor) -> str:
 
 
 @st.cache_resource(max_entries=6, show_spinner="Joining neighbours …", hash_funcs=_OF_MODEL)
-def graph(data: Mapped) -> NeighbourGraph:
+def graph(data: EncodedDataset) -> NeighbourGraph:
     """The neighbour graph of the same codes."""
     return NeighbourGraph.of(data.model.latents.mean)
 
@@ -143,14 +143,14 @@ class Source:
     rows: Tensor
 
 
-def sources(data: Mapped) -> dict[str, Source]:
+def sources(data: EncodedDataset) -> dict[str, Source]:
     """The classes that have members, then the groups that were kept of these images."""
     ends: list[str | KeptGroup] = [*data.classes, *saved_names.groups().values()]
     found = [_source(data, end) for end in ends]
     return {source.ident: source for source in found if source is not None}
 
 
-def _source(data: Mapped, end: str | KeptGroup) -> Source | None:
+def _source(data: EncodedDataset, end: str | KeptGroup) -> Source | None:
     """An end of a direction among the mapped data; None where it has no members there."""
     if isinstance(end, KeptGroup):
         rows = end.rows(data)
@@ -165,14 +165,14 @@ _OF_PAIR: Hashes = {**_OF_DATA, Source: lambda source: sha256(source.rows.numpy(
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_OF_PAIR)
-def direction(data: Mapped, start: Source, end: Source, method: Method) -> Tensor:
+def direction(data: EncodedDataset, start: Source, end: Source, method: Method) -> Tensor:
     """The direction between two sources; raises ValueError when there is none."""
     codes = data.latents.mean
     return latents.direction(codes[start.rows], codes[end.rows], method=method)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Testing the direction …", hash_funcs=_OF_PAIR)
-def trust(data: Mapped, start: Source, end: Source, method: Method) -> tuple[Trust, int]:
+def trust(data: EncodedDataset, start: Source, end: Source, method: Method) -> tuple[Trust, int]:
     """How far to trust that direction, and how many items are in both and were left out.
 
     An item on both sides would be held out on one and known from the other. Raises ValueError when there are too few
@@ -184,13 +184,13 @@ def trust(data: Mapped, start: Source, end: Source, method: Method) -> tuple[Tru
     return latents.trust(codes[only_start], codes[only_end], method=method), int(shared.sum())
 
 
-def named(data: Mapped) -> dict[str, Tensor]:
+def named(data: EncodedDataset) -> dict[str, Tensor]:
     """The codes of what this session has named, as far as it has some for this model and these data."""
     found = {name: _code(data, thing) for name, thing in saved_names.everything().items()}
     return {name: code for name, code in found.items() if code is not None}
 
 
-def _code(data: Mapped, thing: Kept) -> Tensor | None:
+def _code(data: EncodedDataset, thing: Kept) -> Tensor | None:
     if isinstance(thing, KeptCode):
         return saved_names.code_of(thing, data)
     if isinstance(thing, KeptGroup):
@@ -205,12 +205,12 @@ def _code(data: Mapped, thing: Kept) -> Tensor | None:
         return None
 
 
-def is_own(data: Mapped, *results: Result) -> bool:
+def is_own(data: EncodedDataset, *results: Result) -> bool:
     """Whether codes may come from a person's own picture: what they decode to then stays in the session.
 
     A kept code may, and so may `here`, unless it is an item.
     """
-    pick = address.current(data)
+    pick = selection.current(data)
     found = saved_names.everything()
 
     def own(kind: str, argument: str | int | None) -> bool:
@@ -228,7 +228,7 @@ def _drawn(model: Model, seed: int) -> Tensor:
     return model.draw(1, seed=seed)[0]
 
 
-def scope(data: Mapped, means: ClassMeans | None, pick: Pick | None, upload: Upload | None) -> Scope:
+def scope(data: EncodedDataset, means: ClassMeans | None, pick: Pick | None, upload: Upload | None) -> Scope:
     """What the names in an expression stand for on this screen."""
     model = data.model
     return Scope(

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from explorer.latents import Result
-from explorer.ui.cache import Mapped
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.components.latent_map.component import Mark, Trail
 
 
 @dataclass(frozen=True)
-class Shown:
+class MapMarks:
     """Rings and lines for the map, and the URL's parameters."""
 
     marks: tuple[Mark, ...] = ()
@@ -24,18 +24,18 @@ class Shown:
 MOST_LABELS = 12  # rings with words: more cover the map
 
 
-def ring(data: Mapped, code: Tensor, label: str = "", kind: str = "ingredient") -> Mark:
+def ring(data: EncodedDataset, code: Tensor, label: str = "", kind: str = "ingredient") -> Mark:
     """A ring where a code lies on the map."""
     return Mark(*place_of(data, code), label, kind)
 
 
-def place_of(data: Mapped, code: Tensor) -> tuple[float, float]:
+def place_of(data: EncodedDataset, code: Tensor) -> tuple[float, float]:
     """Where a code [D] lies on the map."""
     x, y = data.map.place(code[None])[0].tolist()
     return x, y
 
 
-def rings(data: Mapped, result: Result, name: str = "result") -> tuple[Mark, ...]:
+def rings(data: EncodedDataset, result: Result, name: str = "result") -> tuple[Mark, ...]:
     """A ring for an expression's result, one for each place that it was made from; directions are no places."""
     places = [term for term in result.terms if term.reference.kind not in ("name", "here", "origin")][:MOST_LABELS]
     alone = len(result.terms) == 1 and result.terms[0].weight == 1

@@ -8,16 +8,16 @@ import streamlit as st
 
 from explorer.figures import palette
 from explorer.latents.maps import guess_accuracy
-from explorer.ui import address, sheets
-from explorer.ui.address import Pick
-from explorer.ui.cache import STORED, Mapped, Votes, group_votes
+from explorer.ui import selection, sheets
+from explorer.ui.cache import STORED, EncodedDataset, Votes, group_votes
 from explorer.ui.components.latent_map.component import Click, LegendEntry, Mark, Overlay, Selected, Trail, latent_map
 from explorer.ui.markdown import plain
+from explorer.ui.selection import Pick
 from explorer.ui.wording import GROUP
 
 
 def map_view(
-    data: Mapped,
+    data: EncodedDataset,
     pick: Pick | None,
     *,
     key: str,
@@ -38,9 +38,9 @@ def map_view(
         if not clickable:
             return
         if click.id is not None and click.id < len(data.latents):
-            address.choose_row(data, click.id)
+            selection.choose_row(data, click.id)
         else:
-            address.choose_spot(data, click.x, click.y)
+            selection.choose_spot(data, click.x, click.y)
 
     rings = list(marks)
     if pick is not None:
@@ -73,7 +73,7 @@ def map_view(
     return events.selected
 
 
-def _legend(data: Mapped, color: str) -> list[LegendEntry] | None:
+def _legend(data: EncodedDataset, color: str) -> list[LegendEntry] | None:
     """The classes or the groups that have members."""
     if color == "group":
         names, ids = data.latents.groups
@@ -94,7 +94,7 @@ _FOLLOWS_HELP = (
 )
 
 
-def _quality_line(data: Mapped, *, by_group: bool) -> str:
+def _quality_line(data: EncodedDataset, *, by_group: bool) -> str:
     """How far the map can be trusted, and what it follows, in one line."""
     q, labels = data.quality, data.latents.labels
     only = data.model.info.config["dataset"].get("only") if data.name == STORED else None
@@ -112,6 +112,6 @@ def _quality_line(data: Mapped, *, by_group: bool) -> str:
     return " · ".join(parts)
 
 
-def _right(data: Mapped, votes: Votes, *, guess: bool) -> str:
+def _right(data: EncodedDataset, votes: Votes, *, guess: bool) -> str:
     on_map = "" if data.map.exact else f", {votes.map:.0%} on this map"
     return f"right for {votes.codes:.0%} in the codes{on_map}{f' (guessing: {votes.guess:.0%})' if guess else ''}"

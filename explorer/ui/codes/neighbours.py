@@ -6,14 +6,16 @@ import streamlit as st
 from torch import Tensor
 
 from explorer.latents import neighbours
-from explorer.ui import address, sheets
-from explorer.ui.cache import Mapped
+from explorer.ui import selection, sheets
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.components.tiles.component import tiles
 
 _COUNT = 8
 
 
-def near_tiles(data: Mapped, code: Tensor, *, key: str, origin: str | None, without: int | None = None) -> None:
+def neighbour_tiles(
+    data: EncodedDataset, code: Tensor, *, key: str, origin: str | None, without: int | None = None
+) -> None:
     """Draw them in a row, nearest first, without one row (the item itself).
 
     A click chooses one, unless there is no `origin` to say where it was chosen.
@@ -29,10 +31,10 @@ def near_tiles(data: Mapped, code: Tensor, *, key: str, origin: str | None, with
         count=len(near),
         columns=_COUNT,
         tile=sheets.tile_size(data.model),
-        titles=[address.row_name(data, int(r)) for r in near],
+        titles=[selection.row_name(data, int(r)) for r in near],
         ids=[int(data.latents.index[r]) for r in near],
         max_tile_px=56,
         gap=3,
         label="Nearest items in latent space",
-        on_pick=None if origin is None else lambda i: address.choose_row(data, int(near[i]), origin),
+        on_pick=None if origin is None else lambda i: selection.choose_row(data, int(near[i]), origin),
     )

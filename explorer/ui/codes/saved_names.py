@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from explorer.latents import check_name
-from explorer.ui import address
-from explorer.ui.cache import Mapped
+from explorer.ui import selection
+from explorer.ui.cache import EncodedDataset
 
 _KEPT, _FORGOTTEN = "kept", "kept_forgotten"
 _MOST = 40
@@ -36,7 +36,7 @@ class KeptCode:
 
 @dataclass(frozen=True, eq=False)
 class KeptGroup:
-    """Items of a data set, by their indices int64 [M] in it; `items` is `view.items_of` it."""
+    """Items of a data set, by their indices int64 [M] in it; `items` is `selection.items_of` it."""
 
     name: str
     items: str
@@ -46,9 +46,9 @@ class KeptGroup:
     def what(self) -> str:
         return f"the mean of {len(self.indices):,} selected items"
 
-    def rows(self, data: Mapped) -> Tensor | None:
+    def rows(self, data: EncodedDataset) -> Tensor | None:
         """Rows of the mapped data that are its members, or None where other images are mapped."""
-        if self.items != address.items_of(data):
+        if self.items != selection.items_of(data):
             return None
         found = data.rows_of(self.indices)
         return found if len(found) else None
@@ -122,7 +122,7 @@ def free_name(stem: str) -> str:
     return name
 
 
-def code_of(kept: KeptCode, data: Mapped) -> Tensor | None:
+def code_of(kept: KeptCode, data: EncodedDataset) -> Tensor | None:
     """The code [D], for the model that it belongs to."""
     fits = kept.model == data.model.info.id and len(kept.code) == data.model.latent
     return torch.tensor(kept.code) if fits else None

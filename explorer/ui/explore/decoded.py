@@ -6,15 +6,15 @@ import streamlit as st
 import torch
 
 from explorer.images import pictures
-from explorer.ui import address, html
-from explorer.ui.address import Pick
-from explorer.ui.cache import Mapped
-from explorer.ui.codes.neighbours import near_tiles
+from explorer.ui import html, selection
+from explorer.ui.cache import EncodedDataset
+from explorer.ui.codes.neighbours import neighbour_tiles
 from explorer.ui.markdown import plain
+from explorer.ui.selection import Pick
 from explorer.ui.wording import nats
 
 
-def decoded_panel(data: Mapped, pick: Pick | None) -> None:
+def decoded_panel(data: EncodedDataset, pick: Pick | None) -> None:
     """Draw the panel; without a pick, the centre of the prior with a hint."""
     with st.container(key="decoded", border=True):
         if pick is None:
@@ -26,24 +26,24 @@ def decoded_panel(data: Mapped, pick: Pick | None) -> None:
             _spot(data, shown)
             st.caption("Click a point of the map to see that image, or any spot to see what the decoder makes of it.")
             return
-        row = address.row_of(data, pick)
+        row = selection.row_of(data, pick)
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"##### {plain(_title(data, pick, row))}", width="content")
-            st.button("Clear", key="clear_pick", on_click=address.clear, type="tertiary", help="Forget this pick")
+            st.button("Clear", key="clear_pick", on_click=selection.clear, type="tertiary", help="Forget this pick")
         if row is None:
             _spot(data, pick)
         else:
             _item(data, pick, row)
-        near_tiles(data, pick.tensor(), key="neighbours", origin="its neighbours", without=row)
+        neighbour_tiles(data, pick.tensor(), key="neighbours", origin="its neighbours", without=row)
 
 
-def _title(data: Mapped, pick: Pick, row: int | None) -> str:
+def _title(data: EncodedDataset, pick: Pick, row: int | None) -> str:
     if row is not None:
-        return address.row_name(data, row)
+        return selection.row_name(data, row)
     return f"A spot from {pick.origin}" if pick.origin else "A spot"
 
 
-def _spot(data: Mapped, pick: Pick) -> None:
+def _spot(data: EncodedDataset, pick: Pick) -> None:
     image = data.decode(pick.tensor()[None])[0]
     caption = f"decoded{_as(data, data.drawn_as)}{', code estimated' if pick.approximate else ''}"
     shown = html.image(pictures.single(image), caption, alt="the decoder's image", code=html.code_text(pick.tensor()))
@@ -55,7 +55,7 @@ def _spot(data: Mapped, pick: Pick) -> None:
         )
 
 
-def _item(data: Mapped, pick: Pick, row: int) -> None:
+def _item(data: EncodedDataset, pick: Pick, row: int) -> None:
     labels = data.latents.labels
     told = data.told(None if labels is None else labels[row])
     told = None if told is None else int(told)
@@ -92,11 +92,11 @@ def _item(data: Mapped, pick: Pick, row: int) -> None:
 _MOST_OTHERWISE = 2  # pictures that fit beside the code
 
 
-def _as(data: Mapped, told: int | None) -> str:
+def _as(data: EncodedDataset, told: int | None) -> str:
     return "" if told is None else f" as {data.model.classes[told]}"
 
 
-def _otherwise(data: Mapped, pick: Pick, told: int | None) -> list[str]:
+def _otherwise(data: EncodedDataset, pick: Pick, told: int | None) -> list[str]:
     """The same code as the decoder draws it when it is told another class, where it is told any and they are few."""
     if told is None or len(data.model.classes) > _MOST_OTHERWISE + 1:
         return []
@@ -108,5 +108,5 @@ def _otherwise(data: Mapped, pick: Pick, told: int | None) -> list[str]:
     ]
 
 
-def _bars(data: Mapped, pick: Pick) -> str:
+def _bars(data: EncodedDataset, pick: Pick) -> str:
     return html.code_bars(pick.tensor(), data.latents.kl_by_latent if data.model.has_prior else None)

@@ -7,16 +7,16 @@ import torch
 
 from explorer.latents import planes
 from explorer.latents.planes import Plane
-from explorer.ui import address, sheets
-from explorer.ui.address import Pick
-from explorer.ui.cache import Mapped
+from explorer.ui import selection, sheets
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import sentence
+from explorer.ui.selection import Pick
 
 _CORNERS = ("A", "B", "C")
 
 
-def grid_panel(data: Mapped, pick: Pick | None) -> None:
+def grid_panel(data: EncodedDataset, pick: Pick | None) -> None:
     """Draw the grid with its controls."""
     with st.container(key="grid", border=True):
         st.markdown("##### The grid", help=_HELP)
@@ -52,7 +52,7 @@ def grid_panel(data: Mapped, pick: Pick | None) -> None:
             selected=_selected(codes, pick),
             max_tile_px=64,
             label="The latent plane, decoded",
-            on_pick=lambda i: address.choose_code(data, codes[i], "the grid"),
+            on_pick=lambda i: selection.choose_code(data, codes[i], "the grid"),
         )
         st.caption("Click an image to pick its code.")
 
@@ -71,7 +71,7 @@ def _selected(codes: torch.Tensor, pick: Pick | None) -> int | None:
     return nearest if float(apart[nearest]) < 1e-4 else None
 
 
-def _plane(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
+def _plane(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
     """The plane that the controls ask for with the names of its axes, or a sentence on what is missing."""
     model, codes = data.model, data.latents.mean
     if model.latent == 1:
@@ -101,7 +101,7 @@ def _plane(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | s
     return planes.principal_plane(stored.mean, components), ("1st component, σ", "2nd component, σ")
 
 
-def _two_latents(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
+def _two_latents(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
     order = data.latents.kl_by_latent.argsort(descending=True).tolist()
     left, right = st.columns(2)
 
@@ -119,7 +119,7 @@ def _two_latents(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str
     return planes.latent_plane(origin, a, b), (f"latent {a}", f"latent {b}")
 
 
-def _three_codes(data: Mapped, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
+def _three_codes(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
     corners: dict[str, tuple[float, ...]] = st.session_state.setdefault(f"grid_corners_{data.model.info.id}", {})
     for column, name in zip(st.columns(3), _CORNERS, strict=True):
         column.button(

@@ -15,8 +15,8 @@ from explorer import figures
 from explorer.files.tables import table_text
 from explorer.images import pictures
 from explorer.latents import Group, Spread, group, spread
-from explorer.ui import address, html, sheets
-from explorer.ui.cache import Mapped
+from explorer.ui import html, selection, sheets
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes.naming import name_to_keep
 from explorer.ui.codes.saved_names import KeptGroup
 from explorer.ui.components.latent_map.component import Selected
@@ -28,7 +28,7 @@ _TYPICAL = 24
 _ACROSS = 8
 
 
-def group_panel(data: Mapped, selected: Selected | None) -> None:
+def group_panel(data: EncodedDataset, selected: Selected | None) -> None:
     """Draw the panel; without a selection, nothing but how to make one."""
     rows = [] if selected is None else [i for i in selected.ids if 0 <= i < len(data.latents)]
     with st.container(key="group", border=bool(rows)):
@@ -59,11 +59,11 @@ def group_panel(data: Mapped, selected: Selected | None) -> None:
                 max_tile_px=56,
                 gap=3,
                 label="Most typical members of the selection",
-                on_pick=lambda i: address.choose_row(data, int(members.typical[i]), "the selection"),
+                on_pick=lambda i: selection.choose_row(data, int(members.typical[i]), "the selection"),
             )
 
 
-def _classes(data: Mapped, members: Group) -> None:
+def _classes(data: EncodedDataset, members: Group) -> None:
     if data.latents.labels is None:
         st.caption("These items have no classes.")
         return
@@ -72,7 +72,7 @@ def _classes(data: Mapped, members: Group) -> None:
     st.plotly_chart(chart, key="group_classes", config={"displayModeBar": False})
 
 
-def _groups(data: Mapped, members: Group) -> None:
+def _groups(data: EncodedDataset, members: Group) -> None:
     """How many patients, or other groups, the selection is of, and whether that is a finding."""
     if data.latents.group is None:
         return
@@ -113,7 +113,7 @@ def spread_text(names: list[str], found: Spread) -> str:
     return f"{text} About as mixed as all images."
 
 
-def _means(data: Mapped, members: Group) -> None:
+def _means(data: EncodedDataset, members: Group) -> None:
     average, what = _mean_image(data, members.rows)
     decoded = html.image(
         pictures.single(data.decode(members.mean[None])[0]),
@@ -124,7 +124,7 @@ def _means(data: Mapped, members: Group) -> None:
     st.html(html.row(html.image(pictures.single(average), what, alt="the average of the images"), decoded))
 
 
-def _mean_image(data: Mapped, rows: Tensor) -> tuple[Tensor, str]:
+def _mean_image(data: EncodedDataset, rows: Tensor) -> tuple[Tensor, str]:
     originals = data.originals()
     index = data.latents.index[rows]
     if not isinstance(originals, str) and int(index.max()) < len(originals):
@@ -133,15 +133,15 @@ def _mean_image(data: Mapped, rows: Tensor) -> tuple[Tensor, str]:
     return data.decode_rows(some).mean(0), "mean reconstruction"
 
 
-def _keep(data: Mapped, members: Group) -> None:
+def _keep(data: EncodedDataset, members: Group) -> None:
     """Name the selection, for directions and expressions on the Arithmetic screen."""
     with st.popover("Keep selection", key="group_keep_box", help="Name it, to use it in Arithmetic"):
         name_to_keep(
-            "group", "group", lambda name: KeptGroup(name, address.items_of(data), data.latents.index[members.rows])
+            "group", "group", lambda name: KeptGroup(name, selection.items_of(data), data.latents.index[members.rows])
         )
 
 
-def _downloads(data: Mapped, members: Group, selected: Selected) -> None:
+def _downloads(data: EncodedDataset, members: Group, selected: Selected) -> None:
     recipe: dict[str, Any] = {
         "model": data.model.info.id,
         "data": data.source,
@@ -169,7 +169,7 @@ def _downloads(data: Mapped, members: Group, selected: Selected) -> None:
     )
 
 
-def to_csv(data: Mapped, rows: Tensor, recipe: dict[str, Any]) -> bytes:
+def to_csv(data: EncodedDataset, rows: Tensor, recipe: dict[str, Any]) -> bytes:
     """Rows as CSV: index, class, the group's name where there are groups, z0, z1 …; the recipe as JSON in a comment."""
     labels, groups = data.latents.labels, data.latents.group
     group_head = [] if groups is None else [GROUP]
@@ -183,7 +183,7 @@ def to_csv(data: Mapped, rows: Tensor, recipe: dict[str, Any]) -> bytes:
     return f"# {json.dumps(recipe)}\n{table_text(head, lines)}".encode()
 
 
-def to_npz(data: Mapped, rows: Tensor, recipe: dict[str, Any]) -> bytes:
+def to_npz(data: EncodedDataset, rows: Tensor, recipe: dict[str, Any]) -> bytes:
     """Rows as NPZ: `codes` float32 [M, D], `index` int64 [M], `labels` int64 [M] and `group` text [M] when
     there are any, `recipe` JSON."""
     arrays = {"codes": data.latents.mean[rows].numpy(), "index": data.latents.index[rows].numpy()}

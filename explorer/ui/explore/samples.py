@@ -5,15 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.images import pictures
-from explorer.ui import address, sheets
-from explorer.ui.cache import Mapped
+from explorer.ui import selection, sheets
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.components.tiles.component import tiles
 
 _COUNT, _ACROSS = 64, 8
 _SEED = "samples_seed"
 
 
-def samples_panel(data: Mapped) -> None:
+def samples_panel(data: EncodedDataset) -> None:
     """Draw a grid of samples with its controls."""
     with st.container(key="samples", border=True):
         st.markdown("##### Samples", help=_HELP if data.model.has_prior else _HELP_AE)
@@ -40,7 +40,7 @@ def samples_panel(data: Mapped) -> None:
             max_tile_px=64,
             gap=2,
             label="Samples",
-            on_pick=lambda i: address.choose_code(data, codes[i], "the samples"),
+            on_pick=lambda i: selection.choose_code(data, codes[i], "the samples"),
         )
         footer = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
         footer.caption(f"Seed {seed}. Click an image to pick its code.", width="content")

@@ -13,7 +13,7 @@ from torch import Tensor
 from explorer.images.preparation import Prepared, Steps, prepare, suggest
 from explorer.models import Posterior
 from explorer.scoring.scores import Judgement, Scores, judge
-from explorer.ui.cache import STORED, Mapped
+from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.codes import computed
 
 _LOOKED, _CHANGED = "reconstruct_looked", "reconstruct_steps"
@@ -50,7 +50,7 @@ class Looked:
     """A subject as the model of the mapped data sees it and judges it; `why` says what suggested the steps."""
 
     subject: Subject
-    data: Mapped
+    data: EncodedDataset
     steps: Steps
     why: tuple[str, ...]
     changed: bool
@@ -58,7 +58,7 @@ class Looked:
     judged: Judgement
 
 
-def look(subject: Subject, data: Mapped) -> Looked:
+def look(subject: Subject, data: EncodedDataset) -> Looked:
     """Prepare and judge the subject, by the steps that a person has chosen, or else by what suits it."""
     chosen = steps_of(subject, data)
     key = (subject.ident, subject.own, subject.label, data.key, data.map.kind, data.drawn_as, chosen)
@@ -71,7 +71,7 @@ def look(subject: Subject, data: Mapped) -> Looked:
     return kept[key]
 
 
-def _look(subject: Subject, data: Mapped, chosen: Steps | None) -> Looked:
+def _look(subject: Subject, data: EncodedDataset, chosen: Steps | None) -> Looked:
     channels, size, _ = data.model.image_shape
     why: tuple[str, ...] = ()
     if chosen is not None:
@@ -95,7 +95,7 @@ def _look(subject: Subject, data: Mapped, chosen: Steps | None) -> Looked:
     return Looked(subject, data, steps, why, chosen is not None, prepared, judged)
 
 
-def _scored(data: Mapped, row: int, label: Tensor | None) -> Scores | None:
+def _scored(data: EncodedDataset, row: int, label: Tensor | None) -> Scores | None:
     """What was measured of an image of the mapped data, and is shown elsewhere; None if its class was not told then."""
     if data.model.conditional and label is None:
         return None
@@ -104,13 +104,13 @@ def _scored(data: Mapped, row: int, label: Tensor | None) -> Scores | None:
     return Scores(posterior, found.reconstruction[at], found.kl[at], label)
 
 
-def steps_of(subject: Subject, data: Mapped) -> Steps | None:
+def steps_of(subject: Subject, data: EncodedDataset) -> Steps | None:
     """The steps that a person has chosen for it and this model; None where they are left to what suits it."""
     found: Steps | None = st.session_state.get(_CHANGED, {}).get((subject.slot, data.model.info.id))
     return found
 
 
-def choose_steps(subject: Subject, data: Mapped, steps: Steps | None) -> None:
+def choose_steps(subject: Subject, data: EncodedDataset, steps: Steps | None) -> None:
     """Take these steps from now on; None for what suits it."""
     changed = st.session_state.setdefault(_CHANGED, {})
     if steps is None:

@@ -8,14 +8,14 @@ import streamlit as st
 
 from explorer.errors import CheckpointError, DatasetError
 from explorer.ui import address, cache
-from explorer.ui.cache import STORED, Mapped
+from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.markdown import plain, sentence
 
 _COMPARED = "compare_with"
 _MOST = 3  # beside the chosen one: four columns are as many as can be read
 
 
-def pick_others(model: cache.Model) -> list[Mapped]:
+def pick_others(model: cache.Model) -> list[EncodedDataset]:
     """The control, and the codes of the models chosen; those that cannot be opened get a sentence."""
     usable = {info.id: info for info in cache.all_checkpoints() if not info.problem and info.id != model.info.id}
     _restore(list(usable), model.info.id)
@@ -38,7 +38,7 @@ def pick_others(model: cache.Model) -> list[Mapped]:
     return found
 
 
-def query(others: list[Mapped]) -> dict[str, str]:
+def query(others: list[EncodedDataset]) -> dict[str, str]:
     """What the URL says of it."""
     return {"compare": ",".join(one.model.info.id for one in others)} if others else {}
 
@@ -56,12 +56,12 @@ def _restore(usable: list[str], itself: str) -> None:
         st.session_state[_COMPARED] = [ident for ident in st.session_state[_COMPARED] if ident in usable]
 
 
-def _opened(info: cache.CheckpointInfo) -> Mapped:
+def _opened(info: cache.CheckpointInfo) -> EncodedDataset:
     """The model's stored codes on its first map."""
     content = cache.digest(info)
     model = cache.open_model(info.id, content)
     kinds = cache.projections(model)
     if not kinds:
         raise CheckpointError(f"{plain(info.id)} has no map of its codes: train it again")
-    found = cache.mapped(info.id, content, STORED, kinds[0])
+    found = cache.encoded_dataset(info.id, content, STORED, kinds[0])
     return replace(found, drawn_as=0) if model.conditional else found

@@ -6,22 +6,22 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.ui import address, page_switch, uploads
-from explorer.ui.address import Pick
+from explorer.ui import page_switch, selection, uploads
 from explorer.ui.arithmetic import expression
-from explorer.ui.cache import Mapped
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes.map_marks import ring
 from explorer.ui.codes.map_view import map_view
-from explorer.ui.codes.neighbours import near_tiles
+from explorer.ui.codes.neighbours import neighbour_tiles
 from explorer.ui.markdown import plain
 from explorer.ui.reconstruct.analysis import Looked
 from explorer.ui.reconstruct.source import use_test_image
+from explorer.ui.selection import Pick
 
 _WHICH = "reconstruct_map_of"
 _HEIGHT = 440
 
 
-def place_panel(data: Mapped, looked: Sequence[Looked], pick: Pick | None, source: str, color: str) -> None:
+def place_panel(data: EncodedDataset, looked: Sequence[Looked], pick: Pick | None, source: str, color: str) -> None:
     """Draw the map with a ring where the picture lies, and beside it the nearest images and the ways on."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -45,8 +45,10 @@ def place_panel(data: Mapped, looked: Sequence[Looked], pick: Pick | None, sourc
         if one is None:
             st.caption("The map shows the codes of the test images. Your picture gets a ring on it.")
             return
-        row = None if pick is None or not of_item or one.subject.own != one.data.content else address.row_of(data, pick)
-        near_tiles(
+        row = (
+            None if pick is None or not of_item or one.subject.own != one.data.content else selection.row_of(data, pick)
+        )
+        neighbour_tiles(
             one.data,
             one.judged.code[0],
             key="neighbours",
@@ -73,14 +75,14 @@ def _label(one: Looked, of_item: bool) -> str:
     return "this image" if of_item else "your drawing" if one.subject.slot == "drawing" else "your picture"
 
 
-def _picked(data: Mapped, pick: Pick) -> None:
+def _picked(data: EncodedDataset, pick: Pick) -> None:
     """What a click on the map or on a neighbour has picked, and how to look at it here."""
-    row = address.row_of(data, pick)
+    row = selection.row_of(data, pick)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"Picked: {plain(address.row_name(data, row)) if row is not None else 'a spot'}", width="content")
+        st.caption(f"Picked: {plain(selection.row_name(data, row)) if row is not None else 'a spot'}", width="content")
         if row is not None and not isinstance(data.originals(), str):
             st.button("Look at it here", key="look_at_pick", type="tertiary", on_click=use_test_image)
-        st.button("Forget it", key="forget_pick", type="tertiary", on_click=address.clear)
+        st.button("Forget it", key="forget_pick", type="tertiary", on_click=selection.clear)
 
 
 def _ways_on(one: Looked) -> None:
@@ -90,7 +92,7 @@ def _ways_on(one: Looked) -> None:
 
     def to_explore() -> None:
         if not one.subject.slot.startswith("test image"):  # a test image is the pick already
-            address.choose_code(one.data, one.judged.code[0], f"Reconstruct: {one.subject.name}")
+            selection.choose_code(one.data, one.judged.code[0], f"Reconstruct: {one.subject.name}")
         page_switch.go(page_switch.EXPLORE)
 
     st.caption("Go on with its code")

@@ -13,7 +13,7 @@ from explorer.images import pictures
 from explorer.scoring.ranking import RARE, SHOWN, Ranking, read_again
 from explorer.scoring.scores import compared
 from explorer.ui import html, page_switch, sheets
-from explorer.ui.cache import Mapped
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import plain
@@ -31,12 +31,12 @@ _TILE = 84  # pixels, wide enough for the middle of a name to be left out
 _START, _END = 4, 7  # characters of a long name that are shown under its tile
 
 
-def rank_panel(data: Mapped) -> None:
+def rank_panel(data: EncodedDataset) -> None:
     """Draw the form, what is on its way, and what came of it."""
     st.fragment(_panel)(data)
 
 
-def _panel(data: Mapped) -> None:
+def _panel(data: EncodedDataset) -> None:
     page_switch.hand_over()
     if opened := st.session_state.pop(_OPENED, None):  # not in the callback: the page is rerun after it
         st.toast(f"{plain(opened)} is open above.", icon=":material/arrow_upward:")
@@ -84,7 +84,7 @@ def _origin(*, disabled: bool) -> Origin | None:
     return Origin(f"folder {path}", path.name or str(path), path)
 
 
-def _start(origin: Origin, data: Mapped) -> None:
+def _start(origin: Origin, data: EncodedDataset) -> None:
     """As a callback."""
     st.session_state[_JOB] = RankingJob(origin, data.model)
 

@@ -12,7 +12,7 @@ from explorer.figures import palette
 from explorer.images import pictures
 from explorer.scoring.scores import compared
 from explorer.ui import html, page_switch
-from explorer.ui.cache import Mapped
+from explorer.ui.cache import EncodedDataset
 from explorer.ui.markdown import plain
 from explorer.ui.reconstruct.analysis import Looked
 from explorer.ui.reconstruct.steps import steps_panel
@@ -111,11 +111,11 @@ def _judged(one: Looked, suffix: str) -> None:
             st.caption("Not a medical device", width="content")
 
 
-def _of_cells(data: Mapped) -> bool:
+def _of_cells(data: EncodedDataset) -> bool:
     return bool(data.model.info.config["dataset"]["name"] == Malaria.name)
 
 
-def _only_class(data: Mapped) -> str | None:
+def _only_class(data: EncodedDataset) -> str | None:
     """The class of all the model's stored codes, where they are of one."""
     found = [] if data.model.latents.labels is None else data.model.latents.labels.unique().tolist()
     return data.model.classes[found[0]] if len(found) == 1 else None

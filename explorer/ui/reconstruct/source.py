@@ -12,9 +12,8 @@ import streamlit as st
 from PIL import Image
 
 from explorer.images import pictures
-from explorer.ui import address
-from explorer.ui.address import Pick
-from explorer.ui.cache import STORED, Mapped
+from explorer.ui import address, selection
+from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.components.draw.component import draw
 from explorer.ui.components.picture_drop.component import picture_drop
 from explorer.ui.components.tiles.component import tiles
@@ -23,6 +22,7 @@ from explorer.ui.reconstruct import intake, uploads
 from explorer.ui.reconstruct.analysis import Subject
 from explorer.ui.reconstruct.thumbnails import TILE, sheet_of
 from explorer.ui.reconstruct.uploads import Brought
+from explorer.ui.selection import Pick
 
 SOURCES = {"draw": "Draw", "upload": "Upload", "test": "Test image"}
 _SOURCE = "reconstruct_source"
@@ -33,12 +33,12 @@ _DIGITS = ("mnist", "mnist-5k")
 _LISTED = 5  # problems; more are behind a click
 
 
-def default_source(data: Mapped) -> str:
+def default_source(data: EncodedDataset) -> str:
     """What a newcomer is offered: to draw, for a model of handwritten digits."""
     return "draw" if data.model.info.config["dataset"]["name"] in _DIGITS else "upload"
 
 
-def source_panel(data: Mapped, pick: Pick | None) -> tuple[Subject | None, str]:
+def source_panel(data: EncodedDataset, pick: Pick | None) -> tuple[Subject | None, str]:
     """Draw the choice and what belongs to it; the picture, if there is one yet, and the source's name."""
     address.restore_choice("source", _SOURCE, list(SOURCES), "the source", SOURCES)
     st.session_state.setdefault(_SOURCE, default_source(data))
@@ -68,7 +68,7 @@ def use_test_image() -> None:
 # --- drawing --------------------------------------------------------------------------------------------------------
 
 
-def _draw(data: Mapped) -> Subject | None:
+def _draw(data: EncodedDataset) -> Subject | None:
     def drawn(png: bytes) -> None:
         st.session_state[_DRAWING] = png
 
@@ -171,24 +171,24 @@ def _problems(problems: tuple[str, ...]) -> None:
 # --- test images ----------------------------------------------------------------------------------------------------
 
 
-def _test_image(data: Mapped, pick: Pick | None) -> Subject | None:
+def _test_image(data: EncodedDataset, pick: Pick | None) -> Subject | None:
     """The picked item, or the first one while none is picked."""
     originals = data.originals()
     if isinstance(originals, str):
         _not_here(data, originals)
         return None
-    row = None if pick is None else address.row_of(data, pick)
+    row = None if pick is None else selection.row_of(data, pick)
     row = 0 if row is None else row
     index, last = int(data.latents.index[row]), int(data.latents.index.max())
 
     def chosen() -> None:
         found = data.row_of(int(st.session_state[_NUMBER]))
         if found is not None:
-            address.choose_row(data, found, "Reconstruct")
+            selection.choose_row(data, found, "Reconstruct")
 
     def another() -> None:
         others = max(1, len(data.latents) - 1)
-        address.choose_row(data, (row + 1 + secrets.randbelow(others)) % len(data.latents), "Reconstruct")
+        selection.choose_row(data, (row + 1 + secrets.randbelow(others)) % len(data.latents), "Reconstruct")
 
     st.session_state[_NUMBER] = index
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -198,7 +198,7 @@ def _test_image(data: Mapped, pick: Pick | None) -> Subject | None:
     if image is None:
         st.info("This image is not among those on this machine.")
         return None
-    name = address.row_name(data, row)
+    name = selection.row_name(data, row)
     st.markdown(f"**{plain(name)}** of {plain(data.source)}")
     if data.name != STORED:
         st.caption("The model may have been trained on images of this set.")
@@ -207,7 +207,7 @@ def _test_image(data: Mapped, pick: Pick | None) -> Subject | None:
     return Subject(ident, slot, name, pictures.single(image), own=data.content, label=label, index=index)
 
 
-def _not_here(data: Mapped, why: str) -> None:
+def _not_here(data: EncodedDataset, why: str) -> None:
     st.info(plain(why))
     trained = data.model.info.config["dataset"]["name"]
     if trained not in _DIGITS or data.name == "mnist-5k":

@@ -1,0 +1,121 @@
+"""What a person has chosen on the map, in the session: the pick, which is one code, and what a lasso or box holds.
+
+A pick is an item of the encoded data or any spot of the code space. It belongs to a model: when the model changes, an
+item stays picked, as the other model encodes it, and a bare code is dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from explorer.ui.cache import EncodedDataset
+from explorer.ui.components.latent_map.component import Selected
+from explorer.ui.wording import GROUP
+
+_PICK, _SELECTED = "explore_pick", "explore_selection"
+MAX_MAGNITUDE = 1e6  # a code further out than this is a typing error
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A chosen code of `model`. `index` is the image's in its data set `items`, None for a bare code.
+
+    `xy` is the spot on the map where it was picked, if it was; `approximate` says that the code was estimated
+    from that spot; `origin` says in words where it came from.
+    """
+
+    model: str
+    code: tuple[float, ...]
+    items: str = ""
+    index: int | None = None
+    xy: tuple[float, float] | None = None
+    approximate: bool = False
+    origin: str = ""
+
+    def tensor(self) -> Tensor:
+        """The code as float32 [D]."""
+        return torch.tensor(self.code, dtype=torch.float32)
+
+
+def items_of(data: EncodedDataset) -> str:
+    """Names the images that an index counts: the same for a stored test set and the same set encoded now."""
+    whole = data.name == "mnist-5k"  # both its splits are mapped
+    # A person's own set can be made anew under its name, of other images.
+    own = f"@{data.images_digest[:16]}" if data.source.startswith("own:") else ""
+    return f"{data.source}{own}/{'all' if whole else 'test'}"
+
+
+def choose_row(data: EncodedDataset, row: int, origin: str = "the map") -> None:
+    """Pick an item by its row."""
+    st.session_state[_PICK] = Pick(
+        data.model.info.id,
+        _bounded(data.latents.mean[row]),
+        items_of(data),
+        int(data.latents.index[row]),
+        origin=origin,
+    )
+
+
+def choose_code(
+    data: EncodedDataset, code: Tensor, origin: str, *, xy: tuple[float, float] | None = None, approximate: bool = False
+) -> None:
+    """Pick a bare code."""
+    st.session_state[_PICK] = Pick(data.model.info.id, _bounded(code), xy=xy, approximate=approximate, origin=origin)
+
+
+def choose_spot(data: EncodedDataset, x: float, y: float) -> None:
+    """Pick the code under a spot of the map."""
+    code = data.map.code_at(torch.tensor([[x, y]], dtype=torch.float32))[0]
+    choose_code(data, code, "the map", xy=(x, y), approximate=not data.map.exact)
+
+
+def clear() -> None:
+    """Forget the pick."""
+    st.session_state.pop(_PICK, None)
+
+
+def current(data: EncodedDataset) -> Pick | None:
+    """The pick as it applies to the mapped data: kept, encoded anew for another model, or None."""
+    pick: Pick | None = st.session_state.get(_PICK)
+    if pick is None or (pick.model == data.model.info.id and pick.index is None):
+        return pick
+    if pick.index is not None and pick.items == items_of(data):
+        row = data.row_of(pick.index)
+        if row is not None:
+            if pick.model != data.model.info.id:
+                choose_row(data, row, pick.origin)
+            return st.session_state[_PICK]
+    if pick.model == data.model.info.id:  # its data set is not on the map any more; the code still is one
+        return Pick(pick.model, pick.code, origin=pick.origin)
+    clear()
+    return None
+
+
+def row_of(data: EncodedDataset, pick: Pick) -> int | None:
+    """The row of a picked item among the mapped data."""
+    return data.row_of(pick.index) if pick.index is not None and pick.items == items_of(data) else None
+
+
+def row_name(data: EncodedDataset, row: int) -> str:
+    """What an item is called: its class and its group, where there are any, and its index."""
+    label = "" if data.latents.labels is None else f"{data.classes[int(data.latents.labels[row])]} · "
+    group = "" if data.latents.group is None else f"{GROUP} {data.latents.group[row]} · "
+    return f"{label}{group}#{int(data.latents.index[row])}"
+
+
+def selected() -> Selected | None:
+    """What is selected on Explore's map, also after a visit to another screen."""
+    return st.session_state.get(_SELECTED)
+
+
+def select(found: Selected | None) -> None:
+    """As the map's callback: keep what is selected, or forget it."""
+    st.session_state[_SELECTED] = found
+
+
+def _bounded(code: Tensor) -> tuple[float, ...]:
+    return tuple(code.nan_to_num(0.0).clamp(-MAX_MAGNITUDE, MAX_MAGNITUDE).tolist())
