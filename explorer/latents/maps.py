@@ -132,29 +132,29 @@ def quality(
     *,
     k: int = NEIGHBOURS,
 ) -> dict[str, float]:
-    """How far a map can be trusted, each from 0 to 1.
+    """Measures how far a map can be trusted, each figure from 0 to 1.
 
     `trustworthiness`: neighbours on the map are neighbours in code space. `continuity`: neighbours in code space
     stay neighbours on the map (Venna & Kaski 2001; eq. 1 and 2 of Venna & Kaski 2006, "Local multidimensional
     scaling"). With labels, `accuracy_codes` and `accuracy_map`: how often a majority vote of the k nearest others
-    gives an item's own class. NaN where there are too few items for k.
+    gives an item's own class. What is undefined for so few items is left out: all for k or fewer, the first two for
+    fewer than 2 k + 2.
     """
     n = len(codes)
-    if n < 2 * k + 2:  # the formula's normalisation needs k < n / 2
-        names = ["trustworthiness", "continuity"] + (["accuracy_codes", "accuracy_map"] if labels is not None else [])
-        return dict.fromkeys(names, float("nan"))
+    found: dict[str, float] = {}
+    if n <= k:
+        return found
     # Matrix products give the distances, and they lose digits far from the origin.
     codes, points = codes - codes.mean(0), points - points.mean(0)
     in_codes, in_map = _neighbours_of_each(codes, k), _neighbours_of_each(points, k)
-    scale = 2.0 / (n * k * (2 * n - 3 * k - 1))
-    result = {
-        "trustworthiness": 1.0 - scale * _rank_excess(codes, in_map, k),
-        "continuity": 1.0 - scale * _rank_excess(points, in_codes, k),
-    }
+    if n >= 2 * k + 2:  # the formula's normalisation needs k < n / 2
+        scale = 2.0 / (n * k * (2 * n - 3 * k - 1))
+        found["trustworthiness"] = 1.0 - scale * _rank_excess(codes, in_map, k)
+        found["continuity"] = 1.0 - scale * _rank_excess(points, in_codes, k)
     if labels is not None:
-        result["accuracy_codes"] = _vote_accuracy(in_codes, labels)
-        result["accuracy_map"] = _vote_accuracy(in_map, labels)
-    return result
+        found["accuracy_codes"] = _vote_accuracy(in_codes, labels)
+        found["accuracy_map"] = _vote_accuracy(in_map, labels)
+    return found
 
 
 def vote_accuracy(x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *, k: int = NEIGHBOURS) -> float:

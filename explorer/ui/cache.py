@@ -62,7 +62,8 @@ class EncodedDataset:
 
     @property
     def quality(self) -> dict[str, float]:
-        return self.latents.quality.get(self.map.kind, {})
+        """The map's figures of quality that are defined; older checkpoints store NaN for those that are not."""
+        return {name: value for name, value in self.latents.quality.get(self.map.kind, {}).items() if value == value}
 
     def originals(self) -> ImageDataset | str:
         """The images themselves, in the order of the codes, or a sentence on how to get them."""
@@ -190,9 +191,11 @@ class Votes:
 @st.cache_resource(
     max_entries=24, show_spinner=False, hash_funcs={EncodedDataset: lambda data: [data.key, data.map.kind]}
 )
-def group_votes(data: EncodedDataset) -> Votes:
-    """How far the map follows the groups, of the items that its `quality` was judged by."""
+def group_votes(data: EncodedDataset) -> Votes | None:
+    """How far the map follows the groups, of the items that its `quality` was judged by; None for too few of them."""
     _, ids = data.latents.groups
+    if len(ids) <= maps.NEIGHBOURS:
+        return None
     rows = torch.arange(len(ids)) if data.name == STORED else _judged(len(ids))
     ids, codes, points = ids[rows], data.latents.mean[rows], data.map.points[rows]
     of_codes = maps.vote_accuracy(codes, ids)

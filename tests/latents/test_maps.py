@@ -79,11 +79,13 @@ def test_a_vote_on_other_labels_is_that_of_a_classifier_that_leaves_one_out(n):
     assert np.isnan(maps.guess_accuracy(labels[:0]))
 
 
-def test_too_few_items_have_no_quality():
-    codes, labels = clusters(10)
-    found = maps.quality(codes, codes[:, :2].contiguous(), labels)
-    assert set(found) == {"trustworthiness", "continuity", "accuracy_codes", "accuracy_map"}
-    assert all(np.isnan(value) for value in found.values())
+def test_what_is_undefined_for_few_items_is_left_out():
+    codes, labels = clusters(31)
+    points = codes[:, :2].contiguous()
+    assert maps.quality(codes[:15], points[:15], labels[:15]) == {}
+    assert set(maps.quality(codes, points, labels)) == {"accuracy_codes", "accuracy_map"}
+    codes, labels = clusters(32)
+    assert set(maps.quality(codes, codes[:, :2].contiguous())) == {"trustworthiness", "continuity"}
 
 
 @given(n=st.integers(3, 60), d=st.integers(2, 8), seed=st.integers(0, 1000))

@@ -105,8 +105,8 @@ def _quality_line(data: EncodedDataset, *, by_group: bool) -> str:
     if "accuracy_codes" in q and labels is not None and len(labels.unique()) > 1:
         found = Votes(q["accuracy_codes"], q["accuracy_map"], guess_accuracy(labels))
         votes.append(f"class {_right(data, found, guess=by_group)}")
-    if by_group:
-        votes.append(f"{GROUP} {_right(data, group_votes(data), guess=True)}")
+    if by_group and (of_groups := group_votes(data)):
+        votes.append(f"{GROUP} {_right(data, of_groups, guess=True)}")
     if votes:
         parts.append(f"15 nearest neighbours name the {', the '.join(votes)}")
     return " · ".join(parts)
