@@ -32,7 +32,7 @@ def state(name):
 
 def trains(name):
     info = runs.run(name)
-    assert info.state in ("queued", "running"), (info.message, runs.log_tail(name))
+    assert info.active, (info.message, runs.log_tail(name))
     return info.progress is not None and info.progress.phase == "training" and info
 
 
@@ -56,7 +56,7 @@ def finished(folder, *names):
 
 def stopped(folder, name, epochs=3, **settings):
     """A run that was cancelled in its first epoch, as the app has it."""
-    lifecycle.begin(folder / name, config(epochs, **settings), state="queued", queued_at=1.0)
+    lifecycle.begin(folder / name, config(epochs, **settings), queued=True)
     with lifecycle.hold(folder / name):
         lifecycle.work(folder / name, config(epochs, **settings), should_stop=lambda: True)
     return RunFiles(folder / name)

@@ -105,7 +105,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     yield place
     for info in runs.active():
-        pid = RunFiles(info.path).state().get("pid")
+        pid = RunFiles(info.path).status().pid
         if info.state == "running" and pid and pid != os.getpid():
             os.kill(pid, signal.SIGKILL)
     until(lambda: not any(is_locked(p / "lock") for p in place.glob("*")))

@@ -15,8 +15,9 @@ from explorer.checkpoints.folder import is_slug, recover, runs_folder, signature
 from explorer.errors import RunError
 from explorer.files.locks import lock
 from explorer.runs.listing import RunInfo, path_of, run
-from explorer.runs.queue import next_name, queue, writing
+from explorer.runs.queue import locked_queue, next_name, write_errors
 from explorer.training.run_folder import RunFiles
+from explorer.training.run_state import RunState
 
 _TRASH = ".trash"
 _ATTEMPTS = 5  # at packing a run that saves meanwhile
@@ -29,25 +30,25 @@ def cancel(name: str) -> None:
     Raises:
         RunError: there is no such run, or it has ended.
     """
-    with queue():
+    with locked_queue():
         info = run(name)
         if not info.active:
             raise RunError(f"{name} has ended: it is {info.state}.")
         files = RunFiles(info.path)
-        with writing():
-            if info.state == "queued" and not files.alive:
-                files.write_state({**files.state(), "state": "cancelled", "since": time.time()})
+        with write_errors():
+            if info.state is RunState.QUEUED and not files.alive:
+                files.change_status(RunState.CANCELLED)
             else:
                 files.ask_to_stop()
 
 
 def rename(name: str, new: str) -> RunInfo:
     """Raises RunError: the new name is bad or taken, or the run is active."""
-    with queue(), _idle(name, "renamed") as info:
+    with locked_queue(), _idle(name, "renamed") as info:
         target = path_of(new)
         if target.exists():
             raise RunError(f"There is a run {new!r} already: choose another name.")
-        with writing():
+        with write_errors():
             info.path.rename(target)
     return run(new)
 
@@ -58,7 +59,7 @@ def delete(name: str) -> str:
     Raises:
         RunError: the run is active, or there is none.
     """
-    with queue(), _idle(name, "deleted") as info, writing():
+    with locked_queue(), _idle(name, "deleted") as info, write_errors():
         trash = runs_folder() / _TRASH
         trash.mkdir(exist_ok=True)
         token = f"{name}~{int(time.time())}~{secrets.token_hex(4)}"
@@ -76,7 +77,7 @@ def restore(token: str) -> RunInfo:
     source = runs_folder() / _TRASH / token
     if not is_slug(name) or "/" in rest or os.sep in rest or not source.is_dir():
         raise RunError("What was deleted is gone: the trash keeps it for a day.")
-    with queue(), writing():
+    with locked_queue(), write_errors():
         target = path_of(name)
         if target.exists():
             target = path_of(next_name(name))
@@ -115,7 +116,7 @@ def _idle(name: str, what: str) -> Iterator[RunInfo]:
     info = run(name)
     if info.active:
         raise RunError(f"{name} is {info.state}: cancel it before it is {what}.")
-    with writing():
+    with write_errors():
         held = lock(RunFiles(info.path).lock_file, wait=1.0)
     if held is None:
         raise RunError(f"{name} is being trained: cancel it before it is {what}.")

@@ -1,12 +1,11 @@
-"""What runs there are and where each stands, from the files of their folders."""
+"""Which runs there are and where each stands, from the files of their folders."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,47 +15,36 @@ from explorer.errors import RunError
 from explorer.files import journal
 from explorer.training.presets import TrainConfig, preset
 from explorer.training.run_folder import RunFiles
-from explorer.training.status import Progress
+from explorer.training.run_state import RunState, Status
 
-KILLED = (
-    "The process ended without a word: it was killed, it ran out of memory, or the machine went down. "
+ATTEMPT = "--- "  # begins the line of the log where a process was started
+start_problems: dict[str, str] = {}  # why the process of a queued run could not be started, by name
+
+_KILLED = (
+    "The process ended without saying why: it was killed, it ran out of memory, or the machine went down. "
     "Resume goes on from the last save."
 )
 
 
-ATTEMPT = "--- "  # begins the line of the log where a process was started
-cannot_start: dict[str, str] = {}  # why the process of a queued run could not be started, by name
+@dataclass(frozen=True, kw_only=True)
+class RunInfo(Status):
+    """A run as lists show it: its status, and what its folder says beside.
 
-
-@dataclass(frozen=True)
-class RunInfo:
-    """A run as lists show it.
-
-    `state` is queued, running, cancelled, failed, finished or interrupted; `message` says why in a sentence or two.
     `position` is 1 for the next of a device's queue, 0 for what does not wait. `progress` is there while it runs.
-    `memory` is the process's peak in bytes, `test` the last test metrics, `seconds` the time spent on training.
     """
 
     name: str
     path: Path
-    state: str
     created: datetime
     device: str
     config: TrainConfig
-    message: str = ""
     position: int = 0
-    progress: Progress | None = None
-    memory: int | None = None
-    test: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-    epochs_done: int = 0
     has_checkpoint: bool = False
     resumable: bool = False
-    queued_at: float = 0.0
 
     @property
     def active(self) -> bool:
-        return self.state in ("queued", "running")
+        return self.state.active
 
     @property
     def preset(self) -> str:
@@ -71,49 +59,29 @@ class RunInfo:
 
 
 def runs() -> list[RunInfo]:
-    """Every run, newest first. Never raises for what is in a folder."""
-    found = in_order([info for path in folders() if (info := look(path)) is not None])
+    """Lists every run, newest first. Never raises for what is in a folder."""
+    found = _with_positions([info for path in folders() if (info := _read(path)) is not None])
     return sorted(found, key=lambda info: (info.created, info.name), reverse=True)
 
 
 def active() -> list[RunInfo]:
-    """What runs, then what waits, in order. Cheap enough to ask every second."""
-    found = [info for path in folders() if may_be_active(path) and (info := look(path)) is not None and info.active]
-    return sorted(in_order(found), key=lambda info: (info.state == "queued", info.queued_at, info.name))
-
-
-_over: dict[Path, tuple[int, int, int]] = {}  # states that need not be read again until their file is another
-
-
-def may_be_active(path: Path) -> bool:
-    """Whether a run's state says queued or running. A look at one that has ended costs no more than a stat."""
-    try:
-        status = os.stat(path / "state.json")
-    except OSError:
-        return False
-    mark = (status.st_mtime_ns, status.st_size, status.st_ino)
-    if _over.get(path) == mark:
-        return False
-    if RunFiles(path).state().get("state") in ("queued", "running"):
-        return True
-    if len(_over) > 100_000:
-        _over.clear()
-    _over[path] = mark
-    return False
+    """Lists what runs, then what waits, in order. Cheap enough to ask every second."""
+    found = [info for path in folders() if _may_be_active(path) and (info := _read(path)) is not None and info.active]
+    return sorted(_with_positions(found), key=lambda info: (info.state is RunState.QUEUED, info.queued_at, info.name))
 
 
 def run(name: str) -> RunInfo:
     """The run of that name. Raises RunError when there is none."""
-    info = look(path_of(name))
+    info = _read(path_of(name))
     if info is None:
         raise RunError(f"There is no run {name[:80]!r}: it was renamed or deleted.")
-    if info.state == "queued":
+    if info.state is RunState.QUEUED:
         return next((other for other in active() if other.name == name), info)
     return info
 
 
 def log_tail(name: str, lines: int = 12) -> str:
-    """The last lines of what the run's process printed."""
+    """The last lines of what the run's process printed, from its last start on."""
     try:
         with open(path_of(name) / "log.txt", "rb") as f:
             f.seek(max(0, os.fstat(f.fileno()).st_size - 16_384))
@@ -121,10 +89,13 @@ def log_tail(name: str, lines: int = 12) -> str:
     except OSError:
         return ""
     # A progress bar rewrites its line: what counts is what stood there last.
-    return "\n".join(line.rsplit("\r", 1)[-1] for line in text.splitlines()[-lines:])
+    said = [line.rsplit("\r", 1)[-1] for line in text.splitlines()]
+    starts = [i for i, line in enumerate(said) if line.startswith(ATTEMPT)]
+    return "\n".join(said[starts[-1] + 1 if starts else 0 :][-lines:])
 
 
 def folders() -> list[Path]:
+    """The folders that may hold a run, by name."""
     try:
         with os.scandir(runs_folder()) as entries:
             names = [e.name for e in entries if e.is_dir() and is_slug(e.name)]
@@ -134,12 +105,33 @@ def folders() -> list[Path]:
 
 
 def path_of(name: str) -> Path:
+    """The folder of the run of that name, there or not. Raises RunError for what cannot be a run's name."""
     if not is_slug(name):
         raise RunError(f"{name[:80]!r} cannot be a run's name: use letters, digits, dot, dash and underscore.")
     return runs_folder() / name
 
 
-def look(path: Path) -> RunInfo | None:
+_over: dict[Path, tuple[int, int, int]] = {}  # statuses that need not be read again until their file is another
+
+
+def _may_be_active(path: Path) -> bool:
+    """Whether a run's status says queued or running. For one that has ended this costs no more than a stat."""
+    try:
+        status = os.stat(path / "state.json")
+    except OSError:
+        return False
+    mark = (status.st_mtime_ns, status.st_size, status.st_ino)
+    if _over.get(path) == mark:
+        return False
+    if RunFiles(path).status().state.active:
+        return True
+    if len(_over) > 100_000:
+        _over.clear()
+    _over[path] = mark
+    return False
+
+
+def _read(path: Path) -> RunInfo | None:
     """What a folder says of itself, or None when it holds no run."""
     files = RunFiles(path)
     try:
@@ -154,60 +146,50 @@ def look(path: Path) -> RunInfo | None:
     except Exception as error:  # a folder may hold anything, and must not take the list and the queue down
         if not path.is_dir():
             return None
-        message = f"Its files cannot be read: {' '.join(str(error).split())}."
-        return RunInfo(path.name, path, "failed", _modified(path), "", TrainConfig(preset=""), message)
+        return RunInfo(
+            name=path.name,
+            path=path,
+            state=RunState.FAILED,
+            created=_modified(path),
+            device="",
+            config=TrainConfig(preset=""),
+            message=f"Its files cannot be read: {' '.join(str(error).split())}.",
+        )
 
 
 def _from_request(files: RunFiles, request: dict[str, Any]) -> RunInfo:
-    path, state = files.path, files.state()
-    stands, message = str(state.get("state")), str(state.get("message") or "")
-    progress = None
-    if stands == "running":
-        if files.alive:
-            progress = Progress.from_json(state.get("progress"))
-        else:
-            state = files.state()  # it may have ended between the two looks
-            stands, message = str(state.get("state")), str(state.get("message") or "")
-            if stands == "running":
-                stands, message, state = _post_mortem(path, state)
-    elif stands == "queued":
-        message = cannot_start.get(path.name, message)
-    elif stands not in ("finished", "failed", "cancelled"):
-        stands, message = "interrupted", KILLED
+    path, status = files.path, files.status()
+    if status.state is RunState.RUNNING and not files.alive:
+        status = files.status()  # it may have ended between the two looks
+        if status.state is RunState.RUNNING:
+            status = _finished(path) or replace(status, state=RunState.INTERRUPTED)
+    message = status.message
+    if status.state is RunState.INTERRUPTED:
+        message = _KILLED
+    elif status.state is RunState.QUEUED:
+        message = start_problems.get(path.name, message)
+    if status.state is not RunState.RUNNING:
+        status = replace(status, progress=None)
     has_checkpoint = (path / "config.json").exists()
-    again = stands in ("cancelled", "interrupted") or (stands == "failed" and state.get("retry", True) is not False)
+    again = status.retry and status.state in (RunState.CANCELLED, RunState.INTERRUPTED, RunState.FAILED)
     return RunInfo(
+        **{**vars(status), "message": message[:1].upper() + message[1:]},
         name=path.name,
         path=path,
-        state=stands,
         created=_moment(request["created"]),
         device=str(request["device"]),
         config=TrainConfig.from_json(request["config"]),
-        message=message[:1].upper() + message[1:],
-        progress=progress,
-        memory=int(_number(state.get("memory"))) or None,
-        test=_metrics(state.get("test")),
-        seconds=_number(state.get("seconds")),
-        epochs_done=int(_number(state.get("epochs_done"))),
         has_checkpoint=has_checkpoint,
-        resumable=bool(again and ((path / "optimizer.safetensors").exists() or not has_checkpoint)),
-        queued_at=_number(state.get("queued_at")),
+        resumable=again and ((path / "optimizer.safetensors").exists() or not has_checkpoint),
     )
 
 
-def _post_mortem(path: Path, state: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
-    """State, message and facts of a run whose process died while it said that it was running."""
-    if (path / "config.json").exists() and not (path / "optimizer.safetensors").exists():
-        config = _json(path / "config.json")
-        if config.get("status") == "finished":  # it died after its last save, before it could say so
-            facts = {"seconds": config.get("seconds"), "epochs_done": config.get("epochs_done")}
-            return "finished", "", {**state, **facts, "test": _json(path / "metrics.json")}
-    attempt = log_tail(path.name, 60).rpartition(ATTEMPT)[2].splitlines()
-    if any(line.startswith("Traceback (most recent call last)") for line in attempt):
-        return "failed", f"The process failed: {attempt[-1]}", state
-    if attempt and attempt[-1].startswith("explorer: "):  # it could say why only there, as the disk was full
-        return "failed", attempt[-1].removeprefix("explorer: "), state
-    return "interrupted", KILLED, state
+def _finished(path: Path) -> Status | None:
+    """The status of a run whose process died after its last save, before it could say so; else None."""
+    if not (path / "config.json").exists() or (path / "optimizer.safetensors").exists():
+        return None
+    config = _json(path / "config.json")
+    return _of_checkpoint(path, config, RunState.FINISHED) if config.get("status") == "finished" else None
 
 
 def _from_checkpoint(path: Path) -> RunInfo | None:
@@ -217,19 +199,20 @@ def _from_checkpoint(path: Path) -> RunInfo | None:
     config = _json(path / "config.json")
     can_go_on = (path / "optimizer.safetensors").exists()
     return RunInfo(
+        **vars(_of_checkpoint(path, config, RunState.CANCELLED if can_go_on else RunState.FINISHED)),
         name=path.name,
         path=path,
-        state="cancelled" if can_go_on else "finished",
         created=_moment(config["created"]),
         device=str(config.get("device", "")),
         config=TrainConfig.of_checkpoint(config),
-        message=str(config.get("message") or ""),
-        test=_metrics(_json(path / "metrics.json")),
-        seconds=_number(config.get("seconds")),
-        epochs_done=int(_number(config.get("epochs_done"))),
         has_checkpoint=True,
         resumable=can_go_on,
     )
+
+
+def _of_checkpoint(path: Path, config: dict[str, Any], state: RunState) -> Status:
+    facts = {key: config.get(key) for key in ("message", "seconds", "epochs_done")}
+    return Status.from_json({**facts, "state": state, "test": _json(path / "metrics.json")})
 
 
 def _json(file: Path) -> dict[str, Any]:
@@ -245,18 +228,6 @@ def _moment(text: str) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def _number(value: object) -> float:
-    """A finite number as it is, anything else as 0."""
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
-
-
-def _metrics(value: object) -> dict[str, Any]:
-    """Those of the metrics that are finite numbers."""
-    if not isinstance(value, dict):
-        return {}
-    return {k: v for k, v in value.items() if isinstance(v, int | float) and math.isfinite(v)}
-
-
 def _modified(path: Path) -> datetime:
     try:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
@@ -264,11 +235,11 @@ def _modified(path: Path) -> datetime:
         return datetime.fromtimestamp(0, UTC)
 
 
-def in_order(found: list[RunInfo]) -> list[RunInfo]:
-    """The same with the positions of those that wait."""
+def _with_positions(found: list[RunInfo]) -> list[RunInfo]:
+    """The same runs with the places of those that wait, by device."""
     waiting: dict[str, int] = {}
     places = {}
     for info in sorted(found, key=lambda info: (info.queued_at, info.name)):
-        if info.state == "queued":
+        if info.state is RunState.QUEUED:
             places[info.name] = waiting[info.device] = waiting.get(info.device, 0) + 1
     return [replace(info, position=places.get(info.name, 0)) for info in found]

@@ -19,12 +19,12 @@ from explorer.datasets import own
 from explorer.errors import DatasetError, RunError
 from explorer.files.locks import lock
 from explorer.models.devices import choose_device
-from explorer.runs.listing import ATTEMPT, RunInfo, active, cannot_start, folders, path_of, run
+from explorer.runs.listing import ATTEMPT, RunInfo, active, folders, path_of, run, start_problems
 from explorer.training import lifecycle
 from explorer.training.lifecycle import Run
 from explorer.training.presets import TrainConfig, preset
 from explorer.training.run_folder import RunFiles
-from explorer.training.status import Progress
+from explorer.training.run_state import Progress, RunState
 
 LOCK_FD = "EXPLORER_RUN_LOCK"  # tells a worker which of its open files is its run's lock
 _QUEUE = ".queue.lock"
@@ -32,8 +32,8 @@ _PACKAGE = Path(__file__).parents[2]
 
 
 @contextlib.contextmanager
-def writing() -> Iterator[None]:
-    """Errors of the file system as a sentence."""
+def write_errors() -> Iterator[None]:
+    """Turns errors of the file system into a RunError."""
     try:
         yield
     except OSError as error:
@@ -44,11 +44,11 @@ _threads = threading.RLock()  # a file lock keeps processes apart, and would kee
 
 
 @contextlib.contextmanager
-def queue_if_free() -> Iterator[bool]:
-    """Nobody else changes the queue meanwhile; False when somebody has done so for a second."""
+def _queue_if_free() -> Iterator[bool]:
+    """Keeps others from changing the queue; False when somebody has done so for a second."""
     with _threads:
         folder = runs_folder()
-        with writing():
+        with write_errors():
             folder.mkdir(parents=True, exist_ok=True)
             held = lock(folder / _QUEUE, wait=1.0)
         try:
@@ -59,10 +59,10 @@ def queue_if_free() -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def queue() -> Iterator[None]:
-    """Nobody else changes the queue meanwhile. Raises RunError when somebody has done so for long."""
+def locked_queue() -> Iterator[None]:
+    """Keeps others from changing the queue. Raises RunError when somebody has done so for long."""
     for _ in range(10):
-        with queue_if_free() as mine:
+        with _queue_if_free() as mine:
             if mine:
                 yield
                 return
@@ -103,13 +103,10 @@ def submit(config: TrainConfig, name: str) -> RunInfo:
     """
     path = path_of(name)
     datasets.check(config.dataset or preset(config.preset).dataset, config.data_root)
-    with queue():
-        try:
-            if path.exists():
-                raise RunError(f"There is a run {name!r} already: choose another name, such as {next_name(name)!r}.")
-            lifecycle.begin(path, config, state="queued", queued_at=time.time())
-        except OSError as error:
-            raise RunError(f"The run's folder cannot be written: {error.strerror or error}.") from error
+    with locked_queue(), write_errors():
+        if path.exists():
+            raise RunError(f"There is a run {name!r} already: choose another name, such as {next_name(name)!r}.")
+        lifecycle.begin(path, config, queued=True)
     advance()
     return run(name)
 
@@ -126,7 +123,7 @@ def resume(name: str, epochs: int | None = None) -> RunInfo:
     Raises:
         RunError: it runs, has finished, or cannot go on.
     """
-    with queue():
+    with locked_queue():
         recover(path_of(name))
         info = run(name)
         if info.active:
@@ -137,22 +134,26 @@ def resume(name: str, epochs: int | None = None) -> RunInfo:
             raise RunError(f"{name} has done {info.epochs_done} epochs: ask for more than that.")
         files = RunFiles(info.path)
         config = info.config if epochs is None else replace(info.config, epochs=epochs)
-        with writing():
+        with write_errors():
             config.recipe()
             device = str(choose_device(config.device))  # which may be another than when it was made
             files.write_request(config, device, info.created.isoformat(timespec="seconds"))
-            files.forget_stop()
-            files.write_state({**files.state(), "state": "queued", "queued_at": time.time(), "message": ""})
+            _enqueue(files)
     advance()
     return run(name)
+
+
+def _enqueue(files: RunFiles) -> None:
+    files.forget_stop()
+    files.change_status(RunState.QUEUED, queued_at=time.time(), message="")
 
 
 def advance() -> None:
     """Start what is next in the queue of each free device. A thread of the app calls this every second."""
     _reap()
-    if not any(info.state == "queued" for info in active()):
+    if not any(info.state is RunState.QUEUED for info in active()):
         return
-    with queue_if_free() as mine:
+    with _queue_if_free() as mine:
         if not mine:
             return
         for info in _next_up():
@@ -160,19 +161,18 @@ def advance() -> None:
                 continue
             try:
                 _start(info)
-                cannot_start.pop(info.name, None)
+                start_problems.pop(info.name, None)
             except OSError as error:  # the next in line has its turn, and this one another when something ends
-                cannot_start[info.name] = f"It cannot be started: {error.strerror or error}."
+                start_problems[info.name] = f"It cannot be started: {error.strerror or error}."
 
 
 def take_turn(name: str) -> bool:
     """For a process that holds its queued run: whether its turn has come; then the state says that it runs."""
     advance()
-    with queue_if_free() as mine:
+    with _queue_if_free() as mine:
         if not mine or name not in [info.name for info in _next_up()]:
             return False
-        files = RunFiles(path_of(name))
-        files.write_state({**files.state(), "state": "running", "since": time.time()})
+        RunFiles(path_of(name)).change_status(RunState.RUNNING)
         return True
 
 
@@ -200,15 +200,14 @@ def train_here(
         datasets.check(config.dataset or preset(config.preset).dataset, config.data_root)
     elif not path.is_dir():
         raise RunError(f"There is no run {name!r}.")
-    with queue():  # so that nobody sees it queued before it is held, and starts it
+    with locked_queue():  # so that nobody sees it queued before it is held, and starts it
         if not again:
-            lifecycle.begin(path, config, state="queued", queued_at=time.time())
+            lifecycle.begin(path, config, queued=True)
         held = lifecycle.hold(path)
         try:
             if again:
                 config = lifecycle.going_on(path, config)
-                files.forget_stop()
-                files.write_state({**files.state(), "state": "queued", "queued_at": time.time(), "message": ""})
+                _enqueue(files)
         except BaseException:
             held.release()
             raise
@@ -216,12 +215,12 @@ def train_here(
         try:
             while not take_turn(name):
                 info = run(name)
-                if files.asked_to_stop() or info.state != "queued":
+                if files.asked_to_stop() or info.state is not RunState.QUEUED:
                     raise KeyboardInterrupt
                 on_wait(info)
                 time.sleep(0.5)
         except KeyboardInterrupt:
-            files.write_state({**files.state(), "state": "cancelled", "since": time.time()})
+            files.change_status(RunState.CANCELLED)
             files.forget_stop()
             raise
         return lifecycle.work(path, config, on_progress=on_progress)
@@ -230,13 +229,13 @@ def train_here(
 def _next_up() -> list[RunInfo]:
     """The first in the queue of every device on which nothing runs."""
     found = active()
-    busy = {info.device for info in found if info.state == "running"}
+    busy = {info.device for info in found if info.state is RunState.RUNNING}
     first: dict[str, RunInfo] = {}
     for info in found:
-        if info.state == "queued" and info.device not in busy and info.name not in cannot_start:
+        if info.state is RunState.QUEUED and info.device not in busy and info.name not in start_problems:
             first.setdefault(info.device, info)
     if not first and not busy:
-        cannot_start.clear()  # nothing else to do: what stood in the way may have passed
+        start_problems.clear()  # nothing else to do: what stood in the way may have passed
     return list(first.values())
 
 
@@ -256,8 +255,7 @@ def _start(info: RunInfo) -> None:
     if held is None:
         return
     with held:
-        state = {k: v for k, v in files.state().items() if k != "pid"}
-        files.write_state({**state, "state": "running", "since": time.time(), "progress": {"phase": "starting"}})
+        files.change_status(RunState.RUNNING, pid=None, progress=Progress(phase="starting"))
         environment = {
             **os.environ,
             LOCK_FD: str(held.fd),
@@ -280,7 +278,7 @@ def _start(info: RunInfo) -> None:
                 )
         except OSError as error:
             message = f"The process could not be started: {error.strerror or error}."
-            files.write_state({**state, "state": "failed", "since": time.time(), "message": message})
+            files.change_status(RunState.FAILED, message=message, progress=None)
             raise
     with _threads:
         _children.append(child)

@@ -11,7 +11,7 @@ from explorer.files.locks import Lock
 from explorer.runs.queue import LOCK_FD
 from explorer.training import lifecycle
 from explorer.training.run_folder import RunFiles
-from explorer.training.status import in_a_sentence
+from explorer.training.status import describe_error
 
 
 def main(path: Path) -> int:
@@ -22,7 +22,7 @@ def main(path: Path) -> int:
         try:
             run = lifecycle.work(path, RunFiles(path).config())
         except (ValueError, OSError, MemoryError) as error:
-            print(f"explorer: {in_a_sentence(error)}", file=sys.stderr)
+            print(f"explorer: {describe_error(error)}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             return 130

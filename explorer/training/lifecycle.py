@@ -8,10 +8,10 @@ happened (on the CPU; a GPU's kernels may add in another order).
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from explorer.checkpoints.folder import find, is_slug, read_history, recover
 from explorer.files.locks import Lock, lock
@@ -20,7 +20,8 @@ from explorer.training.interrupts import graceful_interrupt
 from explorer.training.loop import Run, Trainer
 from explorer.training.presets import TrainConfig
 from explorer.training.run_folder import RunFiles
-from explorer.training.status import Progress, StatusWriter
+from explorer.training.run_state import Progress, RunState, Status
+from explorer.training.status import StatusWriter
 
 __all__ = ["Progress", "Run", "begin", "going_on", "hold", "train", "work"]
 
@@ -97,16 +98,18 @@ def going_on(path: Path, now: TrainConfig) -> TrainConfig:
     return config
 
 
-def begin(path: Path, config: TrainConfig, **state: Any) -> None:
-    """Make the folder of a new run. Raises ValueError or OSError."""
+def begin(path: Path, config: TrainConfig, *, queued: bool = False) -> None:
+    """Make the folder of a new run, which waits in the queue if it is `queued`. Raises ValueError or OSError."""
     if not is_slug(path.name):
         raise ValueError(f"{path.name!r} cannot be a run's name: use letters, digits, dot, dash and underscore")
     config.recipe()
     device = str(choose_device(config.device))
     if config.data_root is not None:  # the worker may have another working directory
         config = replace(config, data_root=config.data_root.absolute())
+    now = time.time()
+    status = Status(state=RunState.QUEUED if queued else RunState.RUNNING, since=now, queued_at=now)
     try:
-        RunFiles(path).create(config, device, **{"state": "running", **state})
+        RunFiles(path).create(config, device, status)
     except FileExistsError:
         raise ValueError(f"{path} is there already: choose another name, or resume it") from None
 

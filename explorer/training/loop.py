@@ -31,8 +31,9 @@ from explorer.training.frames import FrameWriter
 from explorer.training.optimizer import learning_rate, make_optimizer
 from explorer.training.presets import Recipe, TrainConfig, beta_at, preset
 from explorer.training.run_folder import RunFiles
+from explorer.training.run_state import Progress
 from explorer.training.saved_state import Position
-from explorer.training.status import Progress, StatusWriter
+from explorer.training.status import StatusWriter
 
 CHECK_EVERY = 32  # steps between looks at the loss: a look waits for the device, and progress needs no more
 LOOK_SECONDS = 1.0  # between looks where steps are slow

@@ -17,6 +17,7 @@ import json
 import shutil
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from explorer.checkpoints.folder import history_bytes
 from explorer.files.journal import replace_file
 from explorer.files.locks import is_locked
 from explorer.training.presets import TrainConfig
+from explorer.training.run_state import RunState, Status
 
 SCHEMA = 1
 
@@ -39,8 +41,8 @@ class RunFiles:
         self._cancel = path / "cancel"
         self._history = path / "history.jsonl"
 
-    def create(self, config: TrainConfig, device: str, **state: Any) -> None:
-        """Make the folder and write the request and a first state into it.
+    def create(self, config: TrainConfig, device: str, status: Status) -> None:
+        """Makes the folder and writes the request and a first status into it.
 
         Raises:
             FileExistsError: something of that name is there.
@@ -54,7 +56,7 @@ class RunFiles:
         try:
             fresh.path.chmod(0o755)
             fresh.write_request(config, device, datetime.now(UTC).isoformat(timespec="seconds"))
-            fresh.write_state({"since": time.time(), **state})
+            fresh.write_status(status)
             fresh.path.rename(self.path)
         except BaseException:
             shutil.rmtree(fresh.path, ignore_errors=True)
@@ -72,21 +74,25 @@ class RunFiles:
         """The settings asked for. Raises ValueError when they cannot be read."""
         return TrainConfig.from_json(self.request().get("config") or {})
 
-    def state(self) -> dict[str, Any]:
-        """Where the run stands, as the process that trains has last said; empty when nobody has."""
-        return _read(self.path / "state.json")
+    def status(self) -> Status:
+        """Reads where the run stands, as the process that trains has last said."""
+        return Status.from_json(_read(self.path / "state.json"))
 
-    def write_state(self, state: dict[str, Any]) -> None:
+    def write_status(self, status: Status) -> None:
         """Raises OSError: the folder is gone, or the disk is full."""
-        replace_file(self.path / "state.json", _state_bytes(state))
+        replace_file(self.path / "state.json", _status_bytes(status))
 
-    def write_last_state(self, state: dict[str, Any]) -> None:
-        """Write the state even on a full disk: over the old one, which takes no more room. Raises OSError."""
+    def change_status(self, state: RunState, **changes: Any) -> None:
+        """Brings the run into another state, now; what else the status says stays. Raises OSError."""
+        self.write_status(replace(self.status(), state=state, since=time.time(), **changes))
+
+    def write_last_status(self, status: Status) -> None:
+        """Writes the status even on a full disk: over the old one, which takes no more room. Raises OSError."""
         try:
-            self.write_state(state)
+            self.write_status(status)
         except OSError:
             with open(self.path / "state.json", "r+b") as f:
-                f.write(_state_bytes(state))
+                f.write(_status_bytes(status))
                 f.truncate()
 
     def append_history(self, line: dict[str, Any]) -> None:
@@ -115,8 +121,8 @@ class RunFiles:
         return is_locked(self.lock_file)
 
 
-def _state_bytes(state: dict[str, Any]) -> bytes:
-    return (json.dumps(state) + "\n").encode()
+def _status_bytes(status: Status) -> bytes:
+    return (json.dumps(status.to_json()) + "\n").encode()
 
 
 def _read(file: Path) -> dict[str, Any]:

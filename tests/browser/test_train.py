@@ -104,7 +104,7 @@ def held(name: str) -> Iterator[None]:
     """Let a run stand still while it trains: what is said of it meanwhile can be looked for without haste."""
     wait(lambda: any(info.name == name for info in runs.runs()), SECONDS)
     wait(lambda: trains(name), SECONDS)
-    pid = RunFiles(runs.run(name).path).state()["pid"]
+    pid = RunFiles(runs.run(name).path).status().pid
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -182,7 +182,7 @@ def test_a_killed_process_is_said_and_resumes_from_the_screen(visit, folder):
     page = visit("/train")
     start(page, "victim", 90_000)
     run_state(page, "victim", "left")
-    os.kill(RunFiles(folder / "victim").state()["pid"], signal.SIGKILL)
+    os.kill(RunFiles(folder / "victim").status().pid, signal.SIGKILL)
     run_state(page, "victim", "Interrupted")
     resume = button(page, "train_resume").first
     expect(resume).to_be_visible(timeout=SLOW)

@@ -175,7 +175,7 @@ def test_an_app_that_is_killed_costs_no_run_anything(folder, tmp_path):
     draw = random.Random(1)
     names = ["first", "second"]
     for name in names:
-        lifecycle.begin(folder / name, config("dense"), state="queued", queued_at=time.time())
+        lifecycle.begin(folder / name, config("dense"), queued=True)
 
     def anybody():
         return [info for info in runs.active() if info.state == "running"]

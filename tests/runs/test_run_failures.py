@@ -11,6 +11,7 @@ from explorer import datasets, runs
 from explorer.checkpoints.folder import read_history
 from explorer.training import lifecycle
 from explorer.training.run_folder import RunFiles
+from explorer.training.run_state import RunState, Status
 from tests.background import config, ended, finished, state, stopped, until
 
 
@@ -36,17 +37,17 @@ def test_a_cause_that_passes_does_not_cost_the_run(folder, tmp_path, monkeypatch
 def test_a_process_that_dies_after_its_last_save_has_finished(folder):
     finished(folder, "one")
     files = RunFiles(folder / "one")
-    last = files.state()
-    files.write_state({"state": "running", "since": last["since"]})
+    last = files.status()
+    files.write_status(Status(state=RunState.RUNNING, since=last.since))
     info = runs.run("one")
     assert (info.state, info.epochs_done, info.resumable) == ("finished", 1, False)
-    assert info.test["elbo"] == last["test"]["elbo"]
+    assert info.test["elbo"] == last.test["elbo"]
     assert runs.active() == []
 
 
 def test_a_process_that_dies_while_its_first_save_is_moved_can_be_resumed(folder, monkeypatch):
     files = stopped(folder, "one")
-    files.write_state({**files.state(), "state": "running"})
+    files.change_status(RunState.RUNNING)
     ready = files.path / ".commit"
     ready.mkdir()
     names = ["optimizer.safetensors", "SHA256SUMS"]
@@ -154,7 +155,7 @@ def test_hostile_states_take_nothing_down(folder):
 
 def test_what_cannot_be_started_does_not_hold_up_the_others(folder):
     for name in ("bad", "good"):
-        lifecycle.begin(folder / name, config(1), state="queued", queued_at=1.0 if name == "bad" else 2.0)
+        lifecycle.begin(folder / name, config(1), queued=True)
     (folder / "bad" / "lock").mkdir()  # where a file has to be
     (folder / "bad" / "log.txt").mkdir()
     runs.advance()
@@ -165,18 +166,19 @@ def test_what_cannot_be_started_does_not_hold_up_the_others(folder):
     assert until(lambda: ended("good")).state == "finished"
 
 
-def test_an_old_traceback_is_not_the_cause_of_a_new_death(folder):
+def test_a_process_that_could_not_say_why_it_died_leaves_its_log(folder):
+    """Shown with the run: only what was printed since it was last started."""
     files = stopped(folder, "one")
     files.log.write_text('--- 1\nTraceback (most recent call last):\n  File "x"\nKeyError: 1\n')
-    files.write_state({**files.state(), "state": "running"})
-    assert (state("one"), runs.run("one").message) == ("failed", "The process failed: KeyError: 1")
+    files.change_status(RunState.RUNNING)
+    assert (state("one"), runs.run("one").resumable) == ("interrupted", True)
+    assert runs.log_tail("one").splitlines()[-1] == "KeyError: 1"
     with open(files.log, "a") as log:
         log.write("--- 2\n")
-    assert state("one") == "interrupted"
+    assert (state("one"), runs.log_tail("one")) == ("interrupted", "")
     with open(files.log, "a") as log:
         log.write("explorer: a file could not be written: No space left on device\n")
-    assert state("one") == "failed"
-    assert "No space left" in runs.run("one").message
+    assert runs.log_tail("one").splitlines() == ["explorer: a file could not be written: No space left on device"]
 
 
 def test_a_full_disk_is_said_in_the_state_that_is_there_already(tmp_path, monkeypatch):

@@ -100,14 +100,14 @@ def test_one_at_a_time_and_the_others_in_order(folder):
     runs.cancel("a")
     until(lambda: ended("c"))
     until(lambda: ended("d"))
-    started = [RunFiles(folder / name).state()["since"] for name in ("a", "c", "d")]
+    started = [RunFiles(folder / name).status().since for name in ("a", "c", "d")]
     assert started == sorted(started)
     assert [state(name) for name in "abcd"] == ["cancelled", "cancelled", "finished", "finished"]
 
 
 def test_a_process_that_is_killed_is_interrupted_and_resumes(folder):
     info = forever("victim")
-    os.kill(RunFiles(info.path).state()["pid"], signal.SIGKILL)
+    os.kill(RunFiles(info.path).status().pid, signal.SIGKILL)
     info = until(lambda: ended("victim"))
     assert info.state == "interrupted"
     assert "killed" in info.message
@@ -160,7 +160,7 @@ def test_a_disk_that_fills_up_is_said(tmp_path, monkeypatch):
 
 def test_a_folder_that_is_deleted_under_a_run_ends_it(folder):
     info = forever("gone")
-    pid = RunFiles(info.path).state()["pid"]
+    pid = RunFiles(info.path).status().pid
     info.path.rename(folder.parent / "elsewhere")
     until(lambda: not is_locked(folder.parent / "elsewhere" / "lock"))
     log = (folder.parent / "elsewhere" / "log.txt").read_text()

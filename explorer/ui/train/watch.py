@@ -29,13 +29,13 @@ def _say_trouble(info: RunInfo, found: Feed) -> None:
     done = _how_far(info)
     if info.state == "failed":
         st.error(f"Failed {done}. {plain(_sentence(info.message))}", icon=":material/error:")
-        if log := log_tail(info.name, _LOG_LINES):
-            st.caption("The last lines of its log:")
-            st.code(log, language=None, wrap_lines=True)
     elif info.state == "interrupted":
         st.warning(f"Interrupted {done}. {plain(_sentence(info.message))}", icon=":material/power_off:")
     elif info.state == "cancelled" and not found.epochs:
         st.info(f"Cancelled {done}: there is nothing to show yet.", icon=":material/cancel:")
+    if info.state in ("failed", "interrupted") and (log := log_tail(info.name, _LOG_LINES)):
+        st.caption("The last lines of its log:")
+        st.code(log, language=None, wrap_lines=True)
     if found.older:
         st.caption(
             "An older version of this program stored the pictures and the map of this run, and they are not shown here."

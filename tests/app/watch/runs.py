@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from explorer.files.locks import Lock, lock
 from explorer.training.frame_files import Frame, FrameFolder, Probe
 from explorer.training.presets import TrainConfig
 from explorer.training.run_folder import RunFiles
+from explorer.training.run_state import Progress, RunState, Status
 
 SHOWN, SAMPLES, POINTS = 8, 64, 60
 
@@ -40,7 +41,7 @@ class WatchedRun:
             preset=preset, dataset="mnist-5k", epochs=epochs, device="cpu", settings={"latent": latent, **settings}
         )
         self.files = RunFiles(self.path)
-        self.files.create(config, "cpu")
+        self.files.create(config, "cpu", Status(state=RunState(state)))
         self.done = 0
         self.lock: Lock | None = None
         self.frames: FrameFolder | None = None
@@ -58,22 +59,25 @@ class WatchedRun:
             self.lock.release()
 
     def state(self, state: str, phase: str = "training", **more: Any) -> None:
-        """Write where the run stands; `more` are other fields of the state, or of the progress."""
-        fields = ("message", "memory", "test", "queued_at")
-        progress = {"phase": phase, "epoch": self.done + 1, "epochs": self.epochs, "step": 10, "steps": 40}
-        progress |= {"elbo": -222.25, "reconstruction": -212.5, "kl": 9.75}
-        progress |= {"images_per_second": 4321.0, "seconds_left": 83.0}
-        progress |= {key: value for key, value in more.items() if key not in fields}
-        written = {
-            "state": state,
-            "since": time.time(),
-            "progress": progress if state == "running" else None,
-            "seconds": 2.5 * self.done,
-            "epochs_done": self.done,
-            "memory": 640_000_000,
-            **{key: value for key, value in more.items() if key in fields},
+        """Write where the run stands; `more` are other fields of the status, or of the progress."""
+        known = {field.name for field in fields(Status)}
+        of_status = {"memory": 640_000_000, **{key: value for key, value in more.items() if key in known}}
+        of_progress = {
+            "epoch": self.done + 1,
+            "epochs": self.epochs,
+            "step": 10,
+            "steps": 40,
+            "elbo": -222.25,
+            "reconstruction": -212.5,
+            "kl": 9.75,
+            "images_per_second": 4321.0,
+            "seconds_left": 83.0,
+            **{key: value for key, value in more.items() if key not in known},
         }
-        self.files.write_state(written)
+        progress = Progress(phase=phase, **of_progress) if state == "running" else None
+        self.files.change_status(
+            RunState(state), progress=progress, seconds=2.5 * self.done, epochs_done=self.done, **of_status
+        )
 
     def starting(self) -> None:
         self.state("running", "starting", step=0, steps=0, elbo=None, kl=None, images_per_second=0.0)

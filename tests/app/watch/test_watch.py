@@ -126,7 +126,10 @@ def test_a_run_that_was_killed_says_how_far_it_got(watched):
     for _ in range(3):
         watched.end_epoch()
     watched.let_go()  # as the system does for a process that is killed
+    assert not watch().code  # there is no log
+    (watched.path / "log.txt").write_text("--- before\nold\n--- now\nRuntimeError: no room\n")
     at = watch()
+    assert at.code[0].value == "RuntimeError: no room"
     assert at.warning[0].value.startswith("Interrupted after 3 of 12 epochs. ")
     assert sent(at)["status"]["state"] == "interrupted"
 
