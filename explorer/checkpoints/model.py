@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from PIL import Image
 from torch import Tensor
 
 from explorer.checkpoints.folder import CheckpointInfo, find, read_metadata, read_tensors
 from explorer.errors import CheckpointError
-from explorer.images.preparation import habits
+from explorer.images.preparation import Prepared, Steps, prepare
+from explorer.images.suggestion import fit, habits
 from explorer.latents import Latents, fitted_draws
 from explorer.models import LatentModel, ModelConfig, Posterior, build
 from explorer.models.conditional import in_turn
@@ -57,13 +59,22 @@ class Model:
 
     @cached_property
     def habits(self) -> tuple[bool, bool]:
-        """What its images are like, for `explorer.images.preparation.suggest`: by what it decodes of some stored codes.
+        """What its images are like, for `explorer.images.suggestion.suggest`: by what it decodes of some stored codes.
 
         A conditional decoder is told the class of each. Raises CheckpointError.
         """
         stored = self.latents
         some = slice(None, None, max(1, len(stored) // _LOOKED_AT))
         return habits(self.decode(stored.mean[some], None if stored.labels is None else stored.labels[some]))
+
+    def prepare(self, picture: Image.Image, steps: Steps | None = None) -> Prepared:
+        """Prepares a picture of mode L or RGB for this model: by `steps`, or by those that suit both.
+
+        Raises:
+            CheckpointError: what suits was asked for, and the stored codes are missing or damaged.
+        """
+        channels, size, _ = self.image_shape
+        return fit(picture, self.habits, size, channels) if steps is None else prepare(picture, steps, size, channels)
 
     @torch.inference_mode()
     def encode(self, images: Tensor | np.ndarray) -> Posterior:

@@ -18,12 +18,13 @@ from explorer.datasets.base import SPLITS, ImageDataset, Progress, Source
 from explorer.datasets.layout import Layout, arrange, unreadable_note
 from explorer.errors import DatasetError, ImageError
 from explorer.files.entries import Entry, Files, open_files, stamp
-from explorer.images.reading import check_size, decode_image, is_gray, to_array
+from explorer.files.pictures import THREADS
+from explorer.images.arrays import check_size, to_array
+from explorer.images.reading import decode_image, is_gray
 
 SAMPLE = 200  # images looked at to choose a size and whether there is colour
 SAMPLE_LEAST, SAMPLE_BYTES = 20, 256 << 20  # of photographs of 10 MB fewer will do: somebody waits for the choice
 MAX_BYTES = 8 << 30  # of one split in memory
-THREADS = min(8, os.cpu_count() or 1)  # Pillow's decoders let go of the interpreter's lock
 BLOCK_BYTES = 64 << 20  # of files between two reports of progress
 
 Seen = Callable[[int, bytes], None]
@@ -65,10 +66,18 @@ def load_folder(
     progress: Progress | None = None,
     name: str | None = None,
 ) -> ImageDataset:
-    """The images in a folder or a .zip: `train`, `test`, or `all` of them in order of their paths.
+    """Loads the images in a folder or a .zip: `train`, `test`, or `all` of them in order of their paths.
 
-    None for `size` or `channels` chooses what suits the images. `name` defaults to `folder:PATH`. Raises
-    DatasetError, of which DatasetMissing if there is nothing at `path`.
+    Args:
+        path: the folder or zip.
+        split: which of them.
+        size, channels: of the images; None chooses what suits them.
+        progress: called with bytes done and bytes in all.
+        name: of the data set, by default `folder:PATH`.
+
+    Raises:
+        DatasetMissing: there is nothing at `path`.
+        DatasetError: it cannot be read, or holds no images.
     """
     if split not in (*SPLITS, "all"):
         raise DatasetError(f"There is no split {split!r}; there are train, test and all.")
@@ -82,7 +91,7 @@ def load_folder(
 
 
 def shape_of(files: Files, layout: Layout, size: int | None, channels: int | None) -> tuple[int, int]:
-    """`size` and `channels`, with what suits the images in place of None."""
+    """Chooses what suits the images in place of a `size` or `channels` of None."""
     if size is None or channels is None:
         # Both splits are sampled, whichever is asked for: they must agree on the shape.
         look = look_at(files, sample_of(layout))
@@ -91,7 +100,7 @@ def shape_of(files: Files, layout: Layout, size: int | None, channels: int | Non
 
 
 def sample_of(layout: Layout) -> list[Entry]:
-    """Images spread evenly over all of them: at most SAMPLE, fewer where they are large files."""
+    """Picks images spread evenly over all of them: at most SAMPLE, fewer where they are large files."""
     every = [entry for entry, _ in layout.everything]
     mean = sum(entry.size for entry in every) / len(every)
     count = min(SAMPLE, max(SAMPLE_LEAST, int(SAMPLE_BYTES / max(mean, 1))))
@@ -109,9 +118,17 @@ def read_split(
     progress: Progress | None = None,
     seen: Seen | None = None,
 ) -> ImageDataset:
-    """The images of a split, or `all`, decoded; `label` is their name, and what sentences call the source.
+    """Decodes the images of a split, or `all`.
 
-    `seen` is as for decode_all. Raises DatasetError if there are none or none that can be read.
+    Args:
+        files, layout: where they are, and which.
+        split: `train`, `test` or `all`.
+        size, channels: of the images.
+        label: the data set's name, and what sentences call the source.
+        progress, seen: as for `decode_all`.
+
+    Raises:
+        DatasetError: there are none, or none that can be read.
     """
     wanted = layout.everything if split == "all" else layout.splits[split]
     if not wanted:
@@ -136,7 +153,7 @@ def read_split(
 
 @dataclass(frozen=True)
 class Look:
-    """What a sample of images says of all of them."""
+    """What suits all images, judged by a sample of them."""
 
     size: int
     """What suits them: 28, 32 or 64, by the median of the longer side."""
@@ -147,7 +164,7 @@ class Look:
 
 
 def look_at(files: Files, sample: list[Entry]) -> Look:
-    """Decode a sample, as coarsely as will do, to see what suits the images."""
+    """Decodes a sample, as coarsely as will do, to see what suits the images."""
 
     def look(entry: Entry) -> tuple[int, bool] | str:
         try:
@@ -175,9 +192,20 @@ def decode_all(
     progress: Progress | None = None,
     seen: Seen | None = None,
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """The readable ones of `entries` as uint8 [M, channels, size, size], in order, and why others are not.
+    """Decodes files, in several threads.
 
-    The reasons are keyed by position in `entries`. Raises DatasetError if the images would not fit MAX_BYTES.
+    Args:
+        files, entries: where they are, and which.
+        size, channels: of the images.
+        progress: called with bytes done and bytes in all.
+        seen: called with the position and the bytes of each file.
+
+    Returns:
+        The M readable ones as uint8 [M, channels, size, size], in order, and why others are not, a clause by position
+        in `entries`.
+
+    Raises:
+        DatasetError: the images would not fit MAX_BYTES.
     """
     needed = len(entries) * channels * size * size
     if needed > MAX_BYTES:
@@ -218,7 +246,7 @@ def decode_all(
 
 
 def _blocks(entries: list[Entry]) -> Iterator[range]:
-    """Consecutive ranges: a pool handed everything at once could not be stopped between two reports."""
+    """Yields consecutive ranges: a pool handed everything at once could not be stopped between two reports."""
     start = volume = 0
     for position, entry in enumerate(entries):
         volume += entry.size

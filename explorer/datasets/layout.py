@@ -15,9 +15,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from explorer.datasets.base import SPLITS
-from explorer.errors import DatasetError
 from explorer.files.entries import Entry
-from explorer.images.reading import image_suffixes
+from explorer.files.pictures import choose_pictures, left_out
 
 TEST_SHARE = 0.2
 SEED = "explorer-split-1"  # in the hash; another value would be another split
@@ -41,18 +40,13 @@ class Layout:
 
     @property
     def everything(self) -> Labelled:
-        """The images of both splits, in order of path."""
+        """Lists the images of both splits, in order of path."""
         return sorted((pair for pairs in self.splits.values() for pair in pairs), key=lambda pair: pair[0].parts)
 
 
 def arrange(entries: list[Entry], name: str) -> Layout:
-    """Sort the files of a folder or zip called `name`. Raises DatasetError if no image is among them."""
-    notes: list[str] = []
-    images = _pictures(entries, notes)
-    if not images:
-        inner_zips = sum(entry.suffix == ".zip" for entry in entries)
-        what = f" but {inner_zips:,} zip{'s'[: inner_zips - 1]}: unpack what is inside first" if inner_zips else ""
-        raise DatasetError(f"{name} holds no images{what}.")
+    """Sorts the files of a folder or zip called `name`. Raises DatasetError if no image is among them."""
+    images, notes = choose_pictures(entries, name)
     depth = _wrapping(images)
     inner = [(entry, entry.parts[depth:-1]) for entry in images]
     split_of = _named_splits(inner)
@@ -60,7 +54,7 @@ def arrange(entries: list[Entry], name: str) -> Layout:
         splits = _dealt(_with_classes(inner, notes), depth)
     else:
         outside = [entry for entry, _ in inner if entry not in split_of]
-        _note_left_out(outside, "neither in train/ nor in test/", notes)
+        notes += left_out(outside, "neither in train/ nor in test/")
         # Both splits together: whether there are classes must not differ between them.
         pairs = _with_classes([(entry, folders[1:]) for entry, folders in inner if entry in split_of], notes)
         splits = {split: [pair for pair in pairs if split_of[pair[0]] == split] for split in SPLITS}
@@ -78,24 +72,19 @@ def arrange(entries: list[Entry], name: str) -> Layout:
 
 
 def unreadable_note(reasons: dict[str, str], count: int) -> str:
-    """One sentence on files that were left out of `count`: how many, and one of them; `reasons` is by file name."""
+    """Words one sentence on files of `count` that could not be read: how many, and one of them.
+
+    Args:
+        reasons: a clause on each, by file name.
+        count: of all files.
+    """
     name, reason = next(iter(reasons.items()))
     example = f": {name}" if len(reasons) == 1 else f", such as {name}"
     return f"{len(reasons):,} of {count:,} files could not be read{example} ({reason})."
 
 
-def _pictures(entries: list[Entry], notes: list[str]) -> list[Entry]:
-    images = [entry for entry in entries if entry.suffix in image_suffixes()]
-    if not images:
-        images = [entry for entry in entries if not entry.suffix]  # some collections give names no endings
-    chosen = set(images)
-    others = [entry for entry in entries if entry not in chosen]
-    _note_left_out(others, "that is no picture" if len(others) == 1 else "that are no pictures", notes)
-    return images
-
-
 def _wrapping(images: list[Entry]) -> int:
-    """How many leading folders wrap everything; the innermost folder is a class and no wrapper."""
+    """Counts the leading folders that wrap everything; the innermost folder is a class and no wrapper."""
     folders = [entry.parts[:-1] for entry in images]
     deepest = max(len(parts) for parts in folders)
     depth = 0
@@ -105,7 +94,7 @@ def _wrapping(images: list[Entry]) -> int:
 
 
 def _named_splits(inner: list[tuple[Entry, tuple[str, ...]]]) -> dict[Entry, str] | None:
-    """The split of each image in a folder `train` or `test`; None if there are not both."""
+    """Finds the split of each image in a folder `train` or `test`; None if there are not both."""
     named = {entry: folders[0].lower() for entry, folders in inner if folders and folders[0].lower() in SPLITS}
     return named if set(named.values()) == set(SPLITS) else None
 
@@ -113,7 +102,7 @@ def _named_splits(inner: list[tuple[Entry, tuple[str, ...]]]) -> dict[Entry, str
 def _with_classes(inner: list[tuple[Entry, tuple[str, ...]]], notes: list[str]) -> Labelled:
     if not any(folders for _, folders in inner):
         return [(entry, None) for entry, _ in inner]
-    _note_left_out([entry for entry, folders in inner if not folders], "beside the folders of classes", notes)
+    notes += left_out([entry for entry, folders in inner if not folders], "beside the folders of classes")
     return [(entry, folders[0]) for entry, folders in inner if folders]
 
 
@@ -143,9 +132,3 @@ def _note_alike(classes: list[str], notes: list[str]) -> None:
     alike = next((labels for labels in by_letters.values() if len(labels) > 1), None)
     if alike:
         notes.append(f"Folders that differ only in capitals are classes of their own: {' and '.join(alike)}.")
-
-
-def _note_left_out(entries: list[Entry], where: str, notes: list[str]) -> None:
-    if entries:
-        count = "1 file" if len(entries) == 1 else f"{len(entries):,} files"
-        notes.append(f"Left out: {count} {where}, such as {entries[0].path}.")

@@ -40,7 +40,7 @@ class Entry:
 
     @property
     def encrypted(self) -> bool:
-        """Whether it needs a password."""
+        """Tells whether it needs a password."""
         return isinstance(self.key, zipfile.ZipInfo) and is_encrypted(self.key)
 
     @property
@@ -55,20 +55,24 @@ class Files:
     def __init__(
         self, entries: list[Entry], archive: zipfile.ZipFile | None = None, notes: list[str] | None = None
     ) -> None:
-        """`notes` tell of what was left out of `entries`."""
+        """Holds files; `notes` tell of what was left out of `entries`."""
         self.entries = sorted(entries, key=lambda entry: entry.parts)
         self.notes = notes or []
         self._archive = archive
 
-    def read(self, entry: Entry) -> bytes:
-        """The bytes of a file; from several threads at once if need be. Raises ImageError."""
-        name = entry.parts[-1]
-        if entry.size > MAX_FILE_BYTES:
-            raise ImageError(name, f"it has {entry.size >> 20:,} MB, more than the limit of {MAX_FILE_BYTES >> 20}")
+    def read(self, entry: Entry, most_bytes: int | None = None) -> bytes:
+        """Reads the bytes of a file; from several threads at once if need be.
+
+        Raises:
+            ImageError: it has more than `most_bytes`, by default MAX_FILE_BYTES, or cannot be read.
+        """
+        name, limit = entry.parts[-1], most_bytes or MAX_FILE_BYTES
+        if entry.size > limit:
+            raise ImageError(name, f"it has {entry.size >> 20:,} MB, more than the limit of {limit >> 20}")
         try:
             if isinstance(entry.key, str):
                 with open(entry.key, "rb") as file:
-                    return file.read(MAX_FILE_BYTES)
+                    return file.read(limit)
             assert self._archive is not None
             return read_member(self._archive, entry.key)
         except OSError as error:
@@ -83,10 +87,12 @@ class Files:
 
 @contextmanager
 def open_files(path: Path, label: str | None = None) -> Iterator[Files]:
-    """The files at `path`, a folder or a .zip. Sentences call it `label`, by default its path.
+    """Opens the files at `path`, a folder or a .zip. Sentences call it `label`, by default its path.
 
-    Raises DatasetMissing if there is nothing at `path`, DatasetError if it is something else, cannot be
-    read, or if a zip is damaged, exceeds MAX_ENTRIES or MAX_TOTAL_BYTES, or has names that lead out of it.
+    Raises:
+        DatasetMissing: there is nothing at `path`.
+        DatasetError: it is something else, cannot be read, or a zip is damaged, exceeds MAX_ENTRIES or
+            MAX_TOTAL_BYTES, or has names that lead out of it.
     """
     if os.path.isdir(path):  # which, unlike Path.is_dir, never raises
         yield Files(list(_walk(path)))
@@ -98,7 +104,7 @@ def open_files(path: Path, label: str | None = None) -> Iterator[Files]:
 
 
 def stamp(path: Path) -> Hashable:
-    """Changes when a file below a folder, or a zip, is added, removed or written to; None if there is none."""
+    """Gives what changes when a file below a folder, or a zip, is added, removed or changed; None for nothing."""
     try:
         if path.is_dir():
             return hash(frozenset((entry.key, entry.size, entry.modified) for entry in _walk(path)))
@@ -113,7 +119,7 @@ def _hidden(part: str) -> bool:
 
 
 def _walk(top: Path) -> Iterator[Entry]:
-    """Regular files below `top`, links to files too. Links to folders are not followed: they may form a ring."""
+    """Lists regular files below `top`, links to files too. Links to folders are not followed: they may form a ring."""
 
     def refuse(error: OSError) -> None:
         raise DatasetError(f"{error.filename} could not be read: {error.strerror or error}.") from error

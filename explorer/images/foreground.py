@@ -1,4 +1,4 @@
-"""What a picture shows apart from its background: where it is, and how it is cut out of uneven light.
+"""What a picture shows apart from its background: where it lies, and how it is cut out of uneven light.
 
 SciPy is imported where it is needed: it would be a tenth of the time that importing the package takes.
 """
@@ -23,8 +23,8 @@ _SPECK = 0.02  # of the largest part: smaller ones are specks of dust
 
 
 @dataclass(frozen=True, eq=False)
-class Content:
-    """What differs from the background of a picture.
+class Foreground:
+    """The part of a picture that differs from its background, its content.
 
     Attributes:
         size: of the picture, width and height.
@@ -49,16 +49,16 @@ class Content:
 
     @property
     def longest(self) -> int:
-        """The longer side of the box."""
+        """The longer side of the box, in pixels."""
         return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
 
     @cached_property
     def stroke(self) -> float:
-        """How thick the content is in pixels of the picture, if it is drawn in strokes."""
+        """The thickness of the content's strokes in pixels of the picture, if it is drawn in strokes."""
         return _stroke(self.strength) * self.size[0] / self.strength.shape[1]
 
     def mass(self, box: tuple[int, int, int, int]) -> tuple[float, float]:
-        """The centre of mass (x, y) of the content within a box, in pixels from the box's corner."""
+        """Finds the centre of mass (x, y) of the content within a box, in pixels from the box's corner."""
         height, width = self.strength.shape
         x_scale, y_scale = self.size[0] / width, self.size[1] / height
         total = float(self.strength.sum())
@@ -69,7 +69,7 @@ class Content:
         return x - box[0], y - box[1]
 
     def cleaned(self, picture: Image.Image, fill: int | tuple[int, ...]) -> Image.Image:
-        """The picture on a plain background of one colour; gray content is stretched to full contrast.
+        """Lays the content on a background of one colour; gray content is stretched to full contrast.
 
         The background's own brightness is taken out before (shading correction), so that ink in a shadow is as
         black as ink in the light.
@@ -89,8 +89,8 @@ class Content:
         return Image.fromarray(np.uint8(np.rint(255 * np.clip(out, 0, 1))))
 
 
-def content_of(picture: Image.Image) -> Content:
-    """What differs from a picture's background, which is taken to be a smooth surface that reaches its rim.
+def find_foreground(picture: Image.Image) -> Foreground:
+    """Finds what differs from a picture's background, which is taken to be a smooth surface that reaches its rim.
 
     The surface is a polynomial of second order for each channel, which follows a lamp's or a window's light; fitted to
     the rim and then to all pixels that lie close to it. Differences from it are split by the threshold of Otsu 1979,
@@ -114,7 +114,7 @@ def content_of(picture: Image.Image) -> Content:
     mask = _parts(distance > threshold, (distance > floor))
     found = bool(mask.any())
     if not found:
-        return Content(
+        return Foreground(
             picture.size, False, (0, 0, width, height), False, np.zeros_like(distance), mask, coefficients, 0, 1
         )
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -128,7 +128,7 @@ def content_of(picture: Image.Image) -> Content:
     inside = difference.mean(0)[mask]
     full = max(float(np.percentile(distance[mask], 75)), 2 * floor)
     near = ndimage.binary_dilation(mask, iterations=2)
-    return Content(
+    return Foreground(
         size=picture.size,
         found=True,
         box=box,
@@ -142,7 +142,7 @@ def content_of(picture: Image.Image) -> Content:
 
 
 def rim(image: Image.Image | Tensor) -> float:
-    """The median brightness of the outermost pixels, in [0, 1].
+    """Measures the median brightness of the outermost pixels, in [0, 1].
 
     Args:
         image: a picture of mode L or RGB, or a tensor [C, H, W], uint8 or float in [0, 1].
@@ -155,8 +155,8 @@ def rim(image: Image.Image | Tensor) -> float:
     return float(np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])))
 
 
-def is_plain(picture: Image.Image, seen: Content, background: str) -> bool:
-    """Whether nine in ten pixels off the content are black, or white, to within a twenty-fifth."""
+def is_plain(picture: Image.Image, seen: Foreground, background: str) -> bool:
+    """Tells whether nine in ten pixels off the content are black, or white, to within a twenty-fifth."""
     small = np.asarray(picture.convert("L").resize(seen.mask.shape[::-1], Image.Resampling.BOX), np.float32) / 255
     off = small[~seen.mask]
     level = 1.0 if background == "white" else 0.0
@@ -164,7 +164,7 @@ def is_plain(picture: Image.Image, seen: Content, background: str) -> bool:
 
 
 def _surface(coefficients: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The polynomials a + bx + cy + dx² + exy + fy² over a picture, x and y from -1 to 1: [channels, h, w]."""
+    """Gives the polynomials a + bx + cy + dx² + exy + fy² over a picture, x and y from -1 to 1: [channels, h, w]."""
     height, width = shape[:2]
     y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
     a, b, c, d, e, f = coefficients.T[..., None, None]
@@ -172,7 +172,7 @@ def _surface(coefficients: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _background(values: np.ndarray) -> tuple[np.ndarray, float]:
-    """The surface's coefficients [C, 6] of a picture [C, h, w], and the standard deviation about it."""
+    """Fits the surface's coefficients [C, 6] to a picture [C, h, w]; returns the standard deviation about it, too."""
     step = max(1, max(values.shape[1:]) // _FITTED)
     values = values[:, ::step, ::step]
     channels, height, width = values.shape
@@ -198,7 +198,7 @@ def _background(values: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _otsu(values: np.ndarray) -> float:
-    """The threshold that parts values into two classes with the largest variance between them (Otsu 1979, eq. 18)."""
+    """Finds the threshold that parts values into classes with the largest variance between them (Otsu 1979, eq. 18)."""
     if np.ptp(values) < 1e-4:  # of full brightness: nothing to part
         return float(values.max()) / 2
     counts, edges = np.histogram(values, bins=128)
@@ -213,7 +213,7 @@ def _otsu(values: np.ndarray) -> float:
 
 
 def _stroke(weights: np.ndarray) -> float:
-    """How thick strokes are, in pixels, from how much [h, w] each pixel is covered, 0 to 1.
+    """Measures how thick strokes are, in pixels, from how much [h, w] each pixel is covered, 0 to 1.
 
     Across a stroke of width w the distance to its nearer edge grows from 0 to w / 2: it is w / 4 on average.
     """
@@ -227,7 +227,7 @@ def _stroke(weights: np.ndarray) -> float:
 
 
 def _parts(mask: np.ndarray, wide: np.ndarray) -> np.ndarray:
-    """The mask without specks and, if anything else is there, without what touches the rim.
+    """Clears a mask of specks and, if anything else is there, without what touches the rim.
 
     Grown within `wide`, a mask of a lower threshold (hysteresis, Canny 1986), so that faint strokes belong to it.
     """

@@ -1,11 +1,8 @@
-"""The pictures of a folder or a zip by how unusual each is to a model."""
+"""Pictures of a folder, a zip or a list, ranked by how unusual each is to a model."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,40 +13,24 @@ from PIL import Image
 from torch import Tensor
 
 from explorer.checkpoints.model import Model
-from explorer.datasets.folder import THREADS
-from explorer.errors import DatasetError, ImageError
-from explorer.files import room
-from explorer.files.entries import Entry, open_files
+from explorer.errors import DatasetError
+from explorer.files.entries import open_files
+from explorer.files.pictures import Named, Progress, open_pictures
 from explorer.files.tables import write_table
-from explorer.images.preparation import Steps, prepare, suggest
-from explorer.images.reading import image_suffixes
-from explorer.images.uploaded import read_picture
+from explorer.images.preparation import Steps
+from explorer.images.reading import read_picture
 from explorer.scoring.scores import Scores, better_than, score
 
-BLOCK = 128  # pictures that are decoded, judged and dropped at a time
 SHOWN = 24  # of the worst, and of the best: their images are kept
 RARE = 0.01  # of a model's test items: what is worse than all others is unusual
 COLUMNS = ("file", "elbo", "reconstruction", "kl", "better_than")
 
-Progress = Callable[[int, int], None]
-"""Called with the number of pictures done and of all, readable or not."""
-
-Named = tuple[str, Image.Image]
-"""A decoded picture with its name."""
-
-_KEPT_SIDE = 1024  # pixels: larger pictures are shrunk, as an upload is
-
-_Read = Callable[[int], Image.Image]
-_Result = UInt8[Tensor, "c h w"] | str
-"""A picture as the model sees it, or why it cannot be read."""
-
-# Pictures that are read and decoded at once, of all rankings: up to 300 MB each, besides their files.
-_few = threading.BoundedSemaphore(2)
+_MOST_SIDE = 1024  # pixels: larger pictures are shrunk, as an upload is
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """What a model makes of N readable pictures, float32 on the CPU.
+    """The scores of N readable pictures under a model, float32 on the CPU.
 
     Attributes:
         files: their paths below the source, with `/`, in order.
@@ -73,25 +54,25 @@ class Ranking:
 
     @property
     def elbo(self) -> Float[Tensor, " n"]:
-        """In nats; of a plain autoencoder the reconstruction term alone."""
+        """The ELBO in nats [N]; of a plain autoencoder the reconstruction term alone."""
         return self.reconstruction - self.kl
 
     @property
     def unusual(self) -> int:
-        """How many are accounted for worse than 99% of the model's test items."""
+        """The number of pictures that the model explains worse than 99% of its test items."""
         return int((self.better_than < RARE).sum())
 
     @property
     def summary(self) -> str:
-        """How many pictures, and how many of them are unusual."""
+        """The number of pictures, and how many of them are unusual, in words without a full stop."""
         count = len(self.files)
         return (
-            f"{count:,} {'picture' if count == 1 else 'pictures'}, {self.unusual:,} of them accounted for worse than "
-            f"{1 - RARE:.0%} of the model's test images"
+            f"{count:,} {'picture' if count == 1 else 'pictures'}, {self.unusual:,} of which the model explains worse "
+            f"than {1 - RARE:.0%} of its test images"
         )
 
     def write_csv(self, path: Path) -> None:
-        """What `rows` gives, as a CSV file under COLUMNS. A file that is there is replaced, at once.
+        """Writes `rows` as a CSV file under COLUMNS. A file that is there is replaced, at once.
 
         Raises:
             DatasetError: it cannot be written; nothing is left behind then.
@@ -99,7 +80,7 @@ class Ranking:
         write_table(path, COLUMNS, self.rows())
 
     def rows(self) -> Iterator[tuple[str, *tuple[np.float32, ...]]]:
-        """Of each picture, the most unusual first, what COLUMNS name."""
+        """Yields what COLUMNS name of each picture, the most unusual first."""
         figures = [t.numpy() for t in (self.elbo, self.reconstruction, self.kl, self.better_than)]
         for row in self.order.tolist():
             yield self.files[row], *(column[row] for column in figures)
@@ -113,52 +94,33 @@ def rank(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Ranking:
-    """Rank pictures by their ELBO under a model; memory holds a block of them at a time.
+    """Ranks pictures by their ELBO under a model; memory holds a block of them at a time.
 
     Args:
-        source: a folder, at any depth, or a .zip, or their path; or decoded pictures with their names.
-        steps: how each is prepared; None takes what `suggest` finds for each, as for an upload. `Steps()` prepares
+        source: a folder, at any depth, a .zip, or a picture, or their path; or decoded pictures with their names.
+        model: the model.
+        steps: how each is prepared; None takes what suits it and the model, as for an upload. `Steps()` prepares
             them as a data set would be.
         seed: of the draws of the codes.
+        progress: called with the number of pictures done and of all, readable or not.
 
     Raises:
         DatasetError: there is nothing at `source`, it cannot be read, holds no pictures, or none can be read.
         CheckpointError: the stored codes are missing or damaged.
     """
-    if isinstance(source, str):
-        source = Path(source)
-    ready = _preparer(model, steps)
-    with _opened(source) as (names, read, notes):
-        label = str(source) if isinstance(source, Path) else "The list"
-        if not names:
-            raise DatasetError(f"{label} holds no pictures.")
-        if progress:
-            progress(0, len(names))
-        ranked = _Ranked(model, seed)
-        unreadable: list[tuple[str, str]] = []
-        with ThreadPoolExecutor(THREADS) as pool:
-            for start in range(0, len(names), BLOCK):
-                block = range(start, min(start + BLOCK, len(names)))
 
-                def result(position: int) -> _Result:
-                    try:
-                        return ready(read(position))
-                    except ImageError as error:
-                        return error.reason
+    def decode(data: bytes, name: str) -> Image.Image:
+        return read_picture(data, name, at_most=_MOST_SIDE).image
 
-                found = list(zip(block, pool.map(result, block), strict=True))
-                unreadable += [(names[i], image) for i, image in found if isinstance(image, str)]
-                ranked.add([(names[i], image) for i, image in found if isinstance(image, Tensor)])
-                if progress:
-                    progress(block[-1] + 1, len(names))
-    if not ranked.files:
-        path, reason = unreadable[0]
-        raise DatasetError(f"None of the {len(names):,} pictures in {label} could be read: {path}, {reason}.")
-    return ranked.ranking(unreadable, notes)
+    ranked = _Ranked(model, seed)
+    with open_pictures(Path(source) if isinstance(source, str) else source, decode) as found:
+        for names, images in found.blocks(lambda picture: model.prepare(picture, steps).image, progress):
+            ranked.add(names, images)
+    return ranked.ranking(found.unreadable, found.notes)
 
 
 class _Ranked:
-    """What has been judged so far, with the images that may still be among the worst or the best."""
+    """The pictures scored so far, with the images that may still be among the worst or the best."""
 
     def __init__(self, model: Model, seed: int) -> None:
         self.model, self.seed = model, seed
@@ -167,13 +129,11 @@ class _Ranked:
         self.parts: list[Scores] = []
         self.images: dict[int, Tensor] = {}
 
-    def add(self, pictures: list[tuple[str, Tensor]]) -> None:
-        if not pictures:
-            return
-        found = score(self.model, torch.stack([image for _, image in pictures]), seed=self.seed)
+    def add(self, names: list[str], images: UInt8[Tensor, "n c h w"]) -> None:
+        found = score(self.model, images, seed=self.seed)
         self.parts.append(found)
-        self.images |= {len(self.files) + i: image for i, (_, image) in enumerate(pictures)}
-        self.files += [name for name, _ in pictures]
+        self.images |= {len(self.files) + i: image.clone() for i, image in enumerate(images)}  # no view of a block
+        self.files += names
         self.elbos += found.elbo.tolist()
         kept = sorted(self.images, key=self.elbos.__getitem__)
         self.images = {i: self.images[i] for i in dict.fromkeys([*kept[:SHOWN], *kept[-SHOWN:]])}
@@ -194,16 +154,8 @@ class _Ranked:
         )
 
 
-def _preparer(model: Model, steps: Steps | None) -> Callable[[Image.Image], UInt8[Tensor, "c h w"]]:
-    channels, size, _ = model.image_shape
-    if steps is not None:
-        return lambda picture: prepare(picture, steps, size, channels).image
-    own = model.habits
-    return lambda picture: prepare(picture, suggest(picture, *own, channels=channels)[0], size, channels).image
-
-
 def read_again(source: Path, file: str) -> bytes:
-    """The bytes of one of the ranked files, by its path below the folder or within the zip.
+    """Reads the bytes of one of the ranked files, by its path below the folder or within the zip.
 
     Raises:
         DatasetError: it is not there any more, or cannot be read; or several files have names that look the same.
@@ -211,28 +163,5 @@ def read_again(source: Path, file: str) -> bytes:
     with open_files(source) as files:
         found = [entry for entry in files.entries if entry.path == file]
         if len(found) != 1:
-            raise DatasetError(f"{file} is there no more." if not found else f"Several files are called {file}.")
+            raise DatasetError(f"{file} is no longer there." if not found else f"Several files are called {file}.")
         return files.read(found[0])
-
-
-@contextmanager
-def _opened(source: Path | Sequence[Named]) -> Iterator[tuple[list[str], _Read, list[str]]]:
-    """The names of the pictures, what reads the one at a position, and notes on files that were left out."""
-    if not isinstance(source, Path):
-        yield [name for name, _ in source], lambda position: source[position][1], []
-        return
-    with open_files(source) as files:
-        entries: list[Entry] = [entry for entry in files.entries if entry.suffix in image_suffixes()]
-        notes = list(files.notes)
-        if others := [entry.path for entry in files.entries if entry.suffix not in image_suffixes()]:
-            which = "1 file that is no picture" if len(others) == 1 else f"{len(others):,} files that are no pictures"
-            notes.append(f"Left out: {which}, such as {others[0]}.")
-
-        def read(position: int) -> Image.Image:
-            entry = entries[position]
-            with _few, room.files.taken(entry.size):
-                picture, _ = read_picture(files.read(entry), entry.parts[-1], at_least=_KEPT_SIDE)
-                picture.thumbnail((_KEPT_SIDE, _KEPT_SIDE))
-            return picture
-
-        yield [entry.path for entry in entries], read, notes

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from explorer.errors import DatasetError
 from explorer.images import pictures
-from explorer.images.preparation import Prepared, Steps, prepare, suggest
-from explorer.images.uploaded import read_picture
+from explorer.images.preparation import Prepared, Steps
+from explorer.images.reading import read_picture
 from explorer.ui import html
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.markdown import plain
@@ -30,7 +30,6 @@ class Seen:
     `told` is the class that a conditional decoder was told for it: the one that suits the picture best.
     """
 
-    steps: Steps
     prepared: Prepared
     code: Tensor
     reconstruction: Tensor
@@ -54,7 +53,7 @@ class Upload:
 
     def turned(self, data: EncodedDataset) -> Upload:
         """The same, inverted the other way for the model of the mapped data."""
-        steps = self.seen_by(data).steps
+        steps = self.seen_by(data).prepared.steps
         chosen = {**self.chosen, data.content: replace(steps, invert=not steps.invert)}
         return Upload(self.name, self.picture, chosen, self.notes)
 
@@ -68,15 +67,11 @@ class Upload:
 
     def _see(self, data: EncodedDataset) -> Seen:
         model = data.model
-        channels, size, _ = model.image_shape
-        steps = self.chosen.get(data.content)
-        if steps is None:
-            steps, _ = suggest(self.picture, *model.habits, channels=channels)
-        prepared = prepare(self.picture, steps, size, channels)
+        prepared = model.prepare(self.picture, self.chosen.get(data.content))
         image = prepared.image[None]
         code = model.encode(image).mean
         told = model.likeliest(image, code)
-        return Seen(steps, prepared, code[0], model.decode(code, told)[0], None if told is None else int(told))
+        return Seen(prepared, code[0], model.decode(code, told)[0], None if told is None else int(told))
 
 
 def current() -> Upload | None:
@@ -105,9 +100,8 @@ def upload_popover(data: EncodedDataset) -> None:
             st.session_state[_FILE] = file.file_id
             st.session_state.pop(_PROBLEM, None)
             try:
-                picture, notes = read_picture(file.getvalue(), file.name, at_least=_KEPT_SIDE)
-                picture.thumbnail((_KEPT_SIDE, _KEPT_SIDE))
-                last = st.session_state[_UPLOAD] = Upload(file.name, picture, notes=notes)
+                found = read_picture(file.getvalue(), file.name, at_most=_KEPT_SIDE)
+                last = st.session_state[_UPLOAD] = Upload(file.name, found.image, notes=found.notes)
             except DatasetError as error:
                 st.session_state[_PROBLEM] = str(error)
         if problem := st.session_state.get(_PROBLEM):
@@ -126,7 +120,7 @@ def upload_popover(data: EncodedDataset) -> None:
             )
         )
         st.button(
-            "Invert back" if seen.steps.invert else "Invert",
+            "Invert back" if seen.prepared.steps.invert else "Invert",
             key="upload_invert",
             type="tertiary",
             help="Dark on white for white on black",

@@ -135,7 +135,7 @@ def test_files_that_are_none_get_a_sentence_each_and_the_others_go_on():
         "palette.png": (saved(good.convert("P")), ""),
         "print.tif": (saved(good.convert("CMYK"), "TIFF"), "CMYK"),
         "turned.jpg": (saved(good, "JPEG", exif=exif), "upright"),
-        "moving.gif": (saved(good, "GIF", save_all=True, append_images=[cell(1)]), "the first one is screened"),
+        "moving.gif": (saved(good, "GIF", save_all=True, append_images=[cell(1)]), "only the first is used"),
         "wide.png": (saved(good.resize((300, 90))), ""),
     }
     at = upload(open_panel(), {name: data for name, (data, _) in (bad | fine).items()})

@@ -18,7 +18,8 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer.images import pictures
-from explorer.images.preparation import Steps, habits, prepare, suggest
+from explorer.images.preparation import Steps, prepare
+from explorer.images.suggestion import habits, suggest
 from explorer.scoring.scores import judge
 from explorer.ui import assets
 from explorer.ui.reconstruct import uploads
@@ -165,7 +166,7 @@ def test_pictures_have_the_size_of_their_files_and_room_for_some(monkeypatch):
     monkeypatch.setattr(uploads, "MOST_BYTES", 3 << 20)  # which holds one of them, shrunk
     at = upload(page(source="upload"), *files)
     assert "photo0.png** · 900 × 1,200 px" in texts(at.markdown).replace("\\", "")
-    assert "shrunk to 768 × 1,024" in texts(at.caption)
+    assert "was shrunk to 768 × 1,024" in texts(at.caption)
     (said,) = [error.value for error in at.error]
     assert "photo1" in said
     assert "3 MB" in said
@@ -223,7 +224,7 @@ def test_each_wrong_kind_of_file_gets_one_sentence_and_the_others_go_on():
         ),
         ("print.jpg", saved(photo().convert("CMYK"), "JPEG"), "CMYK"),
         ("palette.png", saved(photo().convert("P"), transparency=0), "laid on black"),
-        ("film.gif", saved(digit(), "GIF", save_all=True, append_images=[digit().rotate(90)]), "first one"),
+        ("film.gif", saved(digit(), "GIF", save_all=True, append_images=[digit().rotate(90)]), "only the first"),
         (
             "turned.jpg",
             saved(photo(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"),

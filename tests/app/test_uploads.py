@@ -45,8 +45,8 @@ def test_steps_are_suggested_for_each_model_anew(
     digits: EncodedDataset, cells: EncodedDataset, pink: Image.Image
 ) -> None:
     upload = Upload("cell.png", pink)
-    assert upload.seen_by(digits).steps.invert
-    assert not upload.seen_by(cells).steps.invert
+    assert upload.seen_by(digits).prepared.steps.invert
+    assert not upload.seen_by(cells).prepared.steps.invert
     red, green, _ = upload.seen_by(cells).prepared.image[:, 24:40, 24:40].float().mean((1, 2))
     assert red > green
     torch.testing.assert_close(upload.seen_by(cells).code, Upload("cell.png", pink).seen_by(cells).code)
@@ -57,12 +57,12 @@ def test_what_a_person_changes_holds_for_the_model_that_was_looked_at(
 ) -> None:
     upload = Upload("cell.png", pink)
     turned = upload.turned(digits)
-    assert turned.seen_by(digits).steps == replace(upload.seen_by(digits).steps, invert=False)
-    assert turned.seen_by(cells).steps == upload.seen_by(cells).steps
-    assert turned.turned(digits).seen_by(digits).steps == upload.seen_by(digits).steps
+    assert turned.seen_by(digits).prepared.steps == replace(upload.seen_by(digits).prepared.steps, invert=False)
+    assert turned.seen_by(cells).prepared.steps == upload.seen_by(cells).prepared.steps
+    assert turned.turned(digits).seen_by(digits).prepared.steps == upload.seen_by(digits).prepared.steps
     chosen = Upload("cell.png", pink, {cells.content: Steps(turn=1)})
-    assert chosen.seen_by(cells).steps == Steps(turn=1)
-    assert chosen.seen_by(digits).steps == upload.seen_by(digits).steps
+    assert chosen.seen_by(cells).prepared.steps == Steps(turn=1)
+    assert chosen.seen_by(digits).prepared.steps == upload.seen_by(digits).prepared.steps
 
 
 def test_a_conditional_model_draws_it_as_its_likeliest_class() -> None:

@@ -158,7 +158,7 @@ def test_pictures_good_and_broken(new_page: Callable[..., Page], models: Callabl
     screen.changed(lambda: screen.give(("ink.jpg", ink()), ("broken.png", b"\x89PNG broken")))
     screen.assert_is_of(models(PLANE))
     assert screen.seen()[0].max() < 60  # white on black now
-    expect(screen.key("stages")).to_contain_text("Inverted: the rim is bright")
+    expect(screen.key("stages")).to_contain_text("Inverted: its edges are bright")
     expect(screen.key("stages")).to_contain_text("resized to 28 × 28")
     expect(screen.key("upload_problems")).to_contain_text("broken.png could not be read")
     screen.idle()

@@ -16,7 +16,7 @@ import pytest
 from explorer import datasets
 from explorer.datasets import own
 from explorer.files import entries
-from explorer.images import reading
+from explorer.images import memory, reading
 from tests.datasets.own_images import cells, refused
 
 
@@ -128,7 +128,7 @@ def test_a_bomb_of_a_picture(root, write_tree, picture, monkeypatch):
 
 
 def test_large_pictures_are_decoded_one_at_a_time(root, write_tree, picture, monkeypatch):
-    monkeypatch.setattr(reading, "LARGE_PIXELS", 100)
+    monkeypatch.setattr(memory, "decoding", memory.Room(1))
     own.create("cells", write_tree(cells(picture)))
     assert sum(own.details("cells").counts.values()) == 12
 

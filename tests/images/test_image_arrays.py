@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from explorer.errors import DatasetError
-from explorer.images.reading import decode_image, is_gray, resize_batch, to_array
+from explorer.images.arrays import resize_batch, to_array
+from explorer.images.reading import decode_image, is_gray
 
 
 def _saved(image: Image.Image, kind: str, **options) -> bytes:

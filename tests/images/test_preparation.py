@@ -12,9 +12,10 @@ from PIL import Image, ImageDraw, ImageOps
 
 import explorer
 from explorer.errors import DatasetError
-from explorer.images.foreground import content_of
-from explorer.images.preparation import Steps, habits, prepare, rim, suggest
-from explorer.images.reading import to_array
+from explorer.images.arrays import to_array
+from explorer.images.foreground import find_foreground, rim
+from explorer.images.preparation import Steps, prepare
+from explorer.images.suggestion import habits, suggest
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +118,10 @@ def test_pen_strokes_become_as_thick_as_mnists():
     thick = prepare(paper, steps, 28, 1).image
     assert thick.float().mean() > 2 * thin.float().mean()
     assert thick.max() > 240
-    assert content_of(paper).stroke == pytest.approx(3, abs=1)
+    assert find_foreground(paper).stroke == pytest.approx(3, abs=1)
     wide = Image.new("L", (300, 300))
     ImageDraw.Draw(wide).line([(60, 150), (240, 150)], fill=255, width=24)
-    assert content_of(wide).stroke == pytest.approx(24, rel=0.25)
+    assert find_foreground(wide).stroke == pytest.approx(24, rel=0.25)
 
 
 def test_a_cell_on_a_bright_slide_is_cut_out_and_keeps_its_colours():
@@ -167,7 +168,7 @@ def test_each_step_by_itself():
     assert prepare(picture, Steps(turn=2), 50, 3).stages[0][0] == "turned upside down"
     np.testing.assert_array_equal(np.asarray(prepare(picture, Steps(turn=3), 50, 3).stages[0][1]), np.rot90(array, -1))
     gray = prepare(picture, Steps(gray=True), 50, 3)
-    assert gray.stages[0][0] == "colour taken away"
+    assert gray.stages[0][0] == "converted to gray"
     assert (gray.image[0] == gray.image[2]).all()
     assert prepare(picture, Steps(crop="content"), 10, 3).stages[0] == (
         "cropped to its content, 10 × 10",

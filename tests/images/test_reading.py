@@ -13,7 +13,8 @@ from PIL import ExifTags, Image
 
 from explorer.errors import ImageError
 from explorer.images import reading
-from explorer.images.reading import decode_image, to_array
+from explorer.images.arrays import to_array
+from explorer.images.reading import decode_image
 
 
 def _saved(image: Image.Image, kind: str, **options) -> bytes:

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 
 from explorer.errors import ImageError
-from explorer.images.reading import decode_image
-from explorer.images.uploaded import _CLEAR, _DEEP, _PLAIN, _PROGRESSIVE, MOST_BYTES, read_picture, size_of
+from explorer.images.reading import _CLEAR, _DEEP, _PLAIN, _PROGRESSIVE, UPLOAD_BYTES, decode_image, read_picture
 
 
 def saved(image, kind, **options):
@@ -79,10 +78,11 @@ def animation(kind="GIF"):
     ],
 )
 def test_what_was_made_of_a_file_is_said(data, said):
-    picture, notes = read_picture(data, "x")
-    assert len(notes) == len(said)
-    assert all(part in note for part, note in zip(said, notes, strict=True))
-    np.testing.assert_array_equal(np.asarray(picture), np.asarray(decode_image(data)))
+    found = read_picture(data, "x")
+    assert len(found.notes) == len(said)
+    assert all(part in note for part, note in zip(said, found.notes, strict=True))
+    np.testing.assert_array_equal(np.asarray(found.image), np.asarray(decode_image(data)))
+    assert found.size == found.image.size
 
 
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>'
@@ -111,7 +111,7 @@ def zip_bomb():
 )
 def test_bad_files_get_one_sentence(name, data, said):
     with pytest.raises(ImageError, match=said) as caught:
-        read_picture(data, name, at_least=1024)
+        read_picture(data, name, at_most=1024)
     assert str(caught.value).startswith(f"{name} could not be read: it ")
     assert "\n" not in str(caught.value)
 
@@ -136,17 +136,18 @@ def test_mutated_files_are_a_picture_or_an_image_error(data, changes, cut, tail)
         mutated[at : at + len(new)] = new
     mutated = bytes(mutated[: max(int(cut * 1.3 * len(mutated)), 0)] + tail)
     try:
-        picture, notes = read_picture(mutated, "x", at_least=16)
+        found = read_picture(mutated, "x", at_most=16)
     except ImageError:
         return
-    assert picture.mode in ("L", "RGB")
-    assert all(note.endswith(".") for note in notes)
+    assert found.image.mode in ("L", "RGB")
+    assert max(found.image.size) <= 16
+    assert all(note.endswith(".") for note in found.notes)
 
 
 # In a process of its own, whose peak no other test has raised, and there in a child for each file.
 _PEAKS = """
 import os, resource, sys
-from explorer.images.uploaded import read_picture
+from explorer.images.reading import read_picture
 
 read_picture(open(sys.argv[1], "rb").read(), "warm")
 for path in sys.argv[1:]:
@@ -155,7 +156,7 @@ for path in sys.argv[1:]:
         continue
     data = open(path, "rb").read()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    read_picture(data, "x", at_least=1024)
+    read_picture(data, "x", at_most=1024)
     print(path, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, flush=True)
     os._exit(0)
 """
@@ -163,10 +164,10 @@ for path in sys.argv[1:]:
 
 def test_the_largest_pictures_that_are_read_take_less_than_300_mb(tmp_path):
     def write(name, mode, a_pixel, kind, **options):
-        side = int((MOST_BYTES / a_pixel) ** 0.5)
+        side = int((UPLOAD_BYTES / a_pixel) ** 0.5)
         Image.new(mode, (side, side)).save(tmp_path / name, kind, **options)
 
-    write("a_warm", "L", MOST_BYTES // 100, "PNG")
+    write("a_warm", "L", UPLOAD_BYTES // 100, "PNG")
     write("clear", "RGBA", _CLEAR, "PNG", compress_level=1)
     write("deep", "I;16", _DEEP, "PNG", compress_level=1)
     write("float", "F", _DEEP, "TIFF", compression="tiff_adobe_deflate")
@@ -182,14 +183,34 @@ def test_the_largest_pictures_that_are_read_take_less_than_300_mb(tmp_path):
 def test_a_photograph_is_shrunk_and_says_so():
     stream = io.BytesIO()
     Image.new("RGB", (2400, 1800), (90, 120, 60)).save(stream, "JPEG")
-    picture, notes = read_picture(stream.getvalue(), "photo.jpg", at_least=1024, at_most=1024)
-    assert picture.size == (1024, 768)
-    assert notes == ("It has 2,400 × 1,800 pixels and is shrunk to 1,024 × 768.",)
-    whole = read_picture(stream.getvalue(), "photo.jpg")[0]
-    assert whole.size == size_of(stream.getvalue(), picture) == (2400, 1800)
+    found = read_picture(stream.getvalue(), "photo.jpg", at_most=1024)
+    assert found.image.size == (1024, 768)
+    assert found.notes == ("It has 2,400 × 1,800 pixels and was shrunk to 1,024 × 768.",)
+    whole = read_picture(stream.getvalue(), "photo.jpg").image
+    assert whole.size == found.size == (2400, 1800)
     held = Image.Exif()
     held[ExifTags.Base.Orientation] = 6
-    upright = saved(whole, "JPEG", exif=held)
-    picture, notes = read_picture(upright, "photo.jpg", at_least=1024, at_most=1024)
-    assert "It has 1,800 × 2,400 pixels and is shrunk to 768 × 1,024." in notes
-    assert size_of(upright, picture) == (1800, 2400)
+    for kind in ("JPEG", "PNG", "TIFF"):
+        found = read_picture(saved(whole, kind, exif=held), "photo", at_most=1024)
+        assert found.image.size == (768, 1024)
+        assert found.size == (1800, 2400)
+        assert found.notes == (
+            "It was turned upright, as its camera noted (EXIF).",
+            "It has 1,800 × 2,400 pixels and was shrunk to 768 × 1,024.",
+        )
+
+
+def test_a_file_is_opened_and_decoded_once(monkeypatch):
+    calls = []
+    for owner, name in ((Image, "open"), (ImageFile.ImageFile, "load")):
+        original = getattr(owner, name)
+
+        def counted(*args, original=original, name=name, **options):
+            image = args[0]
+            if name == "open" or image.tile:  # nothing is left to decode otherwise
+                calls.append(name)
+            return original(*args, **options)
+
+        monkeypatch.setattr(owner, name, counted)
+    read_picture(saved(photo(), "PNG"), "x", at_most=16)
+    assert calls == ["open", "load"]

@@ -14,8 +14,10 @@ import explorer
 from explorer.__main__ import main
 from explorer.checkpoints.model import load
 from explorer.errors import DatasetError, DatasetMissing
-from explorer.files.room import Room
+from explorer.files import pictures
 from explorer.files.tables import table_text
+from explorer.images import memory
+from explorer.images.memory import Room
 from explorer.images.preparation import Steps
 from explorer.scoring import ranking
 from explorer.scoring.ranking import COLUMNS, rank, read_again
@@ -76,7 +78,7 @@ def test_a_zip_and_a_list_are_ranked_alike(source, model, tmp_path):
 
 def test_blocks_change_nothing_and_only_the_ends_images_are_kept(source, model, monkeypatch):
     whole = rank(source, model, steps=Steps())
-    monkeypatch.setattr(ranking, "BLOCK", 4)
+    monkeypatch.setattr(pictures, "BLOCK", 4)
     monkeypatch.setattr(ranking, "SHOWN", 3)
     blocks = rank(source, model, steps=Steps())
     torch.testing.assert_close(blocks.elbo, whole.elbo, rtol=1e-4, atol=1e-2)
@@ -124,7 +126,7 @@ def test_names_that_a_spreadsheet_would_run_or_that_look_the_same(model, digits,
 
 def test_a_ranked_file_is_read_again_by_its_name(source, tmp_path):
     assert read_again(source, "sub/noise.png") == (source / "sub" / "noise.png").read_bytes()
-    with pytest.raises(DatasetError, match="there no more"):
+    with pytest.raises(DatasetError, match="no longer there"):
         read_again(source, "noise.png")
     for name in ("a\x01.png", "a\x02.png"):
         (source / name).touch()
@@ -136,9 +138,8 @@ def test_large_files_are_not_inflated_all_at_once(model, digits, tmp_path, monke
     for i in range(8):
         Image.fromarray(digits[i, 0].numpy()).save(tmp_path / f"{i}.png")
     largest = max(path.stat().st_size for path in tmp_path.iterdir())
-    monkeypatch.setattr(ranking.room, "files", Room(largest + 10))
-    monkeypatch.setattr(ranking, "_few", threading.BoundedSemaphore(8))
-    monkeypatch.setattr(ranking, "THREADS", 8)
+    monkeypatch.setattr(memory, "files", Room(largest + 10))
+    monkeypatch.setattr(pictures, "THREADS", 8)
     held, most, lock = 0, 0, threading.Lock()
     decode = ranking.read_picture
 
@@ -164,12 +165,15 @@ def test_what_cannot_be_ranked(model, tmp_path):
         rank(tmp_path / "missing", model)
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(DatasetError, match="holds no pictures"):
+    with pytest.raises(DatasetError, match="holds no images"):
         rank(empty, model)
-    with pytest.raises(DatasetError, match="holds no pictures"):
+    with pytest.raises(DatasetError, match="holds no images"):
         rank([], model)
     (empty / "a.png").write_bytes(b"nothing like it")
-    with pytest.raises(DatasetError, match=r"None of the 1 pictures .*: a\.png, it is not a picture"):
+    with pytest.raises(DatasetError, match=r"a\.png could not be read: it is not a picture"):
+        rank(empty, model)
+    (empty / "b.png").write_bytes(b"nor is this")
+    with pytest.raises(DatasetError, match=r"None of the 2 pictures .*: a\.png, it is not a picture"):
         rank(empty, model)
 
 
@@ -181,9 +185,7 @@ def test_the_command_writes_what_the_package_says(source, tiny_run, model, tmp_p
     said = capsys.readouterr()
     count = sum(share < 0.01 for share in found.better_than.tolist())
     assert count > 0
-    assert said.out == (
-        f"{out}: 26 pictures, {count} of them accounted for worse than 99% of the model's test images\n"
-    )
+    assert said.out == (f"{out}: 26 pictures, {count} of which the model explains worse than 99% of its test images\n")
     assert "explorer: torn.png could not be read: it is cut off or damaged" in said.err
     assert "explorer: Left out: 1 file that is no picture, such as notes.txt." in said.err
 

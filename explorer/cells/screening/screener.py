@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -21,15 +21,14 @@ from explorer.cells.screening.fusing import fused, layout_of
 from explorer.cells.screening.typicality import Typicality, cell_features, colourless
 from explorer.checkpoints.model import Model, load
 from explorer.errors import CheckpointError
-from explorer.images.reading import decode_image, eight_bits, resize_batch, to_array
+from explorer.files.pictures import Progress
+from explorer.images.arrays import resize_batch, to_array
+from explorer.images.reading import decode_image, eight_bits
 from explorer.models.evaluation import log_likelihood, to_float
 
 MODELS = ("cells-healthy-conv", "cells-infected-conv")
 UNLIKE = 0.001
 """A picture less typical than this is flagged: of a thousand real cells one is."""
-
-Progress = Callable[[int, int], None]
-"""Called with the number of images done and of all."""
 
 Picture = str | Path | bytes | Image.Image | np.ndarray | Tensor
 

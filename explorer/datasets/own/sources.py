@@ -10,7 +10,7 @@ from pathlib import Path
 from explorer.datasets.layout import Layout, arrange
 from explorer.errors import DatasetError
 from explorer.files.entries import Files, open_files
-from explorer.images.reading import CHANNELS
+from explorer.images.arrays import CHANNELS
 
 SIZES = (28, 32, 64, 128)
 MAX_CLASSES = 1000

@@ -14,7 +14,7 @@ from explorer.cells.screening import Screener, screener
 from explorer.cells.screening.verdicts import verdicts
 from explorer.errors import DatasetError
 from explorer.images import pictures
-from explorer.images.reading import to_array
+from explorer.images.arrays import to_array
 from explorer.images.slides import LARGE_SIDE, Large
 from explorer.ui.cells import uploads
 from explorer.ui.cells.upload_job import UNJUDGED, Taking, judged

@@ -11,12 +11,15 @@ import torch
 from explorer.cells.screening import Screener
 from explorer.cells.screening.verdicts import Verdict, verdicts
 from explorer.errors import ImageError
-from explorer.images.slides import read_picture
+from explorer.images.arrays import to_array
+from explorer.images.reading import is_gray
+from explorer.images.slides import read_slide
 from explorer.ui.cells.uploads import Kept, UploadedCell
 from explorer.ui.jobs import Job
 
 _MOST_LARGE = 20  # pictures of which more is kept than the models see: five megabytes each, and their files
 _MOST_LARGE_BYTES = 200 << 20  # of these files together
+_GRAY = "It is gray. The models know stained cells in colour, so the figures mean less."
 UNJUDGED = Verdict(0.0, 0.0, 0.0, 0.0)
 
 
@@ -51,7 +54,7 @@ class Taking(Job):
                 again += 1
                 continue
             try:
-                picture = read_picture(data, name, size)
+                picture = read_slide(data, name)
             except ImageError as error:
                 self.problems.append(str(error))
                 continue
@@ -59,8 +62,9 @@ class Taking(Job):
             kept = picture.large if room > 0 and len(data) <= space else None
             if kept is not None:
                 room, space = room - 1, space - len(data)
-            image = torch.from_numpy(picture.seen)
-            cells.append(UploadedCell(0, name, digest, image, UNJUDGED, picture.remarks, picture.size, kept))
+            image = torch.from_numpy(to_array(picture.image, size, 3))
+            remarks = (*picture.notes, *((_GRAY,) if is_gray(picture.image) else ()))
+            cells.append(UploadedCell(0, name, digest, image, UNJUDGED, remarks, picture.size, kept))
         if again:
             were = "file was" if again == 1 else "files were"
             self.problems.append(f"{again} {were} here already, and {'is' if again == 1 else 'are'} listed once.")

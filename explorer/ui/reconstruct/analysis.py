@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from explorer.images.preparation import Prepared, Steps, prepare, suggest
+from explorer.images.preparation import Prepared, Steps
 from explorer.models import Posterior
 from explorer.scoring.scores import Judgement, Scores, judge
 from explorer.ui.cache import STORED, EncodedDataset
@@ -47,12 +47,10 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Looked:
-    """A subject as the model of the mapped data sees it and judges it; `why` says what suggested the steps."""
+    """A subject as the model of the mapped data sees it and judges it."""
 
     subject: Subject
     data: EncodedDataset
-    steps: Steps
-    why: tuple[str, ...]
     changed: bool
     prepared: Prepared
     judged: Judgement
@@ -72,15 +70,9 @@ def look(subject: Subject, data: EncodedDataset) -> Looked:
 
 
 def _look(subject: Subject, data: EncodedDataset, chosen: Steps | None) -> Looked:
-    channels, size, _ = data.model.image_shape
-    why: tuple[str, ...] = ()
-    if chosen is not None:
-        steps = chosen
-    elif subject.own == data.content or (subject.index is not None and subject.picture.size == (size, size)):
-        steps = Steps()
-    else:
-        steps, why = suggest(subject.picture, *data.model.habits, channels)
-    prepared = prepare(subject.picture, steps, size, channels)
+    size = data.model.image_shape[1]
+    as_it_is = subject.own == data.content or (subject.index is not None and subject.picture.size == (size, size))
+    prepared = data.model.prepare(subject.picture, chosen or (Steps() if as_it_is else None))
     known = data.model.conditional and subject.label in data.model.classes
     label = torch.tensor([data.model.classes.index(str(subject.label))]) if known else None
     row = data.row_of(subject.index) if subject.own == data.content and subject.index is not None else None
@@ -92,7 +84,7 @@ def _look(subject: Subject, data: EncodedDataset, chosen: Steps | None) -> Looke
         without=row if data.name == STORED else None,
         scored=None if row is None or prepared.stages else _scored(data, row, label),
     )
-    return Looked(subject, data, steps, why, chosen is not None, prepared, judged)
+    return Looked(subject, data, chosen is not None, prepared, judged)
 
 
 def _scored(data: EncodedDataset, row: int, label: Tensor | None) -> Scores | None:

@@ -11,7 +11,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer.errors import ImageError
-from explorer.images.uploaded import read_picture, size_of
+from explorer.images.reading import read_picture
 from explorer.ui.components.picture_drop.component import Pasted
 from explorer.ui.reconstruct import uploads
 from explorer.ui.reconstruct.thumbnails import tile
@@ -72,8 +72,8 @@ def take(files: Sequence[tuple[str, bytes]]) -> None:
 
 def read(name: str, data: bytes, digest: str) -> Brought:
     """A file's picture. Raises ImageError."""
-    picture, remarks = read_picture(data, name, at_least=_KEPT_SIDE, at_most=_KEPT_SIDE)
-    return Brought(0, name, digest, picture, size_of(data, picture), tile(picture), remarks)
+    found = read_picture(data, name, at_most=_KEPT_SIDE)
+    return Brought(0, name, digest, found.image, found.size, tile(found.image), found.notes)
 
 
 def _release(files: Sequence[UploadedFile]) -> None:

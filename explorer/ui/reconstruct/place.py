@@ -87,7 +87,7 @@ def _picked(data: EncodedDataset, pick: Pick) -> None:
 
 def _ways_on(one: Looked) -> None:
     def to_arithmetic() -> None:
-        uploads.use(one.subject.name, one.subject.picture, one.data, one.steps)
+        uploads.use(one.subject.name, one.subject.picture, one.data, one.prepared.steps)
         page_switch.go(page_switch.ARITHMETIC, **{page_switch.ARITHMETIC_TOOL: "expression", expression.KEY: "upload"})
 
     def to_explore() -> None:

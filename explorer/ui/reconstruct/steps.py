@@ -31,7 +31,7 @@ def steps_panel(looked: Looked, suffix: str = "") -> None:
     """Draw the stages, why they were taken, and the button to change them; `suffix` tells models apart."""
     with st.container(key=f"stages{suffix}", gap="xsmall"):
         st.html(_stages(looked))
-        if said := (*looked.subject.remarks, *looked.why):
+        if said := (*looked.subject.remarks, *looked.prepared.why):
             st.caption(plain(" ".join(said)))
         with st.popover("Steps", icon=":material/tune:", key=f"steps{suffix}", type="tertiary"):
             _choose(looked, suffix)
@@ -50,7 +50,7 @@ def _figure(picture: Image.Image, words: str) -> str:
 
 def _choose(looked: Looked, suffix: str) -> None:
     """The widgets. They show the steps in effect, and a change of one makes all of them a person's own."""
-    steps, subject, data = looked.steps, looked.subject, looked.data
+    steps, subject, data = looked.prepared.steps, looked.subject, looked.data
     keys = {field.name: f"steps_{field.name}{suffix}" for field in fields(Steps)}
     for name, key in keys.items():
         value = getattr(steps, name)

@@ -22,6 +22,9 @@ from explorer.cells.screening import FileScreening, Screening, screen_files
 from explorer.cells.screening import files as module
 from explorer.cells.screening.verdicts import Verdict, summary
 from explorer.errors import DatasetError
+from explorer.files import pictures
+from explorer.images import memory
+from explorer.images.memory import Room
 
 COLUMNS = ["file", "p_infected", "log_ratio", "typicality"]
 
@@ -87,7 +90,7 @@ def rows(path):
 
 @pytest.mark.parametrize("source", ["folder", "zip"], indirect=True)
 def test_all_pictures_at_any_depth(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 3)  # so that blocks hold both kinds
+    monkeypatch.setattr(pictures, "BLOCK", 3)  # so that blocks hold both kinds
     seen = []
     found = screen_files(source, device="cpu", progress=lambda done, total: seen.append((done, total)))
     assert found.files == READABLE
@@ -160,30 +163,30 @@ def test_huge_files_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
     found = screen_files(path, device="cpu")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert found.unreadable == [("zeros.png", "it has 20 MB, more than the limit of 4 for a picture of a cell")]
+    assert found.unreadable == [("zeros.png", "it has 20 MB, more than the limit of 4")]
     assert peak < 8 << 20
 
 
 def test_large_files_are_in_memory_one_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_LARGE_BYTES", 10)
-    monkeypatch.setattr(module, "THREADS", 4)
+    monkeypatch.setattr(memory, "files", Room(10))
+    monkeypatch.setattr(pictures, "THREADS", 4)
     busy, most = [], []
-    decode = module.Screener.prepare
+    decode = module.decode_image
 
-    def watched(self, images):
+    def watched(data, name):
         busy.append(1)
         most.append(len(busy))
         time.sleep(0.01)
         busy.pop()
-        return decode(self, images)
+        return decode(data, name=name)
 
-    monkeypatch.setattr(module.Screener, "prepare", watched)
+    monkeypatch.setattr(module, "decode_image", watched)
     screen_files(write(tmp_path / "cells", {f"{i}.png": png(i) for i in range(6)}), device="cpu")
     assert max(most) == 1
 
 
 def test_stopping_leaves_no_threads(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 1)
+    monkeypatch.setattr(pictures, "BLOCK", 1)
     before = threading.active_count()
 
     def stop(done, total):
@@ -232,7 +235,7 @@ ERRORS = {
     "words.txt": ([("words.txt", b"hello")], "is neither a folder nor an intact .zip"),
     "cut.zip": ([("cut.zip", b"PK\x03\x04cut off")], "is neither a folder nor an intact .zip"),
     "texts": ([("texts/a.txt", b"hello")], "holds no images."),
-    "zips": ([("zips/a.zip", b"")], "holds no images but 1 zip file: unpack it first."),
+    "zips": ([("zips/a.zip", b"")], "holds no images but 1 zip: unpack what is inside first."),
     "broken": ([("broken/a.png", b"x"), ("broken/b.png", b"")], "None of the 2 pictures in"),
     "one.png": ([("one.png", b"")], "one.png could not be read: it is empty."),
 }

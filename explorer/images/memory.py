@@ -1,4 +1,4 @@
-"""Memory that threads share while each holds the bytes of a file: many small ones at once, large ones by turns."""
+"""Memory that threads share while each reads a picture: many small ones at once, large ones by turns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Room:
 
     @contextmanager
     def taken(self, count: int) -> Iterator[None]:
-        """Hold `count` bytes, as soon as they are free. Who asks for more than there are in all gets all of them."""
+        """Holds `count` bytes, as soon as they are free. Who asks for more than there are in all gets all of them."""
         count = min(max(count, 0), self.size)
         with self._changed:
             self._changed.wait_for(lambda: count <= self._free)
@@ -29,5 +29,8 @@ class Room:
                 self._changed.notify_all()
 
 
+# Of the whole process. Who holds bytes of a file may ask for room to decode it, never the other way round.
 files = Room(256 << 20)
-"""For what is read of files in folders and zips, of the whole process: `with room.files.taken(entry.size): ...`."""
+"""For the bytes of files."""
+decoding = Room(1 << 30)
+"""For pictures while they are decoded: several photographs, or one of the largest."""

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from explorer.files.room import Room
+from explorer.images.memory import Room
 
 
 def test_no_more_is_held_than_there_is_room_for():
