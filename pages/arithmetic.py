@@ -43,17 +43,8 @@ WORDS = """
 
 def pick_tool() -> str:
     """Which of the tools is open."""
-    address.restore_choice("tool", _TOOL, list(TOOLS), "the tool", {name: tool[0] for name, tool in TOOLS.items()})
-    st.session_state.setdefault(_TOOL, "expression")
-    return st.segmented_control(
-        "Tool",
-        list(TOOLS),
-        format_func=lambda name: TOOLS[name][0],
-        key=_TOOL,
-        required=True,
-        persist_state="session",
-        label_visibility="collapsed",
-    )
+    names = {name: title for name, (title, _) in TOOLS.items()}
+    return pickers.pick_one("Tool", "tool", _TOOL, names, "the tool", label_visibility="collapsed")
 
 
 def main() -> None:

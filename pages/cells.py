@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer.ui import address, page_switch
+from explorer.ui import address, page_switch, pickers
 from explorer.ui.cells.gems import gems_panel
 from explorer.ui.cells.initialisation import init_panel
 from explorer.ui.cells.pair import pair_panel
@@ -24,17 +24,8 @@ PARTS: dict[str, tuple[str, Callable[[], dict[str, str]]]] = {
 
 def pick_part() -> str:
     """Which part of the screen is open."""
-    address.restore_choice("part", _PART, list(PARTS), "the part", {name: part[0] for name, part in PARTS.items()})
-    st.session_state.setdefault(_PART, "pair")
-    return st.segmented_control(
-        "Part",
-        list(PARTS),
-        format_func=lambda name: PARTS[name][0],
-        key=_PART,
-        required=True,
-        persist_state="session",
-        label_visibility="collapsed",
-    )
+    names = {name: title for name, (title, _) in PARTS.items()}
+    return pickers.pick_one("Part", "part", _PART, names, "the part", label_visibility="collapsed")
 
 
 def main() -> None:

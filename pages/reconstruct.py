@@ -32,18 +32,7 @@ WORDS = """
 
 def pick_tool() -> str:
     """Which of the tools is open."""
-    address.restore_choice("tool", _TOOL, list(TOOLS), "the tool", TOOLS)
-    st.session_state.setdefault(_TOOL, "spoil")
-    tool = st.segmented_control(
-        "Tool",
-        list(TOOLS),
-        format_func=TOOLS.__getitem__,
-        key=_TOOL,
-        required=True,
-        persist_state="session",
-        label_visibility="collapsed",
-    )
-    return str(tool)
+    return pickers.pick_one("Tool", "tool", _TOOL, TOOLS, "the tool", label_visibility="collapsed")
 
 
 def empty(source: str) -> None:

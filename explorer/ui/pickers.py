@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal, TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -12,8 +14,49 @@ from explorer.ui import address, cache
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.wording import GROUP
 
+_Option = TypeVar("_Option", bound=str)
+
 COLORS = {"class": "class", "kl": "KL", "error": "reconstruction error", "density": "density"}  # of any map
 PROJECTIONS = {"umap": "UMAP", "pca": "principal components"}
+
+
+def pick_one(
+    label: str,
+    param: str,
+    key: str,
+    names: Mapping[_Option, str],
+    what: str,
+    *,
+    default: _Option | None = None,
+    help: str | None = None,
+    label_visibility: Literal["visible", "collapsed"] = "visible",
+) -> _Option:
+    """Draws a row of options, of which one is always chosen; the address may ask for it.
+
+    Args:
+        label: what the choice is called on the screen.
+        param: the address' parameter.
+        key: the widget's key.
+        names: by option, what it is called on the screen.
+        what: what the choice is called in a sentence.
+        default: the option to begin with, if not the first.
+        help: shown beside the label.
+        label_visibility: whether the label is shown.
+    """
+    address.restore_choice(param, key, names, what)
+    default = default or next(iter(names))
+    st.session_state.setdefault(key, default)
+    chosen = st.segmented_control(
+        label,
+        list(names),
+        format_func=names.__getitem__,
+        key=key,
+        required=True,
+        persist_state="session",
+        help=help,
+        label_visibility=label_visibility,
+    )
+    return chosen or default
 
 
 def pick_model() -> cache.Model:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from explorer.images import pictures
 from explorer.latents import METHODS, Reference, Scope
-from explorer.ui import address, html, page_switch, selection, sheets
+from explorer.ui import address, html, page_switch, pickers, selection, sheets
 from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.codes import code_picker, computed
 from explorer.ui.codes.computed import Source
@@ -61,27 +61,24 @@ def _pair(data: EncodedDataset) -> tuple[Source, Source, Method] | None:
     groups = [ident for ident in options if ident.startswith("group:")]
     st.session_state.setdefault(FROM, groups[0] if len(groups) > 1 else options[0])
     st.session_state.setdefault(TO, groups[1] if len(groups) > 1 else options[1])
-    address.restore_choice("method", METHOD, METHODS, "the method")
-    st.session_state.setdefault(METHOD, "means")
     left, right = st.columns(2)
     start = left.selectbox(
         "From", options, format_func=labels.__getitem__, key=FROM, persist_state="session", help=_GROUPS_HELP
     )
     end = right.selectbox("To", options, format_func=labels.__getitem__, key=TO, persist_state="session")
-    method = st.segmented_control(
+    method = pickers.pick_one(
         "Found by",
-        list(METHODS),
-        format_func=lambda m: METHODS[m].capitalize(),
-        key=METHOD,
-        required=True,
-        persist_state="session",
+        "method",
+        METHOD,
+        {name: text.capitalize() for name, text in METHODS.items()},
+        "the method",
         help="The difference of the two mean codes; or the normal of the plane that best tells the groups apart "
         "(Fisher's discriminant), which leaves out what varies within both.",
     )
     if start == end:
         st.info("Choose two different groups.")
         return None
-    return found[start], found[end], method or "means"
+    return found[start], found[end], method
 
 
 def _other_classes(data: EncodedDataset, found: int) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from explorer.images import films
 from explorer.latents import Scope, stop_steps, walk
-from explorer.ui import address, html, selection, sheets
+from explorer.ui import address, html, pickers, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import code_picker, computed
 from explorer.ui.codes.map_marks import MOST_LABELS, MapMarks, ring
@@ -45,24 +45,14 @@ def walk_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
     """Draw the panel; the path and its ends for the map."""
     with st.container(key="walk"):
         stops = _stops(data, scope)
-        address.restore_choice("way", WAY, WAYS, "the way")
-        st.session_state.setdefault(WAY, "line")
-        way = st.segmented_control(
-            "Way",
-            list(WAYS),
-            format_func=lambda name: WAYS[name],
-            key=WAY,
-            required=True,
-            persist_state="session",
-            help=_WAYS_HELP,
-        )
+        way = pickers.pick_one("Way", "way", WAY, WAYS, "the way", help=_WAYS_HELP)
         address.restore_number("steps", STEPS, LEAST, MOST, default=USUAL)
         steps = st.slider("Steps", LEAST, MOST, key=STEPS, persist_state="session")
-        query = _address(stops, way or "line", steps)
+        query = _address(stops, way, steps)
         if stops.codes is None:
             return MapMarks(address=query)
         try:
-            path = _path(data, stops.codes, max(steps, len(stops.names)), way or "line")
+            path = _path(data, stops.codes, max(steps, len(stops.names)), way)
         except ValueError as error:
             st.error(sentence(error))
             return MapMarks(address=query)

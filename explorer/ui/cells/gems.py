@@ -11,7 +11,7 @@ from explorer.checkpoints.model import Model
 from explorer.errors import CheckpointError
 from explorer.images import pictures
 from explorer.latents import Reach
-from explorer.ui import address, assets, html
+from explorer.ui import address, assets, html, pickers
 from explorer.ui.cells.pair import STATES, Pair, kinds, open_pair
 from explorer.ui.markdown import plain
 
@@ -64,30 +64,25 @@ def gems_panel() -> dict[str, str]:
 
 
 def _controls(found: dict[str, str]) -> tuple[str, str, int, int]:
-    address.restore_choice("gems", _STONES, found, "the stones")
-    address.restore_choice("gems_source", _SOURCE, SOURCES, "gems from")
     for key, low, high in ((_TEMPERATURE, 1, _HOTTEST), (_ACROSS, 4, _MOST_ACROSS), (_SEED, 0, _LAST_SEED)):
         address.restore_number(key, key, low, high, default=_USUAL[key])
     with st.container(horizontal=True, gap="medium"):
-        stones = st.segmented_control(
+        stones = pickers.pick_one(
             "Stones",
-            list(found),
-            format_func=found.__getitem__,
-            key=_STONES,
-            default=None if _STONES in st.session_state else next(iter(found)),
-            required=True,
-            persist_state="session",
+            "gems",
+            _STONES,
+            found,
+            "the stones",
             help="Which models draw: linear layers make pebbles, convolutions make ragged stones, and the one model "
             "of both states makes streaked ones.",
         )
-        source = st.segmented_control(
+        source = pickers.pick_one(
             "Drawn as",
-            list(SOURCES),
-            format_func=SOURCES.__getitem__,
-            key=_SOURCE,
-            default=None if _SOURCE in st.session_state else "mixed",
-            required=True,
-            persist_state="session",
+            "gems_source",
+            _SOURCE,
+            SOURCES,
+            "gems from",
+            default="mixed",
             help="Infected cells give redder stones, healthy ones paler and bluer ones.",
         )
     left, right = st.columns([2, 1], gap="medium")
@@ -101,7 +96,7 @@ def _controls(found: dict[str, str]) -> tuple[str, str, int, int]:
         "from any cell, and the stronger the colours, until they burn out to white.",
     )
     across = right.slider("Gems across", 4, _MOST_ACROSS, key=_ACROSS, persist_state="session")
-    return stones or next(iter(found)), source or "mixed", temperature, across
+    return stones, source, temperature, across
 
 
 def _rows(across: int) -> int:

@@ -13,7 +13,7 @@ from explorer.cells.initialisation import Comparison, Sharpness
 from explorer.errors import CheckpointError
 from explorer.images import pictures
 from explorer.models import LatentModel
-from explorer.ui import address, assets, cache, html
+from explorer.ui import address, assets, cache, html, pickers
 from explorer.ui.cells.initialisation_wording import NAMES, OUTCOMES, REASONS
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import plain
@@ -51,21 +51,18 @@ def init_panel() -> dict[str, str]:
 
 
 def _controls(moments: dict[str, str]) -> tuple[str, int]:
-    address.restore_choice("init_at", _AT, moments, "the moment")
     address.restore_number("init_seed", _SEED, 0, 10**6, default=0)
-    st.session_state.setdefault(_AT, "end")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        moment = st.segmented_control(
+        moment = pickers.pick_one(
             "Samples",
-            list(moments),
-            format_func=moments.__getitem__,
-            key=_AT,
-            required=True,
-            persist_state="session",
+            "init_at",
+            _AT,
+            moments,
+            "the moment",
             help="Cells that the networks draw before the first step of training, or after the last",
         )
         st.button("New draws", key="cells_init_new", icon=":material/casino:", on_click=_next_seed)
-    return moment or "end", int(st.session_state[_SEED])
+    return moment, int(st.session_state[_SEED])
 
 
 def _next_seed() -> None:

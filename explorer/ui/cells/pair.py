@@ -14,7 +14,7 @@ from explorer.cells.measures import Summary
 from explorer.checkpoints.model import Model
 from explorer.errors import CheckpointError
 from explorer.images import pictures
-from explorer.ui import address, assets, cache, html
+from explorer.ui import address, assets, cache, html, pickers
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import plain
 
@@ -156,23 +156,9 @@ _GRAIN = (
 
 
 def _controls(found: dict[str, str]) -> tuple[str, int, float, bool]:
-    address.restore_choice("kind", _KIND, found, "the models")
-    st.session_state.setdefault(_KIND, next(iter(found)))
-    address.restore_choice("pixels", _PIXELS, PIXELS, "pixels as")
-    st.session_state.setdefault(_PIXELS, "mean")
     with st.container(horizontal=True, gap="medium"):
-        kind = st.segmented_control(
-            "Models", list(found), format_func=found.__getitem__, key=_KIND, required=True, persist_state="session"
-        )
-        pixels = st.segmented_control(
-            "Pixels",
-            list(PIXELS),
-            format_func=PIXELS.__getitem__,
-            key=_PIXELS,
-            required=True,
-            persist_state="session",
-            help=_PIXELS_HELP,
-        )
+        kind = pickers.pick_one("Models", "kind", _KIND, found, "the models")
+        pixels = pickers.pick_one("Pixels", "pixels", _PIXELS, PIXELS, "pixels as", help=_PIXELS_HELP)
     address.restore_number("side", _SIDE, 2, 10, default=6)
     asked = address.asked("temperature")
     if asked is not None:
@@ -190,7 +176,7 @@ def _controls(found: dict[str, str]) -> tuple[str, int, float, bool]:
         persist_state="session",
         help="Scale of the draws: at 0 all are the average cell, at 1 they vary as the prior does, above they stray.",
     )
-    return kind or next(iter(found)), side, temperature, pixels == "sampled"
+    return kind, side, temperature, pixels == "sampled"
 
 
 _PIXELS_HELP = (

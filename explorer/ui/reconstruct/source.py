@@ -12,7 +12,7 @@ import streamlit as st
 from PIL import Image
 
 from explorer.images import pictures
-from explorer.ui import address, selection
+from explorer.ui import pickers, selection
 from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.components.draw.component import draw
 from explorer.ui.components.picture_drop.component import picture_drop
@@ -40,18 +40,15 @@ def default_source(data: EncodedDataset) -> str:
 
 def source_panel(data: EncodedDataset, pick: Pick | None) -> tuple[Subject | None, str]:
     """Draw the choice and what belongs to it; the picture, if there is one yet, and the source's name."""
-    address.restore_choice("source", _SOURCE, list(SOURCES), "the source", SOURCES)
-    st.session_state.setdefault(_SOURCE, default_source(data))
-    chosen = st.segmented_control(
+    source = pickers.pick_one(
         "Where the picture comes from",
-        list(SOURCES),
-        format_func=SOURCES.__getitem__,
-        key=_SOURCE,
-        required=True,
-        persist_state="session",
+        "source",
+        _SOURCE,
+        SOURCES,
+        "the source",
+        default=default_source(data),
         label_visibility="collapsed",
     )
-    source = str(chosen)
     panels: dict[str, Callable[[], Subject | None]] = {
         "draw": lambda: _draw(data),
         "upload": _upload,
