@@ -1,15 +1,21 @@
-# `make run` serves the app, `make test` runs every check. Both set up what they need.
+# `make run` serves the app, `make check` runs the quick checks, `make test` all. Each sets up what it needs.
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run test lint types unit setup setup-dev browser benchmarks clean
+.PHONY: run check test lint types setup setup-dev browser benchmarks clean
 
 run: $(VENV)/.runtime
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
-test: lint types unit
+# Lint, types and the tests that need neither a browser nor training: two minutes on two cores.
+check: lint types
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser and not slow"
+
+# Two at a time: many tests wait for other processes. Those of the browser come last.
+test: lint types browser
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -18,13 +24,6 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
-
-# Two at a time: many tests wait for other processes. Those in the browser share a server and a Chromium a worker.
-# The models that pages are tested with are trained once for both.
-unit: $(VENV)/.dev browser
-	trained=$$(mktemp -d) && trap 'rm -rf "$$trained"' EXIT && export TRAINED_ONCE="$$trained" && \
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/browser && \
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
 # Debian's chromium where apt is there and we may use it, else Playwright's own download.
 browser: $(VENV)/.dev

@@ -40,6 +40,17 @@ os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start, too
 torch.set_num_threads(1)
 
 
+TRAINS = {"tiny_run", "small_train", "runs", "folder", "space"}
+"""Fixtures that train a model, or in whose folder a test starts processes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what trains, or reads the full data sets, as slow, so that `make check` leaves it out."""
+    for item in items:
+        if TRAINS & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("data"):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """The folder of the full data sets. Where there is none a test is skipped; continuous integration has one."""

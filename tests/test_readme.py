@@ -75,6 +75,7 @@ def test_the_commands_are_those_of_the_program():
         assert all(re.search(rf"(?<![\w-]){re.escape(o)}\b", help_text(*help_)) for o in options), line
 
 
+@pytest.mark.slow
 def test_the_python_runs(tmp_path):
     code = "\n".join(block("python"))
     done = subprocess.run(

@@ -27,6 +27,7 @@ def page(**query: str) -> AppTest:
     return sound(at.run())
 
 
+@pytest.mark.slow
 def test_every_kind_of_model_and_new_draws():
     at = page()
     assert not at.warning

@@ -68,6 +68,7 @@ def html(at: AppTest) -> str:
     return texts(at.get("html"))
 
 
+@pytest.mark.slow
 def test_cells_are_screened_as_the_package_does_and_one_is_looked_at():
     at = open_panel()
     assert "part" in at.query_params
@@ -175,6 +176,7 @@ def test_what_is_no_cell_gets_no_probability():
     assert set(at.dataframe[0].value["probability"]) == {""}
 
 
+@pytest.mark.slow
 def test_a_slide_gets_a_hint_and_any_square_of_it():
     slide = Image.new("RGB", (3000, 2200), (231, 225, 220))
     slide.paste(cell().resize((160, 160)), (1420, 1020))

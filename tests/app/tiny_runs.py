@@ -26,20 +26,16 @@ DAMAGED = {
 def once(factory: pytest.TempPathFactory) -> Path:
     """The folder of all of them, made when a session first asks: the tests of pages and of the browser share it.
 
-    Of workers that test side by side the first one trains, and each takes a copy; so do sessions that are given a
-    common folder by TRAINED_ONCE.
+    Of workers that test side by side the first one trains, and each takes a copy.
     """
     folder = factory.getbasetemp() / "runs-of-the-app"
     if folder.exists():
         return folder
-    if named := os.environ.get("TRAINED_ONCE"):
-        shared = Path(named)
-    elif "PYTEST_XDIST_WORKER" in os.environ:
-        shared = factory.getbasetemp().parent / "trained-once"
-    else:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
         folder.mkdir()
         train_all(folder)
         return folder
+    shared = factory.getbasetemp().parent / "trained-once"
     shared.mkdir(exist_ok=True)
     with (shared / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

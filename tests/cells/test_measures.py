@@ -114,6 +114,7 @@ def test_a_summary():
     assert Summary.of(measure(torch.zeros(0, 3, 64, 64))).count == 0
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_what_is_said_of_real_cells_is_measured(data_root, monkeypatch):
     """And infected cells have dark spots while healthy ones have none: the measure sees what people see."""

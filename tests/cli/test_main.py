@@ -373,6 +373,7 @@ def test_a_run_that_diverges_is_an_error(capsys, tmp_path):
     assert "not finite" in last
 
 
+@pytest.mark.slow
 def test_the_process_says_the_same():
     failed = command("evaluate", "no-such-model")
     assert failed.returncode == 1
@@ -381,6 +382,7 @@ def test_the_process_says_the_same():
     assert len(failed.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_importing_the_package_loads_nothing_heavy():
     """Streamlit would tie it to the app; the others cost seconds that a command or a page would wait for."""
     # torch's own imports, whatever they are, are not this package's doing.

@@ -116,6 +116,7 @@ def test_a_source_of_ones_own_is_a_class_and_a_line(tmp_path, monkeypatch):
     assert datasets.available(tmp_path)[-1].name == "blank"
 
 
+@pytest.mark.slow
 def test_importing_and_listing_is_light():
     """torchvision, mlxtend and what they bring would add seconds to every start."""
     heavy = ("torchvision", "mlxtend", "sklearn", "pandas", "matplotlib", "streamlit", "umap")

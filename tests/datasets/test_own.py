@@ -63,6 +63,7 @@ def test_what_is_kept_outlives_the_source(zipped, root, write_tree, picture):
     assert os.stat(root / "own" / "cells").st_mode & 0o777 == 0o755
 
 
+@pytest.mark.slow
 def test_another_process_loads_it(root, write_tree, picture):
     own.create("cells", write_tree(cells(picture, 10, 5)), size=28, channels=1)
     code = "from explorer import datasets; print(datasets.load('own:cells', 'train').fingerprint)"

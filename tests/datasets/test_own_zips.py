@@ -96,6 +96,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 def test_an_entry_that_lies_about_its_size_takes_no_memory(method, root, tmp_path, write_tree, picture):
     plain = write_tree(cells(picture), zipped=True, name="plain")
@@ -174,6 +175,7 @@ def test_names_in_other_encodings(root, write_tree, picture):
     assert "M?[u" in classes
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_files(root, tmp_path, picture):
     data = picture((9, 9, 9), (4, 4))
     out = io.BytesIO()

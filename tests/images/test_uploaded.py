@@ -162,6 +162,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_the_largest_pictures_that_are_read_take_less_than_300_mb(tmp_path):
     def write(name, mode, a_pixel, kind, **options):
         side = int((UPLOAD_BYTES / a_pixel) ** 0.5)

@@ -173,6 +173,7 @@ def test_cohens_d(n, m, shift, seed):
     assert float(found) == pytest.approx((high.mean() - low.mean()) / pooled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "m", "distance"), [(12, 20, 1.5), (40, 40, 0.5), (10, 10, 3.0)])
 def test_the_interval_of_an_auc_covers_the_true_one(n, m, distance):
     rng = np.random.default_rng(0)
@@ -213,6 +214,7 @@ def test_the_cosine_is_that_of_two_samples():
     assert said == pytest.approx(between, abs=0.06)
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("n", [5, 20, 100])
 def test_random_groups_are_not_trusted(method, n):

@@ -72,6 +72,7 @@ def test_fitted_holes_lie_between_clusters():
     assert 0.1 < found.mass < HOLE_REACH
 
 
+@pytest.mark.slow
 def test_no_fitted_holes_in_codes_that_are_gaussian():
     mean = normal(5000, 2) * torch.tensor([30.0, 0.5]) + torch.tensor([-100.0, 3.0])
     found = find_holes(Posterior(mean, torch.full((5000, 2), -torch.inf)), fitted=True)

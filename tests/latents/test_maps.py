@@ -66,6 +66,7 @@ def test_accuracy_is_that_of_a_classifier_that_leaves_one_out(k):
     assert 0.4 < found["accuracy_map"] < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [150, 700])
 def test_a_vote_on_other_labels_is_that_of_a_classifier_that_leaves_one_out(n):
     codes, labels = clusters(n, classes=12, seed=3, offset=50.0)
@@ -180,6 +181,7 @@ def test_umap_needs_more_codes_than_neighbours():
         maps.fit_umap(torch.randn(15, 3))
 
 
+@pytest.mark.slow
 def test_umap_keeps_clusters_apart_and_is_reproducible():
     # The one real fit of the tests: importing UMAP and compiling it takes ten seconds and more.
     codes, labels = clusters(90, d=6, seed=3)

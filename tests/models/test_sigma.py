@@ -163,6 +163,7 @@ def test_evaluation_takes_the_whole_of_it():
     assert model.training
 
 
+@pytest.mark.slow
 def test_training_balances_reconstruction_and_kl_by_itself():
     """What the sigma-VAE is for: the noise falls as the images get better, whatever it started at."""
     found = []

@@ -232,6 +232,7 @@ def test_it_learns_what_an_image_is(tiny_run):
     assert tiny_run.metrics["elbo"] > baseline
 
 
+@pytest.mark.slow
 def test_five_epochs_are_far_better_than_the_mean_image(tmp_path):
     config = TrainConfig(preset="mlp-2d", dataset="mnist-5k", epochs=5, device="cpu")
     run = train(config, tmp_path / "run")
