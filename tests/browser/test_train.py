@@ -21,12 +21,12 @@ from explorer import runs
 from explorer.checkpoints.folder import read_history
 from explorer.checkpoints.model import load
 from explorer.files.locks import is_locked
-from explorer.training.frames import frame_epochs, read_frame
 from explorer.training.run_folder import RunFiles
 from tests.background import trains
 from tests.background import until as wait
 from tests.browser.screen import Explore
 from tests.browser.talk import BUSY_MS, idle
+from tests.training.frames import frame_epochs, read_frame
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,8 @@ from explorer.datasets import ImageDataset
 from explorer.models import ModelConfig, build
 from explorer.models.conditional import in_turn
 from explorer.models.evaluation import evaluate, likeliest_classes
-from explorer.training.frames import FrameWriter, read_frame
+from explorer.training.frames import FrameWriter
+from tests.training.frames import read_frame
 
 SHAPE = (1, 8, 8)
 
