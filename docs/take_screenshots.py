@@ -1,4 +1,4 @@
-"""The README's pictures, taken anew: `python -m docs.take_screenshots`."""
+"""Takes the pictures of the README and of docs/ anew: `python -m docs.take_screenshots`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, Page
 
 from benchmarks.serving import ROOT, browsing
+
+PICTURES = ROOT / "docs" / "pictures"
 
 VIEWS = {
     # name: address, width, colour scheme
@@ -91,7 +93,7 @@ def main() -> None:
                 "document.querySelector('.stMainBlockContainer').innerText.includes('falls into holes')"
             )
             settle(page)
-            page.locator(".st-key-map .lx-map").screenshot(path=ROOT / "docs" / f"holes-{name}.png")
+            page.locator(".st-key-map .lx-map").screenshot(path=PICTURES / f"holes-{name}.png")
             page.close()
         shoot_training(browser, server.url)
 
@@ -106,7 +108,7 @@ def whole_page(browser: Browser, name: str, width: int, scheme: str, settled: Ca
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": height})
     settled(page)
-    page.screenshot(path=ROOT / "docs" / f"{name}.png")
+    page.screenshot(path=PICTURES / f"{name}.png")
     context.close()
 
 
@@ -153,7 +155,7 @@ def shoot_training(browser: Browser, url: str) -> None:
         "/epoch (1[2-9]|[2-9][0-9]) of/.test(document.querySelector('[data-testid=stSidebar]').innerText)",
         timeout=120_000,
     )
-    page.screenshot(path=ROOT / "docs" / "sidebar-light.png")
+    page.screenshot(path=PICTURES / "sidebar-light.png")
     page.locator(".st-key-train_open button").wait_for(timeout=300_000)
     page.close()
     for name, (width, scheme) in TRAINING.items():

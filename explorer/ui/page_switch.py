@@ -11,8 +11,14 @@ import streamlit as st
 
 from explorer.files.shipped import shipped
 
+
+def script(page: str) -> Path:
+    """Returns the script of a page."""
+    return shipped("pages") / f"{page}.py"
+
+
 EXPLORE, ARITHMETIC, CELLS, RECONSTRUCT, TRAIN = (
-    shipped("pages") / f"{name}.py" for name in ("explore", "arithmetic", "cells", "reconstruct", "train")
+    script(page) for page in ("explore", "arithmetic", "cells", "reconstruct", "train")
 )
 
 ARITHMETIC_TOOL, CELLS_PART = "arithmetic_tool", "cells_part"
