@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from explorer.datasets.base import DatasetInfo, ImageDataset, Progress, Source, data_root
+from explorer.datasets.base import ByteProgress, DatasetInfo, ImageDataset, Source, data_root
 from explorer.datasets.cache import DatasetCache
 from explorer.datasets.cifar10 import Cifar10
 from explorer.datasets.folder import FolderSource, load_folder
@@ -62,7 +62,7 @@ def load(
     root: str | os.PathLike[str] | None = None,
     size: int | None = None,
     channels: int | None = None,
-    progress: Progress | None = None,
+    progress: ByteProgress | None = None,
 ) -> ImageDataset:
     """The `train` or `test` split of data set `name`: one of `available()`, `own:NAME` or `folder:PATH`.
 
@@ -109,11 +109,11 @@ def check(name: str, root: str | os.PathLike[str] | None = None) -> None:
         raise source.missing(place)
 
 
-def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: Progress | None = None) -> None:
+def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: ByteProgress | None = None) -> None:
     """Download data set `name` to `root`; what is there and intact is not fetched again.
 
-    An exception that `progress` raises cancels the download. Raises DatasetError if it fails or if the data
-    set is not one that can be downloaded.
+    An exception that `progress` raises cancels the download. What has arrived of one that was cut off or cancelled is
+    not fetched again. Raises DatasetError if it fails or if the data set is not one that can be downloaded.
     """
     try:
         _source(name).fetch(data_root(root), progress)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from explorer.errors import DatasetError, DatasetMissing
-from explorer.files.download import Progress
+from explorer.files.download import ByteProgress, mirrors
 
 SPLITS = ("train", "test")
 
@@ -140,6 +140,11 @@ class DatasetInfo:
     """Whether `explorer.datasets.fetch` can download it."""
 
 
+def incomplete_notes(found: int, split: str, complete: int, title: str) -> list[str]:
+    """A sentence for a split that has not as many images as the complete data set has; none if it has."""
+    return [] if found == complete else [f"{found:,} {split} images, not the {complete:,} of the complete {title}."]
+
+
 class Source(ABC):
     """Where one data set comes from. A new source is a subclass in a file of its own."""
 
@@ -150,6 +155,8 @@ class Source(ABC):
     can_fetch: bool = False
     splits: tuple[str, ...] = SPLITS
     """What `load` takes: SPLITS, and where there is one `validation`, to choose and calibrate by."""
+    urls: Sequence[str] = ()
+    """Folders on servers that have its files, to be tried in turn."""
 
     @abstractmethod
     def present(self, root: Path) -> bool:
@@ -161,16 +168,27 @@ class Source(ABC):
 
     @abstractmethod
     def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: Progress | None
+        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
     ) -> ImageDataset:
         """Read one split. A source may leave `size` and `channels` to the caller, who resizes what differs.
 
         Raises DatasetMissing or DatasetError.
         """
 
-    def fetch(self, root: Path, progress: Progress | None) -> None:
+    def fetch(self, root: Path, progress: ByteProgress | None) -> None:
         """Download it to `root`. Raises DatasetError if that fails, or if there is nowhere to get it."""
         raise DatasetError(f"{self.name} cannot be downloaded. {self.how(root)}")
+
+    def addresses(self, file: str) -> list[str]:
+        """Where a file of it can be downloaded, in the order in which to try."""
+        return [folder + file for folder in mirrors(self.name, self.urls)]
+
+    def how_to_fetch(self, nbytes: int, files: str, place: Path) -> str:
+        """The sentence for `how` of a source that can be downloaded: so many bytes, or `files` put into `place`."""
+        return (
+            f"Download it ({nbytes / 1e6:.0f} MB) with `python -m explorer data fetch {self.name}`, "
+            f"or put {files} into {place}."
+        )
 
     def stamp(self, root: Path) -> Hashable:
         """Changes when the files that a person may edit have changed; nothing is cached across a change."""

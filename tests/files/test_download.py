@@ -20,6 +20,12 @@ def test_a_file(tmp_path, server):
     assert len(calls) > 2
 
 
+def test_what_is_there_is_not_fetched_again(tmp_path, server):
+    (tmp_path / "a").write_bytes(b"abc")
+    _take([f"{server.url}/a"], tmp_path / "a")
+    assert server.asked == []
+
+
 def test_without_a_length(tmp_path, server):
     server.files["/a"] = b"abc"
     server.silent_length.add("/a")
@@ -39,8 +45,13 @@ def test_every_reason_is_told_and_nothing_is_left(tmp_path, server):
     server.cut.add("/cut")
     server.files["/large"] = bytes(3_000_000)
     (tmp_path / "a").write_bytes(b"before")
+
+    def damaged(path):
+        raise DatasetError("no")
+
+    urls = [f"{server.url}/{path}" for path in ("cut", "large", "nothing")]
     with pytest.raises(DatasetError) as caught:
-        _take([f"{server.url}/{path}" for path in ("cut", "large", "nothing")], tmp_path / "a", limit=2_000_000)
+        download(urls, tmp_path / "a", check=damaged, limit=2_000_000)
     message = str(caught.value)
     assert "/cut: the connection ended after 500,000 of 1,000,000 bytes" in message
     assert "/large: it is larger than the 2,000,000 bytes" in message
@@ -85,7 +96,7 @@ def cut_off(tmp_path, server):
     server.files["/a"], server.tags["/a"] = DATA, '"one"'
     server.cut.add("/a")
     with pytest.raises(DatasetError, match="the connection ended after 512,000 of 1,024,000 bytes"):
-        _take([f"{server.url}/a"], tmp_path / "a", resume=True)
+        _take([f"{server.url}/a"], tmp_path / "a")
     assert sorted(path.name for path in tmp_path.iterdir()) == [PART, ABOUT]
     server.cut.clear()
     return tmp_path / "a"
@@ -93,7 +104,7 @@ def cut_off(tmp_path, server):
 
 def test_a_download_that_was_cut_off_goes_on(cut_off, server):
     calls = []
-    _take([f"{server.url}/a"], cut_off, resume=True, progress=lambda *call: calls.append(call))
+    _take([f"{server.url}/a"], cut_off, progress=lambda *call: calls.append(call))
     assert cut_off.read_bytes() == DATA
     assert server.ranges == ["bytes=512000-"]
     assert calls[0][0] > 512_000
@@ -109,8 +120,8 @@ def test_a_download_that_was_cancelled_goes_on(tmp_path, server):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        _take([f"{server.url}/a"], tmp_path / "a", resume=True, progress=cancel)
-    _take([f"{server.url}/a"], tmp_path / "a", resume=True)
+        _take([f"{server.url}/a"], tmp_path / "a", progress=cancel)
+    _take([f"{server.url}/a"], tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == DATA
     (asked,) = server.ranges
     assert int(asked.removeprefix("bytes=").removesuffix("-")) > 500_000
@@ -118,26 +129,26 @@ def test_a_download_that_was_cancelled_goes_on(tmp_path, server):
 
 def test_another_file_by_now_is_fetched_from_its_beginning(cut_off, server):
     server.files["/a"], server.tags["/a"] = DATA[::-1] * 2, '"two"'
-    _take([f"{server.url}/a"], cut_off, resume=True)
+    _take([f"{server.url}/a"], cut_off)
     assert cut_off.read_bytes() == DATA[::-1] * 2
 
 
 def test_another_server_is_asked_for_all_of_it(cut_off, server):
     server.files["/b/a"] = DATA[::-1]
-    _take([f"{server.url}/b/a"], cut_off, resume=True)
+    _take([f"{server.url}/b/a"], cut_off)
     assert cut_off.read_bytes() == DATA[::-1]
     assert server.ranges == []
 
 
 def test_a_part_that_is_all_of_it_is_no_trap(cut_off, server):
     cut_off.with_name(PART).write_bytes(DATA)
-    _take([f"{server.url}/a"], cut_off, resume=True)
+    _take([f"{server.url}/a"], cut_off)
     assert cut_off.read_bytes() == DATA
 
 
 def test_a_server_without_tags_is_asked_for_all_of_it(cut_off, server):
     cut_off.with_name(ABOUT).write_text("{")
-    _take([f"{server.url}/a"], cut_off, resume=True)
+    _take([f"{server.url}/a"], cut_off)
     assert cut_off.read_bytes() == DATA
     assert server.ranges == []
 
@@ -149,11 +160,11 @@ def test_what_is_not_what_was_wanted_is_not_gone_on_with(tmp_path, server):
         raise DatasetError("no")
 
     with pytest.raises(DatasetError, match=r"a could not be downloaded \(.*: no\)"):
-        download([f"{server.url}/a"], tmp_path / "a", check=refuse, limit=10**7, resume=True)
-    assert not (tmp_path / PART).exists()
+        download([f"{server.url}/a"], tmp_path / "a", check=refuse, limit=10**7)
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(DatasetError, match="larger than the 1,000 bytes"):
-        _take([f"{server.url}/a"], tmp_path / "a", limit=1000, resume=True)
-    _take([f"{server.url}/a"], tmp_path / "a", resume=True)
+        _take([f"{server.url}/a"], tmp_path / "a", limit=1000)
+    _take([f"{server.url}/a"], tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == DATA
 
 
@@ -161,4 +172,4 @@ def test_two_at_once_do_not_write_one_part(tmp_path, server):
     held = lock(tmp_path / PART)
     assert held is not None
     with held, pytest.raises(DatasetError, match="a is being downloaded by another process; wait for it"):
-        _take([f"{server.url}/a"], tmp_path / "a", resume=True)
+        _take([f"{server.url}/a"], tmp_path / "a")

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Hashable
 from pathlib import Path
 
-from explorer.datasets.base import DatasetInfo, ImageDataset, Progress, Source, data_root
+from explorer.datasets.base import ByteProgress, DatasetInfo, ImageDataset, Source, data_root
 from explorer.datasets.own import stored as storage
 from explorer.datasets.own.stored import Stored
 from explorer.errors import DatasetError, DatasetMissing
@@ -57,7 +57,7 @@ class OwnSource(Source):
             return None
 
     def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: Progress | None
+        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
     ) -> ImageDataset:
         path = folder(root) / self.stem
         if not path.is_dir():

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from explorer.datasets.base import SPLITS, DatasetInfo, ImageDataset, Progress, data_root
+from explorer.datasets.base import SPLITS, ByteProgress, DatasetInfo, ImageDataset, data_root
 from explorer.datasets.folder import read_split, shape_of
 from explorer.datasets.layout import SEED, Layout
 from explorer.datasets.own import stored as storage
@@ -39,7 +39,7 @@ def create(
     *,
     size: int | None = None,
     channels: int | None = None,
-    progress: Progress | None = None,
+    progress: ByteProgress | None = None,
     title: str = "",
     label: str | None = None,
     root: str | os.PathLike[str] | None = None,
@@ -153,7 +153,7 @@ def _taken(name: str) -> DatasetError:
 
 
 def _decode(
-    files: Files, layout: Layout, size: int, channels: int, called: str, progress: Progress | None
+    files: Files, layout: Layout, size: int, channels: int, called: str, progress: ByteProgress | None
 ) -> tuple[dict[str, ImageDataset], str]:
     """Both splits, and the digest of their files."""
     total = sum(entry.size for entry, _ in layout.everything)
