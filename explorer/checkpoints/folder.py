@@ -209,8 +209,8 @@ def read_config(path: Path) -> dict[str, Any]:
 def read(path: Path, *, name: str | None = None, shipped: bool = False) -> CheckpointInfo:
     """Look at one folder. Never raises for what is in it: `problem` says what is wrong."""
     ident = name or (path.name if shipped else f"runs/{path.name}")
-    recover(path)
     for attempt in range(_ATTEMPTS):
+        recover(path)
         before = signature(path)
         key = (ident, path, shipped)
         # A list of a thousand runs is asked for every few seconds. A problem may pass, so only what is sound is kept.
@@ -221,7 +221,6 @@ def read(path: Path, *, name: str | None = None, shipped: bool = False) -> Check
         if before == signature(path) and not journal.pending(path):
             break
         time.sleep(0.02 * attempt)  # a save is just being moved into place: what was read is of two saves
-        recover(path)
     if not info.problem:
         _sound[key] = (before, info)
     return info

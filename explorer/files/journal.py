@@ -1,8 +1,11 @@
-"""Several files of a folder replaced together: after a crash at any moment all of them are new, or none is.
+"""Replaces several files of a folder together: after a crash at any moment all of them are new, or none is.
 
 The new files are written to `.next` in the folder, which is then renamed `.commit`: that rename is the moment at which
 they count. Moving them into place from there can be repeated by whoever comes by, so that a reader finishes what a
 writer's death has left. Other files of the folder, such as a log that grows, are not touched.
+
+A folder a save, and a file that points to the newest, would need none of this, but then `model.safetensors` and the
+others would no longer be where people, `sha256sum -c` and every checkpoint that ships have them: in the folder itself.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ _NEXT, _COMMIT, _PLAN = ".next", ".commit", ".plan"
 
 
 def commit(folder: Path, files: Mapping[str, bytes], remove: Iterable[str] = ()) -> None:
-    """Write `files` into the folder and delete those of `remove`, together. The last of `files` is moved last.
+    """Writes `files` into the folder and deletes those of `remove`, together. The last of `files` is moved last.
 
     Raises:
         OSError: the disk is full, or the folder is gone or cannot be written; what was there still is.
@@ -49,7 +52,7 @@ def pending(folder: Path) -> bool:
 
 
 def recover(folder: Path, *, wait: float = 1.0) -> None:
-    """Finish a commit that was cut short. Any process may do so at any time; `wait` seconds for one that is at it.
+    """Finishes a commit that was cut short. Any process may do so at any time; `wait` seconds for one that is at it.
 
     Raises:
         OSError: the folder cannot be written, or another process is at it for long.
@@ -61,7 +64,7 @@ def recover(folder: Path, *, wait: float = 1.0) -> None:
 
 @contextlib.contextmanager
 def _alone(folder: Path, wait: float = 10.0) -> Iterator[None]:
-    """Only one process moves files: a second one might go on with the plan of a commit that is over."""
+    """Lets only one process move files: a second one might go on with the plan of a commit that is over."""
     held = lock(folder, wait=wait)
     if held is None:
         raise TimeoutError(f"another process is saving into {folder}")
@@ -91,7 +94,7 @@ def _move(folder: Path) -> None:
 
 
 def write_through(file: Path, data: bytes) -> None:
-    """Write a file and wait until it is on the disk."""
+    """Writes a file and waits until it is on the disk."""
     with open(file, "wb") as f:
         f.write(data)
         f.flush()
@@ -99,7 +102,7 @@ def write_through(file: Path, data: bytes) -> None:
 
 
 def replace_file(file: Path, data: bytes) -> None:
-    """Replace one small file: readers see the old or the new one."""
+    """Replaces one small file: readers see the old or the new one."""
     fresh = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         fresh.write_bytes(data)
@@ -111,7 +114,7 @@ def replace_file(file: Path, data: bytes) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Make renames in a folder durable, where the system lets a folder be synced."""
+    """Makes renames in a folder durable, where the system lets a folder be synced."""
     with contextlib.suppress(OSError):
         fd = os.open(folder, os.O_RDONLY)
         try:

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
-import secrets
-import shutil
-import time
 import zipfile
 from collections.abc import Iterator
 
-from explorer.checkpoints.folder import is_slug, recover, runs_folder, signature
+from explorer.checkpoints.folder import runs_folder, signature
 from explorer.errors import RunError
 from explorer.files.locks import lock
+from explorer.files.trash import Trash
 from explorer.runs.listing import RunInfo, path_of, run
 from explorer.runs.queue import locked_queue, next_name, write_errors
 from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import RunState
 
-_TRASH = ".trash"
 _ATTEMPTS = 5  # at packing a run that saves meanwhile
-_TRASH_SECONDS = 24 * 3600.0
 
 
 def cancel(name: str) -> None:
-    """Take a run out of the queue, or ask its process to stop: it saves, and can be resumed.
+    """Takes a run out of the queue, or asks its process to stop: it saves, and can be resumed.
 
     Raises:
         RunError: there is no such run, or it has ended.
@@ -43,7 +38,7 @@ def cancel(name: str) -> None:
 
 
 def rename(name: str, new: str) -> RunInfo:
-    """Raises RunError: the new name is bad or taken, or the run is active."""
+    """Gives a run another name. Raises RunError: the new name is bad or taken, or the run is active."""
     with locked_queue(), _idle(name, "renamed") as info:
         target = path_of(new)
         if target.exists():
@@ -54,29 +49,21 @@ def rename(name: str, new: str) -> RunInfo:
 
 
 def delete(name: str) -> str:
-    """Put a run into the trash, from where `restore` takes it back within a day; returns what to ask for.
+    """Puts a run into the trash, from where `restore` takes it back within a day; returns what to ask for.
 
     Raises:
         RunError: the run is active, or there is none.
     """
     with locked_queue(), _idle(name, "deleted") as info, write_errors():
-        trash = runs_folder() / _TRASH
-        trash.mkdir(exist_ok=True)
-        token = f"{name}~{int(time.time())}~{secrets.token_hex(4)}"
-        info.path.rename(trash / token)
-        for old in trash.iterdir():
-            parts = old.name.rsplit("~", 2)
-            if len(parts) == 3 and parts[1].isdigit() and time.time() - int(parts[1]) > _TRASH_SECONDS:
-                shutil.rmtree(old, ignore_errors=True)
-    return token
+        return _trash().put(info.path)
 
 
 def restore(token: str) -> RunInfo:
-    """Undo a `delete`, under another name if its own has been taken since. Raises RunError."""
-    name, _, rest = token.partition("~")
-    source = runs_folder() / _TRASH / token
-    if not is_slug(name) or "/" in rest or os.sep in rest or not source.is_dir():
+    """Undoes a `delete`, under another name if its own has been taken since. Raises RunError."""
+    found = _trash().find(token)
+    if found is None:
         raise RunError("What was deleted is gone: the trash keeps it for a day.")
+    name, source = found
     with locked_queue(), write_errors():
         target = path_of(name)
         if target.exists():
@@ -86,11 +73,10 @@ def restore(token: str) -> RunInfo:
 
 
 def archive(name: str) -> bytes:
-    """The run's folder as a zip: checkpoint, history, request and log. Raises RunError."""
-    info = run(name)
+    """Packs the run's folder as a zip: checkpoint, history, request and log. Raises RunError."""
     try:
         for _ in range(_ATTEMPTS):
-            recover(info.path)
+            info = run(name)  # which finishes a save that was cut short
             before = signature(info.path)
             packed = _pack(info)
             if signature(info.path) == before:
@@ -98,6 +84,10 @@ def archive(name: str) -> bytes:
     except OSError as error:
         raise RunError(f"{name} could not be packed: {error.strerror or error}.") from error
     return packed
+
+
+def _trash() -> Trash:
+    return Trash(runs_folder() / ".trash", seconds=24 * 3600.0)
 
 
 def _pack(info: RunInfo) -> bytes:
@@ -112,7 +102,7 @@ def _pack(info: RunInfo) -> bytes:
 
 @contextlib.contextmanager
 def _idle(name: str, what: str) -> Iterator[RunInfo]:
-    """The run, held so that nobody starts it meanwhile. Raises RunError when it is active."""
+    """Holds a run so that nobody starts it meanwhile. Raises RunError when it is active."""
     info = run(name)
     if info.active:
         raise RunError(f"{name} is {info.state}: cancel it before it is {what}.")

@@ -12,7 +12,6 @@ from typing import Any
 
 from explorer.checkpoints.folder import is_slug, recover, runs_folder
 from explorer.errors import RunError
-from explorer.files import journal
 from explorer.training.presets import TrainConfig, preset
 from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import RunState, Status
@@ -135,8 +134,7 @@ def _read(path: Path) -> RunInfo | None:
     """What a folder says of itself, or None when it holds no run."""
     files = RunFiles(path)
     try:
-        if journal.pending(path):
-            recover(path)
+        recover(path)
         request = files.request()
         if request:
             return _from_request(files, request)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from explorer import datasets
-from explorer.checkpoints.folder import recover, runs_folder
+from explorer.checkpoints.folder import runs_folder
 from explorer.datasets import own
 from explorer.errors import DatasetError, RunError
 from explorer.files.locks import lock
@@ -124,7 +124,6 @@ def resume(name: str, epochs: int | None = None) -> RunInfo:
         RunError: it runs, has finished, or cannot go on.
     """
     with locked_queue():
-        recover(path_of(name))
         info = run(name)
         if info.active:
             raise RunError(f"{name} is {info.state} already.")

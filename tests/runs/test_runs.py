@@ -197,7 +197,7 @@ def test_a_name_that_is_a_path_is_refused(folder, name):
         with pytest.raises(RunError, match="cannot be a run's name"):
             action()
     with pytest.raises(RunError):
-        runs.restore(f"{name}~1~2")
+        runs.restore(f"{name}~00000000")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Hashable
 from pathlib import Path
 
@@ -12,10 +11,10 @@ from explorer.datasets.base import ByteProgress, DatasetInfo, ImageDataset, Sour
 from explorer.datasets.own import stored as storage
 from explorer.datasets.own.stored import Stored
 from explorer.errors import DatasetError, DatasetMissing
+from explorer.files import trash
 
 PREFIX = "own:"
 MAX_NAME = 40
-TRASH = ".trash"
 TRASH_SECONDS = 7 * 86_400
 _LEFT_SECONDS = 86_400  # a temporary folder that old belongs to a process that died
 _NAME = re.compile(rf"[A-Za-z0-9]([A-Za-z0-9._-]{{0,{MAX_NAME - 2}}}[A-Za-z0-9])?")
@@ -102,11 +101,8 @@ def remove(name: str, root: str | os.PathLike[str] | None = None) -> str:
     """
     check_name(name)
     place = folder(root)
-    token = f"{name}~{secrets.token_hex(4)}"
     try:
-        (place / TRASH).mkdir(parents=True, exist_ok=True)
-        (place / name).rename(place / TRASH / token)
-        os.utime(place / TRASH / token)  # from now on it is kept for a week
+        token = _trash(root).put(place / name)
     except FileNotFoundError as error:
         raise DatasetMissing(f"There is no data set {PREFIX}{name}.") from error
     except OSError as error:
@@ -117,15 +113,15 @@ def remove(name: str, root: str | os.PathLike[str] | None = None) -> str:
 
 def restore(token: str, root: str | os.PathLike[str] | None = None) -> DatasetInfo:
     """Bring back what `remove` took away. Raises DatasetError if it is gone, or if the name is taken by now."""
-    name, _, rest = token.partition("~")
-    check_name(name)
-    place = folder(root)
-    if not re.fullmatch("[0-9a-f]{8}", rest) or not (place / TRASH / token).is_dir():
-        raise DatasetMissing(f"{PREFIX}{name} is no longer in the trash; add it again.")
+    check_name(token.partition("~")[0])
+    found = _trash(root).find(token)
+    if found is None:
+        raise DatasetMissing(f"{PREFIX}{token.partition('~')[0]} is no longer in the trash; add it again.")
+    name, source = found
     if taken(name, root):
         raise DatasetError(f"There is another data set {PREFIX}{name} by now; remove that one first.")
     try:
-        (place / TRASH / token).rename(place / name)
+        source.rename(folder(root) / name)
     except OSError as error:
         raise DatasetError(f"{PREFIX}{name} could not be brought back: {error.strerror or error}.") from error
     return OwnSource(name).info(data_root(root))
@@ -178,5 +174,9 @@ def propose_name(text: str, root: str | os.PathLike[str] | None = None) -> str:
 
 def sweep(root: str | os.PathLike[str] | None = None) -> None:
     """Delete what has been in the trash for a week, and what processes left that died. Never raises."""
-    storage.sweep(folder(root) / TRASH, "", TRASH_SECONDS)
-    storage.sweep(folder(root), storage.TEMPORARY, _LEFT_SECONDS)
+    _trash(root).empty()
+    trash.sweep(folder(root), storage.TEMPORARY, _LEFT_SECONDS)
+
+
+def _trash(root: str | os.PathLike[str] | None) -> trash.Trash:
+    return trash.Trash(folder(root) / ".trash", TRASH_SECONDS)

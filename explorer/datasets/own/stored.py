@@ -15,7 +15,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -175,20 +174,6 @@ def read_split(path: Path, split: str, name: str) -> ImageDataset:
     except (SafetensorError, OSError, RuntimeError, DatasetError) as error:
         raise DatasetError(f"{_DATA} is damaged ({error})") from error
     return dataset
-
-
-def sweep(folder: Path, prefix: str, seconds: float) -> None:
-    """Delete what lies in `folder` under a name with `prefix` and was last changed that long ago. Never raises."""
-    try:
-        found = list(folder.iterdir())
-    except OSError:
-        return
-    for path in found:
-        try:
-            if path.name.startswith(prefix) and time.time() - path.stat().st_mtime > seconds:
-                shutil.rmtree(path, ignore_errors=True)
-        except OSError:
-            continue
 
 
 def class_counts(dataset: ImageDataset) -> list[int]:
