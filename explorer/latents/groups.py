@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.latents.maps import nearest
+from explorer.latents.neighbourhoods import nearest
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from explorer.latents.neighbourhoods import nearest, neighbours_of_each
+
 NEIGHBOURS = 15  # of a map's quality figures, and UMAP's own default
 PLACING = 8  # neighbours that a placed code is averaged from: few enough to stay local, enough to be smooth
 
@@ -106,15 +108,6 @@ def fit_umap(codes: Float[Tensor, "n d"], *, seed: int = 0, neighbours: int = NE
     return Map("umap", torch.from_numpy(np.asarray(points, dtype=np.float32)), codes)
 
 
-def nearest(
-    queries: Float[Tensor, "m d"], among: Float[Tensor, "n d"], k: int
-) -> tuple[Float[Tensor, "m k"], Int[Tensor, "m k"]]:
-    """Euclidean distances and indices of the k nearest of `among` to each query, nearest first."""
-    distances = torch.cdist(queries, among, compute_mode="donot_use_mm_for_euclid_dist")
-    values, index = distances.topk(min(k, len(among)), largest=False)
-    return values, index
-
-
 def _from_neighbours(
     queries: Float[Tensor, "m d"], keys: Float[Tensor, "n d"], values: Float[Tensor, "n e"]
 ) -> Float[Tensor, "m e"]:
@@ -146,7 +139,7 @@ def quality(
         return found
     # Matrix products give the distances, and they lose digits far from the origin.
     codes, points = codes - codes.mean(0), points - points.mean(0)
-    in_codes, in_map = _neighbours_of_each(codes, k), _neighbours_of_each(points, k)
+    (_, in_codes), (_, in_map) = neighbours_of_each(codes, k), neighbours_of_each(points, k)
     if n >= 2 * k + 2:  # the formula's normalisation needs k < n / 2
         scale = 2.0 / (n * k * (2 * n - 3 * k - 1))
         found["trustworthiness"] = 1.0 - scale * _rank_excess(codes, in_map, k)
@@ -164,7 +157,7 @@ def vote_accuracy(x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *, k: int 
     """
     if len(x) <= k:
         return float("nan")
-    return _vote_accuracy(_neighbours_of_each(x - x.mean(0), k), labels)
+    return _vote_accuracy(neighbours_of_each(x, k)[1], labels)
 
 
 def guess_accuracy(labels: Int[Tensor, " n"]) -> float:
@@ -173,17 +166,6 @@ def guess_accuracy(labels: Int[Tensor, " n"]) -> float:
 
 
 _ROWS = 512  # distances in blocks of so many rows: 20 MB at 10,000 codes
-
-
-def _neighbours_of_each(x: Float[Tensor, "n d"], k: int) -> Int[Tensor, "n k"]:
-    blocks, squares = [], x.square().sum(1)
-    for start in range(0, len(x), _ROWS):
-        # |a - b|² less |a|², which orders a row as its distances do, three times as fast as these.
-        order = torch.addmm(squares, x[start : start + _ROWS], x.T, alpha=-2)
-        rows = torch.arange(len(order))
-        order[rows, rows + start] = torch.inf
-        blocks.append(order.topk(k, largest=False).indices)
-    return torch.cat(blocks)
 
 
 def _rank_excess(x: Float[Tensor, "n d"], neighbours: Int[Tensor, "n k"], k: int) -> float:
@@ -201,5 +183,6 @@ def _rank_excess(x: Float[Tensor, "n d"], neighbours: Int[Tensor, "n k"], k: int
 
 
 def _vote_accuracy(neighbours: Int[Tensor, "n k"], labels: Int[Tensor, " n"]) -> float:
-    votes = torch.nn.functional.one_hot(labels[neighbours], int(labels.max()) + 1).sum(1)  # [N, classes]
+    votes = labels.new_zeros(len(labels), int(labels.max()) + 1)  # [N, classes]
+    votes.scatter_add_(1, labels[neighbours], torch.ones_like(neighbours))
     return float((votes.argmax(1) == labels).double().mean())

@@ -9,8 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from explorer.latents.maps import nearest
-from explorer.latents.neighbourhoods import neighbours_of_each
+from explorer.latents.neighbourhoods import nearest, neighbours_of_each
 
 NEIGHBOURS = 15  # codes around a mean that say whose place it is
 _FEWEST = 20  # members from which a class has a shape to speak of

@@ -1,4 +1,4 @@
-"""The neighbours of every code among all others."""
+"""The nearest neighbours of codes: of some among others, and of every code among all others."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 _BLOCK = 5_000_000  # numbers at a time: 20 MB, 500 rows of distances to 10,000 codes
+
+
+def nearest(
+    queries: Float[Tensor, "m d"], among: Float[Tensor, "n d"], k: int
+) -> tuple[Float[Tensor, "m k"], Int[Tensor, "m k"]]:
+    """Euclidean distances and indices of the k nearest of `among` to each query, nearest first."""
+    distances = torch.cdist(queries, among, compute_mode="donot_use_mm_for_euclid_dist")
+    values, index = distances.topk(min(k, len(among)), largest=False)
+    return values, index
 
 
 def neighbours_of_each(codes: Float[Tensor, "n d"], k: int) -> tuple[Float[Tensor, "n k"], Int[Tensor, "n k"]]:

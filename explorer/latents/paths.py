@@ -9,8 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.latents.maps import nearest
-from explorer.latents.neighbourhoods import neighbours_of_each
+from explorer.latents.neighbourhoods import nearest, neighbours_of_each
 
 _KNOTS = 64
 _SMOOTHING = 64  # rounds over the knots: about a Gaussian of 6 knots

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from explorer.checkpoints.model import Model
 from explorer.latents import Density
-from explorer.latents.maps import nearest
+from explorer.latents.neighbourhoods import nearest
 from explorer.models import Posterior
 from explorer.models.evaluation import evaluate
 

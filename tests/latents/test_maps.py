@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from explorer.latents import maps
+from explorer.latents import maps, neighbourhoods
 
 
 def clusters(n=120, d=5, classes=3, seed=0, offset=0.0):
@@ -141,11 +141,11 @@ def test_the_plane_is_exact():
 def test_nearest_is_that_of_scikit_learn():
     codes, _ = clusters(200, offset=100.0)
     queries = codes[:7] + 0.1
-    distances, index = maps.nearest(queries, codes, 9)
+    distances, index = neighbourhoods.nearest(queries, codes, 9)
     theirs_distances, theirs = NearestNeighbors(n_neighbors=9).fit(codes.numpy()).kneighbors(queries.numpy())
     assert np.array_equal(index.numpy(), theirs)
     np.testing.assert_allclose(distances.numpy(), theirs_distances, rtol=1e-4)
-    assert maps.nearest(queries, codes[:3], 9)[1].shape == (7, 3)
+    assert neighbourhoods.nearest(queries, codes[:3], 9)[1].shape == (7, 3)
 
 
 def umap_like(n=200, seed=0):

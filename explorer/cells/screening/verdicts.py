@@ -18,7 +18,7 @@ from torch import Tensor
 from explorer.cells.screening.screener import UNLIKE, Calibration, Screening
 from explorer.datasets.malaria import CLASSES
 from explorer.files.tables import table_text
-from explorer.latents.maps import nearest
+from explorer.latents.neighbourhoods import nearest
 
 COLUMNS = ("file", "p_infected", "log_ratio", "typicality")
 HEALTHY, INFECTED = 0.1, 0.9
