@@ -19,7 +19,7 @@ from torchvision.datasets import MNIST
 
 from explorer import DatasetError, TrainConfig, datasets, train
 from explorer.models import build
-from explorer.training.loop import model_config
+from explorer.training.experiment import model_config
 from explorer.training.presets import PRESETS, Recipe
 
 ROUNDS = 3
@@ -39,7 +39,7 @@ def tutorial_epoch(recipe: Recipe, dataset: MNIST, workers: int) -> float:
     start = time.perf_counter()
     for x, _ in loader:
         terms = model.terms(x)
-        loss = terms.misfit.mean() + recipe.beta * terms.kl.sum(1).mean()
+        loss = terms.loss(recipe.beta)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

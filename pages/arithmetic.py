@@ -16,6 +16,7 @@ from explorer.ui.arithmetic.traversal import traversal_panel
 from explorer.ui.arithmetic.walk import walk_panel
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import computed
+from explorer.ui.codes.abilities import why_no_blends
 from explorer.ui.codes.map_marks import MapMarks
 from explorer.ui.codes.map_view import map_view
 from explorer.ui.markdown import plain
@@ -57,7 +58,8 @@ def main() -> None:
     model = pickers.pick_model()
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     means_box = st.container()
-    tool = pick_tool()
+    missing = why_no_blends(model, "sums, walks, traversals, sliders or directions")
+    tool = "expression" if missing else pick_tool()
     left, right = st.columns([4, 3], gap="medium")
     with right:
         controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
@@ -66,10 +68,14 @@ def main() -> None:
         uploads.upload_popover(data)
     address.restore_pick(data)
     pick = selection.current(data)
-    with means_box:
-        means = means_panel(data)
-    with left:
-        shown = TOOLS[tool][1](data, computed.scope(data, means, pick, uploads.current()))
+    shown = MapMarks()
+    if missing:
+        left.info(missing)
+    else:
+        with means_box:
+            means = means_panel(data)
+        with left:
+            shown = TOOLS[tool][1](data, computed.scope(data, means, pick, uploads.current()))
     color = pickers.chosen_color(data)
     with right:
         map_view(

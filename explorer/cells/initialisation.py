@@ -23,7 +23,6 @@ from safetensors.torch import load as tensors_of
 from torch import Tensor, nn
 
 from explorer.models import LatentModel, ModelConfig, build
-from explorer.models.objectives import kl_penalty
 
 STORED = "kaiming"  # whose decoder `initialisation.safetensors` is; the other's is that of `Comparison.checkpoint`
 _global_generator = threading.Lock()
@@ -71,9 +70,9 @@ def scales(
 ) -> list[LayerScale]:
     """The scales of each linear or convolutional layer in order, over a batch of images in [0, 1].
 
-    The loss is that of training: the batch's mean of misfit + beta KL, at one draw of z an image from a generator of
-    `seed`, with batch norm by the batch's own statistics. It is measured on a copy: the network stays as it is, its
-    running statistics and gradients too, and so does torch's global generator.
+    The loss is that of training: the batch's mean of what the objective charges, at one draw of z an image from a
+    generator of `seed`, with batch norm by the batch's own statistics. It is measured on a copy: the network stays as
+    it is, its running statistics and gradients too, and so does torch's global generator.
 
     Raises:
         ValueError: there are fewer than two images, of which batch norm could take no statistics.
@@ -93,7 +92,7 @@ def scales(
         module.register_forward_hook(partial(look, [layer for layer in layers if layer.module is module]))
     with torch.enable_grad():
         terms = measured.terms(images, torch.Generator(images.device).manual_seed(seed), labels)
-        (terms.misfit.mean() + beta * kl_penalty(terms.kl)).backward()
+        terms.loss(beta).backward()
     found = []
     for layer in layers:
         weight = layer.module.weight
@@ -110,7 +109,7 @@ def _layers(network: LatentModel) -> list[_Layer]:
         [m for m in network.get_submodule(side).modules() if isinstance(m, nn.Linear | nn.Conv2d)]
         for side in ("encoder", "decoder")
     )
-    heads = ["mean", "log variance"] if network.has_prior else ["code"]
+    heads = ["mean", "log variance"] if encoder[-1].weight.shape[0] == 2 * network.latent else ["code"]
     return [
         *(_Layer(f"encoder {i}", module) for i, module in enumerate(encoder[:-1], 1)),
         *(_Layer(name, encoder[-1], i, len(heads)) for i, name in enumerate(heads)),

@@ -35,6 +35,7 @@ from explorer.errors import CheckpointError
 from explorer.files import journal
 from explorer.files.shipped import shipped
 from explorer.models import FAMILIES, ModelConfig, build
+from explorer.models.registry import NETWORKS
 
 SCHEMA = 1
 SHIPPED = shipped("checkpoints")
@@ -71,10 +72,9 @@ class CheckpointInfo:
         if self.problem:
             return self.problem
         model, data = self.config["model"], self.config["dataset"]["name"]
-        family = {"vae": "VAE", "ae": "autoencoder", "cvae": "conditional VAE"}.get(model["family"], model["family"])
         if only := self.config["dataset"].get("only"):
             data = f"{data}, {only}"
-        network = {"dense": "dense", "conv": "convolutional"}.get(model["network"], model["network"])
+        kind = f"{NETWORKS.label(model['network'])} {FAMILIES.label(model['family'])}"
         elbo = self.metrics.get("elbo")
         quality = (
             f"test ELBO {elbo:,.1f} nats"
@@ -82,7 +82,7 @@ class CheckpointInfo:
             else f"test reconstruction {self.metrics.get('reconstruction', float('nan')):,.1f} nats, no ELBO"
         )
         latents = "1 latent" if model["latent"] == 1 else f"{model['latent']} latents"
-        return f"{data} · {network} {family} · {latents} · {quality}"
+        return f"{data} · {kind} · {latents} · {quality}"
 
 
 _sound: dict[tuple[str, Path, bool], tuple[object, CheckpointInfo]] = {}  # with the signature it was read at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -16,9 +17,9 @@ from explorer.checkpoints.folder import CheckpointInfo, find, read_metadata, rea
 from explorer.errors import CheckpointError
 from explorer.images.preparation import Prepared, Steps, prepare
 from explorer.images.suggestion import fit, habits
-from explorer.latents import Latents, fitted_draws
+from explorer.latents import Latents, fitted_draws, location_and_scale
 from explorer.models import LatentModel, ModelConfig, Posterior, build
-from explorer.models.conditional import in_turn
+from explorer.models.conditional import cycle_labels
 from explorer.models.devices import choose_device
 from explorer.models.evaluation import Evaluation, check_labels, evaluate, likeliest_classes, to_float
 
@@ -41,19 +42,37 @@ class Model:
         self.info, self.network, self.device = info, network, device
         self.config: ModelConfig = network.config
         self.classes: list[str] = list(info.config.get("classes") or [])
-        self.image_shape, self.latent = self.config.image_shape, self.config.latent
+        self.image_shape, self.latent = self.config.image_shape, network.latent
 
     @property
     def has_prior(self) -> bool:
-        """False for a plain autoencoder, whose codes follow no prior."""
+        """Whether codes follow a prior as a whole; a plain autoencoder's follow none."""
         return self.network.has_prior
+
+    @property
+    def continuous(self) -> bool:
+        """Whether codes may be added and blended, and what lies between them decoded."""
+        return self.network.continuous
+
+    @property
+    def has_plane(self) -> bool:
+        """Whether its codes are a plane as they are."""
+        return self.network.has_plane
+
+    @cached_property
+    def spread(self) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
+        """Mean and standard deviation of codes by latent: the prior's, or of the stored codes where none is known."""
+        return self.network.prior_spread() or location_and_scale(self.latents.mean)
 
     @cached_property
     def latents(self) -> Latents:
         """The stored codes of the test set, with their maps. Raises CheckpointError."""
         file = self.info.path / "latents.safetensors"
         try:
-            return Latents.from_tensors(read_tensors(file), read_metadata(file))
+            stored = Latents.from_tensors(read_tensors(file), read_metadata(file))
+            if stored.kl_by_group is None:  # of a version that did not store it
+                stored = replace(stored, kl_by_group=self.network.stored_kl(stored.posterior))
+            return stored
         except (KeyError, ValueError, IndexError, TypeError, RuntimeError) as error:
             raise CheckpointError(f"latents.safetensors is incomplete: {error}") from error
 
@@ -188,10 +207,10 @@ class Model:
         """
         if n < 0 or not 0 <= temperature < float("inf"):
             raise ValueError(f"cannot draw {n} codes at temperature {temperature}")
-        noise = temperature * torch.randn(n, self.latent, generator=torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(seed)
         if self.has_prior:
-            return noise
-        return fitted_draws(self.latents.mean, noise)
+            return self.network.sample_prior(n, temperature, generator)
+        return fitted_draws(self.latents.mean, temperature * torch.randn(n, self.latent, generator=generator))
 
     def sample(
         self,
@@ -203,7 +222,7 @@ class Model:
     ) -> Float[Tensor, "n c h w"]:
         """Images of codes drawn as `draw` does; of a conditional model, without labels, each class in its turn."""
         if self.conditional and labels is None:
-            labels = in_turn(n, self.config.classes)
+            labels = cycle_labels(n, self.config.classes)
         return self.decode(self.draw(n, temperature=temperature, seed=seed), labels)
 
     def evaluate(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.cli.common import add_data_root, add_device, add_seed, add_verb
+from explorer.models.options import help_of
 from explorer.training.presets import PRESETS, Recipe, TrainConfig
 
 if TYPE_CHECKING:
@@ -43,14 +44,14 @@ def add_to(verbs: Any) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """An option for each field of a recipe."""
     for f in fields(Recipe):
-        option, text = f"--{f.name.replace('_', '-')}", f"{f.metadata['help']} (default: the preset's)"
+        option, text = f"--{f.name.replace('_', '-')}", f"{help_of(f)} (default: the preset's)"
         if f.type == "bool":
             parser.add_argument(option, action=argparse.BooleanOptionalAction, help=text)
             continue
         kind: Any = {"int": int, "float": float, "str": str}.get(str(f.type), _widths)
         choices = f.metadata.get("choices")
         metavar = None if choices else "N,N" if kind is _widths else "N"
-        parser.add_argument(option, type=kind, choices=choices, metavar=metavar, help=text)
+        parser.add_argument(option, type=kind, choices=choices and list(choices), metavar=metavar, help=text)
 
 
 def train(args: argparse.Namespace) -> int:

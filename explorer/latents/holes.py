@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from explorer.models import Posterior
+from explorer.models import LatentModel, Posterior
 
 
 @dataclass(frozen=True)
@@ -29,26 +29,27 @@ HOLE_RATIO = 0.1  # a hole is where q(z) < a tenth of p(z): ten times rarer than
 HOLE_REACH = 0.99  # of the prior's mass: beyond this ellipse nobody would draw a code
 
 
-def find_holes(posterior: Posterior, *, fitted: bool, size: int = 160) -> Holes:
+def find_holes(posterior: Posterior, model: LatentModel | None, *, size: int = 160) -> Holes:
     """Holes of a two-dimensional aggregate posterior q(z) = mean over the data of q(z|x).
 
-    With `fitted` (deterministic codes) the prior is the Gaussian fitted to the codes, from which one would have
-    to draw (ex-post density estimation, Ghosh et al. 2020, arXiv:1903.12436), and q(z) a kernel density estimate
-    of the codes whose bandwidth maximises the likelihood of held-out codes (Habbema et al. 1974), since a rule of
-    thumb for one bell-shaped cluster would paint over the gaps between many; otherwise N(0, I) and the posteriors
-    themselves.
+    Without a `model` whose prior counts (deterministic codes) the prior is the Gaussian fitted to the codes, from
+    which one would have to draw (ex-post density estimation, Ghosh et al. 2020, arXiv:1903.12436), and q(z) a kernel
+    density estimate of the codes whose bandwidth maximises the likelihood of held-out codes (Habbema et al. 1974),
+    since a rule of thumb for one bell-shaped cluster would paint over the gaps between many; otherwise the posteriors
+    themselves count, each as a Gaussian of its mean and variance.
 
     Args:
         posterior: mean and logvar [N, 2].
         size: cells along each axis of the picture.
     """
     mean = posterior.mean.double()
-    if fitted:
+    spread = None if model is None else model.prior_spread()
+    if spread is None:
         centre = mean.mean(0)
         covariance = torch.cov(mean.T, correction=0) + 1e-9 * torch.eye(2, dtype=torch.float64)
         variance = (covariance.diagonal() * _bandwidth(mean) ** 2).expand_as(mean)
     else:
-        centre, covariance = torch.zeros(2, dtype=torch.float64), torch.eye(2, dtype=torch.float64)
+        centre, covariance = spread[0].double(), spread[1].double().square().diag()
         variance = posterior.logvar.double().exp()
     reach = math.sqrt(-2 * math.log(1 - HOLE_REACH))  # radius of the chi-square with two degrees of freedom
     half = reach * covariance.diagonal().sqrt()
@@ -58,7 +59,10 @@ def find_holes(posterior: Posterior, *, fitted: bool, size: int = 160) -> Holes:
     q = _density_table(y, mean[:, 1], variance[:, 1]).T @ _density_table(x, mean[:, 0], variance[:, 0]) / len(mean)
     offset = torch.stack(torch.meshgrid(x - centre[0], y - centre[1], indexing="xy"), dim=-1)  # [H, W, 2]
     distance = (offset @ torch.linalg.inv(covariance) * offset).sum(-1)
-    p = torch.exp(-0.5 * distance) / (2 * torch.pi * torch.linalg.det(covariance).sqrt())
+    if model is None or spread is None:
+        p = torch.exp(-0.5 * distance) / (2 * torch.pi * torch.linalg.det(covariance).sqrt())
+    else:
+        p = model.log_prior((offset + centre).flatten(0, 1)).exp().reshape(distance.shape)
     hole = (q < HOLE_RATIO * p) & (distance < reach**2)
     cell = float((x[1] - x[0]) * (y[1] - y[0]))
     return Holes(x.float(), y.float(), hole, float(p[hole].sum() * cell))

@@ -15,7 +15,6 @@ from explorer.latents import maps
 from explorer.latents.maps import Map
 from explorer.models import Posterior
 from explorer.models.evaluation import Evaluation
-from explorer.models.objectives import gaussian_kl
 
 # A latent whose KL is below this many nats, on average, is stored as its average: a hundred collapsed latents
 # of ten thousand images would be most of a checkpoint's size and none of its content.
@@ -28,7 +27,8 @@ _HALF_LARGEST = 60_000.0  # float16 ends at 65,504; a plain autoencoder's codes 
 class Latents:
     """The codes of a data set: posterior [N, D], per image terms in nats [N], labels and maps.
 
-    `index` int64 [N] is the position in the data set's split, so that a row can be traced to its image.
+    `index` int64 [N] is the position in the data set's split, so that a row can be traced to its image. `kl_by_group`
+    [G] is the average KL of each group of latents in nats; None where nobody has measured it.
     """
 
     posterior: Posterior
@@ -39,6 +39,7 @@ class Latents:
     group: list[str] | None = None
     maps: dict[str, Map] = field(default_factory=dict)
     quality: dict[str, dict[str, float]] = field(default_factory=dict)
+    kl_by_group: Float[Tensor, " g"] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -47,12 +48,17 @@ class Latents:
     def mean(self) -> Float[Tensor, "n d"]:
         return self.posterior.mean
 
-    @cached_property
-    def kl_by_latent(self) -> Float[Tensor, " d"]:
-        """Average KL of each latent in nats; zero for a deterministic code."""
-        if torch.isneginf(self.posterior.logvar).any():
-            return torch.zeros(self.mean.shape[1])
-        return gaussian_kl(*self.posterior).mean(0)
+    @property
+    def deterministic(self) -> bool:
+        """Whether an image has one code and no distribution of them."""
+        return bool(torch.isneginf(self.posterior.logvar).any())
+
+    @property
+    def kl_by_latent(self) -> Float[Tensor, " d"] | None:
+        """Average KL of each latent in nats; None where latents are not charged one by one."""
+        if self.kl_by_group is None or len(self.kl_by_group) != self.mean.shape[1] or self.deterministic:
+            return None
+        return self.kl_by_group
 
     @cached_property
     def groups(self) -> tuple[list[str], Int[Tensor, " n"]]:
@@ -77,13 +83,15 @@ class Latents:
             torch.arange(len(evaluation.kl)),
             labels,
             group,
+            kl_by_group=evaluation.kl_by_group,
         )
 
     def to_tensors(self) -> tuple[dict[str, Tensor], dict[str, str]]:
         """As `latents.safetensors` stores it: tensors and metadata."""
         average = self.kl_by_latent
-        deterministic = bool(torch.isneginf(self.posterior.logvar).any())
-        kept = torch.arange(len(average)) if deterministic else torch.nonzero(average > _COLLAPSED_NATS).flatten()
+        kept = torch.arange(self.mean.shape[1])
+        if average is not None:
+            kept = kept[average > _COLLAPSED_NATS]
         half = 2 * len(self) * len(kept) > _HALF_FROM and _largest(*self.posterior) < _HALF_LARGEST
         dtype = torch.float16 if half else torch.float32
         tensors = {
@@ -96,6 +104,8 @@ class Latents:
             "reconstruction": self.reconstruction,
             "index": self.index.to(torch.int32),
         }
+        if self.kl_by_group is not None:
+            tensors["kl_by_group"] = self.kl_by_group
         if self.labels is not None:
             tensors["labels"] = self.labels.to(torch.int32)
         metadata = {"quality": json.dumps(self.quality)}
@@ -123,7 +133,7 @@ class Latents:
         mean[:, kept] = tensors["mean"].float()
         logvar[:, kept] = tensors["logvar"].float()
         maps = {}
-        if mean.shape[1] == 2:
+        if mean.shape[1] == 2 and "map_pca" not in tensors:
             maps["plane"] = Map("plane", mean, mean)
         for kind in ("umap", "pca"):
             if f"map_{kind}" in tensors:
@@ -147,6 +157,7 @@ class Latents:
             group,
             maps,
             json.loads(metadata.get("quality", "{}")),
+            tensors.get("kl_by_group"),
         )
 
 
@@ -160,13 +171,13 @@ def _largest(*tensors: Tensor) -> float:
     return max(float(t.nan_to_num(0.0, 0.0, 0.0).abs().max()) if t.numel() else 0.0 for t in tensors)
 
 
-def map_latents(latents: Latents, *, final: bool, umap: bool = True, seed: int = 0) -> Latents:
-    """The latents with their maps; two latents are never put through anything.
+def map_latents(latents: Latents, *, plane: bool, final: bool, umap: bool = True, seed: int = 0) -> Latents:
+    """The latents with their maps; codes that are a `plane` as they are, are never put through anything.
 
     What takes long, UMAP and the maps' quality (each about half a minute for 10,000 codes of 100 latents), is left
     to the `final` checkpoint: a run saves every minute.
     """
-    if latents.mean.shape[1] == 2:
+    if plane:
         made = {"plane": maps.plane(latents.mean)}
     else:
         made = {"pca": maps.pca(latents.mean)}

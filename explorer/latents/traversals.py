@@ -19,17 +19,17 @@ COLLAPSED_NATS = 0.01
 class Traversal:
     """Rows of codes [R, S, D]; in row i only latent `latents[i]` varies, over `values[i]`, the others are the origin's.
 
-    `kl` [R] is each row's latent's KL in nats, averaged over images.
+    `kl` [R] is each row's latent's KL in nats, averaged over images; None where it is not known.
     """
 
     codes: Float[Tensor, "r s d"]
     latents: Int[Tensor, " r"]
-    kl: Float[Tensor, " r"]
+    kl: Float[Tensor, " r"] | None
     values: Float[Tensor, "r s"]
 
 
 def collapsed(kl_by_latent: Float[Tensor, " d"]) -> Bool[Tensor, " d"]:
-    """Which latents say nothing of an image: KL below `COLLAPSED_NATS`. For models with a prior only."""
+    """Which latents say nothing of an image: KL below `COLLAPSED_NATS`."""
     return kl_by_latent < COLLAPSED_NATS
 
 
@@ -50,21 +50,20 @@ def location_and_scale(codes: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " d"]
 
 def traversal(
     origin: Float[Tensor, " d"],
-    kl_by_latent: Float[Tensor, " d"],
+    spread: tuple[Float[Tensor, " d"], Float[Tensor, " d"]],
     *,
+    kl_by_latent: Float[Tensor, " d"] | None = None,
     reach: float = 3.0,
     steps: int = 11,
     rows: int | None = None,
     first: int = 0,
-    spread: tuple[Float[Tensor, " d"], Float[Tensor, " d"]] | None = None,
 ) -> Traversal:
-    """Each latent set to values from -reach to reach, in standard deviations of the prior, the others as in `origin`.
+    """Each latent set to values from -reach to reach, in standard deviations, the others as in `origin`.
 
     The values are absolute, not steps from the origin, so that a column means the same in every row and for every
-    origin, as in the traversals of Higgins et al. 2017, "beta-VAE". Rows come by KL, strongest first, all of them or
-    `rows` of them, without the `first` so many. A model without a prior has no KL: `spread` is then what
-    `location_and_scale` says of its codes, values run from mean - reach * std to mean + reach * std, and rows come by
-    standard deviation.
+    origin, as in the traversals of Higgins et al. 2017, "beta-VAE". They run around the means of `spread`, in its
+    standard deviations. Rows come by KL where it is known, else by standard deviation, strongest first, all of them
+    or `rows` of them, without the `first` so many.
 
     Raises:
         ValueError: the reach is not a positive number, there are fewer than two steps, or there are no rows.
@@ -77,12 +76,11 @@ def traversal(
         raise ValueError(f"a traversal needs at least one row, not {rows}")
     if not 0 <= first < len(origin):
         raise ValueError(f"a traversal of {len(origin)} latents cannot leave out the first {first}")
-    latents = strongest(kl_by_latent if spread is None else spread[1])[first:][:rows]
+    mean, std = spread
+    latents = strongest(std if kl_by_latent is None else kl_by_latent)[first:][:rows]
     # Not linspace: its middle may miss zero by a rounding.
     values = (reach * torch.arange(1 - steps, steps, 2) / (steps - 1)).repeat(len(latents), 1)
-    if spread is not None:
-        mean, std = spread
-        values = mean[latents, None] + std[latents, None] * values
+    values = mean[latents, None] + std[latents, None] * values
     codes = origin.repeat(len(latents), steps, 1)
     codes[torch.arange(len(latents)), :, latents] = values
-    return Traversal(codes, latents, kl_by_latent[latents], values)
+    return Traversal(codes, latents, None if kl_by_latent is None else kl_by_latent[latents], values)

@@ -6,36 +6,32 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.models import networks
-from explorer.models.base import LatentModel, ModelConfig, Posterior, Terms
+from explorer.models.base import LatentModel, register
+from explorer.models.config import ModelConfig
+from explorer.models.networks import initialise
+from explorer.models.posteriors import PointPosterior
+from explorer.models.registry import NETWORKS
 
 
+@register
 class Autoencoder(LatentModel):
+    """Encoder and decoder around codes that nothing holds together."""
+
     family = "ae"
+    label = "autoencoder"
+    help = "a plain autoencoder, which gives an image one code and has no prior to draw from"
     has_prior = False
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.encoder = networks.encoder(config, config.latent)
-        self.decoder = networks.decoder(config)
-        networks.initialise(self, config.init)
+        network = NETWORKS[config.network]
+        self.encoder = network.encoder(config, config.latent)
+        self.decoder = network.decoder(config, config.latent)
+        initialise(self, config.init)
 
-    def posterior(self, x: Float[Tensor, "n c h w"]) -> Posterior:
+    def posterior(self, x: Float[Tensor, "n c h w"]) -> PointPosterior:
         mean = self.encoder(x).float()
-        return Posterior(mean, torch.full_like(mean, -torch.inf))
+        return PointPosterior(mean, torch.full_like(mean, -torch.inf))
 
     def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n c h w"]:
         return self.decoder(z).float()
-
-    def terms(
-        self,
-        x: Float[Tensor, "n c h w"],
-        generator: torch.Generator | None = None,
-        labels: Int[Tensor, " n"] | None = None,
-    ) -> Terms:
-        code = self.encoder(x).float()
-        logits = self.logits(code)
-        return Terms(self.misfit(logits, x), torch.zeros_like(code), logits)
-
-
-FAMILIES = (Autoencoder,)

@@ -13,47 +13,32 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.models import networks
-from explorer.models.base import LatentModel, ModelConfig, Posterior, Terms
-from explorer.models.objectives import gaussian_kl
+from explorer.models.base import register
+from explorer.models.config import ModelConfig
+from explorer.models.vae import VAE
 
 
-class ConditionalVAE(LatentModel):
+@register
+class ConditionalVAE(VAE):
+    """The VAE with a decoder that takes the class as well."""
+
     family = "cvae"
+    label = "conditional VAE"
+    help = "a conditional VAE, which tells its decoder the class, so that one code can be drawn as any class"
     conditional = True
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__(config)
         if config.classes < 1:
             raise ValueError("a conditional model needs images with classes")
-        self.encoder = networks.encoder(config, 2 * config.latent)
-        self.decoder = networks.decoder(config, config.latent + config.classes)
-        networks.initialise(self, config.init)
-
-    def posterior(self, x: Float[Tensor, "n c h w"]) -> Posterior:
-        mean, logvar = self.encoder(x).float().chunk(2, dim=1)  # [N, D] each
-        return Posterior(mean, logvar)
+        super().__init__(config)
 
     def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n c h w"]:
         if labels is None:
             labels = torch.zeros(len(z), dtype=torch.int64, device=z.device)
-        told = F.one_hot(labels, self.config.classes).to(z.dtype)
-        return self.decoder(torch.cat([z, told], dim=1)).float()
-
-    def terms(
-        self,
-        x: Float[Tensor, "n c h w"],
-        generator: torch.Generator | None = None,
-        labels: Int[Tensor, " n"] | None = None,
-    ) -> Terms:
-        posterior = self.posterior(x)
-        logits = self.logits(posterior.sample(generator), labels)
-        return Terms(self.misfit(logits, x), gaussian_kl(*posterior), logits)
+        condition = F.one_hot(labels, self.config.classes).to(z.dtype)
+        return self.decoder(torch.cat([z, condition], dim=1)).float()
 
 
-def in_turn(count: int, classes: int) -> Int[Tensor, " n"]:
-    """Labels for so many draws: each class in its turn."""
+def cycle_labels(count: int, classes: int) -> Int[Tensor, " n"]:
+    """Labels for so many draws: the classes one after another, again and again."""
     return torch.arange(count) % classes
-
-
-FAMILIES = (ConditionalVAE,)

@@ -11,7 +11,6 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from explorer.models import LatentModel, Posterior
-from explorer.models.objectives import gaussian_kl
 
 ACTIVE_UNIT_VARIANCE = 0.01  # Burda et al. 2016, section 5.2: the field's threshold
 _AT_ONCE = 100  # images on a CPU: a convolution's results for more leave its caches, and take twice as long
@@ -22,16 +21,18 @@ class Evaluation:
     """Every image's posterior and terms, one draw of z an image, float32 on the CPU.
 
     `reconstruction` [N] is log p(x|z) in nats (negative for images far from certain), `kl` [N] the KL in nats,
-    `kl_by_latent` [D] its average over images, `mse` [N] squared errors averaged over pixels; `posterior` has
-    mean and logvar [N, D]. `constant` is what the training loss leaves out of -log p(x|z), in nats.
+    `kl_by_group` [G] its average over images for each group of latents, `mse` [N] squared errors averaged over pixels;
+    `posterior` has mean and logvar [N, D]. `constant` is what the training loss leaves out of -log p(x|z), `extra`
+    what else it charges on average, in nats.
     """
 
     posterior: Posterior
     reconstruction: Float[Tensor, " n"]
     kl: Float[Tensor, " n"]
-    kl_by_latent: Float[Tensor, " d"]
+    kl_by_group: Float[Tensor, " g"]
     mse: Float[Tensor, " n"]
     constant: float
+    extra: float
     has_prior: bool
 
     def metrics(self, beta: float = 1.0) -> dict[str, float | int | None]:
@@ -45,7 +46,7 @@ class Evaluation:
             "elbo": reconstruction - kl if self.has_prior else None,
             "reconstruction": reconstruction,
             "kl": kl if self.has_prior else None,
-            "loss": -reconstruction - self.constant + (beta * kl if self.has_prior else 0.0),
+            "loss": -reconstruction - self.constant + (beta * kl if self.has_prior else 0.0) + self.extra,
             "mse": self.mse.double().mean().item(),
             "active_units": active_units(self.posterior.mean),
             "n": len(self.kl),
@@ -113,36 +114,40 @@ def evaluate(
     at_once = min(batch_size, _AT_ONCE) if device.type == "cpu" else batch_size
     if noise is None:
         # Drawn on the CPU, so that a figure does not depend on the device that computed it.
-        draws = _noise(len(images), model.config.latent, batch_size, at_once, torch.Generator().manual_seed(seed))
+        draws = _noise(len(images), model.latent, batch_size, at_once, torch.Generator().manual_seed(seed))
     else:
         draws = _pieces(noise, 0, at_once)
     training = model.training
     model.eval()
     parts: list[tuple[Tensor, ...]] = []
+    extra = 0.0
     try:
         for start, drawn in draws:
+            drawn = drawn.to(device)
             x = to_float(images[start : start + len(drawn)], device)
-            posterior = model.posterior(x)
-            z = posterior.mean + drawn.to(device) * torch.exp(0.5 * posterior.logvar)
-            told = None
-            if model.conditional:
-                given = None if labels is None else labels[start : start + len(drawn)].to(device)
-                told = likeliest_classes(model, x, z) if given is None else given
-            logits = model.logits(z) if told is None else model.logits(z, told)
-            error = (model.likelihood.mean(logits) - x).square().flatten(1).mean(1)
-            kl = gaussian_kl(*posterior) if model.has_prior else torch.zeros_like(posterior.mean)
-            row = (*posterior, model.likelihood.log_prob(logits, x), kl.sum(1), kl.sum(0, keepdim=True), error)
+            condition = None
+            if model.conditional and labels is not None:
+                condition = labels[start : start + len(drawn)].to(device)
+            elif model.conditional:
+                condition = likeliest_classes(model, x, model.posterior(x).sample(drawn))
+            terms = model.terms(x, drawn, condition)
+            error = (model.likelihood.mean(terms.logits) - x).square().flatten(1).mean(1)
+            mean, logvar = terms.posterior.mean, terms.posterior.logvar
+            row = (mean, logvar, terms.nll, terms.kl.sum(1), terms.kl.sum(0, keepdim=True), error)
             parts.append(tuple(t.cpu() for t in row))
+            extra += 0.0 if terms.extra is None else float(terms.extra.sum())
     finally:
         model.train(training)
-    mean, logvar, reconstruction, kl, kl_sums, mse = (torch.cat(column) for column in zip(*parts, strict=True))
+    mean, logvar, nll, kl, kl_sums, mse = (torch.cat(column) for column in zip(*parts, strict=True))
+    constant = model.likelihood.constant(model.config.pixels)
     return Evaluation(
         posterior=Posterior(mean, logvar),
-        reconstruction=reconstruction,
+        reconstruction=-nll - constant,
         kl=kl,
-        kl_by_latent=kl_sums.sum(0) / len(mean),
+        kl_by_group=kl_sums.sum(0) / len(mean),
         mse=mse,
-        constant=model.likelihood.constant(model.config.pixels),
+        constant=constant,
+        extra=extra / len(mean),
         has_prior=model.has_prior,
     )
 
@@ -186,7 +191,7 @@ def log_likelihood(
     if samples < 1:
         raise ValueError(f"at least one sample is needed, not {samples}")
     if not model.has_prior:
-        raise ValueError("a plain autoencoder has no prior, and so gives no probability to an image")
+        raise ValueError("a model without a prior gives no probability to an image")
     if images.ndim != 4 or tuple(images.shape[1:]) != model.config.image_shape:
         raise ValueError(f"the model takes images of {model.config.image_shape}, not {tuple(images.shape[1:])}")
     if labels is not None and model.conditional:
@@ -196,16 +201,8 @@ def log_likelihood(
     bounds = []
     for i in range(len(images)):
         x = to_float(images[i : i + 1], device)
-        posterior = model.posterior(x)
-        noise = torch.randn(samples, posterior.mean.shape[1], generator=generator).to(device)
-        z = posterior.mean + noise * torch.exp(0.5 * posterior.logvar)  # [K, D]
-        # log p(z) - log q(z|x): the constants of the two Gaussians cancel.
-        weight = 0.5 * (noise.square() - z.square() + posterior.logvar).sum(1)
-        told = None if labels is None or not model.conditional else labels[i : i + 1].to(device).expand(samples)
-        fits = []
-        for start in range(0, samples, batch_size):
-            part = z[start : start + batch_size]
-            logits = model.logits(part) if told is None else model.logits(part, told[: len(part)])
-            fits.append(model.likelihood.log_prob(logits, x.expand(len(part), -1, -1, -1)))
-        bounds.append(torch.logsumexp(torch.cat(fits) + weight, 0) - math.log(samples))
+        condition = None if labels is None or not model.conditional else labels[i : i + 1].to(device)
+        noise = torch.randn(samples, model.latent, generator=generator).to(device)
+        parts = [model.log_weight(x, len(part), part, condition)[0] for part in noise.split(batch_size)]
+        bounds.append(torch.logsumexp(torch.cat(parts), 0) - math.log(samples))
     return torch.stack(bounds).float().cpu() if bounds else torch.empty(0)

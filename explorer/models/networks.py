@@ -7,51 +7,85 @@ arXiv:1502.03167, section 3.2).
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from explorer.models.base import ModelConfig
+from explorer.models.config import ModelConfig, ModelSettings
+from explorer.models.registry import INITIALISATIONS, NETWORKS
 
 
-def encoder(config: ModelConfig, outputs: int) -> nn.Module:
-    """Images [N, C, H, W] to [N, outputs], without a nonlinearity at the end."""
-    if config.network == "dense":
+class Network(Protocol):
+    """What an encoder and a decoder are made of."""
+
+    convolves: bool  # which is worth threads, another layout in memory and bfloat16
+
+    def check(self, settings: ModelSettings) -> None:
+        """Raises ValueError, one sentence, for widths that do not go together."""
+        ...
+
+    def encoder(self, config: ModelConfig, outputs: int) -> nn.Module:
+        """Makes the module from images [N, C, H, W] to [N, outputs], without a nonlinearity at the end."""
+        ...
+
+    def decoder(self, config: ModelConfig, inputs: int) -> nn.Module:
+        """Makes the module from codes [N, inputs] to logits [N, C, H, W]."""
+        ...
+
+
+class Dense:
+    """Fully connected layers."""
+
+    convolves = False
+
+    def check(self, settings: ModelSettings) -> None:
+        """Any widths go together."""
+
+    def encoder(self, config: ModelConfig, outputs: int) -> nn.Module:
         widths = (config.pixels, *config.encoder)
         layers: list[nn.Module] = [nn.Flatten()]
         for a, b in pairwise(widths):
             layers += [nn.Linear(a, b), *_norm(config, BatchNorm1d, b), nn.ReLU(inplace=True)]
         return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
-    if config.network == "conv":
-        c, h, w = config.image_shape
-        _check_conv(config)
-        layers = []
+
+    def decoder(self, config: ModelConfig, inputs: int) -> nn.Module:
+        widths = (inputs, *config.decoder)
+        layers: list[nn.Module] = []
+        for a, b in pairwise(widths):
+            layers += [nn.Linear(a, b), *_norm(config, BatchNorm1d, b), nn.ReLU(inplace=True)]
+        return nn.Sequential(*layers, nn.Linear(widths[-1], config.pixels), nn.Unflatten(1, config.image_shape))
+
+
+class Convolutional:
+    """Convolutions; each encoder layer halves the sides, each decoder layer doubles them."""
+
+    convolves = True
+
+    def check(self, settings: ModelSettings) -> None:
+        if len(settings.encoder) != len(settings.decoder):
+            raise ValueError(
+                "encoder and decoder must have the same number of layers in a conv network, "
+                f"not {len(settings.encoder)} and {len(settings.decoder)}"
+            )
+
+    def encoder(self, config: ModelConfig, outputs: int) -> nn.Module:
+        c, h, w = _divisible(config)
+        layers: list[nn.Module] = []
         for a, b in pairwise((c, *config.encoder)):
             convolution = [nn.Conv2d(a, b, 3, padding=1), *_norm(config, nn.BatchNorm2d, b)]
             layers += [*convolution, nn.ReLU(inplace=True), nn.MaxPool2d(2)]
         shrink = 2 ** len(config.encoder)
         features = config.encoder[-1] * (h // shrink) * (w // shrink)
         return nn.Sequential(*layers, nn.Flatten(), nn.Linear(features, outputs))
-    raise ValueError(f"unknown network {config.network!r}: choose dense or conv")
 
-
-def decoder(config: ModelConfig, inputs: int | None = None) -> nn.Module:
-    """Codes [N, inputs], of the config's latents if not said otherwise, to logits [N, C, H, W]."""
-    c, h, w = config.image_shape
-    inputs = inputs or config.latent
-    if config.network == "dense":
-        widths = (inputs, *config.decoder)
-        layers: list[nn.Module] = []
-        for a, b in pairwise(widths):
-            layers += [nn.Linear(a, b), *_norm(config, BatchNorm1d, b), nn.ReLU(inplace=True)]
-        return nn.Sequential(*layers, nn.Linear(widths[-1], config.pixels), nn.Unflatten(1, (c, h, w)))
-    if config.network == "conv":
-        _check_conv(config)
+    def decoder(self, config: ModelConfig, inputs: int) -> nn.Module:
+        c, h, w = _divisible(config)
         widths = config.decoder
         grow = 2 ** len(widths)
         first = (config.encoder[-1], h // grow, w // grow)
         features = first[0] * first[1] * first[2]
-        layers = [
+        layers: list[nn.Module] = [
             nn.Linear(inputs, features),
             *_norm(config, BatchNorm1d, features),
             nn.ReLU(inplace=True),
@@ -62,7 +96,21 @@ def decoder(config: ModelConfig, inputs: int | None = None) -> nn.Module:
             convolution = [nn.Conv2d(a, b, 3, padding=1), *_norm(config, nn.BatchNorm2d, b)]
             layers += [*convolution, nn.ReLU(inplace=True), nn.Upsample(scale_factor=2)]
         return nn.Sequential(*layers, nn.Conv2d(widths[-1], c, 3, padding=1))
-    raise ValueError(f"unknown network {config.network!r}: choose dense or conv")
+
+
+NETWORKS.register("dense", "dense", "fully connected layers, quick, which see all pixels at once")(Dense())
+NETWORKS.register(
+    "conv", "convolutional", "convolutions, which look at neighbourhoods; they suit pictures, and take longer"
+)(Convolutional())
+
+
+def _divisible(config: ModelConfig) -> tuple[int, int, int]:
+    """The image's shape. Raises ValueError where its sides cannot be halved once a layer."""
+    _, h, w = config.image_shape
+    shrink = 2 ** len(config.encoder)
+    if h % shrink or w % shrink:
+        raise ValueError(f"{len(config.encoder)} poolings need sides divisible by {shrink}, not {h} x {w}")
+    return config.image_shape
 
 
 class BatchNorm1d(nn.BatchNorm1d):
@@ -81,31 +129,28 @@ def _norm(config: ModelConfig, kind: type[nn.BatchNorm1d] | type[nn.BatchNorm2d]
     return [kind(features)] if config.batch_norm else []
 
 
-def _check_conv(config: ModelConfig) -> None:
-    _, h, w = config.image_shape
-    if len(config.encoder) != len(config.decoder):
-        raise ValueError("a convolutional encoder and decoder need the same number of layers")
-    shrink = 2 ** len(config.encoder)
-    if h % shrink or w % shrink:
-        raise ValueError(f"{len(config.encoder)} poolings need sides divisible by {shrink}, not {h} x {w}")
-
-
 def initialise(module: nn.Module, how: str) -> None:
-    """Start the weights: `pytorch` leaves them; `xavier` is Keras' default (Glorot & Bengio 2010, eq. 16);
-    `kaiming` keeps the variance through ReLUs (He et al. 2015, arXiv:1502.01852, eq. 10), uniform.
+    """Starts the weights of linear and convolutional layers as `INITIALISATIONS` says.
 
-    Biases start at zero under `xavier` and `kaiming`. Batch norm starts as the identity whatever this says.
+    Biases start at zero but under `pytorch`, which leaves all as it is. Batch norm starts as the identity.
     """
-    if how not in ("pytorch", "xavier", "kaiming"):
-        raise ValueError(f"unknown initialisation {how!r}: choose pytorch, xavier or kaiming")
-    if how == "pytorch":
+    start = INITIALISATIONS[how]
+    if start is None:
         return
     for layer in module.modules():
         if isinstance(layer, (nn.Linear, nn.Conv2d)):
-            if how == "xavier":
-                nn.init.xavier_uniform_(layer.weight)
-            else:
-                nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+            start(layer.weight)
             bias: Tensor | None = layer.bias
             if bias is not None:
                 nn.init.zeros_(bias)
+
+
+def _kaiming(weight: Tensor) -> None:
+    nn.init.kaiming_uniform_(weight, nonlinearity="relu")
+
+
+INITIALISATIONS.register("pytorch", "PyTorch", "PyTorch's own choice")(None)
+# Glorot & Bengio 2010, eq. 16.
+INITIALISATIONS.register("xavier", "Xavier", "Xavier (Glorot) uniform, as in Keras")(nn.init.xavier_uniform_)
+# Keeps the variance through ReLUs: He et al. 2015, arXiv:1502.01852, eq. 10.
+INITIALISATIONS.register("kaiming", "Kaiming", "Kaiming (He) uniform, which is made for ReLU")(_kaiming)

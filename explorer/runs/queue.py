@@ -19,6 +19,7 @@ from explorer.datasets import own
 from explorer.errors import DatasetError, RunError
 from explorer.files.locks import lock
 from explorer.models.devices import choose_device
+from explorer.models.registry import NETWORKS
 from explorer.runs.listing import ATTEMPT, RunInfo, active, folders, path_of, run, start_problems
 from explorer.training import lifecycle
 from explorer.training.lifecycle import Run
@@ -78,7 +79,7 @@ def suggested_epochs(preset_name: str, dataset: str) -> int:
             details = own.details(dataset.removeprefix("own:"))
             # Time goes by values, and the rates below are for 784 of them.
             images = max(1, details.counts["train"] * details.size**2 * details.channels // 784)
-    affordable = (120_000 if recipe.network == "conv" else 240_000) // images
+    affordable = (120_000 if NETWORKS[recipe.network].convolves else 240_000) // images
     return max(1, min(recipe.epochs, max(2, affordable)))
 
 
@@ -106,7 +107,7 @@ def submit(config: TrainConfig, name: str) -> RunInfo:
     with locked_queue(), write_errors():
         if path.exists():
             raise RunError(f"There is a run {name!r} already: choose another name, such as {next_name(name)!r}.")
-        lifecycle.begin(path, config, queued=True)
+        lifecycle.create_run(path, config, queued=True)
     advance()
     return run(name)
 
@@ -201,11 +202,11 @@ def train_here(
         raise RunError(f"There is no run {name!r}.")
     with locked_queue():  # so that nobody sees it queued before it is held, and starts it
         if not again:
-            lifecycle.begin(path, config, queued=True)
-        held = lifecycle.hold(path)
+            lifecycle.create_run(path, config, queued=True)
+        held = lifecycle.lock_run(path)
         try:
             if again:
-                config = lifecycle.going_on(path, config)
+                config = lifecycle.resumed_config(path, config)
                 _enqueue(files)
         except BaseException:
             held.release()
@@ -222,7 +223,7 @@ def train_here(
             files.change_status(RunState.CANCELLED)
             files.forget_stop()
             raise
-        return lifecycle.work(path, config, on_progress=on_progress)
+        return lifecycle.train_run(path, config, on_progress=on_progress)
 
 
 def _next_up() -> list[RunInfo]:

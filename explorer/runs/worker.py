@@ -20,7 +20,7 @@ def main(path: Path) -> int:
         if hasattr(os, "nice"):
             os.nice(5)  # whoever watches should not wait for the one who trains
         try:
-            run = lifecycle.work(path, RunFiles(path).config())
+            run = lifecycle.train_run(path, RunFiles(path).config())
         except (ValueError, OSError, MemoryError) as error:
             print(f"explorer: {describe_error(error)}", file=sys.stderr)
             return 1
@@ -39,7 +39,7 @@ def _lock(path: Path) -> Lock:
         fd = int(inherited)
         os.set_inheritable(fd, False)
         return Lock(fd)
-    return lifecycle.hold(path)
+    return lifecycle.lock_run(path)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from torch import Tensor
 from explorer.datasets import ImageDataset
 from explorer.latents import fitted_draws, maps
 from explorer.models import LatentModel
-from explorer.models.conditional import in_turn
+from explorer.models.conditional import cycle_labels
 from explorer.models.evaluation import to_float
 from explorer.training.frame_files import Frame, FrameFolder, Probe
 
@@ -49,7 +49,6 @@ class FrameWriter:
     Args:
         path: the run's folder.
         test_set: where the probe set is taken from.
-        latent: D.
         epoch: how many epochs the run has done: frames of later ones, from before it was killed, are removed.
         positions: int64 [N], where in the test split the images of `test_set` are; None if they are all of it.
     """
@@ -58,7 +57,6 @@ class FrameWriter:
         self,
         path: Path,
         test_set: ImageDataset,
-        latent: int,
         *,
         epoch: int = 0,
         positions: Int[Tensor, " n"] | None = None,
@@ -66,7 +64,6 @@ class FrameWriter:
         index = choose_probe(test_set.labels, len(test_set))
         self.images = test_set.images[index]
         self.labels = None if test_set.labels is None else test_set.labels[index]
-        self.noise = torch.randn(SAMPLES, latent, generator=torch.Generator().manual_seed(0))
         originals = _small(to_float(self.images[:SHOWN], torch.device("cpu")))
         probe = Probe(originals, self.labels, index if positions is None else positions[index], test_set.classes)
         self.files = FrameFolder(path, probe, epoch=epoch)
@@ -96,17 +93,21 @@ class FrameWriter:
         try:
             codes = model.posterior(to_float(self.images, device)).mean
             latent = codes.cpu()
-            noise = self.noise if model.has_prior else fitted_draws(latent, self.noise)
-            told = drawn = None
+            generator = torch.Generator().manual_seed(0)
+            if model.has_prior:
+                noise = model.sample_prior(SAMPLES, 1.0, generator)
+            else:
+                noise = fitted_draws(latent, torch.randn(SAMPLES, model.latent, generator=generator))
+            classes = drawn = None
             if model.conditional and self.labels is not None:
-                told = self.labels[:SHOWN].to(device)
-                drawn = in_turn(len(noise), model.config.classes).to(device)
-            shown = model.decode(codes[:SHOWN], told).cpu()
+                classes = self.labels[:SHOWN].to(device)
+                drawn = cycle_labels(len(noise), model.config.classes).to(device)
+            shown = model.decode(codes[:SHOWN], classes).cpu()
             samples = model.decode(noise.to(device), drawn).cpu()
         finally:
             model.train(training)
         points = latent
-        if latent.shape[1] != 2:
+        if not model.has_plane:
             points = maps.pca(latent).points
             if self.last is not None and len(self.last) == len(points):
                 points = maps.align(points, self.last)

@@ -16,14 +16,15 @@ from pathlib import Path
 from explorer.checkpoints.folder import find, is_slug, read_history, recover
 from explorer.files.locks import Lock, lock
 from explorer.models.devices import choose_device
+from explorer.training.experiment import Experiment
 from explorer.training.interrupts import graceful_interrupt
-from explorer.training.loop import Run, Trainer
+from explorer.training.loop import Run, train_loop
 from explorer.training.presets import TrainConfig
 from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import Progress, RunState, Status
 from explorer.training.status import StatusWriter
 
-__all__ = ["Progress", "Run", "begin", "going_on", "hold", "train", "work"]
+__all__ = ["Progress", "Run", "create_run", "lock_run", "resumed_config", "train", "train_run"]
 
 
 def train(
@@ -53,22 +54,22 @@ def train(
     path = Path(out)
     files = RunFiles(path)
     if not resume:
-        begin(path, config)
+        create_run(path, config)
     elif not path.is_dir():
         find(path.resolve())  # says that there is none
-    with hold(path):
+    with lock_run(path):
         if resume:
-            config = going_on(path, config)
+            config = resumed_config(path, config)
         try:
             files.forget_stop()
-            return work(path, config, on_progress=on_progress, should_stop=should_stop)
+            return train_run(path, config, on_progress=on_progress, should_stop=should_stop)
         except Exception:
             if not resume and not (path / "config.json").exists() and not read_history(path):
                 shutil.rmtree(path, ignore_errors=True)  # nothing was trained: the name is free again
             raise
 
 
-def going_on(path: Path, now: TrainConfig) -> TrainConfig:
+def resumed_config(path: Path, now: TrainConfig) -> TrainConfig:
     """The config to resume the run in a folder with: its own, save for what `now` may change.
 
     That goes into the folder's request, so that it also counts when the run is resumed once more. The caller holds
@@ -98,7 +99,7 @@ def going_on(path: Path, now: TrainConfig) -> TrainConfig:
     return config
 
 
-def begin(path: Path, config: TrainConfig, *, queued: bool = False) -> None:
+def create_run(path: Path, config: TrainConfig, *, queued: bool = False) -> None:
     """Make the folder of a new run, which waits in the queue if it is `queued`. Raises ValueError or OSError."""
     if not is_slug(path.name):
         raise ValueError(f"{path.name!r} cannot be a run's name: use letters, digits, dot, dash and underscore")
@@ -114,7 +115,7 @@ def begin(path: Path, config: TrainConfig, *, queued: bool = False) -> None:
         raise ValueError(f"{path} is there already: choose another name, or resume it") from None
 
 
-def hold(path: Path) -> Lock:
+def lock_run(path: Path) -> Lock:
     """Lock a run's folder for this process. Raises ValueError when another process trains it."""
     held = lock(RunFiles(path).lock_file)
     if held is None:
@@ -122,14 +123,14 @@ def hold(path: Path) -> Lock:
     return held
 
 
-def work(
+def train_run(
     path: Path,
     config: TrainConfig,
     *,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Run:
-    """Train the run in a folder that `begin` has made and this process holds, from its last save if it has one.
+    """Train the run in a folder that `create_run` has made and this process holds, from its last save if it has one.
 
     However it ends, the folder's state says so. Raises as `train` does.
     """
@@ -139,13 +140,15 @@ def work(
         status.begin()
         recover(path)
         if (path / "optimizer.safetensors").is_file():
-            trainer = Trainer.resume(path, config, status)
+            experiment = Experiment.resume(path, config)
         elif (path / "config.json").is_file():
             raise ValueError(f"{path} cannot be resumed: it has finished, or it is no run of this program")
         else:
-            trainer = Trainer.start(path, config, status)
+            experiment = Experiment.start(path, config)
         with graceful_interrupt() as interrupted:
-            run = trainer.run(
+            run = train_loop(
+                experiment,
+                status,
                 on_progress or (lambda _: None),
                 lambda: interrupted() or files.asked_to_stop() or bool(should_stop and should_stop()),
             )

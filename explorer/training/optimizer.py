@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
-from explorer.models import LatentModel
-from explorer.training.presets import Recipe
+from explorer.models.registry import Registry
+
+if TYPE_CHECKING:
+    from explorer.training.config import Recipe
+
+OPTIMISERS: Registry[Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]] = Registry()
+"""By name, what makes an optimiser of parameters and a learning rate."""
+SCHEDULES: Registry[Callable[[float, int, int], float]] = Registry()
+"""By name, the share of the recipe's rate after so many (fractional) epochs, of so many epochs and steps an epoch."""
 
 # Of the one-cycle schedule, as in torch.optim.lr_scheduler.OneCycleLR.
 RISING_SHARE = 0.3  # of the steps
@@ -18,11 +26,9 @@ FIRST_DIVISOR = 25.0  # the first rate is the highest / 25
 LAST_DIVISOR = 1e4  # and the last the first / 10,000
 
 
-def make_optimizer(model: LatentModel, recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam, or RMSprop with Keras' constants (rho 0.9, epsilon 1e-7), which the write-ups used."""
-    if recipe.optimizer == "adam":
-        return _Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
-    return _RMSprop(model.parameters(), lr=recipe.learning_rate, alpha=0.9, eps=1e-7)
+def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Makes the recipe's optimiser of a model's weights."""
+    return OPTIMISERS[recipe.optimizer](model.parameters(), recipe.learning_rate)
 
 
 def _eager(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,39 +54,56 @@ class _RMSprop(_Eager, torch.optim.RMSprop):
     step = torch.no_grad()(_eager(torch.optim.RMSprop.step))
 
 
-def learning_rate(recipe: Recipe, epoch: float, steps: int = 1) -> float:
-    """The rate of the step that is taken after so many (fractional) epochs.
+@OPTIMISERS.register("adam", "Adam", "Adam, which suits nearly everything")
+def _adam(parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Optimizer:
+    return _Adam(parameters, lr=rate, fused=True)
 
-    `constant`; `cosine`: half a cosine down to 1% (Loshchilov & Hutter 2017, arXiv:1608.03983); `one-cycle`: up
-    over the first 30% of the steps and far down over the others (Smith & Topin 2018, arXiv:1708.07120);
-    `halved` after every epoch. Each is divided by 1 + decay * steps so far, which is Keras' time decay.
+
+@OPTIMISERS.register("rmsprop", "RMSprop", "RMSprop with Keras' constants, which some of the write-ups used")
+def _rmsprop(parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Optimizer:
+    return _RMSprop(parameters, lr=rate, alpha=0.9, eps=1e-7)  # rho and epsilon, there
+
+
+def learning_rate(recipe: Recipe, epoch: float, steps: int = 1) -> float:
+    """Gives the rate of the step that is taken after so many (fractional) epochs.
+
+    The schedule's, divided by 1 + decay * steps so far, which is Keras' time decay.
 
     Args:
+        recipe: whose rate, schedule, decay and epochs count.
         epoch: epochs done so far.
         steps: steps in an epoch, which one-cycle and decay count.
     """
-    return recipe.learning_rate * _schedule(recipe, epoch, steps) / (1 + recipe.decay * epoch * steps)
+    share = SCHEDULES[recipe.schedule](epoch, recipe.epochs, steps)
+    return recipe.learning_rate * share / (1 + recipe.decay * epoch * steps)
 
 
-def _schedule(recipe: Recipe, epoch: float, steps: int) -> float:
-    """The share of the recipe's rate that its schedule gives, from 0 to 1."""
-    if recipe.schedule == "one-cycle":
-        return _one_cycle(epoch * steps, recipe.epochs * steps)
-    if recipe.schedule == "halved":
-        return 0.5 ** math.floor(epoch)
-    if recipe.schedule == "cosine":
-        progress = torch.tensor(min(epoch / recipe.epochs, 1.0), dtype=torch.float64)
-        return float(0.01 + 0.99 * 0.5 * (1 + torch.cos(progress * torch.pi)))
+@SCHEDULES.register("constant", "constant", "not at all")
+def _constant(epoch: float, epochs: int, steps: int) -> float:
     return 1.0
 
 
-def _one_cycle(step: float, steps: int) -> float:
-    """OneCycleLR's rate at a step (from 0) of so many, as a share of the highest."""
-    top, last = RISING_SHARE * steps - 1, steps - 1
+@SCHEDULES.register("cosine", "cosine", "down half a cosine to a hundredth")
+def _cosine(epoch: float, epochs: int, steps: int) -> float:
+    """Loshchilov & Hutter 2017, arXiv:1608.03983."""
+    progress = torch.tensor(min(epoch / epochs, 1.0), dtype=torch.float64)
+    return float(0.01 + 0.99 * 0.5 * (1 + torch.cos(progress * torch.pi)))
+
+
+@SCHEDULES.register("one-cycle", "one-cycle", "up over the first 30% of the steps and then far down")
+def _one_cycle(epoch: float, epochs: int, steps: int) -> float:
+    """Smith & Topin 2018, arXiv:1708.07120, as OneCycleLR does it."""
+    step, count = epoch * steps, epochs * steps
+    top, last = RISING_SHARE * count - 1, count - 1
     first = 1 / FIRST_DIVISOR
     if step <= top:
         return _half_cosine(first, 1.0, step / top)
     return _half_cosine(1.0, first / LAST_DIVISOR, min((step - top) / (last - top), 1.0))
+
+
+@SCHEDULES.register("halved", "halved", "halved after every epoch")
+def _halved(epoch: float, epochs: int, steps: int) -> float:
+    return 0.5 ** math.floor(epoch)
 
 
 def _half_cosine(start: float, end: float, progress: float) -> float:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from explorer.training.config import Recipe, beta_at
+from explorer.models.devices import PRECISIONS
+from explorer.models.options import check_options, option
+from explorer.training.config import Recipe
 
-__all__ = ["PRESETS", "Preset", "Recipe", "TrainConfig", "beta_at", "preset"]
+__all__ = ["PRESETS", "Preset", "Recipe", "TrainConfig", "preset"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,39 +278,49 @@ class TrainConfig:
         dataset: a data set's name; None for the preset's own.
         only: the name of the one class to train and measure on; None for all images.
         epochs: passes over the training set; None for the preset's.
-        seed: of the weights, the order and the noise.
         device: auto, cpu, cuda or mps.
-        precision: auto, float32 or bfloat16.
-        half: store the weights of the finished model as float16, and measure it as it is stored.
-        umap: fit a UMAP of the codes at the end, which takes half a minute for more than two latents.
-        save_seconds: at most so much work is lost when the machine dies; 0 saves after every epoch.
         data_root: where data sets lie; None for $EXPLORER_DATA or `data`.
         settings: other fields of `Recipe` that differ from the preset's.
+
+    The others say what they are themselves. Raises ValueError, one sentence, for a value that cannot be.
     """
 
     preset: str
     dataset: str | None = None
     only: str | None = None
     epochs: int | None = None
-    seed: int = 0
+    seed: int = option(
+        *("Seed", "run"),
+        "Of the first weights, the order of the images and the noise: the same seed gives the same run",
+        0,
+        minimum=0,
+        maximum=2**32 - 1,  # UMAP's generator takes no other; it would say so only at the end of the run
+    )
     device: str = "auto"
-    precision: str = "auto"
-    half: bool = False
-    umap: bool = True
-    save_seconds: float = 60.0
+    precision: str = option("Precision", "run", "How numbers are computed", "auto", choices=PRECISIONS)
+    half: bool = option(
+        *("Half precision", "run"),
+        "Store the finished model's weights in 16 bits: half the size, measured as it is stored",
+        False,
+    )
+    umap: bool = option(
+        *("UMAP at the end", "run"),
+        "Lay out the codes as a UMAP when training ends: half a minute, for more than two latents only",
+        True,
+    )
+    save_seconds: float = option(
+        *("Save every, s", "run"),
+        "At most so many seconds of work are lost when the machine dies; 0 saves after every epoch",
+        60.0,
+        minimum=0.0,
+    )
     data_root: Path | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.preset, str) or not isinstance(self.settings, dict):
             raise ValueError("a preset is a name, and settings are fields of a recipe with their values")
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise ValueError(f"unknown precision {self.precision!r}: choose auto, float32 or bfloat16")
-        # UMAP's generator takes no other; it would say so only at the end of the run.
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"the seed must be a whole number from 0 to {2**32 - 1:,}, not {self.seed}")
-        if not 0 <= self.save_seconds < float("inf"):
-            raise ValueError(f"save_seconds must be zero or more seconds, not {self.save_seconds}")
+        check_options(self)
 
     def recipe(self) -> Recipe:
         """The preset's recipe with this config's changes. Raises ValueError for a bad name or value."""

@@ -14,20 +14,21 @@ from explorer.models import LatentModel
 class Position:
     """How far training is: whole epochs, steps of the next one, seconds, and the sums of that epoch so far.
 
-    `misfit` and `kl` are in nats over `images` images.
+    `nll`, `kl` and `extra` are the objective's terms in nats over `images` images.
     """
 
     epoch: int = 0
     step: int = 0
     seconds: float = 0.0
-    misfit: float = 0.0
+    nll: float = 0.0
     kl: float = 0.0
+    extra: float = 0.0
     images: int = 0
     generator: torch.Generator = field(default_factory=torch.Generator)  # of the posterior's noise
 
     def next_epoch(self) -> None:
         self.epoch, self.step = self.epoch + 1, 0
-        self.misfit, self.kl, self.images = 0.0, 0.0, 0
+        self.nll, self.kl, self.extra, self.images = 0.0, 0.0, 0.0, 0
 
 
 def take(model: LatentModel, optimizer: torch.optim.Optimizer, at: Position) -> dict[str, Tensor]:
@@ -35,9 +36,11 @@ def take(model: LatentModel, optimizer: torch.optim.Optimizer, at: Position) -> 
     state: dict[str, Tensor] = {
         "position": torch.tensor([at.epoch, at.step]),
         "seconds": torch.tensor([at.seconds], dtype=torch.float64),
-        "sums": torch.tensor([at.misfit, at.kl, at.images], dtype=torch.float64),
+        "sums": torch.tensor([at.nll, at.kl, at.images], dtype=torch.float64),
         "noise": at.generator.get_state(),
     }
+    if at.extra:
+        state["extra"] = torch.tensor([at.extra], dtype=torch.float64)
     names = [name for name, _ in model.named_parameters()]
     for i, slots in optimizer.state_dict()["state"].items():
         for slot, value in slots.items():
@@ -55,7 +58,8 @@ def put_back(
     """
     at.epoch, at.step = (int(v) for v in state["position"])
     at.seconds = float(state["seconds"])
-    at.misfit, at.kl = (float(v) for v in state["sums"][:2])
+    at.nll, at.kl = (float(v) for v in state["sums"][:2])
+    at.extra = float(state["extra"]) if "extra" in state else 0.0
     at.images = int(state["sums"][2])
     if len(state["noise"]) == len(at.generator.get_state()):
         at.generator.set_state(state["noise"])

@@ -68,7 +68,10 @@ def choose_code(
 
 
 def choose_spot(data: EncodedDataset, x: float, y: float) -> None:
-    """Pick the code under a spot of the map."""
+    """Pick the code under a spot of the map; the nearest item where there is no code between items."""
+    if not data.model.continuous:
+        choose_row(data, int((data.map.points - torch.tensor([x, y])).square().sum(1).argmin()))
+        return
     code = data.map.code_at(torch.tensor([[x, y]], dtype=torch.float32))[0]
     choose_code(data, code, "the map", xy=(x, y), approximate=not data.map.exact)
 

@@ -161,15 +161,20 @@ def atlas(data: EncodedDataset) -> Atlas | None:
     return Atlas(url, _ATLAS, _ATLAS, tile_size(data.model), (x0, x1), (y0, y1))
 
 
-_TAIL = 0.005  # of a plain autoencoder's codes at either end of an axis: some lie ten times as far out as the rest
+_TAIL = (
+    0.005  # of the codes of a model without a prior at either end of an axis: some lie ten times as far out as the rest
+)
 _REACH = 3.0  # standard deviations of the prior: its own range belongs to the plane, with data or without
 
 
 def plane_bounds(data: EncodedDataset) -> tuple[tuple[float, float], tuple[float, float]]:
     """What of a plane of two latents is shown at first, and decoded for the pointer: x and y from, to."""
     points = data.map.points
-    if data.model.has_prior:
-        low, high = points.min(0).values.clamp_max(-_REACH), points.max(0).values.clamp_min(_REACH)
+    prior = data.model.network.prior_spread()
+    if prior is not None:
+        centre, spread = prior
+        low = torch.minimum(points.min(0).values, centre - _REACH * spread)
+        high = torch.maximum(points.max(0).values, centre + _REACH * spread)
     else:
         ends = torch.quantile(points, torch.tensor([_TAIL, 1 - _TAIL]), dim=0)
         centre, spread = location_and_scale(points)
@@ -183,7 +188,7 @@ def plane_bounds(data: EncodedDataset) -> tuple[tuple[float, float], tuple[float
 @st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={EncodedDataset: lambda data: data.key})
 def holes(data: EncodedDataset) -> tuple[Overlay, float]:
     """The holes of the aggregate posterior as a layer under the map's points, and the prior's mass in them."""
-    found = find_holes(data.latents.posterior, fitted=not data.model.has_prior)
+    found = find_holes(data.latents.posterior, data.model.network if data.model.has_prior else None)
 
     def make() -> bytes:
         mask = found.hole.flip(0).numpy()  # pictures have their first row on top

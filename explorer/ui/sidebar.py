@@ -111,17 +111,17 @@ def _numbers(form: run_form.Form) -> None:
         on_change=from_widget("train_epochs", lambda v: run_form.change("epochs", v)),
     )
     bind("train_beta", form.beta)
-    autoencoder = run_form.is_autoencoder(form)
+    has_prior = run_form.has_prior(form)
     row.number_input(
         "Beta",
         step=0.1,
         format="%g",
         key="train_beta",
-        disabled=autoencoder,
-        help="A plain autoencoder has no KL to weigh."
-        if autoencoder
-        else "Weight of the KL: 1 is the ELBO, more gives tidier codes and blurrier images. Both terms are sums in "
-        "nats: the Train page has more on it.",
+        disabled=not has_prior,
+        help="Weight of the KL: 1 is the ELBO, more gives tidier codes and blurrier images. Both terms are sums in "
+        "nats: the Train page has more on it."
+        if has_prior
+        else "This family has no prior, so no KL to weigh.",
         on_change=from_widget("train_beta", lambda v: run_form.change("beta", v)),
     )
     published = PRESETS[form.preset].recipe.epochs

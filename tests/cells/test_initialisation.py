@@ -14,11 +14,9 @@ from explorer import TrainConfig, load
 from explorer.cells.initialisation import STORED, comparison, decode, draw, first_network, kept, scales, stored_decoder
 from explorer.checkpoints.folder import SHIPPED, read_history
 from explorer.models import ModelConfig, build
-from explorer.training.lifecycle import begin
-from explorer.training.loop import Trainer
+from explorer.training.experiment import Experiment
+from explorer.training.lifecycle import create_run
 from explorer.training.presets import preset
-from explorer.training.run_folder import RunFiles
-from explorer.training.status import StatusWriter
 from explorer.ui.cells.initialisation_wording import OUTCOMES, REASONS
 
 
@@ -147,8 +145,8 @@ def test_the_first_network_is_the_trainers(tmp_path):
             preset="mlp-2d", dataset="mnist-5k", seed=3, device="cpu", settings={"init": init, "encoder": (8,)}
         )
         path = tmp_path / init
-        begin(path, asked)
-        trainers = Trainer.start(path, asked, StatusWriter(RunFiles(path))).model
+        create_run(path, asked)
+        trainers = Experiment.start(path, asked).model
         state = torch.get_rng_state()
         own = first_network(trainers.config, 3)
         assert torch.equal(torch.get_rng_state(), state)

@@ -231,11 +231,11 @@ def test_a_file_that_is_a_folder(pair, name):
         ({"schema": True}, "no schema version"),
         ({"model": {**MODEL, "family": "gan"}}, "model family 'gan' is unknown"),
         ({"model": {**MODEL, "family": ["vae"]}}, ""),
-        ({"model": {**MODEL, "network": "transformer"}}, "unknown network 'transformer'"),
-        ({"model": {**MODEL, "likelihood": "poisson"}}, "unknown likelihood 'poisson'"),
+        ({"model": {**MODEL, "network": "transformer"}}, "network must be one of dense, conv, not 'transformer'"),
+        ({"model": {**MODEL, "likelihood": "poisson"}}, "likelihood must be one of bernoulli, gaussian, sigma"),
         ({"model": {**MODEL, "network": "conv", "encoder": [2, 2, 2], "decoder": [2, 2, 2]}}, "divisible by 8"),
-        ({"model": {**MODEL, "latent": 10**9}}, "out of range"),
-        ({"model": {**MODEL, "latent": float("inf")}}, "incomplete model settings"),
+        ({"model": {**MODEL, "latent": 10**9}}, "latent must be at most 4,096"),
+        ({"model": {**MODEL, "latent": float("inf")}}, "latent must be a whole number"),
         ({"model": {**MODEL, "encoder": "wide"}}, ""),
         ({"model": {**MODEL, "colour": "red"}}, "unknown model setting 'colour'"),
         ({"model": {k: v for k, v in MODEL.items() if k != "latent"}}, "latent"),
@@ -614,7 +614,7 @@ def test_a_shipped_one_measures_what_it_says(info, data_root):
     assert torch.equal(latents.labels, data.labels[latents.index])
     assert latents.group == (None if data.group is None else [data.group[i] for i in latents.index.tolist()])
     rows = torch.searchsorted(where, latents.index)
-    kept = found.kl_by_latent > 1e-2 if model.has_prior else torch.ones(model.latent, dtype=torch.bool)
+    kept = found.kl_by_group > 1e-2 if model.has_prior else torch.ones(model.latent, dtype=torch.bool)
     for stored, again in ((latents.mean, found.posterior.mean), (latents.posterior.logvar, found.posterior.logvar)):
         torch.testing.assert_close(stored[:, kept], again[rows][:, kept], rtol=2e-3, atol=2e-3)
     torch.testing.assert_close(latents.kl, found.kl[rows], rtol=1e-3, atol=1e-2)

@@ -8,7 +8,20 @@ import torch
 from scipy.stats import multivariate_normal, norm
 
 from explorer.latents.holes import HOLE_RATIO, HOLE_REACH, find_holes
-from explorer.models import Posterior
+from explorer.models import ModelConfig, Posterior, build
+
+# Whose prior is N(0, I).
+STANDARD = build(
+    ModelConfig(
+        family="vae",
+        network="dense",
+        image_shape=(1, 1, 1),
+        latent=2,
+        encoder=(),
+        decoder=(),
+        likelihood="bernoulli",
+    )
+)
 
 
 def normal(*shape, seed=0):
@@ -16,7 +29,7 @@ def normal(*shape, seed=0):
 
 
 def test_no_holes_where_every_posterior_is_the_prior():
-    found = find_holes(Posterior(torch.zeros(30, 2), torch.zeros(30, 2)), fitted=False)
+    found = find_holes(Posterior(torch.zeros(30, 2), torch.zeros(30, 2)), STANDARD)
     assert not found.hole.any()
     assert found.mass == 0
 
@@ -25,14 +38,14 @@ def test_no_holes_where_the_aggregate_posterior_is_the_prior():
     # means N(0, 1 - v) with variance v add up to N(0, 1), in expectation
     v = 0.3
     mean = math.sqrt(1 - v) * normal(5000, 2)
-    found = find_holes(Posterior(mean, torch.full((5000, 2), math.log(v))), fitted=False)
+    found = find_holes(Posterior(mean, torch.full((5000, 2), math.log(v))), STANDARD)
     assert found.mass < 1e-3
 
 
 def test_half_of_the_prior_without_codes_is_half_a_hole():
     mean = normal(20_000, 2)
     mean[:, 0] = mean[:, 0].abs()
-    found = find_holes(Posterior(mean, torch.full((20_000, 2), math.log(1e-2))), fitted=False)
+    found = find_holes(Posterior(mean, torch.full((20_000, 2), math.log(1e-2))), STANDARD)
     # Twice the prior right of x = 0, blurred by the posteriors' width of 0.1: q / p = 2 Phi(x / 0.1) near the edge.
     # Holes are left of where that is HOLE_RATIO, within the ellipse of HOLE_REACH.
     edge = 0.1 * norm.ppf(HOLE_RATIO / 2)
@@ -45,7 +58,7 @@ def test_half_of_the_prior_without_codes_is_half_a_hole():
 
 def test_holes_against_densities_of_scipy():
     mean, logvar = normal(6, 2), torch.log(0.02 + 0.1 * torch.rand(6, 2, generator=torch.Generator().manual_seed(1)))
-    found = find_holes(Posterior(mean, logvar), fitted=False, size=40)
+    found = find_holes(Posterior(mean, logvar), STANDARD, size=40)
     at = np.stack(np.meshgrid(found.x.numpy(), found.y.numpy()), -1)
     q = np.mean([multivariate_normal(m, np.diag(v)).pdf(at) for m, v in zip(mean, logvar.exp(), strict=True)], 0)
     p = multivariate_normal(np.zeros(2), np.eye(2)).pdf(at)
@@ -63,7 +76,7 @@ def test_fitted_holes_lie_between_clusters():
     n = 4000
     mean = 0.3 * normal(n, 2) + torch.tensor([50.0, -20.0])
     mean[: n // 2, 0] -= 10
-    found = find_holes(Posterior(mean, torch.full((n, 2), -torch.inf)), fitted=True, size=81)
+    found = find_holes(Posterior(mean, torch.full((n, 2), -torch.inf)), None, size=81)
     assert found.x[40].item() == pytest.approx(45, abs=0.1)  # the middle of the fitted Gaussian, between both
     assert found.y[40].item() == pytest.approx(-20, abs=0.1)
     assert found.hole[40, 40]
@@ -75,10 +88,10 @@ def test_fitted_holes_lie_between_clusters():
 @pytest.mark.slow
 def test_no_fitted_holes_in_codes_that_are_gaussian():
     mean = normal(5000, 2) * torch.tensor([30.0, 0.5]) + torch.tensor([-100.0, 3.0])
-    found = find_holes(Posterior(mean, torch.full((5000, 2), -torch.inf)), fitted=True)
+    found = find_holes(Posterior(mean, torch.full((5000, 2), -torch.inf)), None)
     assert found.mass < 0.005
 
 
 def test_holes_of_a_single_code_are_finite():
-    found = find_holes(Posterior(torch.ones(1, 2), torch.full((1, 2), -torch.inf)), fitted=True)
+    found = find_holes(Posterior(torch.ones(1, 2), torch.full((1, 2), -torch.inf)), None)
     assert math.isfinite(found.mass)

@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explorer.latents.traversals import COLLAPSED_NATS, collapsed, location_and_scale, strongest, traversal
-from explorer.models.objectives import gaussian_kl
+from explorer.models.posteriors import gaussian_kl
+
+
+def standard(d):
+    """The spread of N(0, I)."""
+    return torch.zeros(d), torch.ones(d)
 
 
 @given(
@@ -21,7 +26,7 @@ from explorer.models.objectives import gaussian_kl
 @settings(deadline=None)
 def test_each_row_varies_its_latent_and_no_other(kl, steps, reach, rows):
     origin = torch.arange(1.0, len(kl) + 1)
-    found = traversal(origin, torch.tensor(kl), reach=reach, steps=steps, rows=rows)
+    found = traversal(origin, standard(len(kl)), kl_by_latent=torch.tensor(kl), reach=reach, steps=steps, rows=rows)
     order = sorted(range(len(kl)), key=lambda i: -kl[i])[:rows]  # stable, as Python's sort is
     assert found.latents.tolist() == order
     assert found.kl.tolist() == [kl[i] for i in order]
@@ -34,12 +39,13 @@ def test_each_row_varies_its_latent_and_no_other(kl, steps, reach, rows):
 
 
 def test_an_odd_number_of_steps_has_the_priors_mean_in_its_middle():
-    assert traversal(torch.ones(2), torch.ones(2), steps=11).values[:, 5].tolist() == [0.0, 0.0]
+    assert traversal(torch.ones(2), standard(2), steps=11).values[:, 5].tolist() == [0.0, 0.0]
 
 
 def test_without_a_prior_values_follow_the_codes():
     mean, std = torch.tensor([10.0, -5.0, 0.0]), torch.tensor([1.0, 4.0, 0.0])
-    found = traversal(torch.zeros(3), torch.zeros(3), reach=2.0, steps=3, spread=(mean, std))
+    found = traversal(torch.zeros(3), (mean, std), reach=2.0, steps=3)
+    assert found.kl is None
     assert found.latents.tolist() == [1, 0, 2]
     assert found.values.tolist() == [[-13.0, -5.0, 3.0], [8.0, 10.0, 12.0], [0.0, 0.0, 0.0]]
     assert found.codes[0].tolist() == [[0.0, -13.0, 0.0], [0.0, -5.0, 0.0], [0.0, 3.0, 0.0]]
@@ -49,7 +55,8 @@ def test_without_a_prior_values_follow_the_codes():
 @settings(deadline=None)
 def test_pages_of_rows_are_those_of_the_whole(first, rows):
     kl = torch.tensor([0.5, 2.0, 0.5, 3.0, 0.0, 1.0, 7.0])
-    whole, page = traversal(torch.ones(7), kl), traversal(torch.ones(7), kl, first=first, rows=rows)
+    whole = traversal(torch.ones(7), standard(7), kl_by_latent=kl)
+    page = traversal(torch.ones(7), standard(7), kl_by_latent=kl, first=first, rows=rows)
     end = None if rows is None else first + rows
     for name in ("codes", "latents", "kl", "values"):
         assert torch.equal(getattr(page, name), getattr(whole, name)[first:end])
@@ -96,4 +103,4 @@ def test_collapsed_latents_have_the_prior_as_posterior():
 )
 def test_a_traversal_that_makes_no_sense(options, message):
     with pytest.raises(ValueError, match=message):
-        traversal(torch.zeros(3), torch.ones(3), **options)
+        traversal(torch.zeros(3), standard(3), **options)

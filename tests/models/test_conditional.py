@@ -11,7 +11,7 @@ from explorer.checkpoints.folder import find
 from explorer.checkpoints.model import load
 from explorer.datasets import ImageDataset
 from explorer.models import ModelConfig, build
-from explorer.models.conditional import in_turn
+from explorer.models.conditional import cycle_labels
 from explorer.models.evaluation import evaluate, likeliest_classes
 from explorer.training.frames import FrameWriter
 from tests.training.frames import read_frame
@@ -49,7 +49,7 @@ def test_the_label_changes_the_image_and_not_the_code(network):
 def test_each_class_has_gradients_of_its_own(network):
     """Whoever is not in the batch has no gradient: the columns of the decoder's first layer that its label drives."""
     model = made(network)
-    model.terms(torch.rand(6, *SHAPE), labels=torch.tensor([0, 2, 0, 2, 0, 2])).misfit.mean().backward()
+    model.terms(torch.rand(6, *SHAPE), labels=torch.tensor([0, 2, 0, 2, 0, 2])).nll.mean().backward()
     told = model.decoder[0].weight.grad[:, 4:].abs().amax(0)
     assert told[0] > 0
     assert told[1] == 0
@@ -66,7 +66,7 @@ def test_it_needs_classes():
 @pytest.mark.parametrize("classes", [-1, 1.5, True, "many", 10**6])
 def test_a_foreign_number_of_classes(classes):
     stored = {**made().config.to_json(), "classes": classes}
-    with pytest.raises(ValueError, match="classes must be a whole number"):
+    with pytest.raises(ValueError, match="classes must be"):
         ModelConfig.from_json(stored)
 
 
@@ -163,7 +163,7 @@ def test_a_loaded_one_decodes_as_it_is_told(trained):
     for i, label in enumerate(labels):
         torch.testing.assert_close(model.decode(codes[i : i + 1], label), images[i : i + 1])
     torch.testing.assert_close(model.decode(codes), model.decode(codes, 0))
-    torch.testing.assert_close(model.sample(12, seed=2), model.decode(model.draw(12, seed=2), in_turn(12, 10)))
+    torch.testing.assert_close(model.sample(12, seed=2), model.decode(model.draw(12, seed=2), cycle_labels(12, 10)))
     torch.testing.assert_close(model.sample(12, seed=2, labels=7), model.decode(model.draw(12, seed=2), 7))
     digits = dataset("mnist-5k").subset(range(50))
     given = model.reconstruct(digits.images, digits.labels)
@@ -198,12 +198,12 @@ def test_frames_show_the_classes(tmp_path):
     model = told_apart()
     labels = torch.arange(12) % 3
     images = ImageDataset("x", "test", grays(labels), labels, ["a", "b", "c"])
-    FrameWriter(tmp_path, images, 4).offer(model, 1, torch.zeros(4), last=True)
+    FrameWriter(tmp_path, images).offer(model, 1, torch.zeros(4), last=True)
     frame = read_frame(tmp_path, 1)
     shown = frame.reconstructions[:, 0, 0, 0].float() / 255
     assert shown[:3].tolist() == pytest.approx([0.25, 0.5, 0.75], abs=0.01)
     drawn = frame.samples[:, 0, 0, 0].float() / 255
-    torch.testing.assert_close(drawn, in_turn(len(drawn), 3) / 4 + 0.25, atol=0.01, rtol=0)
+    torch.testing.assert_close(drawn, cycle_labels(len(drawn), 3) / 4 + 0.25, atol=0.01, rtol=0)
 
 
 def test_an_exported_decoder_takes_labels(trained, tmp_path):

@@ -43,26 +43,24 @@ def test_a_gpu_beyond_the_last_one(monkeypatch):
 
 def test_precision(monkeypatch):
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
-    assert choose_precision("float32", cuda, "conv") == "float32"
-    assert choose_precision("bfloat16", cpu, "dense") == "bfloat16"
-    assert choose_precision("auto", cuda, "dense") == "float32"
+    assert choose_precision("float32", cuda, convolves=True) == "float32"
+    assert choose_precision("bfloat16", cpu, convolves=False) == "bfloat16"
+    assert choose_precision("auto", cuda, convolves=False) == "float32"
     for there in (True, False):
         expected = "bfloat16" if there else "float32"
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda there=there: there)
-        assert choose_precision("auto", cuda, "conv") == expected
+        assert choose_precision("auto", cuda, convolves=True) == expected
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda there=there: {"avx512_bf16": there})
-        assert choose_precision("auto", cpu, "conv") == expected
-    with pytest.raises(ValueError, match="unknown precision 'half'"):
-        choose_precision("half", cpu, "conv")
+        assert choose_precision("auto", cpu, convolves=True) == expected
 
 
 def test_threads(monkeypatch):
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert choose_threads(400_000, "dense") == 1
-    assert choose_threads(400_000, "conv") == choose_threads(4_000_000, "dense") == min(cores, 16)
+    assert choose_threads(400_000, convolves=False) == 1
+    assert choose_threads(400_000, convolves=True) == choose_threads(4_000_000, convolves=False) == min(cores, 16)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert choose_threads(400_000, "conv") == 1
+    assert choose_threads(400_000, convolves=True) == 1
     before = torch.get_num_threads()
     with threads(before + 1):
         assert torch.get_num_threads() == before + 1

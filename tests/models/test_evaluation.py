@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_divergence
 
-from explorer.models import LatentModel, ModelConfig, Posterior, build
+from explorer.models import GaussianPosterior, LatentModel, ModelConfig, build
 from explorer.models.evaluation import active_units, evaluate, to_float
 
 SHAPE = (1, 2, 2)
@@ -35,9 +35,9 @@ class LinearGaussian(LatentModel):
     def posterior(self, x):
         precision = 1 + self.w.square().sum(0) / 0.01  # the diagonal of I + W'W / variance
         mean = (x.flatten(1) - self.m) @ self.w / 0.01 / precision
-        return Posterior(mean + self.off_by, -precision.log().expand_as(mean))
+        return GaussianPosterior(mean + self.off_by, -precision.log().expand_as(mean))
 
-    def logits(self, z):
+    def logits(self, z, labels=None):
         return torch.logit(self.m + z @ self.w.T).reshape(-1, *SHAPE)
 
     def log_marginal(self, x):
@@ -96,7 +96,7 @@ def test_a_decoder_that_ignores_its_code(likelihood):
     q = Normal(found.posterior.mean, torch.exp(found.posterior.logvar / 2))
     kl = kl_divergence(q, Normal(torch.zeros(50, 2), torch.ones(50, 2)))
     torch.testing.assert_close(found.kl, kl.sum(1), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(found.kl_by_latent, kl.mean(0), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found.kl_by_group, kl.mean(0), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("beta", [0.0, 1.0, 4.0])
@@ -116,7 +116,7 @@ def test_a_plain_autoencoder_has_no_elbo():
     assert metrics["elbo"] is None
     assert metrics["kl"] is None
     assert metrics["loss"] == pytest.approx(4 * metrics["mse"], rel=1e-5)
-    assert found.kl_by_latent.eq(0).all()
+    assert found.kl_by_group.eq(0).all()
 
 
 def test_it_is_deterministic_and_follows_its_seed_alone():
@@ -167,7 +167,7 @@ def test_batches_are_put_together_in_order():
     whole, parts = evaluate(model, x), evaluate(model, x, batch_size=5)
     torch.testing.assert_close(parts.posterior.mean, whole.posterior.mean)
     torch.testing.assert_close(parts.kl, whole.kl)
-    torch.testing.assert_close(parts.kl_by_latent, whole.kl_by_latent)
+    torch.testing.assert_close(parts.kl_by_group, whole.kl_by_group)
 
 
 def test_images_of_another_shape_are_refused():

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from explorer.models import FAMILIES, ModelConfig, Posterior, build
-from explorer.models.objectives import Likelihood
+from explorer.models import FAMILIES, GaussianPosterior, ModelConfig, PointPosterior, build
+from explorer.models.likelihoods import Bernoulli, Gaussian
 
 NETWORKS = ("dense", "conv")
 
@@ -38,7 +38,7 @@ def test_shapes(family, network, shape):
     assert posterior.mean.dtype == posterior.logvar.dtype == torch.float32
     assert model.logits(posterior.mean).shape == x.shape
     terms = model.terms(x)
-    assert terms.misfit.shape == (4,)
+    assert terms.nll.shape == (4,)
     assert terms.kl.shape == (4, 5)
     assert terms.logits.shape == x.shape
     assert model.has_prior == bool(torch.isfinite(posterior.logvar).all())
@@ -60,7 +60,7 @@ def test_gradients_reach_every_parameter(family, network, shape):
     torch.manual_seed(0)
     model = build(config(family, network, image_shape=shape))
     terms = model.terms(torch.rand(16, *shape), torch.Generator().manual_seed(0))
-    (terms.misfit + terms.kl.sum(1)).mean().backward()
+    (terms.nll + terms.kl.sum(1)).mean().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 0, name
@@ -92,7 +92,7 @@ def test_the_terms_are_the_objective_of_the_draw_that_they_made():
     noise = torch.randn(4, 5, generator=torch.Generator().manual_seed(3))
     logits = model.logits(posterior.mean + noise * torch.exp(posterior.logvar / 2))
     torch.testing.assert_close(terms.logits, logits)
-    torch.testing.assert_close(terms.misfit, Likelihood("bernoulli").misfit(logits, x))
+    torch.testing.assert_close(terms.nll, Bernoulli().nll(logits, x))
     prior = torch.distributions.Normal(torch.zeros(4, 5), torch.ones(4, 5))
     q = torch.distributions.Normal(posterior.mean, torch.exp(posterior.logvar / 2))
     torch.testing.assert_close(terms.kl, torch.distributions.kl_divergence(q, prior))
@@ -101,7 +101,7 @@ def test_the_terms_are_the_objective_of_the_draw_that_they_made():
 def test_draws_of_a_posterior_have_its_mean_and_variance():
     n = 40_000
     mean, logvar = torch.tensor([0.5, -2.0, 0.0]), torch.tensor([0.0, -3.0, 2.0])
-    draws = Posterior(mean.repeat(n, 1), logvar.repeat(n, 1)).sample(torch.Generator().manual_seed(0)).double()
+    draws = GaussianPosterior(mean.repeat(n, 1), logvar.repeat(n, 1)).sample(torch.Generator().manual_seed(0)).double()
     variance = logvar.double().exp()
     # Five standard errors, of a mean and of a variance of a Gaussian.
     assert ((draws.mean(0) - mean).abs() < 5 * (variance / n).sqrt()).all()
@@ -112,16 +112,16 @@ def test_draws_of_a_posterior_have_its_mean_and_variance():
 
 def test_a_deterministic_code_is_its_own_draw():
     mean = torch.randn(3, 2)
-    assert torch.equal(Posterior(mean, torch.full((3, 2), -torch.inf)).sample(), mean)
+    assert torch.equal(PointPosterior(mean, torch.full((3, 2), -torch.inf)).sample(), mean)
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"family": "gan"}, "unknown model family 'gan'"),
-        ({"network": "transformer"}, "unknown network"),
-        ({"init": "ones"}, "unknown initialisation"),
-        ({"output": "linear"}, "needs the output sigmoid"),
+        ({"family": "gan"}, "family must be one of ae, vae, cvae"),
+        ({"network": "transformer"}, "network must be one of dense, conv"),
+        ({"init": "ones"}, "init must be one of pytorch, xavier, kaiming"),
+        ({"output": "linear"}, "set output to sigmoid"),
         ({"network": "conv", "image_shape": (1, 30, 30)}, "divisible by 4, not 30 x 30"),
         ({"network": "conv", "decoder": (8,)}, "same number of layers"),
     ],
@@ -145,7 +145,7 @@ def test_a_config_of_an_older_version_has_no_batch_norm_and_a_sigmoid():
 
 def test_a_noise_variance_may_be_written_as_a_whole_number():
     stored = {**config(likelihood="gaussian").to_json(), "noise_variance": 1}
-    assert build(ModelConfig.from_json(stored)).likelihood == Likelihood("gaussian", 1.0)
+    assert build(ModelConfig.from_json(stored)).likelihood == Gaussian(1.0)
 
 
 @pytest.mark.parametrize(

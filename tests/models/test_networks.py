@@ -139,7 +139,7 @@ def test_a_last_batch_of_one_image_trains(network):
     model.terms(torch.rand(32, 1, 28, 28))
     before = {k: v.clone() for k, v in model.named_buffers()}
     terms = model.terms(torch.rand(1, 1, 28, 28))
-    (terms.misfit.mean() + terms.kl.sum()).backward()
+    (terms.nll.mean() + terms.kl.sum()).backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters())
     if network == "dense":
         assert all(torch.equal(v, before[k]) for k, v in model.named_buffers())

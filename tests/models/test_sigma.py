@@ -13,7 +13,8 @@ from explorer.checkpoints.model import load as load_model
 from explorer.models import FAMILIES, ModelConfig, build
 from explorer.models.base import NOISE_WINDOW
 from explorer.models.evaluation import evaluate
-from explorer.models.objectives import LEAST_NOISE, Likelihood
+from explorer.models.likelihoods import LEAST_NOISE
+from explorer.models.registry import LIKELIHOODS
 
 
 def made(family="vae", seed=0, **changes):
@@ -42,7 +43,7 @@ def test_a_batch_in_training_is_judged_by_its_own_variance(family, output):
         terms = model.terms(x)
         location = model.likelihood.location(terms.logits)
         normal = Normal(location, mse_of(model, terms, x).sqrt())
-        torch.testing.assert_close(terms.misfit, -Independent(normal, 3).log_prob(x))
+        torch.testing.assert_close(terms.nll, -Independent(normal, 3).log_prob(x))
 
 
 @every
@@ -55,8 +56,8 @@ def test_in_evaluation_the_variance_is_the_one_that_was_learnt(family, output):
     x = batches(1)[0]
     terms = model.terms(x)
     normal = Normal(model.likelihood.location(terms.logits), math.sqrt(model.noise_variance_value))
-    torch.testing.assert_close(terms.misfit, -Independent(normal, 3).log_prob(x))
-    torch.testing.assert_close(model.likelihood.log_prob(terms.logits, x), -terms.misfit)
+    torch.testing.assert_close(terms.nll, -Independent(normal, 3).log_prob(x))
+    torch.testing.assert_close(model.likelihood.log_prob(terms.logits, x), -terms.nll)
     assert all(torch.equal(v, state[k]) for k, v in model.state_dict().items())
 
 
@@ -115,7 +116,7 @@ def test_its_buffers_are_in_the_state_and_other_models_have_none():
         assert not list(model.buffers())
         assert model.noise_variance_value == 0.5
         model.terms(batches(1)[0])
-        assert model.likelihood == Likelihood(likelihood, 0.5)
+        assert model.likelihood == LIKELIHOODS[likelihood](0.5)
 
 
 def test_it_finds_the_noise_that_is_there():
@@ -137,8 +138,8 @@ def test_the_variance_has_a_floor():
     with torch.no_grad():
         for parameter in model.decoder[-2].parameters():
             parameter.zero_()
-    misfit = model.terms(torch.zeros(4, 1, 6, 5)).misfit
-    assert misfit.isfinite().all()
+    nll = model.terms(torch.zeros(4, 1, 6, 5)).nll
+    assert nll.isfinite().all()
     assert model.noise_variance_value == pytest.approx(LEAST_NOISE)
 
 
@@ -146,7 +147,7 @@ def test_a_gradient_does_not_pass_through_the_buffer():
     model = made()
     for x in batches(3):
         model.zero_grad()
-        model.terms(x).misfit.mean().backward()
+        model.terms(x).nll.mean().backward()
     assert not model.noise_variance.requires_grad
     assert all(p.grad is not None for p in model.decoder.parameters())
 
@@ -178,7 +179,7 @@ def test_training_balances_reconstruction_and_kl_by_itself():
         for _ in range(400):
             terms = model.terms(x.reshape(-1, 1, 6, 5), generator)
             optimizer.zero_grad()
-            (terms.misfit.mean() + terms.kl.sum(1).mean()).backward()
+            (terms.nll.mean() + terms.kl.sum(1).mean()).backward()
             optimizer.step()
         found.append(model.noise_variance_value)
     assert found[0] == pytest.approx(found[1])

@@ -142,7 +142,7 @@ def test_a_process_that_is_killed_again_and_again_ends_as_if_nothing_had_happene
     # Streamlit's test runner leaves its script behind as the main module, and a new process would run that first.
     monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
     draw, path = random.Random(name), folder / name
-    lifecycle.begin(path, config(name))
+    lifecycle.create_run(path, config(name))
     killed, checkpoints = 0, 0
     while killed < 5 * KILLS:
         process = server.Process(target=warm_worker.work, args=(path,))
@@ -175,7 +175,7 @@ def test_an_app_that_is_killed_costs_no_run_anything(folder, tmp_path):
     draw = random.Random(1)
     names = ["first", "second"]
     for name in names:
-        lifecycle.begin(folder / name, config("dense"), queued=True)
+        lifecycle.create_run(folder / name, config("dense"), queued=True)
 
     def anybody():
         return [info for info in runs.active() if info.state == "running"]

@@ -25,8 +25,8 @@ def test_a_cause_that_passes_does_not_cost_the_run(folder, tmp_path, monkeypatch
             raise explorer.DatasetError("The disk is not mounted.")
 
         patched.setattr(datasets, "load", gone)
-        with lifecycle.hold(files.path), pytest.raises(explorer.DatasetError):
-            lifecycle.work(files.path, files.config())
+        with lifecycle.lock_run(files.path), pytest.raises(explorer.DatasetError):
+            lifecycle.train_run(files.path, files.config())
     assert datasets.load is there
     info = runs.run("one")
     assert (info.state, info.message, info.resumable) == ("failed", "The disk is not mounted.", True)
@@ -155,7 +155,7 @@ def test_hostile_states_take_nothing_down(folder):
 
 def test_what_cannot_be_started_does_not_hold_up_the_others(folder):
     for name in ("bad", "good"):
-        lifecycle.begin(folder / name, config(1), queued=True)
+        lifecycle.create_run(folder / name, config(1), queued=True)
     (folder / "bad" / "lock").mkdir()  # where a file has to be
     (folder / "bad" / "log.txt").mkdir()
     runs.advance()
@@ -187,11 +187,11 @@ def test_a_full_disk_is_said_in_the_state_that_is_there_already(tmp_path, monkey
     def full(file, data):
         raise OSError(28, "No space left on device")
 
-    lifecycle.begin(tmp_path / "one", config(2))
-    with monkeypatch.context() as patched, lifecycle.hold(tmp_path / "one"):
+    lifecycle.create_run(tmp_path / "one", config(2))
+    with monkeypatch.context() as patched, lifecycle.lock_run(tmp_path / "one"):
         patched.setattr(run_folder, "replace_file", full)
         with pytest.raises(OSError, match="No space left"):
-            lifecycle.work(tmp_path / "one", config(2))
+            lifecycle.train_run(tmp_path / "one", config(2))
     monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path))
     info = runs.run("one")
     assert (info.state, info.resumable) == ("failed", True)
@@ -211,7 +211,7 @@ def test_a_run_is_made_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(run_folder, "replace_file", full)
     with pytest.raises(OSError, match="No space left"):
-        lifecycle.begin(tmp_path / "runs" / "one", config(2))
+        lifecycle.create_run(tmp_path / "runs" / "one", config(2))
     assert list((tmp_path / "runs").iterdir()) == []
 
 

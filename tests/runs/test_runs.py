@@ -61,7 +61,7 @@ def test_it_is_told_as_it_goes_and_can_only_be_cancelled(folder):
     with pytest.raises(RunError, match="running already"):
         runs.resume("long")
     with pytest.raises(ValueError, match="another process"):
-        lifecycle.hold(folder / "long")
+        lifecycle.lock_run(folder / "long")
     with pytest.raises(ValueError, match="there already"):
         explorer.train(config(1), folder / "long")
     seen = set()
@@ -147,9 +147,9 @@ def test_a_disk_that_fills_up_is_said(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device", str(self.path / "history.jsonl"))
 
     monkeypatch.setattr(RunFiles, "append_history", full)
-    lifecycle.begin(tmp_path / "full", config(2))
-    with lifecycle.hold(tmp_path / "full"), pytest.raises(OSError, match="No space left"):
-        lifecycle.work(tmp_path / "full", config(2))
+    lifecycle.create_run(tmp_path / "full", config(2))
+    with lifecycle.lock_run(tmp_path / "full"), pytest.raises(OSError, match="No space left"):
+        lifecycle.train_run(tmp_path / "full", config(2))
     monkeypatch.undo()
     monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path))
     info = runs.run("full")

@@ -64,16 +64,16 @@ def test_the_images_shown_are_of_different_classes(digits):
     assert len(choose_probe(None, 3)) == 3
 
 
-def writer(path, data, model, **options):
+def writer(path, data, **options):
     path.mkdir(exist_ok=True)
-    return FrameWriter(path, data, model.latent, **options)
+    return FrameWriter(path, data, **options)
 
 
 def test_frames_are_thinned_and_the_last_is_always_there(tiny_run, digits, tmp_path, monkeypatch):
     monkeypatch.setattr(frame_files, "MOST", 24)
     monkeypatch.setattr(frames, "SHARE", 1e9)
     model = load(tiny_run.path, device="cpu")
-    book = writer(tmp_path / "run", digits, model)
+    book = writer(tmp_path / "run", digits)
     for epoch in range(1, 102):
         book.offer(model.network, epoch, torch.zeros(2), last=epoch == 101)
     epochs = frame_epochs(tmp_path / "run")
@@ -86,17 +86,17 @@ def test_frames_are_thinned_and_the_last_is_always_there(tiny_run, digits, tmp_p
 
 def test_a_run_that_went_back_forgets_the_frames_that_it_had_after_that(tiny_run, digits, tmp_path):
     model = load(tiny_run.path, device="cpu")
-    book = writer(tmp_path / "run", digits, model)
+    book = writer(tmp_path / "run", digits)
     for epoch in (1, 2, 3):
         book.offer(model.network, epoch, torch.zeros(2), last=True)
-    assert writer(tmp_path / "run", digits, model, epoch=2).files.frames == list(frame_index(tmp_path / "run").frames)
+    assert writer(tmp_path / "run", digits, epoch=2).files.frames == list(frame_index(tmp_path / "run").frames)
     assert frame_epochs(tmp_path / "run") == [1, 2]
 
 
 def test_frames_leave_the_training_its_time(tiny_run, digits, tmp_path, monkeypatch):
     """Epochs that end at once: next to none of them is drawn."""
     model = load(tiny_run.path, device="cpu")
-    book = writer(tmp_path / "run", digits, model)
+    book = writer(tmp_path / "run", digits)
     for epoch in range(1, 200):
         book.offer(model.network, epoch, torch.zeros(2))
     assert 1 <= len(book.files.frames) < 20
@@ -112,7 +112,7 @@ def test_large_images_are_shrunk(tmp_path):
         likelihood="bernoulli",
     )  # fmt: skip
     (tmp_path / "run").mkdir()
-    book = FrameWriter(tmp_path / "run", data, 3)
+    book = FrameWriter(tmp_path / "run", data)
     book.offer(build(config), 1, torch.zeros(3))
     frame = read_frame(tmp_path / "run", 1, 3)
     assert frame.samples.shape == (64, 3, 64, 64)
@@ -163,7 +163,7 @@ def test_an_index_that_is_not_there_or_damaged_names_no_frames(tmp_path, digits,
     (tmp_path / "frames").mkdir()
     (tmp_path / "frames" / "index.json").write_text(text)
     assert read_index(tmp_path) is None
-    assert FrameWriter(tmp_path, digits, 2).last is None  # begins anew
+    assert FrameWriter(tmp_path, digits).last is None  # begins anew
     assert frame_epochs(tmp_path) == []
 
 
@@ -172,7 +172,7 @@ def test_drawing_leaves_the_model_as_it_was(tiny_run, digits, tmp_path):
     before = {k: v.clone() for k, v in model.state_dict().items()}
     torch.manual_seed(5)
     (tmp_path / "run").mkdir()
-    FrameWriter(tmp_path / "run", replace(digits, labels=None, classes=[]), 2).offer(model, 1, torch.zeros(2))
+    FrameWriter(tmp_path / "run", replace(digits, labels=None, classes=[])).offer(model, 1, torch.zeros(2))
     drawn = torch.rand(1)
     assert model.training
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())

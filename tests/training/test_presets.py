@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from explorer.models import build
-from explorer.models.objectives import kl_penalty
-from explorer.training.loop import model_config
+from explorer.training.config import beta_at
+from explorer.training.experiment import model_config
 from explorer.training.optimizer import learning_rate, make_optimizer
-from explorer.training.presets import PRESETS, TrainConfig, beta_at, preset
+from explorer.training.presets import PRESETS, TrainConfig, preset
 
 RMSPROP_200 = {"optimizer": "rmsprop", "learning_rate": 1e-3, "batch_size": 100, "epochs": 200}
 ADAM_100 = {"optimizer": "adam", "learning_rate": 2e-3, "batch_size": 128, "epochs": 100}
@@ -153,9 +153,9 @@ def test_every_preset_trains_a_step(name, shape):
     model = build(model_config(chosen.recipe, shape, classes=10))
     terms = model.terms(torch.rand(2, *shape))
     assert terms.kl.shape == (2, chosen.recipe.latent)
-    assert all(torch.isfinite(term).all() for term in terms)
+    assert all(torch.isfinite(term).all() for term in (terms.nll, terms.kl, terms.logits))
     before = [p.detach().clone() for p in model.parameters()]
-    (terms.misfit.mean() + beta_at(chosen.recipe, 1) * kl_penalty(terms.kl, chosen.recipe.free_bits)).backward()
+    terms.loss(beta_at(chosen.recipe, 1), chosen.recipe.free_bits).backward()
     make_optimizer(model, chosen.recipe).step()
     assert all(torch.isfinite(p).all() for p in model.parameters())
     assert any(not torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
@@ -168,7 +168,7 @@ def test_a_beta_of_100_against_this_noise_is_squared_errors_plus_kl(name):
     model = build(model_config(recipe, (1, 28, 28)))
     x = torch.rand(5, 1, 28, 28)
     terms = model.terms(x)
-    loss = terms.misfit + recipe.beta * terms.kl.sum(1)
+    loss = terms.nll + recipe.beta * terms.kl.sum(1)
     torch.testing.assert_close(loss, 100 * ((terms.logits - x).square().flatten(1).sum(1) + terms.kl.sum(1)))
 
 

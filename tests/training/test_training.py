@@ -19,12 +19,10 @@ import explorer
 from explorer.checkpoints.folder import find, read_history, read_tensors
 from explorer.checkpoints.model import load
 from explorer.latents import maps
-from explorer.training import loop
+from explorer.training import experiment, loop
+from explorer.training.experiment import Experiment
 from explorer.training.lifecycle import train
-from explorer.training.loop import Trainer
 from explorer.training.presets import TrainConfig
-from explorer.training.run_folder import RunFiles
-from explorer.training.status import StatusWriter
 
 TIMES = {"seconds", "images_per_second"}
 
@@ -55,8 +53,19 @@ def assert_same_run(one, other):
 
 
 def resumed(run):
-    """The trainer as the run's folder left it."""
-    return Trainer.resume(run.path, TrainConfig(preset="", device="cpu"), StatusWriter(RunFiles(run.path)))
+    """The experiment as the run's folder left it."""
+    return Experiment.resume(run.path, TrainConfig(preset="", device="cpu"))
+
+
+def after_each_step(monkeypatch, change):
+    """Let `change` see the run, a step's sums and what the step was given; the loop goes on with what it returns."""
+    make_step = loop.make_step
+
+    def made(run):
+        step = make_step(run)
+        return lambda *given: change(run, step(*given), *given)
+
+    monkeypatch.setattr(loop, "make_step", made)
 
 
 def stop_at(look):
@@ -141,8 +150,8 @@ def test_a_run_may_be_stopped_again_and_again(small_train, undisturbed, tmp_path
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 def test_a_stopped_convolution_goes_on_too(small_train, monkeypatch, optimizer):
     """Its weights are laid out channels last, in which a fused Adam needs its state to be as well."""
-    full = loop.datasets.load
-    monkeypatch.setattr(loop.datasets, "load", lambda *a, **k: full(*a, **k).subset(slice(0, 400)))
+    full = experiment.datasets.load
+    monkeypatch.setattr(experiment.datasets, "load", lambda *a, **k: full(*a, **k).subset(slice(0, 400)))
     chosen = {
         "network": "conv",
         "latent": 3,
@@ -211,13 +220,10 @@ def test_a_run_that_diverges_at_once_keeps_its_first_weights(small_train):
 
 
 def test_the_step_that_is_named_is_the_one(small_train, monkeypatch):
-    step = Trainer._step
+    def spoil(run, sums):
+        return sums * torch.nan if (run.at.epoch, run.at.step) == (1, 69) else sums
 
-    def spoilt(self, x):
-        sums = step(self, x)
-        return sums * torch.nan if (self.at.epoch, self.at.step) == (1, 69) else sums
-
-    monkeypatch.setattr(Trainer, "_step", spoilt)
+    after_each_step(monkeypatch, lambda run, sums, *_: spoil(run, sums))
     run = small_train(**SMALL)
     assert "at step 70 of epoch 2" in run.message
 
@@ -286,8 +292,9 @@ def test_a_batch_larger_than_the_data_set_is_the_data_set(small_train, batch_siz
 
 def test_every_image_counts_once_an_epoch(small_train, monkeypatch):
     seen = []
-    step = Trainer._step
-    monkeypatch.setattr(Trainer, "_step", lambda self, x: (seen.append(x.clone()), step(self, x))[1])
+    after_each_step(
+        monkeypatch, lambda run, sums, images, labels, index, *_: (seen.append(images[index] / 255), sums)[1]
+    )
     small_train(epochs=2, batch_size=300)  # which does not divide 4,000
     images = torch.cat(seen)
     expected = explorer.dataset("mnist-5k", split="train").images.double().sum() / 255
@@ -299,14 +306,7 @@ def test_every_image_counts_once_an_epoch(small_train, monkeypatch):
 
 def test_the_rate_of_each_step_follows_the_schedule(small_train, monkeypatch):
     rates = []
-    step = Trainer._step
-
-    def record(self, x):
-        sums = step(self, x)
-        rates.append(self.optimizer.param_groups[0]["lr"])
-        return sums
-
-    monkeypatch.setattr(Trainer, "_step", record)
+    after_each_step(monkeypatch, lambda run, sums, *_: (rates.append(run.optimizer.param_groups[0]["lr"]), sums)[1])
     small_train(epochs=2, schedule="cosine", learning_rate=1e-2)
     assert rates[0] == pytest.approx(1e-2)
     assert rates[40] == pytest.approx(1e-2 * (0.01 + 0.99 / 2))
@@ -411,8 +411,8 @@ def test_a_finished_run_has_nothing_to_resume(small_train, tmp_path):
 
 def test_other_data_cannot_be_gone_on_with(small_train, monkeypatch):
     run = small_train(should_stop=stop_at(2), **SMALL)
-    full = loop.datasets.load
-    monkeypatch.setattr(loop.datasets, "load", lambda *a, **k: full(*a, **k).subset(slice(0, 400)))
+    full = experiment.datasets.load
+    monkeypatch.setattr(experiment.datasets, "load", lambda *a, **k: full(*a, **k).subset(slice(0, 400)))
     with pytest.raises(ValueError, match="had 4,000 training images and now has 400"):
         small_train(out=run.path, resume=True)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from explorer.images import pictures
-from explorer.latents import Scope, collapsed, location_and_scale, strongest
+from explorer.latents import Scope, collapsed, strongest
 from explorer.ui import html, page_switch, selection
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import code_picker, computed
@@ -19,7 +19,7 @@ from explorer.ui.components.code_sliders.component import Knob, code_sliders
 KEY, FROM = "steer", "steer_from"
 _MOVED = "steer_moved"  # by revision: the values that differ from the code that was started from
 _FIRST = 12
-_REACH = 4.0  # standard deviations of the prior, or of a plain autoencoder's codes
+_REACH = 4.0  # standard deviations of the prior, or of the codes where there is none
 
 
 def steering_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
@@ -46,8 +46,8 @@ def _live(data: EncodedDataset, start: Tensor, everything: bool) -> None:
         code[latent] = value
     strength, low, high = _ranges(data)
     order = strongest(strength, None if everything else _FIRST).tolist()
-    prior = data.model.has_prior
-    dead = collapsed(strength) if prior else torch.zeros(len(strength), dtype=torch.bool)
+    kl = data.model.latents.kl_by_latent
+    dead = torch.zeros(len(strength), dtype=torch.bool) if kl is None else collapsed(kl)
     code_sliders(
         key=KEY,
         knobs=[
@@ -58,7 +58,7 @@ def _live(data: EncodedDataset, start: Tensor, everything: bool) -> None:
                 min(float(low[i]), float(start[i])),
                 max(float(high[i]), float(start[i])),
                 float(start[i]),
-                hint=f"{float(strength[i]):.2f} nats" if prior else "",
+                hint="" if kl is None else f"{float(kl[i]):.2f} nats",
                 faded=bool(dead[i]),
             )
             for i in order
@@ -89,9 +89,5 @@ def _values(revision: str) -> dict[int, float]:
 
 def _ranges(data: EncodedDataset) -> tuple[Tensor, Tensor, Tensor]:
     """What orders the latents, and the ends of each one's slider."""
-    stored = data.model.latents
-    if data.model.has_prior:
-        reach = torch.full((data.model.latent,), _REACH)
-        return stored.kl_by_latent, -reach, reach
-    mean, std = location_and_scale(stored.mean)
-    return std, mean - _REACH * std, mean + _REACH * std
+    kl, (mean, std) = data.model.latents.kl_by_latent, data.model.spread
+    return std if kl is None else kl, mean - _REACH * std, mean + _REACH * std

@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from explorer.latents import Result, Scope, Traversal, collapsed, location_and_scale, traversal
+from explorer.latents import Result, Scope, Traversal, collapsed, traversal
 from explorer.ui import address, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import code_picker, computed
@@ -46,16 +46,16 @@ def traversal_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
         if origin is None:
             return MapMarks(address=query)
         kl = data.model.latents.kl_by_latent
-        dead = collapsed(kl) if data.model.has_prior else torch.zeros(latent, dtype=torch.bool)
+        dead = torch.zeros(latent, dtype=torch.bool) if kl is None else collapsed(kl)
         varied = partial(
             traversal,
             origin.code,
-            kl,
+            data.model.spread,
+            kl_by_latent=kl,
             reach=_REACH,
             steps=steps,
             rows=_ROWS if everything else _FIRST_ROWS,
             first=_ROWS * (page - 1),
-            spread=None if data.model.has_prior else location_and_scale(data.model.latents.mean),
         )
         _tiles(data, varied, origin, dead, page)
         st.caption(_summary(data, int(dead.sum())))
@@ -89,7 +89,6 @@ def _tiles(data: EncodedDataset, varied: Callable[[], Traversal], around: Result
     name = sha256(origin.numpy().tobytes()).hexdigest()[:20]
     latents = found.latents.tolist()
     nearest = (found.values - origin[found.latents, None]).abs().argmin(1)
-    prior = data.model.has_prior
     values = _columns(steps)
     between = [""] * (rows - 2) * steps
     captions = values if rows == 1 else [*(values if rows > _FIRST_ROWS else [""] * steps), *between, *values]
@@ -114,8 +113,8 @@ def _tiles(data: EncodedDataset, varied: Callable[[], Traversal], around: Result
         ],
         captions=captions,
         row_labels=[
-            f"latent {latent} · {float(nats):.2f} nats" if prior else f"latent {latent}"
-            for latent, nats in zip(latents, found.kl, strict=True)
+            f"latent {latent}" if found.kl is None else f"latent {latent} · {float(found.kl[row]):.2f} nats"
+            for row, latent in enumerate(latents)
         ],
         faded_rows=[row for row, latent in enumerate(latents) if dead[latent]],
         rings=[row * steps + int(column) for row, column in enumerate(nearest)],
@@ -134,11 +133,11 @@ def _columns(steps: int) -> list[str]:
 
 
 def _summary(data: EncodedDataset, dead: int) -> str:
-    if not data.model.has_prior:
+    if data.model.latents.kl_by_latent is None:
+        of = "prior" if data.model.has_prior else "codes: this model has no prior"
         return (
-            "Each latent runs over its mean ± 3 standard deviations of the codes: a plain autoencoder has no prior. "
-            "The latent that varies most comes first. "
-            "The ring is at the image nearest to the code; click an image to choose its code."
+            f"Each latent runs over its mean ± 3 standard deviations of the {of}. The latent that varies most comes "
+            "first. The ring is at the image nearest to the code; click an image to choose its code."
         )
     latent = data.model.latent
     if dead:

@@ -59,7 +59,7 @@ def map_view(
         overlay=overlay,
         names=data.classes,
         revision=f"{data.key}-{data.map.kind}",
-        empty_hint="click to decode this spot" if data.map.exact else "click to decode an estimate of this spot",
+        empty_hint=_empty_hint(data),
         height=height,
         selected=selected,
         on_click=clicked,
@@ -71,6 +71,13 @@ def map_view(
         name = plain(data.model.classes[data.drawn_as])
         st.caption(f"This decoder is told the class: items are drawn as their own, any other code as **{name}**.")
     return events.selected
+
+
+def _empty_hint(data: EncodedDataset) -> str:
+    """What a click beside the points does."""
+    if not data.model.continuous:
+        return "click to choose the nearest image"
+    return "click to decode this spot" if data.map.exact else "click to decode an estimate of this spot"
 
 
 def _legend(data: EncodedDataset, color: str) -> list[LegendEntry] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import streamlit as st
-import torch
 
 from explorer.images import pictures
 from explorer.ui import html, selection
@@ -17,8 +16,11 @@ from explorer.ui.wording import nats
 def decoded_panel(data: EncodedDataset, pick: Pick | None) -> None:
     """Draw the panel; without a pick, the centre of the prior with a hint."""
     with st.container(key="decoded", border=True):
+        if pick is None and not data.model.continuous:
+            st.caption("Click a point of the map to see that image.")
+            return
         if pick is None:
-            centre = torch.zeros(data.model.latent) if data.model.has_prior else data.latents.mean.mean(0)
+            centre, _ = data.model.spread
             shown = Pick(data.model.info.id, tuple(centre.tolist()))
             st.markdown(
                 "##### The centre of the codes" if not data.model.has_prior else "##### The centre of the prior"
@@ -109,4 +111,4 @@ def _otherwise(data: EncodedDataset, pick: Pick, told: int | None) -> list[str]:
 
 
 def _bars(data: EncodedDataset, pick: Pick) -> str:
-    return html.code_bars(pick.tensor(), data.latents.kl_by_latent if data.model.has_prior else None)
+    return html.code_bars(pick.tensor(), data.latents.kl_by_latent)

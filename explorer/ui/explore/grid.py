@@ -9,6 +9,7 @@ from explorer.latents import planes
 from explorer.latents.planes import Plane
 from explorer.ui import selection, sheets
 from explorer.ui.cache import EncodedDataset
+from explorer.ui.codes import abilities
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import sentence
 from explorer.ui.selection import Pick
@@ -20,6 +21,9 @@ def grid_panel(data: EncodedDataset, pick: Pick | None) -> None:
     """Draw the grid with its controls."""
     with st.container(key="grid", border=True):
         st.markdown("##### The grid", help=_HELP)
+        if reason := abilities.why_no_plane(data.model):
+            st.info(reason)
+            return
         left, right = st.columns(2)
         n = left.slider("Images a side", 5, 30, 15, key="grid_n", persist_state="session")
         outer = right.slider(
@@ -74,11 +78,11 @@ def _selected(codes: torch.Tensor, pick: Pick | None) -> int | None:
 def _plane(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
     """The plane that the controls ask for with the names of its axes, or a sentence on what is missing."""
     model, codes = data.model, data.latents.mean
-    if model.latent == 1:
-        return "A grid needs at least two latents."
     if model.latent == 2:
-        if model.has_prior:
-            return planes.latent_plane(torch.zeros(2), 0, 1), ("z₀", "z₁")
+        if (prior := model.network.prior_spread()) is not None:
+            (mean, (across, up)), standard = prior, bool((prior[1] == 1).all())
+            plane = Plane(mean, torch.tensor([float(across), 0.0]), torch.tensor([0.0, float(up)]))
+            return plane, ("z₀", "z₁") if standard else ("σ₀", "σ₁")
         return planes.spread_plane(codes), ("σ₀", "σ₁")
     kinds = {"pca": "Two principal components", "latents": "Two latents", "points": "Through three codes"}
     kind = st.segmented_control(
@@ -102,17 +106,18 @@ def _plane(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, s
 
 
 def _two_latents(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
-    order = data.latents.kl_by_latent.argsort(descending=True).tolist()
+    kl, (centre, spread) = data.latents.kl_by_latent, data.model.spread
+    order = (spread if kl is None else kl).argsort(descending=True).tolist()
     left, right = st.columns(2)
 
     def name(i: int) -> str:
-        return f"latent {i} ({float(data.latents.kl_by_latent[i]):.2f} nats)"
+        return f"latent {i}" if kl is None else f"latent {i} ({float(kl[i]):.2f} nats)"
 
     a = left.selectbox("Across", order, 0, name, key="grid_a")
     b = right.selectbox("Up", order, 1, name, key="grid_b")
     if a == b:
         return "Choose two different latents."
-    origin = pick.tensor() if pick is not None else torch.zeros(data.model.latent)
+    origin = pick.tensor() if pick is not None else centre
     st.caption(
         "Through the picked code." if pick is not None else "Through the prior mean; pick a code to go through it."
     )

@@ -17,6 +17,7 @@ from explorer.images import pictures
 from explorer.latents import Group, Spread, group, spread
 from explorer.ui import html, selection, sheets
 from explorer.ui.cache import EncodedDataset
+from explorer.ui.codes import abilities
 from explorer.ui.codes.naming import name_to_keep
 from explorer.ui.codes.saved_names import KeptGroup
 from explorer.ui.components.latent_map.component import Selected
@@ -115,13 +116,18 @@ def spread_text(names: list[str], found: Spread) -> str:
 
 def _means(data: EncodedDataset, members: Group) -> None:
     average, what = _mean_image(data, members.rows)
+    mean = html.image(pictures.single(average), what, alt="the average of the images")
+    if reason := abilities.why_no_blends(data.model, "mean codes"):
+        st.html(mean)
+        st.caption(reason)
+        return
     decoded = html.image(
         pictures.single(data.decode(members.mean[None])[0]),
         "decoded mean code",
         alt="the decoder's image of the mean code",
         mean=html.code_text(members.mean),
     )
-    st.html(html.row(html.image(pictures.single(average), what, alt="the average of the images"), decoded))
+    st.html(html.row(mean, decoded))
 
 
 def _mean_image(data: EncodedDataset, rows: Tensor) -> tuple[Tensor, str]:

@@ -7,6 +7,7 @@ import streamlit as st
 from explorer.images import pictures
 from explorer.ui import selection, sheets
 from explorer.ui.cache import EncodedDataset
+from explorer.ui.codes import abilities
 from explorer.ui.components.tiles.component import tiles
 
 _COUNT, _ACROSS = 64, 8
@@ -17,6 +18,9 @@ def samples_panel(data: EncodedDataset) -> None:
     """Draw a grid of samples with its controls."""
     with st.container(key="samples", border=True):
         st.markdown("##### Samples", help=_HELP if data.model.has_prior else _HELP_AE)
+        if reason := abilities.why_no_draws(data.model):
+            st.info(reason)
+            return
         left, right = st.columns([3, 1], vertical_alignment="bottom")
         temperature = left.slider(
             "Temperature",

@@ -75,7 +75,7 @@ def _figures(one: Looked) -> tuple[str, str, str]:
 
 def _code(one: Looked) -> str:
     model = one.data.model
-    return html.code_bars(one.judged.code[0], model.latents.kl_by_latent if model.has_prior else None)
+    return html.code_bars(one.judged.code[0], model.latents.kl_by_latent)
 
 
 def _judged(one: Looked, suffix: str) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import streamlit as st
 
 from explorer.models.devices import device_names
+from explorer.models.options import help_of
+from explorer.models.registry import LIKELIHOODS
 from explorer.training.config import GROUPS, Recipe
 from explorer.training.presets import PRESETS
 from explorer.ui.markdown import plain
@@ -73,21 +75,19 @@ def _group(group: str, form: Form) -> None:
             icon=":material/trending_up:",
             help="As VAE-framework does: beta grows from 0 over the first 3/7, then keeps its value.",
             on_click=_warm_up,
-            disabled=run_form.is_autoencoder(form),
+            disabled=not run_form.has_prior(form),
         )
 
 
 def _about_beta(form: Form) -> None:
     with st.container(border=True, gap="xsmall", key="option_about_beta"):
         st.markdown(_ABOUT_BETA)
-        if run_form.is_autoencoder(form):
-            st.caption("A plain autoencoder has no KL, and so no beta.")
-        elif form.value("likelihood") == "sigma":
+        if not run_form.has_prior(form):
+            st.caption("This family has no prior: no KL, and so no beta.")
+        elif LIKELIHOODS[form.value("likelihood")].learns_noise:
             own = PRESETS[form.preset].recipe.beta
             advice = "Leave beta at 1." if own == 1 else f"This preset sets beta to {own:g} on purpose: see its notes."
-            st.caption(
-                f"The likelihood is **sigma**: the noise is learnt, and with it the balance of the two terms. {advice}"
-            )
+            st.caption(f"The noise is learnt, and with it the balance of the two terms. {advice}")
         else:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.button(
@@ -115,7 +115,7 @@ def _widget(f: Field[Any], form: Form) -> None:
     """The widget of a field, by its type and metadata."""
     key, label, value = f"option_{f.name}", str(f.metadata["label"]), form.value(f.name)
     take = partial(run_form.change, f.name)
-    known: dict[str, Any] = {"key": key, "help": f"{f.metadata['help']}.", "disabled": _pointless(f.name, form)}
+    known: dict[str, Any] = {"key": key, "help": f"{help_of(f)}.", "disabled": _pointless(f.name, form)}
     if choices := f.metadata.get("choices"):
         bind(key, value)
         st.selectbox(label, choices, on_change=from_widget(key, take), **known)
@@ -142,9 +142,9 @@ def _step(value: float) -> float:
 def _pointless(name: str, form: Form) -> bool:
     """Whether an option changes nothing as the others are."""
     if name == "noise_variance":
-        return bool(form.value("likelihood") != "gaussian")
+        return not LIKELIHOODS[form.value("likelihood")].takes_noise
     weighs_kl = name in ("beta", "warmup_epochs", "warmup_share", "free_bits")
-    return weighs_kl and run_form.is_autoencoder(form)
+    return weighs_kl and not run_form.has_prior(form)
 
 
 # --- the run's own options -----------------------------------------------------------------------------------------

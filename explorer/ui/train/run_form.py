@@ -19,9 +19,9 @@ import torch
 from explorer import datasets, runs
 from explorer.datasets import own
 from explorer.errors import DatasetError, RunError
-from explorer.models import build
+from explorer.models import FAMILIES, build
 from explorer.runs import RunInfo
-from explorer.training.loop import model_config
+from explorer.training.experiment import model_config
 from explorer.training.presets import Recipe, TrainConfig, preset
 from explorer.ui import cache, notifications, page_switch
 from explorer.ui.widget_binding import catch_up
@@ -253,8 +253,9 @@ def sentence(error: Exception) -> str:
     return text[0].upper() + text[1:] + ("" if text[-1] in ".!?”" else ".")
 
 
-def is_autoencoder(form: Form) -> bool:
-    return bool(form.value("family") == "ae")
+def has_prior(form: Form) -> bool:
+    """Whether the family has a prior, and with it a KL."""
+    return FAMILIES[form.value("family")].has_prior
 
 
 _ATTEMPTS = 5  # at a proposed name: another session may take it in the same instant

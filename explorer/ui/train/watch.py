@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from explorer.models import FAMILIES
 from explorer.runs import RunInfo, log_tail
 from explorer.ui.components.training_view.component import Status, training_view
 from explorer.ui.markdown import plain
@@ -51,7 +52,7 @@ def _view(info: RunInfo, found: Feed) -> None:
         recipe = info.config.recipe()
     except ValueError:  # of a version that knew another preset
         recipe = None
-    has_prior = recipe.family != "ae" if recipe else (found.last.get("test") or {}).get("elbo") is not None
+    has_prior = FAMILIES[recipe.family].has_prior if recipe else (found.last.get("test") or {}).get("elbo") is not None
     training_view(
         key="watch_view",
         run=f"{info.name} {info.created.isoformat()}",

@@ -1,0 +1,103 @@
+"""What it takes to build a network: the part of a recipe that a checkpoint keeps under `model`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from explorer.models.options import check_options, option
+from explorer.models.registry import FAMILIES, INITIALISATIONS, LIKELIHOODS, NETWORKS, OUTPUTS
+
+_MOST = 65_536  # units of a layer, sides of an image: a config may come from anywhere, and sizes allocate memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """The hyperparameters of a model that do not depend on the data.
+
+    Raises:
+        ValueError: a value cannot be, or two do not go together; one sentence that says what to do.
+    """
+
+    family: str = option("Family", "model", "What kind of model", "vae", choices=FAMILIES)
+    network: str = option("Network", "model", "What encoder and decoder are made of", "dense", choices=NETWORKS)
+    latent: int = option(
+        *("Latents", "model"),
+        "How many numbers describe an image: two can be seen as a map as they are, more keep more detail",
+        2,
+        minimum=1,
+        maximum=4096,
+    )
+    encoder: tuple[int, ...] = option(
+        *("Encoder widths", "model"),
+        "Units of each hidden layer on the way from the image to its code (channels for conv, where each layer also "
+        "halves the sides)",
+        (256,),
+        minimum=1,
+        maximum=_MOST,
+    )
+    decoder: tuple[int, ...] = option(
+        *("Decoder widths", "model"),
+        "Units of each hidden layer on the way from a code to its image (channels for conv, where each layer also "
+        "doubles the sides)",
+        (256,),
+        minimum=1,
+        maximum=_MOST,
+    )
+    batch_norm: bool = option(
+        *("Batch norm", "model"),
+        "Normalise each hidden layer over the batch before its ReLU, which steadies the training of deep networks",
+        False,
+    )
+    init: str = option(
+        "First weights", "model", "How large the weights are at the start", "pytorch", choices=INITIALISATIONS
+    )
+    likelihood: str = option(
+        "Likelihood", "objective", "How a pixel varies around the decoder's image", "bernoulli", choices=LIKELIHOODS
+    )
+    output: str = option(
+        "Output", "objective", "How the decoder's last layer becomes an image", "sigmoid", choices=OUTPUTS
+    )
+    noise_variance: float = option(
+        *("Noise variance", "objective"),
+        "Variance of a pixel's noise for the gaussian likelihood: less asks for sharper images and makes the KL count "
+        "less; 0.5 makes the loss squared errors + KL",
+        0.5,
+        minimum=1e-9,
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        LIKELIHOODS[self.likelihood](self.noise_variance, self.output)  # which knows what goes together
+        NETWORKS[self.network].check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(ModelSettings):
+    """What it takes to build a network again: the JSON under `model` in a checkpoint's config."""
+
+    image_shape: tuple[int, int, int] = option(
+        "Image shape", "data", "Channels, height and width of an image", minimum=1, maximum=_MOST, length=3
+    )
+    classes: int = option(
+        "Classes", "data", "How many classes the decoder is told apart, 0 for none", 0, minimum=0, maximum=_MOST
+    )
+
+    @property
+    def pixels(self) -> int:
+        c, h, w = self.image_shape
+        return c * h * w
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ModelConfig:
+        """Raises ValueError when a key is missing, unknown or of the wrong type."""
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(set(data) - known):
+            raise ValueError(f"unknown model setting {unknown[0]!r}")
+        added = {"noise_variance", "init", "output", "batch_norm", "classes"}  # by later versions
+        if missing := sorted(known - added - set(data)):
+            raise ValueError(f"incomplete model settings: {missing[0]} is missing")
+        return cls(**data)

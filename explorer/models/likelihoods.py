@@ -1,0 +1,167 @@
+"""Likelihoods p(x|z) of an image given the decoder's logits, in nats an image.
+
+Everything here is summed over pixels and never averaged over them: a mean over pixels times an arbitrary KL weight is
+the usual reason why a VAE cannot be compared with another one.
+
+Source of the formulas: Kingma & Welling 2014, "Auto-Encoding Variational Bayes", arXiv:1312.6114, appendix C
+(Bernoulli and Gaussian decoders); others where they are used.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from explorer.models.registry import LIKELIHOODS, OUTPUTS
+
+LEAST_NOISE = math.exp(-12)  # variance: Rybkin et al. clamp the log of the standard deviation at -6
+
+
+def _linear(logits: Tensor) -> Tensor:
+    return logits
+
+
+OUTPUTS.register("sigmoid", "sigmoid", "squeezes it into [0, 1]")(torch.sigmoid)
+OUTPUTS.register("linear", "linear", "leaves it as it is, for the gaussian and sigma likelihoods")(_linear)
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """p(x|z) of an image given the decoder's logits, each pixel independent of the others.
+
+    Attributes:
+        noise_variance: variance of the observation noise, in units of the pixel range squared, where there is one. A
+            0-d tensor where it is learnt, so that nothing waits for the device.
+        output: what the location of p(x|z) is of the logits, a name in `OUTPUTS`.
+    """
+
+    name: ClassVar[str]
+    learns_noise: ClassVar[bool] = False  # True: training sets the noise variance, by `noise_of`
+    takes_noise: ClassVar[bool] = False  # True: a person sets it
+
+    noise_variance: float | Float[Tensor, ""] = 0.5
+    output: str = "sigmoid"
+
+    def location(self, logits: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """The mean of p(x|z), which a linear output may put outside [0, 1]."""
+        return OUTPUTS[self.output](logits)
+
+    def mean(self, logits: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """What the app shows as the decoder's image: the location, in [0, 1]."""
+        return self.location(logits) if self.output == "sigmoid" else self.location(logits).clamp(0, 1)
+
+    def sample(
+        self, logits: Float[Tensor, "*shape"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "*shape"]:
+        """One draw x ~ p(x|z) of every pixel: what the likelihood claims that images look like.
+
+        The noise is made on the CPU, by a generator of the CPU, whatever the logits' device: a seed means the same
+        everywhere.
+        """
+        raise NotImplementedError
+
+    def nll(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        """-log p(x|z) without its additive constant: what training minimises, in nats an image."""
+        raise NotImplementedError
+
+    def constant(self, pixels: int) -> float:
+        """What `nll` leaves out of -log p(x|z), in nats for an image of so many values."""
+        return 0.0
+
+    def log_prob(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        """log p(x|z) in nats an image: the reconstruction term of the ELBO for one draw of z."""
+        return -self.nll(logits, x) - self.constant(x.shape[1:].numel())
+
+
+@LIKELIHOODS.register("bernoulli", "Bernoulli", "takes gray as the chance of white")
+@dataclass(frozen=True)
+class Bernoulli(Likelihood):
+    """Pixels that are on or off; gray values in [0, 1] count as the probability of a white pixel.
+
+    Loaiza-Ganem & Cunningham 2019, "The continuous Bernoulli", on what this leaves out.
+    """
+
+    name = "bernoulli"
+
+    def __post_init__(self) -> None:
+        if self.output != "sigmoid":
+            raise ValueError(
+                f"output {self.output} cannot be a probability, which a bernoulli likelihood needs: set output to "
+                "sigmoid, or likelihood to gaussian or sigma"
+            )
+
+    def sample(
+        self, logits: Float[Tensor, "*shape"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "*shape"]:
+        """0 or 1, for each channel by itself: a colour comes out as one of eight."""
+        chance = torch.rand(logits.shape, generator=generator, dtype=logits.dtype).to(logits.device)
+        return (chance < self.location(logits)).to(logits.dtype)
+
+    def nll(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        """The cross-entropy, which is the whole -log p(x|z)."""
+        return F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
+
+
+@LIKELIHOODS.register("gaussian", "Gaussian", "counts squared errors against a noise that you set")
+@dataclass(frozen=True)
+class Gaussian(Likelihood):
+    """Gaussian noise of a variance that a person chose.
+
+    `sum of squared errors + KL` is a variance of 0.5; `mean of squared errors + 0.001 KL` over 784 pixels is 0.392.
+    """
+
+    name = "gaussian"
+    takes_noise = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.noise_variance, Tensor):
+            return  # a look at it would wait for the device
+        if not (math.isfinite(self.noise_variance) and self.noise_variance > 0):
+            raise ValueError(f"noise_variance must be a positive number, not {self.noise_variance}")
+
+    def sample(
+        self, logits: Float[Tensor, "*shape"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "*shape"]:
+        """The location plus noise of standard deviation sqrt(noise_variance), which may leave [0, 1]."""
+        noise = torch.randn(logits.shape, generator=generator, dtype=logits.dtype).to(logits.device)
+        return self.location(logits) + noise * self.noise_variance**0.5
+
+    def nll(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        """The sum of squared errors / (2 variance)."""
+        return (self.location(logits) - x).square().flatten(1).sum(1) / (2 * self.noise_variance)
+
+    def constant(self, pixels: int) -> float:
+        return 0.5 * pixels * math.log(2 * math.pi * float(self.noise_variance))
+
+
+@LIKELIHOODS.register("sigma", "sigma", "learns that noise and so the balance with the KL")
+@dataclass(frozen=True)
+class Sigma(Gaussian):
+    """Gaussian noise of a variance that was learnt (`noise_of`)."""
+
+    name = "sigma"
+    learns_noise, takes_noise = True, False
+
+    def noise_of(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, ""]:
+        """The noise variance that makes these images likeliest, one for all pixels: the mean squared error.
+
+        Rybkin, Daniilidis & Levine 2021, "Simple and effective VAE training with calibrated decoders",
+        arXiv:2006.13202, the "optimal sigma". Detached: where a variance is at its optimum the gradient
+        through it is zero (envelope theorem), so `nll` has the same gradient with it as a constant.
+        """
+        return (self.location(logits.detach()) - x).square().mean().clamp(min=LEAST_NOISE)
+
+    def nll(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        """The whole -log p(x|z), since nothing is constant where the variance moves."""
+        errors = super().nll(logits, x)
+        variance = torch.as_tensor(self.noise_variance, dtype=errors.dtype, device=errors.device)
+        return errors + 0.5 * x.shape[1:].numel() * torch.log(2 * math.pi * variance)
+
+    def constant(self, pixels: int) -> float:
+        return 0.0

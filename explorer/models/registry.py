@@ -1,0 +1,70 @@
+"""Registries: the one place where the choices of a setting are listed, each with its words.
+
+What a form offers, the command line takes, a validator lets pass and a help text explains is read from here. So
+something new is one call of `register`, wherever it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from explorer.models.base import LatentModel
+    from explorer.models.likelihoods import Likelihood
+    from explorer.models.networks import Network
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """Named things of one kind, in the order in which they were registered."""
+
+    def __init__(self) -> None:
+        self._things: dict[str, T] = {}
+        self._words: dict[str, tuple[str, str]] = {}
+
+    def register(self, name: str, label: str, help: str) -> Callable[[T], T]:
+        """Returns a decorator that adds a thing; a name that is there already is given to the new one.
+
+        Args:
+            name: what commands, files and addresses call it.
+            label: what a person calls it in the middle of a sentence, such as `conditional VAE`.
+            help: a clause without a full stop that says what choosing it means.
+        """
+
+        def add(thing: T) -> T:
+            self._things[name], self._words[name] = thing, (label, help)
+            return thing
+
+        return add
+
+    def __getitem__(self, name: str) -> T:
+        return self._things[name]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._things
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._things)
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def label(self, name: str) -> str:
+        """The label of a thing; of a name that is not registered, the name itself."""
+        return self._words.get(name, (name, ""))[0]
+
+    @property
+    def help(self) -> str:
+        """What each choice means, in one clause."""
+        return "; ".join(f"{name}: {help}" for name, (_, help) in self._words.items())
+
+
+FAMILIES: Registry[type[LatentModel]] = Registry()
+NETWORKS: Registry[Network] = Registry()
+LIKELIHOODS: Registry[type[Likelihood]] = Registry()
+OUTPUTS: Registry[Callable[[Tensor], Tensor]] = Registry()
+INITIALISATIONS: Registry[Callable[[Tensor], object] | None] = Registry()

@@ -1,0 +1,155 @@
+"""All that a run is made of: its data, its network, its optimiser, and how far it has come."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from explorer import datasets
+from explorer.checkpoints.folder import find, read_history, read_tensors
+from explorer.datasets import ImageDataset
+from explorer.models import FAMILIES, LatentModel, ModelConfig, build
+from explorer.models.devices import choose_device, choose_precision, choose_threads
+from explorer.models.registry import NETWORKS
+from explorer.training import saved_state
+from explorer.training.optimizer import make_optimizer
+from explorer.training.presets import Recipe, TrainConfig, preset
+from explorer.training.run_folder import RunFiles
+from explorer.training.saved_state import Position
+
+Status = Literal["finished", "stopped", "diverged", "running"]
+
+
+class Experiment:
+    """One run: what `train_loop` changes, and what a checkpoint is written of.
+
+    Attributes:
+        train_set, test_set: the images that the run is about, of the splits in `whole`.
+        test_index: int64 [N], where in the test split the images of `test_set` are.
+        steps: updates in an epoch.
+        at: how far training is.
+        history: a line for each whole epoch.
+        status, message: how it ended, and why.
+
+    Raises:
+        ValueError: a setting does not fit the data or the machine.
+        DatasetError: the data set is missing or damaged.
+    """
+
+    def __init__(self, path: Path, config: TrainConfig, recipe: Recipe, created: str) -> None:
+        self.path, self.config, self.recipe, self.created = path, config, recipe, created
+        self.dataset = config.dataset or preset(config.preset).dataset
+        convolves = NETWORKS[recipe.network].convolves
+        self.device = choose_device(config.device)
+        self.precision = choose_precision(config.precision, self.device, convolves=convolves)
+        whole = self._load("train")
+        self.whole = whole, self._load("test", like=whole)
+        self.train_set, _ = self._chosen(self.whole[0])
+        self.test_set, self.test_index = self._chosen(self.whole[1])
+        self.steps = self._count_steps()
+        torch.manual_seed(config.seed)
+        classes = len(self.train_set.classes)
+        model = build(model_config(recipe, self.train_set.image_shape, classes)).to(self.device)
+        # Convolutions run 1.5 to 3 times as fast with the channels of a pixel side by side.
+        self.model: LatentModel = model.to(memory_format=torch.channels_last) if convolves else model
+        self.threads = choose_threads(sum(p.numel() for p in model.parameters()), convolves=convolves)
+        self.optimizer = make_optimizer(self.model, recipe)
+        self.at = Position(generator=torch.Generator(self.device).manual_seed(config.seed))
+        self.history: list[dict[str, Any]] = []
+        self.status: Status = "running"
+        self.message = ""
+
+    def _load(self, split: str, like: ImageDataset | None = None) -> ImageDataset:
+        # A test image must have the shape of the training images, whatever its own size.
+        shape: dict[str, Any] = {} if like is None else {"size": like.image_shape[1], "channels": like.image_shape[0]}
+        return datasets.load(self.dataset, split, root=self.config.data_root, **shape)
+
+    def _chosen(self, whole: ImageDataset) -> tuple[ImageDataset, Tensor]:
+        """The images of a split that the run is about, and where in the split they are."""
+        if self.config.only is None:
+            return whole, torch.arange(len(whole))
+        where = whole.positions_of(self.config.only)
+        return whole.subset(where), where
+
+    def _count_steps(self) -> int:
+        n, batch = len(self.train_set), self.recipe.batch_size
+        if not self.recipe.batch_norm:
+            return -(-n // batch)
+        if min(n, batch) < 2:
+            raise ValueError("batch norm averages over a batch: it needs at least two images in each")
+        return n // batch + (n % batch > 1)  # one image that is left over has no variance: it is left out
+
+    @classmethod
+    def start(cls, path: Path, config: TrainConfig) -> Experiment:
+        """Makes the state of a new run in a folder."""
+        created = RunFiles(path).request().get("created") or datetime.now(UTC).isoformat(timespec="seconds")
+        return cls(path, config, config.recipe(), created)
+
+    @classmethod
+    def resume(cls, path: Path, now: TrainConfig) -> Experiment:
+        """Makes the state as the folder's optimizer.safetensors left it."""
+        stored = find(path.resolve()).config
+        config = replace(
+            now,
+            preset=stored["preset"],
+            dataset=stored["dataset"]["name"],
+            seed=stored["seed"],
+            precision=stored["precision"],
+            only=stored["dataset"].get("only"),
+            settings={},
+        )
+        changes = {} if now.epochs is None else {"epochs": now.epochs}
+        run = cls(path, config, Recipe(**{**stored["recipe"], **changes}), stored["created"])
+        run._check_data(stored["dataset"])
+        try:
+            run.model.load_state_dict(read_tensors(path / "model.safetensors"))
+            run.restore(read_tensors(path / "optimizer.safetensors"))
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise ValueError(f"{path} cannot be resumed: its files do not fit together ({error})") from error
+        run.history = read_history(path)[: run.at.epoch]
+        run.threads = stored.get("threads", run.threads)
+        return run
+
+    def _check_data(self, stored: dict[str, Any]) -> None:
+        """Raises ValueError unless the data are those that the run began with."""
+        count = len(self.train_set)
+        if count != stored["train_images"]:
+            raise ValueError(
+                f"{self.path} cannot be resumed: {self.dataset} had {stored['train_images']:,} training images "
+                f"and now has {count:,}"
+            )
+        for data in self.whole:
+            if stored.get(f"{data.split}_sha256", data.fingerprint) != data.fingerprint:
+                raise ValueError(
+                    f"{self.path} cannot be resumed: the {data.split} images of {self.dataset} are others now"
+                )
+
+    def diverge(self, where: str) -> None:
+        """Says that training cannot go on, and what to do; `where` is what was not finite, and when."""
+        self.status = "diverged"
+        self.message = f"{where} the weights are those of the last good epoch; try a lower learning rate"
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """All that the loop needs to go on from here, weights included, as named tensors."""
+        weights = {f"model.{k}": v.detach().clone() for k, v in self.model.state_dict().items()}
+        return {**saved_state.take(self.model, self.optimizer, self.at), **weights}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Goes back to a snapshot. Raises KeyError when it is not one of this model's."""
+        saved_state.put_back(state, self.model, self.optimizer, self.at, seed=self.config.seed)
+        if weights := {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}:
+            self.model.load_state_dict(weights)
+
+
+def model_config(recipe: Recipe, image_shape: tuple[int, int, int], classes: int = 0) -> ModelConfig:
+    """Gives the network's config for a recipe, for images of a shape (C, H, W) and of so many classes."""
+    shared = {f.name for f in fields(ModelConfig)} & {f.name for f in fields(Recipe)}
+    settings = {name: getattr(recipe, name) for name in shared}
+    return ModelConfig(
+        image_shape=image_shape, classes=classes if FAMILIES[recipe.family].conditional else 0, **settings
+    )
