@@ -18,8 +18,8 @@ class _Encoder(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        mean, logvar = self.network.posterior(images)
-        return mean, logvar
+        posterior = self.network.posterior(images)
+        return posterior.mean, posterior.logvar
 
 
 class _ToldDecoder(nn.Module):

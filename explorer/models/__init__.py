@@ -15,9 +15,15 @@ A new family is a class and one line, wherever it is written:
 
 From then on `--family tight-vae` and the form on the Train page train it, and every screen shows it. What a family may
 say otherwise is in `LatentModel`; a posterior that is not Gaussian is a subclass of `Posterior`.
+
+Runs of the app are processes of their own. $EXPLORER_FAMILIES names the modules, separated by commas, that each of
+them imports first, as the command line does: `EXPLORER_FAMILIES=my_families latent-explorer`.
 """
 
 from __future__ import annotations
+
+import importlib
+import os
 
 from explorer.models.autoencoder import Autoencoder
 from explorer.models.base import LatentGroup, LatentModel, register
@@ -37,6 +43,9 @@ def build(config: ModelConfig) -> LatentModel:
     """
     return FAMILIES[config.family](config)
 
+
+for _name in filter(None, os.environ.get("EXPLORER_FAMILIES", "").split(",")):
+    importlib.import_module(_name.strip())
 
 __all__ = [
     "FAMILIES",
