@@ -44,7 +44,7 @@ def add_to(verbs: Any) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """An option for each field of a recipe."""
     for f in fields(Recipe):
-        option, text = f"--{f.name.replace('_', '-')}", f"{help_of(f)} (default: the preset's)"
+        option, text = f"--{f.name.replace('_', '-')}", f"{help_of(f)} (default: the preset's)".replace("%", "%%")
         if f.type == "bool":
             parser.add_argument(option, action=argparse.BooleanOptionalAction, help=text)
             continue
