@@ -26,7 +26,7 @@ from explorer.latents.paths import NeighbourGraph
 from explorer.latents.reach import Reach
 from explorer.latents.references import Reference, check_name
 from explorer.latents.stored import Latents, map_latents
-from explorer.latents.traversals import COLLAPSED_NATS, Traversal, collapsed, location_and_scale, strongest, traversal
+from explorer.latents.traversals import COLLAPSED_NATS, LatentRanges, Traversal, location_and_scale, traversal
 
 __all__ = [
     "COLLAPSED_NATS",
@@ -36,6 +36,7 @@ __all__ = [
     "Expression",
     "ExpressionError",
     "Group",
+    "LatentRanges",
     "Latents",
     "NeighbourGraph",
     "Reach",
@@ -49,7 +50,6 @@ __all__ = [
     "build",
     "check_name",
     "class_means",
-    "collapsed",
     "direction",
     "evaluate",
     "fitted_draws",
@@ -63,7 +63,6 @@ __all__ = [
     "slerp",
     "spread",
     "stop_steps",
-    "strongest",
     "traversal",
     "trust",
     "walk",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -137,6 +138,17 @@ class Density:
             without = self.stored_at(codes)
         density = self._informative.log(codes[:, self._used], self._component[without])
         return (torch.searchsorted(self._reference, density) / len(self._reference)).float()
+
+    def share_along(
+        self, path: Float[Tensor, "m d"], stops: Float[Tensor, "s d"], at: Sequence[int]
+    ) -> Float[Tensor, " m"]:
+        """The `share` of each code of a path through stops, which lie on it `at` those steps.
+
+        Each code is compared without the stored code that its nearest stop coincides with: next to a stop that is an
+        image, a step would seem dense by that image alone.
+        """
+        nearest = (torch.arange(len(path))[:, None] - torch.tensor(at)).abs().argmin(1)
+        return self.share(path, self.stored_at(stops)[nearest])
 
     def stored_at(self, codes: Float[Tensor, "m d"]) -> Int[Tensor, " m"]:
         """The row of the stored code that each code coincides with, within what storing it may have changed; else -1.

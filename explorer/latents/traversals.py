@@ -16,30 +16,43 @@ COLLAPSED_NATS = 0.01
 
 
 @dataclass(frozen=True)
-class Traversal:
-    """Rows of codes [R, S, D]; in row i only latent `latents[i]` varies, over `values[i]`, the others are the origin's.
+class LatentRanges:
+    """The values that each latent is varied over, around its `centre` [D], in units of its `scale` [D].
 
-    `kl` [R] is each row's latent's KL in nats, averaged over images; None where it is not known.
+    They are mean and standard deviation of the prior, or of the codes where there is none. `kl` [D] is each latent's
+    KL in nats, averaged over images; None where it is not known.
     """
+
+    centre: Float[Tensor, " d"]
+    scale: Float[Tensor, " d"]
+    kl: Float[Tensor, " d"] | None = None
+
+    @property
+    def strength(self) -> Float[Tensor, " d"]:
+        """What orders latents: KL where it is known, else standard deviation."""
+        return self.scale if self.kl is None else self.kl
+
+    @property
+    def collapsed(self) -> Bool[Tensor, " d"]:
+        """Which latents say nothing of an image: those with a KL below `COLLAPSED_NATS`."""
+        return torch.zeros(len(self.scale), dtype=torch.bool) if self.kl is None else self.kl < COLLAPSED_NATS
+
+    def strongest(self, count: int | None = None) -> Int[Tensor, " k"]:
+        """Orders latents by strength, the strongest first, equal ones by number; all of them or `count`."""
+        return self.strength.argsort(descending=True, stable=True)[:count]
+
+
+@dataclass(frozen=True)
+class Traversal:
+    """Rows of codes [R, S, D]; in row i only latent `latents[i]` varies, over `values[i]`, the others are the origin's."""
 
     codes: Float[Tensor, "r s d"]
     latents: Int[Tensor, " r"]
-    kl: Float[Tensor, " r"] | None
     values: Float[Tensor, "r s"]
 
 
-def collapsed(kl_by_latent: Float[Tensor, " d"]) -> Bool[Tensor, " d"]:
-    """Which latents say nothing of an image: KL below `COLLAPSED_NATS`."""
-    return kl_by_latent < COLLAPSED_NATS
-
-
-def strongest(strength: Float[Tensor, " d"], count: int | None = None) -> Int[Tensor, " k"]:
-    """The latents of most KL (or of whatever strength is given), strongest first; equal ones in their own order."""
-    return strength.argsort(descending=True, stable=True)[:count]
-
-
 def location_and_scale(codes: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
-    """Mean and standard deviation of codes by latent: the range of a model without a prior. The latter is above 0.
+    """Measures mean and standard deviation of codes by latent. The latter is above 0.
 
     A latent that does not vary counts a thousandth of the one that varies most, and where none does, all count 1.
     """
@@ -50,20 +63,18 @@ def location_and_scale(codes: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " d"]
 
 def traversal(
     origin: Float[Tensor, " d"],
-    spread: tuple[Float[Tensor, " d"], Float[Tensor, " d"]],
+    ranges: LatentRanges,
     *,
-    kl_by_latent: Float[Tensor, " d"] | None = None,
     reach: float = 3.0,
     steps: int = 11,
     rows: int | None = None,
     first: int = 0,
 ) -> Traversal:
-    """Each latent set to values from -reach to reach, in standard deviations, the others as in `origin`.
+    """Sets each latent to values from centre - reach * scale to centre + reach * scale, the others as in `origin`.
 
     The values are absolute, not steps from the origin, so that a column means the same in every row and for every
-    origin, as in the traversals of Higgins et al. 2017, "beta-VAE". They run around the means of `spread`, in its
-    standard deviations. Rows come by KL where it is known, else by standard deviation, strongest first, all of them
-    or `rows` of them, without the `first` so many.
+    origin, as in the traversals of Higgins et al. 2017, "beta-VAE". Rows come by strength, strongest first, all of
+    them or `rows` of them, without the `first` so many.
 
     Raises:
         ValueError: the reach is not a positive number, there are fewer than two steps, or there are no rows.
@@ -76,11 +87,10 @@ def traversal(
         raise ValueError(f"a traversal needs at least one row, not {rows}")
     if not 0 <= first < len(origin):
         raise ValueError(f"a traversal of {len(origin)} latents cannot leave out the first {first}")
-    mean, std = spread
-    latents = strongest(std if kl_by_latent is None else kl_by_latent)[first:][:rows]
+    latents = ranges.strongest()[first:][:rows]
     # Not linspace: its middle may miss zero by a rounding.
-    values = (reach * torch.arange(1 - steps, steps, 2) / (steps - 1)).repeat(len(latents), 1)
-    values = mean[latents, None] + std[latents, None] * values
+    offsets = reach * torch.arange(1 - steps, steps, 2) / (steps - 1)
+    values = ranges.centre[latents, None] + ranges.scale[latents, None] * offsets
     codes = origin.repeat(len(latents), steps, 1)
     codes[torch.arange(len(latents)), :, latents] = values
-    return Traversal(codes, latents, None if kl_by_latent is None else kl_by_latent[latents], values)
+    return Traversal(codes, latents, values)

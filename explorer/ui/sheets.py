@@ -61,7 +61,7 @@ def decoded_sheet(
     `labels` are what a conditional decoder is told, a class each or one for all. `own` says that the codes may come
     from somebody's own picture: see `_url`.
     """
-    return made_sheet(f"{key}-{_hashed(codes)}", model, lambda: codes, columns, labels, own=own)
+    return made_sheet(f"{key}-{hashed(codes)}", model, lambda: codes, columns, labels, own=own)
 
 
 def made_sheet(
@@ -85,7 +85,7 @@ def made_sheet(
 def exact_sheet(key: str, model: Model, codes: Tensor, labels: Tensor | int | None = None, *, own: bool = False) -> str:
     """URL of the decoder's images of codes [N, D] in one row, lossless and in their own size."""
     return _url(
-        f"{key}-{_hashed(codes)}{_as(labels)}.png",
+        f"{key}-{hashed(codes)}{_as(labels)}.png",
         lambda: pictures.encode(pictures.sheet(model.decode(codes, labels), len(codes)), "PNG"),
         "image/png",
         own,
@@ -107,13 +107,14 @@ def _url(name: str, make: Callable[[], bytes], media_type: str, own: bool) -> st
     return kept[name]
 
 
-def _hashed(values: Tensor) -> str:
+def hashed(values: Tensor) -> str:
+    """A short name of a tensor's values."""
     return sha256(values.contiguous().numpy().tobytes()).hexdigest()[:20]
 
 
 def _as(labels: Tensor | int | None) -> str:
     """The part of a name that says which classes a decoder was told."""
-    return "" if labels is None else f"-as-{_hashed(torch.as_tensor(labels))}"
+    return "" if labels is None else f"-as-{hashed(torch.as_tensor(labels))}"
 
 
 def rows_sheet(data: EncodedDataset, rows: Tensor, columns: int) -> str:
@@ -127,7 +128,7 @@ def rows_sheet(data: EncodedDataset, rows: Tensor, columns: int) -> str:
             return image_sheet(data.model, originals.images[index], columns)
         return image_sheet(data.model, data.decode_rows(rows), columns)
 
-    name = f"{data.key}-rows-{_hashed(rows)}{_as(data.drawn_as)}"
+    name = f"{data.key}-rows-{hashed(rows)}{_as(data.drawn_as)}"
     return assets.publish(f"{name}-{columns}-{int(here)}.webp", make, "image/webp")
 
 

@@ -8,13 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer.latents.traversals import COLLAPSED_NATS, collapsed, location_and_scale, strongest, traversal
+from explorer.latents.traversals import COLLAPSED_NATS, LatentRanges, location_and_scale, traversal
 from explorer.models.posteriors import gaussian_kl
 
 
-def standard(d):
-    """The spread of N(0, I)."""
-    return torch.zeros(d), torch.ones(d)
+def standard(kl):
+    """The ranges of N(0, I)."""
+    kl = torch.as_tensor(kl)
+    return LatentRanges(torch.zeros(len(kl)), torch.ones(len(kl)), kl)
 
 
 @given(
@@ -26,10 +27,9 @@ def standard(d):
 @settings(deadline=None)
 def test_each_row_varies_its_latent_and_no_other(kl, steps, reach, rows):
     origin = torch.arange(1.0, len(kl) + 1)
-    found = traversal(origin, standard(len(kl)), kl_by_latent=torch.tensor(kl), reach=reach, steps=steps, rows=rows)
+    found = traversal(origin, standard(torch.tensor(kl)), reach=reach, steps=steps, rows=rows)
     order = sorted(range(len(kl)), key=lambda i: -kl[i])[:rows]  # stable, as Python's sort is
     assert found.latents.tolist() == order
-    assert found.kl.tolist() == [kl[i] for i in order]
     expected = np.broadcast_to(origin.numpy(), (len(order), steps, len(kl))).copy()
     for row, latent in enumerate(order):
         expected[row, :, latent] = np.linspace(-reach, reach, steps)
@@ -39,13 +39,13 @@ def test_each_row_varies_its_latent_and_no_other(kl, steps, reach, rows):
 
 
 def test_an_odd_number_of_steps_has_the_priors_mean_in_its_middle():
-    assert traversal(torch.ones(2), standard(2), steps=11).values[:, 5].tolist() == [0.0, 0.0]
+    assert traversal(torch.ones(2), standard(torch.ones(2)), steps=11).values[:, 5].tolist() == [0.0, 0.0]
 
 
 def test_without_a_prior_values_follow_the_codes():
     mean, std = torch.tensor([10.0, -5.0, 0.0]), torch.tensor([1.0, 4.0, 0.0])
-    found = traversal(torch.zeros(3), (mean, std), reach=2.0, steps=3)
-    assert found.kl is None
+    ranges = LatentRanges(mean, std)
+    found = traversal(torch.zeros(3), ranges, reach=2.0, steps=3)
     assert found.latents.tolist() == [1, 0, 2]
     assert found.values.tolist() == [[-13.0, -5.0, 3.0], [8.0, 10.0, 12.0], [0.0, 0.0, 0.0]]
     assert found.codes[0].tolist() == [[0.0, -13.0, 0.0], [0.0, -5.0, 0.0], [0.0, 3.0, 0.0]]
@@ -54,11 +54,10 @@ def test_without_a_prior_values_follow_the_codes():
 @given(first=st.integers(0, 6), rows=st.none() | st.integers(1, 9))
 @settings(deadline=None)
 def test_pages_of_rows_are_those_of_the_whole(first, rows):
-    kl = torch.tensor([0.5, 2.0, 0.5, 3.0, 0.0, 1.0, 7.0])
-    whole = traversal(torch.ones(7), standard(7), kl_by_latent=kl)
-    page = traversal(torch.ones(7), standard(7), kl_by_latent=kl, first=first, rows=rows)
+    ranges = standard(torch.tensor([0.5, 2.0, 0.5, 3.0, 0.0, 1.0, 7.0]))
+    whole, page = traversal(torch.ones(7), ranges), traversal(torch.ones(7), ranges, first=first, rows=rows)
     end = None if rows is None else first + rows
-    for name in ("codes", "latents", "kl", "values"):
+    for name in ("codes", "latents", "values"):
         assert torch.equal(getattr(page, name), getattr(whole, name)[first:end])
 
 
@@ -72,21 +71,20 @@ def test_the_range_of_codes_is_never_nothing(n):
 
 
 def test_the_strongest():
-    kl = torch.tensor([0.5, 2.0, 0.5, 3.0])
-    assert strongest(kl).tolist() == [3, 1, 0, 2]
-    assert strongest(kl, 2).tolist() == [3, 1]
-    assert strongest(kl, 9).tolist() == [3, 1, 0, 2]
+    ranges = standard(torch.tensor([0.5, 2.0, 0.5, 3.0]))
+    assert ranges.strongest().tolist() == [3, 1, 0, 2]
+    assert ranges.strongest(2).tolist() == [3, 1]
+    assert ranges.strongest(9).tolist() == [3, 1, 0, 2]
 
 
 def test_collapsed_latents_have_the_prior_as_posterior():
     mean = torch.tensor([[0.0, 1.0, 0.05], [0.0, -1.0, -0.05]])
     kl = gaussian_kl(mean, torch.zeros(2, 3)).mean(0)
     assert kl.tolist() == pytest.approx([0.0, 0.5, 0.00125])
-    assert collapsed(kl).tolist() == [True, False, True]
-    assert collapsed(torch.tensor([COLLAPSED_NATS, math.nextafter(COLLAPSED_NATS, 0) * 0.999])).tolist() == [
-        False,
-        True,
-    ]
+    assert standard(kl).collapsed.tolist() == [True, False, True]
+    edge = torch.tensor([COLLAPSED_NATS, math.nextafter(COLLAPSED_NATS, 0) * 0.999])
+    assert standard(edge).collapsed.tolist() == [False, True]
+    assert not LatentRanges(torch.zeros(2), torch.zeros(2)).collapsed.any()
 
 
 @pytest.mark.parametrize(
@@ -103,4 +101,4 @@ def test_collapsed_latents_have_the_prior_as_posterior():
 )
 def test_a_traversal_that_makes_no_sense(options, message):
     with pytest.raises(ValueError, match=message):
-        traversal(torch.zeros(3), standard(3), **options)
+        traversal(torch.zeros(3), standard(torch.ones(3)), **options)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from hashlib import sha256
 
 import streamlit as st
 import torch
 from torch import Tensor
 
-from explorer.images import pictures
 from explorer.latents import METHODS, Reference, Scope
-from explorer.ui import address, html, page_switch, pickers, selection, sheets
+from explorer.ui import address, html, pickers, selection, sheets
+from explorer.ui.arithmetic.live_code import live_code
 from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.codes import code_picker, computed
 from explorer.ui.codes.computed import Source
-from explorer.ui.codes.map_marks import MapMarks, place_of, ring
+from explorer.ui.codes.map_marks import MapMarks, ring
 from explorer.ui.codes.naming import kept_list, name_to_keep
 from explorer.ui.codes.saved_names import KeptDirection, KeptGroup, Method
-from explorer.ui.components.code_sliders.component import Knob, code_sliders
+from explorer.ui.components.code_sliders.component import Knob
 from explorer.ui.components.latent_map.component import Trail
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import plain, sentence
@@ -26,7 +25,6 @@ from explorer.ui.wording import GROUP, GROUPS
 
 KEY = "direction_knob"
 FROM, TO, METHOD, AT = "direction_from", "direction_to", "direction_method", "direction_at"
-_STRENGTH = "direction_strength"
 _STRIP = torch.linspace(-2, 2, 9)
 _REACH = 3.0
 
@@ -102,7 +100,7 @@ def _direction(data: EncodedDataset, scope: Scope, start: Source, end: Source, m
         return MapMarks()
     at = code_picker.choose_code("Starting at", AT, "at", scope, default=_default(scope, start))
     if at is not None:
-        st.fragment(_steer)(data, at.code, vector)
+        _strength(data, at.code, vector)
         _strip(data, at.code, vector, computed.is_own(data, at))
     _trust(data, start, end, method)
     name_to_keep("direction", "direction", lambda _: KeptDirection(start.end, end.end, method))
@@ -122,38 +120,22 @@ def _default(scope: Scope, start: Source) -> str:
     return Reference("mean", start.name).text
 
 
-def _steer(data: EncodedDataset, at: Tensor, vector: Tensor) -> None:
-    """The part that runs for each move of the strength."""
-    page_switch.follow()
-    revision = f"{data.key}-{sha256(torch.cat([at, vector]).numpy().tobytes()).hexdigest()[:20]}"
-    found: tuple[str, float] = st.session_state.get(_STRENGTH, ("", 0.0))
-    strength = found[1] if found[0] == revision else 0.0
-    code = at + strength * vector
+def _strength(data: EncodedDataset, at: Tensor, vector: Tensor) -> None:
+    def make(moved: dict[int, float]) -> tuple[Tensor, list[Knob]]:
+        strength = moved.get(0, 0.0)
+        hint = "1 goes as far as from one group to the other"
+        return at + strength * vector, [Knob(0, "strength", strength, -_REACH, _REACH, 0.0, hint=hint)]
 
-    def move(values: dict[int, float]) -> None:
-        st.session_state[_STRENGTH] = (revision, values.get(0, 0.0))
-
-    code_sliders(
+    live_code(
+        data,
+        at,
+        make,
         key=KEY,
-        knobs=[
-            Knob(0, "strength", strength, -_REACH, _REACH, 0.0, hint="1 goes as far as from one group to the other")
-        ],
-        picture=html.source(pictures.single(data.decode(code[None])[0])),
-        picture_alt="the decoded code",
-        picture_data={"code": html.code_text(code)},
-        caption=computed.share_text(data, code, at),
-        revision=revision,
-        columns=1,
-        place=place_of(data, code),
+        edited=torch.cat([at, vector]),
         label="Strength of the direction",
-        on_move=move,
+        origin="a direction",
+        columns=1,
     )
-
-    def use() -> None:
-        selection.choose_code(data, code, "a direction")
-        page_switch.refresh()
-
-    st.button("Use this code", key="direction_use", on_click=use, help="It becomes `here`, also in Explore")
 
 
 def _strip(data: EncodedDataset, at: Tensor, vector: Tensor, own: bool) -> None:

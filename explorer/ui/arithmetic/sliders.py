@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 import streamlit as st
 import torch
 from torch import Tensor
 
-from explorer.images import pictures
-from explorer.latents import Scope, collapsed, strongest
-from explorer.ui import html, page_switch, selection
+from explorer.latents import Scope
+from explorer.ui.arithmetic.live_code import live_code
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import code_picker, computed
-from explorer.ui.codes.map_marks import MapMarks, place_of, rings
-from explorer.ui.components.code_sliders.component import Knob, code_sliders
+from explorer.ui.codes.map_marks import MapMarks, rings
+from explorer.ui.components.code_sliders.component import Knob
 
 KEY, FROM = "steer", "steer_from"
-_MOVED = "steer_moved"  # by revision: the values that differ from the code that was started from
 _FIRST = 12
 _REACH = 4.0  # standard deviations of the prior, or of the codes where there is none
 
@@ -32,62 +28,33 @@ def steering_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
             query["all"] = "1"
         if start is None:
             return MapMarks(address=query)
-        st.fragment(_live)(data, start.code, everything)
+        _sliders(data, start.code, None if everything else _FIRST)
         return MapMarks(rings(data, start, "start"), follows=KEY, address=query)
 
 
-def _live(data: EncodedDataset, start: Tensor, everything: bool) -> None:
-    """The part that runs for each move of a slider."""
-    page_switch.follow()
-    revision = f"{data.key}-{sha256(start.numpy().tobytes()).hexdigest()[:20]}"
-    moved = _values(revision)
-    code = start.clone()
-    for latent, value in moved.items():
-        code[latent] = value
-    strength, low, high = _ranges(data)
-    order = strongest(strength, None if everything else _FIRST).tolist()
-    kl = data.model.latents.kl_by_latent
-    dead = torch.zeros(len(strength), dtype=torch.bool) if kl is None else collapsed(kl)
-    code_sliders(
-        key=KEY,
-        knobs=[
+def _sliders(data: EncodedDataset, start: Tensor, count: int | None) -> None:
+    ranges = computed.latent_ranges(data)
+    low = torch.minimum(ranges.centre - _REACH * ranges.scale, start).tolist()
+    high = torch.maximum(ranges.centre + _REACH * ranges.scale, start).tolist()
+    order = ranges.strongest(count).tolist()
+
+    def make(moved: dict[int, float]) -> tuple[Tensor, list[Knob]]:
+        code = start.clone()
+        for latent, value in moved.items():
+            code[latent] = value
+        knobs = [
             Knob(
                 i,
                 f"latent {i}",
                 float(code[i]),
-                min(float(low[i]), float(start[i])),
-                max(float(high[i]), float(start[i])),
+                low[i],
+                high[i],
                 float(start[i]),
-                hint="" if kl is None else f"{float(kl[i]):.2f} nats",
-                faded=bool(dead[i]),
+                hint="" if ranges.kl is None else f"{float(ranges.kl[i]):.2f} nats",
+                faded=bool(ranges.collapsed[i]),
             )
             for i in order
-        ],
-        picture=html.source(pictures.single(data.decode(code[None])[0])),
-        picture_alt="the decoded code",
-        picture_data={"code": html.code_text(code)},
-        caption=computed.share_text(data, code, start),
-        revision=revision,
-        place=place_of(data, code),
-        on_move=lambda values: moved.update(values),
-    )
+        ]
+        return code, knobs
 
-    def use() -> None:
-        selection.choose_code(data, code, "the sliders")
-        page_switch.refresh()
-
-    st.button("Use this code", key="steer_use", on_click=use, help="It becomes `here`, also in Explore")
-
-
-def _values(revision: str) -> dict[int, float]:
-    """What was moved of the code of that revision; another code starts afresh."""
-    kept: tuple[str, dict[int, float]] | None = st.session_state.get(_MOVED)
-    if kept is None or kept[0] != revision:
-        kept = st.session_state[_MOVED] = (revision, {})
-    return kept[1]
-
-
-def _ranges(data: EncodedDataset) -> tuple[Tensor, Tensor, Tensor]:
-    """What orders the latents, and the ends of each one's slider."""
-    kl, (mean, std) = data.model.latents.kl_by_latent, data.model.spread
-    return std if kl is None else kl, mean - _REACH * std, mean + _REACH * std
+    live_code(data, start, make, key=KEY, edited=start, label="Latents", origin="the sliders")

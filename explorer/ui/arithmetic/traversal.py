@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from hashlib import sha256
 
 import streamlit as st
-import torch
-from torch import Tensor
 
-from explorer.latents import Result, Scope, Traversal, collapsed, traversal
+from explorer.latents import LatentRanges, Result, Scope, Traversal, traversal
 from explorer.ui import address, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import code_picker, computed
@@ -45,20 +42,18 @@ def traversal_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
                 query["page"] = str(page)
         if origin is None:
             return MapMarks(address=query)
-        kl = data.model.latents.kl_by_latent
-        dead = torch.zeros(latent, dtype=torch.bool) if kl is None else collapsed(kl)
+        ranges = computed.latent_ranges(data)
         varied = partial(
             traversal,
             origin.code,
-            data.model.spread,
-            kl_by_latent=kl,
+            ranges,
             reach=_REACH,
             steps=steps,
             rows=_ROWS if everything else _FIRST_ROWS,
             first=_ROWS * (page - 1),
         )
-        _tiles(data, varied, origin, dead, page)
-        st.caption(_summary(data, int(dead.sum())))
+        _tiles(data, varied, origin, ranges, page)
+        st.caption(_summary(data, int(ranges.collapsed.sum())))
         return MapMarks(rings(data, origin, "around"), address=query)
 
 
@@ -82,11 +77,10 @@ def _turn(by: int) -> None:
     st.session_state[PAGE] += by
 
 
-def _tiles(data: EncodedDataset, varied: Callable[[], Traversal], around: Result, dead: Tensor, page: int) -> None:
+def _tiles(data: EncodedDataset, varied: Callable[[], Traversal], around: Result, ranges: LatentRanges, page: int) -> None:
     origin, found = around.code, varied()
     rows, steps, _ = found.codes.shape
     flat = found.codes.flatten(0, 1)
-    name = sha256(origin.numpy().tobytes()).hexdigest()[:20]
     latents = found.latents.tolist()
     nearest = (found.values - origin[found.latents, None]).abs().argmin(1)
     values = _columns(steps)
@@ -96,7 +90,7 @@ def _tiles(data: EncodedDataset, varied: Callable[[], Traversal], around: Result
         key="traversal_tiles",
         # Made anew when it is asked for: codes of a hundred latents would stay in memory as long as the address.
         sheet_url=sheets.made_sheet(
-            f"{data.key}-traversal-{name}-{rows}-{page}",
+            f"{data.key}-traversal-{sheets.hashed(origin)}-{rows}-{page}",
             data.model,
             lambda: varied().codes.flatten(0, 1),
             steps,
@@ -113,10 +107,10 @@ def _tiles(data: EncodedDataset, varied: Callable[[], Traversal], around: Result
         ],
         captions=captions,
         row_labels=[
-            f"latent {latent}" if found.kl is None else f"latent {latent} · {float(found.kl[row]):.2f} nats"
-            for row, latent in enumerate(latents)
+            f"latent {latent}" if ranges.kl is None else f"latent {latent} · {float(ranges.kl[latent]):.2f} nats"
+            for latent in latents
         ],
-        faded_rows=[row for row, latent in enumerate(latents) if dead[latent]],
+        faded_rows=[row for row, latent in enumerate(latents) if ranges.collapsed[latent]],
         rings=[row * steps + int(column) for row, column in enumerate(nearest)],
         max_tile_px=48,
         gap=1,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Literal
 
 import streamlit as st
@@ -110,9 +109,7 @@ def _show(data: EncodedDataset, path: Tensor, names: list[str], stops: Tensor, o
     at = stop_steps(len(stops), len(path))
     shares = None
     if density is not None:
-        # A step next to a stop that is an image would seem dense by that image alone.
-        nearest = (torch.arange(len(path))[:, None] - torch.tensor(at)).abs().argmin(1)
-        shares = density.share(path, density.stored_at(stops)[nearest]).tolist()
+        shares = density.share_along(path, stops, at).tolist()
     film(
         key=FILM,
         sheet_url=sheets.exact_sheet(f"{data.key}-walk", data.model, path, data.drawn_as, own=own),
@@ -123,7 +120,7 @@ def _show(data: EncodedDataset, path: Tensor, names: list[str], stops: Tensor, o
         stops=at,
         stop_names=names,
         label="Walk",
-        revision=f"{data.key}-{sha256(path.numpy().tobytes()).hexdigest()[:20]}",
+        revision=f"{data.key}-{sheets.hashed(path)}",
         on_use=lambda step: selection.choose_code(data, path[step], "a walk"),
     )
     if shares is not None:

@@ -16,7 +16,7 @@ from explorer import datasets, latents
 from explorer.checkpoints.model import Model
 from explorer.datasets import ImageDataset
 from explorer.errors import DatasetError
-from explorer.latents import ClassMeans, Density, NeighbourGraph, Result, Scope, Trust
+from explorer.latents import ClassMeans, Density, LatentRanges, NeighbourGraph, Result, Scope, Trust
 from explorer.ui import html, selection
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import saved_names
@@ -111,6 +111,11 @@ def density(data: EncodedDataset) -> Density | None:
     return Density.of(stored.posterior) if len(stored) > 1 else None
 
 
+def latent_ranges(data: EncodedDataset) -> LatentRanges:
+    """What traversals and sliders vary the model's latents over."""
+    return LatentRanges(*data.model.spread, data.model.latents.kl_by_latent)
+
+
 def share_text(data: EncodedDataset, code: Tensor, start: Tensor) -> str:
     """How dense a place a code [D] lies in, in words; empty where there is nothing to compare with.
 
@@ -121,7 +126,7 @@ def share_text(data: EncodedDataset, code: Tensor, start: Tensor) -> str:
     if found is None:
         return ""
     share = float(found.share(code[None], found.stored_at(start[None]))[0])
-    return f"denser than {html.percent(share)} of real images' places"
+    return f"denser than around {html.percent(share)} of real images"
 
 
 @st.cache_resource(max_entries=6, show_spinner="Joining neighbours …", hash_funcs=_OF_MODEL)
