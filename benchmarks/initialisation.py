@@ -27,7 +27,7 @@ from torch import Tensor, nn
 import explorer
 from benchmarks.cells import decibels, edge, gray_of, only, spectrum, spots
 from explorer import Model, TrainConfig, load, train
-from explorer.cells.initialisation import STORED, Comparison, Course, Result, Sharpness, first_network, kept, scales
+from explorer.cells.initialisation import STORED, Comparison, Course, Outcome, Sharpness, first_network, kept, scales
 from explorer.checkpoints.folder import read_history, read_tensors
 from explorer.models.evaluation import to_float
 
@@ -78,11 +78,11 @@ class Reference:
         grays = gray_of(images)
         return Sharpness(edge(grays), spots(grays), decibels(spectrum(grays), self.power))
 
-    def result(self, model: Model, init: str, seed: int) -> Result:
+    def result(self, model: Model, init: str, seed: int) -> Outcome:
         """`metrics` are those of the checkpoint: the ELBO of float16 weights, measured at the end of training."""
         metrics = model.info.metrics
         generated, reconstructed = model.sample(DRAWN, seed=0), model.reconstruct(self.cells)
-        return Result(
+        return Outcome(
             init, seed, metrics["elbo"], metrics["mse"], self.sharpness(generated), self.sharpness(reconstructed)
         )
 
@@ -112,7 +112,7 @@ def compare(folder: Path) -> Comparison:
     images = to_float(train_set.images[where[chosen[:SCALE_IMAGES]]], torch.device("cpu"))
     shipped = load(SHIPPED, device="cpu")
     batches: dict[str, str] = {}
-    results: list[Result] = []
+    results: list[Outcome] = []
     courses: dict[str, Course] = {}
     for seed in SEEDS:
         for init in INITS:

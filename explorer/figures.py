@@ -26,10 +26,11 @@ PALETTE = (
     "#a0693f",
 )
 COLORSCALE = "Viridis"
+LEGEND_ABOVE = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
 
 
 def palette(n: int) -> list[str]:
-    """n colours for classes or groups: PALETTE's ten, and beyond them those that differ most from all before.
+    """Chooses n colours for classes or groups: PALETTE's ten, and beyond them those that differ most from all before.
 
     Chosen one by one, each farthest from its nearest among those before (Gonzalez 1985, "Clustering to minimize the
     maximum intercluster distance"), in Oklab, where distances are near to how different colours look.
@@ -42,7 +43,7 @@ def palette(n: int) -> list[str]:
 
 @cache
 def _more_colors() -> list[str]:
-    """The colours after PALETTE's: neither so light nor so dark that white or near-black hides them."""
+    """Finds the colours after PALETTE's: neither so light nor so dark that white or near-black hides them."""
     steps = np.arange(16, 256, 24)
     candidates = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
     places = _oklab(candidates)
@@ -62,7 +63,7 @@ _MOST_COLORS = 250
 
 
 def _oklab(rgb: np.ndarray) -> np.ndarray:
-    """sRGB of 0 to 255 [N, 3] as Oklab (Ottosson 2020, "A perceptual color space for image processing")."""
+    """Converts sRGB of 0 to 255 [N, 3] to Oklab (Ottosson 2020, "A perceptual color space for image processing")."""
     share = rgb / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     cones = np.cbrt(linear @ np.array(_TO_CONES).T)
@@ -103,7 +104,7 @@ def map_figure(
     equal: bool = True,
     revision: str = "",
 ) -> go.Figure:
-    """The scatter that the map component draws: one trace, row numbers in `customdata`.
+    """Makes the scatter that the map component draws: one trace, row numbers in `customdata`.
 
     One trace, because points selected over several vanish (plotly.js issue 7728); row numbers, because a point's
     own index changes when classes are hidden.
@@ -168,35 +169,34 @@ def map_figure(
     return go.Figure(trace, layout)
 
 
-def density(points: np.ndarray, *, bins: int = 128, blur: float = 1.5) -> np.ndarray:
-    """How crowded the map is at each point, relative to an even spread over it: float32 [N].
+def density(points: np.ndarray) -> np.ndarray:
+    """Measures how crowded the map is at each point [N, 2], relative to an even spread over it: float32 [N].
 
-    A histogram of `bins` cells a side, smoothed by a Gaussian of `blur` cells, read off at the points' own cells.
+    A histogram of 128 cells a side, smoothed by a Gaussian of 1.5 cells, read off at the points' own cells.
     """
+    bins = 128
     low, high = points.min(0), points.max(0)
     cell = np.clip(((points - low) / np.maximum(high - low, 1e-9) * bins).astype(int), 0, bins - 1)
     counts = np.zeros((bins, bins))
     np.add.at(counts, (cell[:, 0], cell[:, 1]), 1)
-    smooth = gaussian_filter(counts, blur)
+    smooth = gaussian_filter(counts, 1.5)
     return (smooth[cell[:, 0], cell[:, 1]] * bins * bins / len(points)).astype(np.float32)
 
 
 def escaped(text: str) -> str:
-    """A name from data or from a run, for plotly: it reads all text as a little HTML, with links, hovers as templates.
+    """Escapes a name for plotly, which reads all text as a little HTML, with links, and hovers as templates.
 
     To be used wherever such a name becomes a text, a tick, a trace's name or `customdata`.
     """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("%{", "% {")
 
 
-def class_histogram(
-    names: Sequence[str], counts: Sequence[int], colors: Sequence[str] | None = None, *, ticks: bool = True
-) -> go.Figure:
-    """Bars of how many items each class or group has, in the map's colours; without `ticks` a hover names them."""
+def class_histogram(names: Sequence[str], counts: Sequence[int], *, ticks: bool = True) -> go.Figure:
+    """Draws bars of how many items a class or group has, in the map's colours; without `ticks` a hover names them."""
     bars = go.Bar(
         x=[escaped(name) for name in names],
         y=list(counts),
-        marker={"color": list(colors or palette(len(names)))},
+        marker={"color": palette(len(names))},
         hovertemplate="%{x}: %{y}<extra></extra>",
     )
     layout = go.Layout(
@@ -220,43 +220,44 @@ _MOST_POINTS = 1000  # of a curve: a screen shows no more
 
 
 def learning_curves(
-    histories: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, split: str = "test"
+    histories: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, splits: Sequence[str] = ("test",)
 ) -> go.Figure:
-    """One metric of several runs by epoch, a line a run in the order of `histories`.
+    """Draws one metric of several runs by epoch, in the order of `histories`: a line a run, dashed for training images.
 
     A run without the metric, such as the ELBO of a plain autoencoder, is left out; its colour stays its own.
 
     Args:
         histories: by a run's name, the lines of its history.
         metric: elbo, reconstruction, kl, loss or mse.
-        split: train or test. There is no mse of the training images.
+        splits: test, train or both. There is no mse of the training images.
 
     Raises:
         ValueError: an unknown metric or split.
     """
     if metric not in _METRIC_UNITS:
         raise ValueError(f"there is no metric {metric!r}: choose from {', '.join(_METRIC_UNITS)}")
-    if split not in ("train", "test"):
-        raise ValueError(f"there is no split {split!r}: choose train or test")
+    if not set(splits) <= {"train", "test"}:
+        raise ValueError(f"there are no splits {splits!r}: choose train or test")
     figure = go.Figure()
     for (name, rows), color in zip(histories.items(), palette(len(histories)), strict=True):
-        points = [(row.get("epoch"), (row.get(split) or {}).get(metric)) for row in rows]
-        known = [(x, y) for x, y in points if isinstance(y, int | float) and np.isfinite(y)]
-        if not known:
-            continue
-        step = -(-len(known) // _MOST_POINTS)
-        x, y = zip(*dict.fromkeys([*known[::step], known[-1]]), strict=True)
-        figure.add_trace(
-            go.Scatter(
-                x=x,
-                y=[float(f"{value:.6g}") for value in y],
-                name=escaped(name),
-                mode="lines" if len(x) > 1 else "markers",
-                line={"color": color, "width": 2},
-                marker={"color": color},
-                hovertemplate="%{y:,.5g}",
+        for split in splits:
+            points = [(row.get("epoch"), (row.get(split) or {}).get(metric)) for row in rows]
+            known = [(x, y) for x, y in points if isinstance(y, int | float) and np.isfinite(y)]
+            if not known:
+                continue
+            step = -(-len(known) // _MOST_POINTS)
+            x, y = zip(*dict.fromkeys([*known[::step], known[-1]]), strict=True)
+            figure.add_trace(
+                go.Scatter(
+                    x=x,
+                    y=[float(f"{value:.6g}") for value in y],
+                    name=escaped(name if len(splits) == 1 else f"{name}, {split}"),
+                    mode="lines" if len(x) > 1 else "markers",
+                    line={"color": color, "width": 2, "dash": "dash" if split == "train" else "solid"},
+                    marker={"color": color},
+                    hovertemplate="%{y:,.5g}",
+                )
             )
-        )
     figure.update_layout(
         height=340,
         margin={"l": 60, "r": 10, "t": 10, "b": 44},
@@ -264,6 +265,6 @@ def learning_curves(
         yaxis={"title": {"text": _METRIC_UNITS[metric]}, "zeroline": False},
         hovermode="x unified",
         showlegend=True,
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+        legend=LEGEND_ABOVE,
     )
     return figure

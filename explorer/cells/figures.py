@@ -1,4 +1,4 @@
-"""Plotly figures of cells: their hues, where a screened one falls on a map of others, how well screening does."""
+"""Plotly figures of the Cells screen: hues, a cell on a map of others, how well screening does, scales by layer."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from explorer.figures import PALETTE, escaped
+from explorer.figures import LEGEND_ABOVE, PALETTE, escaped
 
+_APART = 0.16  # of a row: where two marks of layer scales would cover each other
 _MARK = "#e0218a"  # in neither of the classes' colours, and plain on white and on near-black
 
 
 def place_on_map(
     points: np.ndarray, patients: Sequence[str] | None, spot: tuple[float, float], name: str, *, color: str
 ) -> go.Figure:
-    """A map of real cells with one more marked on it.
+    """Draws a map of real cells with one more marked on it.
 
     Args:
         points: of the real ones, float [N, 2].
@@ -52,7 +53,7 @@ def place_on_map(
 
 
 def hues(histograms: Mapping[str, Sequence[float]]) -> go.Figure:
-    """Shares of pixels by hue, a line each, from magenta through red to yellow in the middle.
+    """Draws shares of pixels by hue, a line each, from magenta through red to yellow in the middle.
 
     Args:
         histograms: by name, shares in equal bins of the circle from 0 to 360 degrees. The last one is drawn bold.
@@ -86,13 +87,13 @@ def hues(histograms: Mapping[str, Sequence[float]]) -> go.Figure:
         },
         yaxis={"ticksuffix": "%", "fixedrange": True, "range": [0, max(1.08 * peak, 1)], "nticks": 4},
         showlegend=True,
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+        legend=LEGEND_ABOVE,
     )
     return figure
 
 
 def calibration(bins: Sequence[tuple[float, float, int]]) -> go.Figure:
-    """How often cells are infected of which that was said: bins of mean probability, share infected, and count."""
+    """Draws how often cells are infected at a probability: bins of mean probability, share infected and count."""
     said, found, counts = zip(*bins, strict=True) if bins else ((), (), ())
     largest = max(counts, default=1)
     figure = go.Figure(_diagonal("as it should be"))
@@ -113,7 +114,7 @@ def calibration(bins: Sequence[tuple[float, float, int]]) -> go.Figure:
 
 
 def roc(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> go.Figure:
-    """Receiver operating characteristics, a line each: by name, false and true positive rates, ascending."""
+    """Draws receiver operating characteristics, a line each: by name, false and true positive rates, ascending."""
     figure = go.Figure(_diagonal("guessing"))
     for (name, (false, true)), color in zip(curves.items(), PALETTE, strict=False):
         figure.add_trace(
@@ -141,6 +142,66 @@ def _unit(figure: go.Figure, x: str, y: str) -> go.Figure:
         margin={"l": 56, "r": 10, "t": 8, "b": 44},
         xaxis={**axis, "title": {"text": x}},
         yaxis={**axis, "title": {"text": y}},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.01, "x": 0},
+        legend=LEGEND_ABOVE,
+    )
+    return figure
+
+
+def layer_scales(
+    layers: Sequence[str], values: Mapping[str, Sequence[tuple[float, float]]], *, moments: tuple[str, str], what: str
+) -> go.Figure:
+    """Draws a row a layer from top to bottom, on a logarithmic scale: a run's value before (a ring) and after (a dot).
+
+    Args:
+        layers: names, in order.
+        values: by a run's name, for each layer the value before and after, above zero.
+        moments: what before and after are called.
+        what: the axis' title.
+    """
+    figure = go.Figure()
+    for i, ((name, pairs), color) in enumerate(zip(values.items(), PALETTE, strict=False)):
+        rows = [row + (2 * i + 1 - len(values)) * _APART for row in range(len(layers))]
+        ways = [(x, row) for pair, row in zip(pairs, rows, strict=True) for x in (*pair, None)]
+        figure.add_trace(
+            go.Scatter(
+                x=[x for x, _ in ways],
+                y=[row for _, row in ways],
+                mode="lines",
+                line={"color": color, "width": 1.5},
+                opacity=0.5,
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        )
+        for k, (moment, symbol) in enumerate(zip(moments, ("circle-open", "circle"), strict=True)):
+            figure.add_trace(
+                go.Scatter(
+                    x=[float(f"{pair[k]:.4g}") for pair in pairs],
+                    y=rows,
+                    name=escaped(f"{name}, {moment}"),
+                    mode="markers",
+                    marker={"color": color, "size": 9, "symbol": symbol, "line": {"width": 2, "color": color}},
+                    customdata=[escaped(layer) for layer in layers],
+                    hovertemplate="%{customdata}: %{x:.3g}",
+                )
+            )
+    figure.update_layout(
+        height=90 + 38 * len(layers),
+        margin={"l": 84, "r": 10, "t": 10, "b": 44},
+        xaxis={
+            "type": "log",
+            "title": {"text": what},
+            "dtick": 1,
+            "exponentformat": "none",
+            "fixedrange": True,
+        },
+        yaxis={
+            "tickvals": list(range(len(layers))),
+            "ticktext": [escaped(layer) for layer in layers],
+            "range": [len(layers) - 0.5, -0.5],
+            "fixedrange": True,
+            "zeroline": False,
+        },
+        legend=LEGEND_ABOVE,
     )
     return figure

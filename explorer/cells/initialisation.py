@@ -68,7 +68,7 @@ def scales(
     beta: float = 1.0,
     seed: int = 0,
 ) -> list[LayerScale]:
-    """The scales of each linear or convolutional layer in order, over a batch of images in [0, 1].
+    """Measures the scales of each linear or convolutional layer in order, over a batch of images in [0, 1].
 
     The loss is that of training: the batch's mean of what the objective charges, at one draw of z an image from a
     generator of `seed`, with batch norm by the batch's own statistics. It is measured on a copy: the network stays as
@@ -119,7 +119,7 @@ def _layers(network: LatentModel) -> list[_Layer]:
 
 
 def kept(first: LatentModel, last: LatentModel) -> list[float]:
-    """How much of a network's first weights is left in its last, by layer as in `scales`.
+    """Measures how much of a network's first weights is left in its last, by layer as in `scales`.
 
     The cosine of the angle between the two: 1 where nothing was learnt, near 0 where nothing is left of the start.
     """
@@ -131,20 +131,20 @@ def kept(first: LatentModel, last: LatentModel) -> list[float]:
 
 
 def first_network(config: ModelConfig, seed: int) -> LatentModel:
-    """The network that a run of that seed begins with, on the CPU and in evaluation mode."""
+    """Makes the network that a run of that seed begins with, on the CPU and in evaluation mode."""
     with _global_generator, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return build(config).eval().requires_grad_(False)
 
 
 def draw(count: int, latent: int, *, seed: int) -> Float[Tensor, "n d"]:
-    """Codes from the prior N(0, I), those that `Model.draw` gives for the seed."""
+    """Draws codes from the prior N(0, I), those that `Model.draw` gives for the seed."""
     return torch.randn(count, latent, generator=torch.Generator().manual_seed(seed))
 
 
 @torch.inference_mode()
 def decode(network: LatentModel, codes: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
-    """The decoder's images of codes, in [0, 1]."""
+    """Decodes codes into images in [0, 1]."""
     return network.decode(codes)
 
 
@@ -162,7 +162,7 @@ class Sharpness:
 
 
 @dataclass(frozen=True)
-class Result:
+class Outcome:
     """What a run came to, on the test patients: ELBO in nats an image, squared error, sharpness."""
 
     init: str
@@ -173,7 +173,7 @@ class Result:
     reconstructed: Sharpness
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Result:
+    def from_json(cls, data: dict[str, Any]) -> Outcome:
         sharp = {name: Sharpness(**data[name]) for name in ("generated", "reconstructed")}
         return cls(**{**data, **sharp})
 
@@ -210,7 +210,7 @@ class Comparison:
         checkpoint_sha256, decoder_sha256: of its weights, and of the file with the other's decoder.
         batches_sha256: by seed, of all images that training saw, in their order: the same for every initialisation.
         scale_images: how many training images `scales` was measured over.
-        drawn: how many generated cells `Result.generated` was measured over.
+        drawn: how many generated cells `Outcome.generated` was measured over.
         real: sharpness of the test patients' cells; their spectrum is compared with that of training patients' cells.
         courses: by initialisation.
         results: of every run.
@@ -229,7 +229,7 @@ class Comparison:
     drawn: int
     real: Sharpness
     courses: dict[str, Course]
-    results: list[Result]
+    results: list[Outcome]
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Comparison:
@@ -238,12 +238,12 @@ class Comparison:
             "model": ModelConfig.from_json(data["model"]),
             "real": Sharpness(**data["real"]),
             "courses": {init: Course.from_json(course) for init, course in data["courses"].items()},
-            "results": [Result.from_json(result) for result in data["results"]],
+            "results": [Outcome.from_json(result) for result in data["results"]],
         }
         return cls(**{**data, **parts})
 
-    def result(self, init: str, seed: int | None = None) -> Result:
-        """What became of a run; `seed` is that of `courses` if not said otherwise. Raises KeyError."""
+    def result(self, init: str, seed: int | None = None) -> Outcome:
+        """Finds what became of a run; `seed` is that of `courses` if not given. Raises KeyError."""
         wanted = self.seed if seed is None else seed
         for result in self.results:
             if (result.init, result.seed) == (init, wanted):
@@ -256,18 +256,18 @@ class Comparison:
         return list(dict.fromkeys(result.seed for result in self.results))
 
     def first(self, init: str) -> LatentModel:
-        """The network of an initialisation before its first step."""
+        """Makes the network of an initialisation before its first step."""
         return first_network(replace(self.model, init=init), self.seed)
 
 
 @cache
 def comparison() -> Comparison:
-    """The stored comparison: `cells-linear` on healthy cells from Xavier and from Kaiming weights."""
+    """Reads the stored comparison: `cells-linear` on healthy cells from Xavier and from Kaiming weights."""
     return Comparison.from_json(json.loads(files("explorer.cells").joinpath("initialisation.json").read_text("utf-8")))
 
 
 def stored_decoder(config: ModelConfig) -> LatentModel:
-    """The trained network of `STORED`, of which only the decoder has weights."""
+    """Reads the trained network of `STORED`, of which only the decoder has weights."""
     with torch.device("meta"):
         network = build(config)
     weights = tensors_of(files("explorer.cells").joinpath("initialisation.safetensors").read_bytes())

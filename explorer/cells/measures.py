@@ -51,7 +51,7 @@ class Summary:
 
     @classmethod
     def of(cls, measures: Measures) -> Summary:
-        """Sum up measures; cells without an outline are left out of colour and roundness."""
+        """Sums up measures; cells without an outline are left out of colour and roundness."""
         seen = ~measures.roundness.isnan()
         quartiles = torch.tensor([0.25, 0.5, 0.75])
         some = bool(seen.any())
@@ -66,7 +66,10 @@ class Summary:
 
 @cache
 def real() -> dict[str, Summary]:
-    """Real cells of patients that no shipped model was trained on, by class; `benchmarks.real_cells` measured them."""
+    """Reads the measures of real cells, of patients that no shipped model was trained on, by class.
+
+    `benchmarks.real_cells` made them.
+    """
     stored = json.loads(files("explorer.cells").joinpath("real.json").read_text("utf-8"))
     return {
         name: Summary(v["count"], tuple(v["colour"]), tuple(v["roundness"]), v["spotted"], tuple(v["hue"]))
@@ -75,7 +78,7 @@ def real() -> dict[str, Summary]:
 
 
 def measure(images: Float[Tensor, "n 3 h w"]) -> Measures:
-    """Measure RGB images in [0, 1] of a cell each.
+    """Measures RGB images in [0, 1] of a cell each.
 
     Roundness is the isoperimetric quotient 4 pi area / perimeter², 1 for a disc and 0.785 for a square. The perimeter
     is the integral of the gradient of the mask, smoothed: the co-area formula (Federer 1959, theorem 3.1). Hue and
@@ -100,7 +103,7 @@ def measure(images: Float[Tensor, "n 3 h w"]) -> Measures:
 
 
 def _cell(image: np.ndarray) -> np.ndarray:
-    """The largest connected part of [3, H, W] that is not background, its holes filled."""
+    """Finds the largest connected part of [3, H, W] that is not background, its holes filled."""
     parts, count = ndimage.label(image.max(0) > _BACKGROUND)
     if count == 0:
         return np.zeros(image.shape[1:], bool)
@@ -118,7 +121,7 @@ def _one(image: np.ndarray, mask: np.ndarray) -> tuple[float, ...]:
 
 
 def _spots(image: np.ndarray, mask: np.ndarray) -> int:
-    """Parts of the cell that are darker than what surrounds them, away from the outline."""
+    """Counts parts of the cell that are darker than what surrounds them, away from the outline."""
     bright = image.mean(0)
     scale = image.shape[1] / 64
     weight = ndimage.gaussian_filter(mask.astype(float), _SPOT_AROUND * scale)

@@ -19,12 +19,12 @@ from explorer.latents.density import Density
 from explorer.latents.directions import METHODS, Trust, direction, trust
 from explorer.latents.expression_text import ExpressionError
 from explorer.latents.expressions import Expression, Result, Scope, Term, build, evaluate, parse
-from explorer.latents.groups import Group, Spread, fitted_draws, group, neighbours, spread
 from explorer.latents.interpolation import lerp, slerp, stop_steps, walk
 from explorer.latents.means import ClassMeans, class_means, image_votes
+from explorer.latents.origin_distances import OriginDistances
 from explorer.latents.paths import NeighbourGraph
-from explorer.latents.reach import Reach
 from explorer.latents.references import Reference, check_name
+from explorer.latents.selections import Selection, Spread, fitted_draws, neighbours, select, spread
 from explorer.latents.stored import Latents, map_latents
 from explorer.latents.traversals import COLLAPSED_NATS, LatentRanges, Traversal, location_and_scale, traversal
 
@@ -35,14 +35,14 @@ __all__ = [
     "Density",
     "Expression",
     "ExpressionError",
-    "Group",
     "LatentRanges",
     "Latents",
     "NeighbourGraph",
-    "Reach",
+    "OriginDistances",
     "Reference",
     "Result",
     "Scope",
+    "Selection",
     "Spread",
     "Term",
     "Traversal",
@@ -53,13 +53,13 @@ __all__ = [
     "direction",
     "evaluate",
     "fitted_draws",
-    "group",
     "image_votes",
     "lerp",
     "location_and_scale",
     "map_latents",
     "neighbours",
     "parse",
+    "select",
     "slerp",
     "spread",
     "stop_steps",

@@ -20,6 +20,7 @@ _MOST = 4_000_000  # numbers in the codes of all components, twice as many weigh
 _WIDTH_NEIGHBOUR = 15
 _WIDTHS = 2.0 ** torch.arange(-3.0, 2.5, 0.5, dtype=torch.float64)
 _JUDGES = 300  # codes that judge a width
+_REFERENCE = 1000  # codes that `share` compares with
 # A code coincides with a stored one where each of its latents does, to within the digits that a checkpoint stores
 # (half precision, 11 bits) and, near zero, what two ways of encoding an image may differ by.
 _SAME, _SAME_NEAR_ZERO = 1e-3, 1e-4  # of the latent's value, of its standard deviation
@@ -46,7 +47,7 @@ class _Mixture:
         return cls(torch.cat([-0.5 * precision, precision * mean], 1), constants, centre)
 
     def log(self, codes: Float[Tensor, "m d"], without: Int[Tensor, " m"] | None = None) -> Float[Tensor, " m"]:
-        """Log density in nats; of the mixture of all others where a code is `without` a component (-1 for none)."""
+        """Computes log densities in nats; of all other components where a code is `without` one (-1 for none)."""
         n, width = self.weights.shape
         if without is None:
             without = torch.full((len(codes),), -1)
@@ -67,12 +68,11 @@ class Density:
     Tomczak & Welling 2018, arXiv:1705.07120, the aggregated posterior.
     """
 
-    def __init__(self, posterior: Posterior, rows: Int[Tensor, " n"], *, reference: int, seed: int) -> None:
+    def __init__(self, posterior: Posterior, rows: Int[Tensor, " n"]) -> None:
         mean, logvar = (x if len(rows) == len(x) else x[rows] for x in posterior)
         if torch.isneginf(logvar).any():
             used = torch.ones(mean.shape[1], dtype=torch.bool)
-            judges = torch.randperm(len(mean), generator=torch.Generator().manual_seed(seed))[:_JUDGES]
-            logvar = _kernels(mean, judges)
+            logvar = _kernels(mean, _drawn(len(mean), _JUDGES))
         else:
             # Mutual information of a latent with the image is about half of log(1 + ratio): see COLLAPSED_NATS.
             used = mean.double().var(0, correction=0) / logvar.double().exp().mean(0) > 2 * COLLAPSED_NATS
@@ -82,13 +82,13 @@ class Density:
         self._component = torch.full((len(posterior.mean) + 1,), -1)  # of each stored code; the last one for none
         self._component[rows] = torch.arange(len(rows))
         self._informative = _Mixture.of(mean[:, used], logvar[:, used])
-        compared = torch.randperm(len(posterior.mean), generator=torch.Generator().manual_seed(seed))[:reference]
+        compared = _drawn(len(posterior.mean), _REFERENCE)
         density = self._informative.log(posterior.mean[compared][:, used], self._component[compared])
         self._reference = density.sort().values
 
     @classmethod
-    def of(cls, posterior: Posterior, *, reference: int = 1000, seed: int = 0) -> Density:
-        """The density of encoded images, and `reference` of them, drawn by `seed`, that `share` compares with.
+    def of(cls, posterior: Posterior) -> Density:
+        """Makes the density of encoded images, of which `share` compares codes with up to 1,000, always the same.
 
         A deterministic posterior (logvar -inf) has no density. Its codes then get a Gaussian kernel each, as wide as
         h times the distance to the 15th nearest code, in units of each latent's standard deviation (the variable
@@ -97,30 +97,30 @@ class Density:
         "On the choice of smoothing parameters for Parzen estimators of probability density functions").
 
         The mixture is of all images up to 4 million numbers in their codes (10,000 codes of 400 latents); of more, of
-        so many that `seed` draws.
+        a sample so large.
 
         Raises:
-            ValueError: there are fewer than two images, or the reference is empty.
+            ValueError: there are fewer than two images.
         """
         n, d = posterior.mean.shape
-        if n < 2 or reference < 1:
-            raise ValueError(f"a density needs at least 2 codes and 1 to compare with, not {n} and {reference}")
+        if n < 2:
+            raise ValueError(f"a density needs at least 2 codes, not {n}")
         most = max(2, _MOST // d)
         rows = torch.arange(n)
         if n > most:
-            rows = torch.randperm(n, generator=torch.Generator().manual_seed(seed + 1))[:most]
-        return cls(posterior, rows, reference=reference, seed=seed)
+            rows = _drawn(n, most, seed=1)
+        return cls(posterior, rows)
 
     @cached_property
     def _full(self) -> _Mixture:
         return self._informative if self._used.all() else _Mixture.of(self._mean, self._logvar)
 
     def log(self, codes: Float[Tensor, "m d"]) -> Float[Tensor, " m"]:
-        """log q(z) in nats at each code, over all images and all latents, float64."""
+        """Computes log q(z) in nats at each code, over all images and all latents, float64."""
         return self._full.log(codes)
 
     def share(self, codes: Float[Tensor, "m d"], without: Int[Tensor, " m"] | None = None) -> Float[Tensor, " m"]:
-        """The share of real images, 0 to 1, whose codes lie in a less dense place than each of these, float32.
+        """Measures the share of real images, 0 to 1, whose codes lie in a less dense place than each code, float32.
 
         An image's code is its posterior mean, and its density that of the mixture of all other images: so an image
         that the mixture does not know has any share equally likely, and 0.05 says that one real image in twenty
@@ -142,7 +142,7 @@ class Density:
     def share_along(
         self, path: Float[Tensor, "m d"], stops: Float[Tensor, "s d"], at: Sequence[int]
     ) -> Float[Tensor, " m"]:
-        """The `share` of each code of a path through stops, which lie on it `at` those steps.
+        """Measures the `share` of each code of a path through stops, which lie on it `at` those steps.
 
         Each code is compared without the stored code that its nearest stop coincides with: next to a stop that is an
         image, a step would seem dense by that image alone.
@@ -151,7 +151,7 @@ class Density:
         return self.share(path, self.stored_at(stops)[nearest])
 
     def stored_at(self, codes: Float[Tensor, "m d"]) -> Int[Tensor, " m"]:
-        """The row of the stored code that each code coincides with, within what storing it may have changed; else -1.
+        """Finds the row of the stored code that each code coincides with, to within the error of storing it; else -1.
 
         Of stored codes that were not drawn for the mixture none is found: nothing has to be left out there.
         """
@@ -168,8 +168,12 @@ class Density:
         return torch.cat(found)
 
 
+def _drawn(n: int, most: int, *, seed: int = 0) -> Int[Tensor, " m"]:
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:most]
+
+
 def _kernels(codes: Float[Tensor, "n d"], judges: Int[Tensor, " j"]) -> Float[Tensor, "n d"]:
-    """Log variances of a kernel at each code, of the factor by which the `judges` are likeliest, left out."""
+    """Finds log variances of a kernel at each code, by the factor under which the `judges`, left out, are likeliest."""
     d = codes.shape[1]
     _, spread = location_and_scale(codes.double())  # above 0: else there would be kernels without width
     scaled = codes.double() / spread

@@ -32,7 +32,7 @@ _Z = 1.959963984540054  # standard normal, 97.5%
 
 
 def direction(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], *, method: Method = "means") -> Float[Tensor, " d"]:
-    """The direction from group a to group b, float32 [D].
+    """Finds the direction from group a to group b, float32 [D].
 
     Its length is such that one unit moves a code's projection on it from a's mean to b's: `code + 1.0 * direction` of
     a code that is typical of a is as typical of b, along the direction. For `means` that is mean(b) - mean(a). For
@@ -71,7 +71,7 @@ class Trust:
     counts: tuple[int, int]
 
     def verdict(self) -> str:
-        """One sentence on it.
+        """Sums it up in a sentence.
 
         Not to be trusted: the groups are told apart no better than by guessing (the interval of the AUC reaches 0.5)
         or than random groups, or another sample gives another direction (median cosine below 0.5). With care: another
@@ -105,7 +105,7 @@ class Trust:
 def trust(
     a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], *, method: Method = "means", seed: int = 0, resamples: int = 100
 ) -> Trust:
-    """Judge the direction from group a to group b by items that did not help to find it.
+    """Judges the direction from group a to group b by items that did not help to find it.
 
     AUC and effect are cross-validated: 5 folds, stratified, 4 times over. The AUC compares pairs within a fold only,
     since comparing items across folds is biased (Parker et al. 2007, "Stratification bias in low signal microarray
@@ -152,7 +152,7 @@ def trust(
 
 
 def auc_interval(auc: float, n: int, m: int) -> tuple[float, float]:
-    """95% interval of an AUC from n and m independent items: Newcombe 2006, Stat. Med. 25:559-573, method 5.
+    """Computes the 95% interval of an AUC of n and m items: Newcombe 2006, Stat. Med. 25:559-573, method 5.
 
     Its ends are the values t that lie 1.96 of their own standard errors from the AUC, with the variance of t
     t (1 - t) (1 + k (1 - t)/(2 - t) + k t/(1 + t)) / (n m) and k = (n + m)/2 - 1.
@@ -174,7 +174,7 @@ def auc_interval(auc: float, n: int, m: int) -> tuple[float, float]:
 
 
 def cohens_d(x: Float[Tensor, "r n"], second: Bool[Tensor, "r n"]) -> Float[Tensor, " r"]:
-    """Difference of the means over the pooled standard deviation (Cohen 1988, chapter 2), row by row.
+    """Divides the difference of the means by the pooled standard deviation (Cohen 1988, chapter 2), row by row.
 
     `second` says by a boolean which items of a row are of the second group. NaN where nothing varies.
     """
@@ -194,7 +194,7 @@ def _require_difference(codes: Float[Tensor, "n d"], second: Bool[Tensor, " n"])
 
 
 def _stratified(second: Bool[Tensor, " n"], folds: int, generator: torch.Generator) -> Int[Tensor, " n"]:
-    """A random fold for each item, each fold with its share of either group."""
+    """Draws a fold for each item, each fold with its share of either group."""
     fold = torch.empty(len(second), dtype=torch.int64)
     for members in (~second, second):
         n = int(members.sum())
@@ -205,7 +205,7 @@ def _stratified(second: Bool[Tensor, " n"], folds: int, generator: torch.Generat
 def _cross_validated(
     codes: Float[Tensor, "n d"], second: Bool[Tensor, " n"], generator: torch.Generator, method: Method
 ) -> tuple[float, float]:
-    """AUC and Cohen's d of held-out projections."""
+    """Computes AUC and Cohen's d of held-out projections."""
     aucs, effects = [], []
     for _ in range(_REPEATS):
         fold = _stratified(second, FOLDS, generator)
@@ -222,7 +222,7 @@ def _effects_by_chance(
     generator: torch.Generator,
     method: Method,
 ) -> Float[Tensor, " r"]:
-    """Cohen's d of held-out projections for random groups of the same sizes.
+    """Computes Cohen's d of held-out projections for random groups of the same sizes.
 
     Some groupings share their folds, and so the folds' covariances; each time the folds are others, since within the
     folds of the real groups a few items have few other groupings.
@@ -243,7 +243,7 @@ def _effects_by_chance(
 def _held_out(
     codes: Float[Tensor, "n d"], second: Bool[Tensor, "r n"], fold: Int[Tensor, " n"], method: Method
 ) -> Float[Tensor, "r n"]:
-    """Each item's projection on the unit direction of the other folds, from the middle between their means."""
+    """Projects each item on the unit direction of the other folds, from the middle between their means."""
     projections = torch.empty(second.shape, dtype=codes.dtype)
     for f in range(int(fold.max()) + 1):
         held, seen = fold == f, fold != f
@@ -256,7 +256,7 @@ def _held_out(
 
 
 def _auc_within(x: Float[Tensor, " n"], second: Bool[Tensor, " n"], fold: Int[Tensor, " n"]) -> float:
-    """The share of pairs, one of each group and both of one fold, in which the second group's is larger."""
+    """Counts the share of pairs, one of each group and both of one fold, in which the second group's is larger."""
     right = pairs = 0.0
     for f in range(int(fold.max()) + 1):
         low, high = x[(fold == f) & ~second], x[(fold == f) & second]

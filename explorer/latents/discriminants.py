@@ -18,7 +18,7 @@ _RIDGE, _RIDGE_ITEMS = 0.03, 2.0
 
 
 def directions(codes: Float[Tensor, "n d"], second: Bool[Tensor, "r n"], method: Method) -> Float[Tensor, "r d"]:
-    """The direction of each way of dividing the same codes in two groups.
+    """Finds the direction of each way of dividing the same codes in two groups.
 
     Fisher's normal is the inverse covariance within the groups times the difference of their means. The covariance of
     all codes together differs from that within by a multiple of the difference's outer product, which changes the

@@ -246,7 +246,7 @@ class _Parser:
         return value
 
     def _fail_after(self, value: _Value) -> NoReturn:
-        """Something stands after a value that is neither an operator nor the bracket that is due."""
+        """Says what is wrong with what stands after a value, neither an operator nor the bracket that is due."""
         self._fail_by(_AFTER_VALUE, self.at)
         token = _NUMBER.match(self.text, self.at) or NAME.match(self.text, self.at)
         if token or self._next() == "(":

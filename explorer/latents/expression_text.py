@@ -17,7 +17,7 @@ class ExpressionError(ValueError):
         self.text, self.start, self.end, self.missing = text, start, end, missing
 
     def pointer(self) -> str:
-        """The text, or the part of a long one around the place, over a line of carets under the place.
+        """Draws the text, or the part of a long one around the place, over a line of carets under the place.
 
         Nothing for a text of spaces.
         """
@@ -34,6 +34,6 @@ class ExpressionError(ValueError):
 
 
 def shortened(text: str, most: int = 40) -> str:
-    """A person's own words in a sentence: cut where they are long, and in one line."""
+    """Shortens a person's own words for a sentence: cut where they are long, and in one line."""
     text = "".join(c if c.isprintable() else " " for c in text)
     return text if len(text) <= most else text[: most - 1] + "…"

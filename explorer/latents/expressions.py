@@ -205,7 +205,7 @@ def build(terms: Sequence[tuple[float | int, Reference]]) -> str:
 
 
 def _spelt(name: str, known: Iterable[str]) -> str | None:
-    """The known spelling of a name: itself, or the only one that differs from it in nothing but case."""
+    """Finds the known spelling of a name: itself, or the only one that differs from it in nothing but case."""
     known = list(known)
     if name in known:
         return name
@@ -214,7 +214,7 @@ def _spelt(name: str, known: Iterable[str]) -> str | None:
 
 
 def _instead(name: str, meant: Mapping[str, str], opening: str, known: Sequence[str]) -> str:
-    """What a person may have meant, by a spelling that is much like it, or else what is known."""
+    """Guesses what a person may have meant, by a spelling that is much like it, or else what is known."""
     if not name.isdecimal():  # a number that is like another number is not a slip of the pen
         folded = {spelling.casefold(): m for spelling, m in meant.items()}
         if close := difflib.get_close_matches(name.casefold(), folded, n=3):

@@ -14,7 +14,7 @@ from explorer.models import LatentModel, Posterior
 
 @dataclass(frozen=True)
 class Holes:
-    """Where the aggregate posterior has no mass although the prior does.
+    """The places where the aggregate posterior has no mass although the prior does.
 
     `hole` bool [H, W] over `x` [W] and `y` [H] (ascending), `mass` the prior's probability of the holes.
     """
@@ -30,7 +30,7 @@ HOLE_REACH = 0.99  # of the prior's mass: beyond this ellipse nobody would draw 
 
 
 def find_holes(posterior: Posterior, model: LatentModel | None, *, size: int = 160) -> Holes:
-    """Holes of a two-dimensional aggregate posterior q(z) = mean over the data of q(z|x).
+    """Finds the holes of a two-dimensional aggregate posterior q(z) = mean over the data of q(z|x).
 
     Without a `model` whose prior counts (deterministic codes) the prior is the Gaussian fitted to the codes, from
     which one would have to draw (ex-post density estimation, Ghosh et al. 2020, arXiv:1903.12436), and q(z) a kernel
@@ -69,7 +69,7 @@ def find_holes(posterior: Posterior, model: LatentModel | None, *, size: int = 1
 
 
 def _bandwidth(codes: Float[Tensor, "n 2"]) -> float:
-    """The kernel's width, in standard deviations of the codes, under which half the codes predict the others best."""
+    """Finds the kernel's width, in standard deviations, under which half the codes predict the others best."""
     codes = codes / codes.std(0, correction=0).clamp_min(1e-9)
     known, held_out = codes[::2][:4000], codes[1::2][:2000]
     squared = torch.cdist(held_out, known).square()

@@ -17,7 +17,7 @@ _ANGLE = 1e-6
 
 
 def lerp(a: Float[Tensor, " d"], b: Float[Tensor, " d"], steps: int) -> Float[Tensor, "steps d"]:
-    """Codes on the straight line from a to b at equal distances, both ends included exactly: (1 - t) a + t b.
+    """Walks the straight line from a to b at equal distances, with exact ends: (1 - t) a + t b.
 
     Raises:
         ValueError: there are fewer than two steps.
@@ -27,7 +27,7 @@ def lerp(a: Float[Tensor, " d"], b: Float[Tensor, " d"], steps: int) -> Float[Te
 
 
 def slerp(a: Float[Tensor, " d"], b: Float[Tensor, " d"], steps: int) -> Float[Tensor, "steps d"]:
-    """Codes on the great circle about the origin from a to b at equal angles, both ends included exactly.
+    """Walks the great circle about the origin from a to b at equal angles, with exact ends.
 
     Shoemake 1985, "Animating rotation with quaternion curves", its Slerp: for unit codes at an angle w,
     (sin((1 - t) w) a + sin(t w) b) / sin(w). White 2016, arXiv:1609.04468, takes it to latents: a prior of many
@@ -61,7 +61,7 @@ def slerp(a: Float[Tensor, " d"], b: Float[Tensor, " d"], steps: int) -> Float[T
 def walk(
     stops: Float[Tensor, "s d"], steps: int, *, way: Literal["line", "circle"] | Leg = "line"
 ) -> Float[Tensor, "steps d"]:
-    """Codes from the first stop through all others to the last, every stop exactly; `stop_steps` says where.
+    """Walks from the first stop through all others to the last, every stop exactly; `stop_steps` says where.
 
     Each leg is a `lerp`, a `slerp`, or what a function of the same arguments gives (`NeighbourGraph.path`).
 
@@ -79,7 +79,7 @@ def walk(
 
 
 def stop_steps(stops: int, steps: int) -> list[int]:
-    """At which steps of a walk its stops are, from 0 to steps - 1: legs differ by one step at most.
+    """Places the stops of a walk among its steps, from 0 to steps - 1: legs differ by one step at most.
 
     Raises:
         ValueError: there are fewer than two stops, or fewer steps than stops.
@@ -92,7 +92,7 @@ def stop_steps(stops: int, steps: int) -> list[int]:
 
 
 def _times(steps: int) -> Tensor:
-    """t [steps, 1] from 0 to 1."""
+    """Spaces t [steps, 1] evenly from 0 to 1."""
     if steps < 2:
         raise ValueError(f"a way from one code to another needs at least 2 steps, not {steps}")
     return torch.linspace(0, 1, steps, dtype=torch.float64)[:, None]

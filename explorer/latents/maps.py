@@ -40,7 +40,7 @@ class Map:
         return self.kind == "plane"
 
     def place(self, codes: Float[Tensor, "m d"]) -> Float[Tensor, "m 2"]:
-        """Where codes lie on the map; on a UMAP map, the distance-weighted mean of their neighbours' places."""
+        """Places codes on the map; on a UMAP map, the distance-weighted mean of their neighbours' places."""
         if self.kind == "plane":
             return codes.clone()
         if self.mean is not None and self.components is not None:
@@ -48,7 +48,7 @@ class Map:
         return _from_neighbours(codes, self.codes, self.points)
 
     def code_at(self, points: Float[Tensor, "m 2"]) -> Float[Tensor, "m d"]:
-        """The codes under points of the map.
+        """Finds the codes under points of the map.
 
         Exact on the plane; the point of the principal plane for PCA; the distance-weighted mean of the nearest
         points' codes for UMAP, which is an estimate and nowhere an inverse.
@@ -61,12 +61,12 @@ class Map:
 
 
 def plane(codes: Float[Tensor, "n 2"]) -> Map:
-    """Two latents as they are."""
+    """Makes the map of two latents as they are."""
     return Map("plane", codes, codes)
 
 
 def pca(codes: Float[Tensor, "n d"]) -> Map:
-    """The two principal components of the codes, each with its largest loading positive, so that it is unique."""
+    """Fits the two principal components of the codes, each with its largest loading positive, so that it is unique."""
     mean = codes.mean(0)
     _, _, basis = torch.linalg.svd((codes - mean).double(), full_matrices=False)
     components = basis[:2]
@@ -78,7 +78,7 @@ def pca(codes: Float[Tensor, "n d"]) -> Map:
 
 
 def align(points: Float[Tensor, "n 2"], to: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
-    """Points turned or mirrored about their centre so that they lie as near to others as they can, row by row.
+    """Turns or mirrors points about their centre so that they lie as near to others as they can, row by row.
 
     The orthogonal Procrustes problem: Schönemann 1966, "A generalized solution of the orthogonal Procrustes problem".
     """
@@ -86,14 +86,14 @@ def align(points: Float[Tensor, "n 2"], to: Float[Tensor, "n 2"]) -> Float[Tenso
     return (points - points.mean(0)) @ (u @ v).float() + points.mean(0)
 
 
-def fit_umap(codes: Float[Tensor, "n d"], *, seed: int = 0, neighbours: int = NEIGHBOURS) -> Map:
-    """Fit a UMAP of the codes. Takes half a minute at 10,000 codes, ten seconds of it for the import.
+def fit_umap(codes: Float[Tensor, "n d"], *, seed: int = 0) -> Map:
+    """Fits a UMAP of the codes. Takes half a minute at 10,000 codes, ten seconds of it for the import.
 
     Raises:
         ValueError: there are too few codes for a neighbourhood.
     """
-    if len(codes) <= neighbours:
-        raise ValueError(f"UMAP needs more than {neighbours} codes, not {len(codes)}")
+    if len(codes) <= NEIGHBOURS:
+        raise ValueError(f"UMAP needs more than {NEIGHBOURS} codes, not {len(codes)}")
     import warnings
 
     threads = torch.get_num_threads()
@@ -101,7 +101,7 @@ def fit_umap(codes: Float[Tensor, "n d"], *, seed: int = 0, neighbours: int = NE
         warnings.simplefilter("ignore")  # no TensorFlow, "n_jobs overridden by the seed", numba's own deprecations
         import umap
 
-        mapper = umap.UMAP(n_neighbors=neighbours, min_dist=0.1, random_state=seed, n_jobs=1)
+        mapper = umap.UMAP(n_neighbors=NEIGHBOURS, min_dist=0.1, random_state=seed, n_jobs=1)
         points = mapper.fit_transform(codes.numpy())
     # numba has set OpenMP's number of threads, and so PyTorch's: training in this process might be ten times slower.
     torch.set_num_threads(threads)
@@ -111,7 +111,7 @@ def fit_umap(codes: Float[Tensor, "n d"], *, seed: int = 0, neighbours: int = NE
 def _from_neighbours(
     queries: Float[Tensor, "m d"], keys: Float[Tensor, "n d"], values: Float[Tensor, "n e"]
 ) -> Float[Tensor, "m e"]:
-    """Inverse-distance weighting over the nearest keys (Shepard 1968): a query on a key gets that key's value."""
+    """Weights the nearest keys by inverse distance (Shepard 1968): a query on a key gets that key's value."""
     distances, index = nearest(queries, keys, PLACING)
     weights = 1.0 / distances.square().clamp_min(1e-12)  # [M, k]
     weights = weights / weights.sum(1, keepdim=True)
@@ -150,18 +150,18 @@ def quality(
     return found
 
 
-def vote_accuracy(x: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *, k: int = NEIGHBOURS) -> float:
-    """How often a majority vote of an item's k nearest others gives its own label, 0 to 1.
+def vote_accuracy(x: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> float:
+    """Measures how often a majority vote of an item's 15 nearest others gives its own label, 0 to 1.
 
-    The same figure as `quality`'s accuracies, for labels of any kind, such as the patient. NaN for k items or fewer.
+    The same figure as `quality`'s accuracies, for labels of any kind, such as the patient. NaN for 15 items or fewer.
     """
-    if len(x) <= k:
+    if len(x) <= NEIGHBOURS:
         return float("nan")
-    return _vote_accuracy(neighbours_of_each(x, k)[1], labels)
+    return _vote_accuracy(neighbours_of_each(x, NEIGHBOURS)[1], labels)
 
 
 def guess_accuracy(labels: Int[Tensor, " n"]) -> float:
-    """How often the commonest label is right: what a vote has to beat. NaN for no items."""
+    """Measures how often the commonest label is right: what a vote has to beat. NaN for no items."""
     return float(labels.bincount().max()) / len(labels) if len(labels) else float("nan")
 
 
@@ -169,7 +169,7 @@ _ROWS = 512  # distances in blocks of so many rows: 20 MB at 10,000 codes
 
 
 def _rank_excess(x: Float[Tensor, "n d"], neighbours: Int[Tensor, "n k"], k: int) -> float:
-    """Sum over items of how far beyond k their given neighbours rank in the space of x."""
+    """Sums over items how far beyond k their given neighbours rank in the space of x."""
     total = 0
     for start in range(0, len(x), _ROWS):
         distances = torch.cdist(x[start : start + _ROWS], x)

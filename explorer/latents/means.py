@@ -49,7 +49,7 @@ class ClassMeans:
         return (self.own < _LEAST_OWN) | (self.typical < _LEAST_TYPICAL) | (self.thinning < _LEAST_THINNING)
 
     def reason(self, label: int) -> str:
-        """Why a class's mean is doubtful, as the end of a sentence; empty when it is not."""
+        """Says why a class's mean is doubtful, as the end of a sentence; empty when it is not."""
         if self.thinning[label] < _LEAST_THINNING:
             return "the class has several clusters, and its mean lies between them"
         if self.own[label] < _LEAST_OWN:
@@ -60,7 +60,7 @@ class ClassMeans:
 
 
 def class_means(codes: Float[Tensor, "n d"], labels: Int[Tensor, " n"], classes: int) -> ClassMeans:
-    """The mean code of every class, from 0 to classes - 1.
+    """Averages the codes of every class, from 0 to classes - 1.
 
     Larsen et al. 2016, arXiv:1512.09300, add and subtract such means as attribute vectors. A mean is where the codes
     of a class balance, and need not be where any of them is: hence the figures beside it, which are this package's
@@ -89,7 +89,7 @@ def class_means(codes: Float[Tensor, "n d"], labels: Int[Tensor, " n"], classes:
 def image_votes(
     pictures: Float[Tensor, "c ch h w"], images: UInt8[Tensor, "n ch h w"], labels: Int[Tensor, " n"], classes: int
 ) -> Int[Tensor, "c k"]:
-    """How many of the 15 images nearest to each picture, by squared differences of pixels, are of each class.
+    """Counts how many of the 15 images nearest to each picture, by squared differences of pixels, are of each class.
 
     Whether a decoded mean looks like its class is for the eye to say, and this comes nearest to it. On the shipped
     models it names the 4 of mnist-mlp-2d, which is drawn as a 9, the 4 and the 8 of mnist-ae-2d, the 5 of
@@ -106,7 +106,7 @@ def image_votes(
 
 
 def _typical(mean: Float[Tensor, " d"], members: Float[Tensor, "m d"]) -> float:
-    """The share of members whose k-th neighbour in the class is farther off than the mean's.
+    """Counts the share of members whose k-th neighbour in the class is farther off than the mean's.
 
     k is a twentieth of the members, 15 at least: distances to fewer are too noisy to rank.
     """
@@ -117,7 +117,7 @@ def _typical(mean: Float[Tensor, " d"], members: Float[Tensor, "m d"]) -> float:
 
 
 def _thinning(members: Float[Tensor, "m d"]) -> float:
-    """The depth of the gap between the halves that 2-means finds, where members are projected on their line.
+    """Measures the depth of the gap between the halves that 2-means finds, where members are projected on their line.
 
     Each half of the members is projected on a line that was found in the other half: the line through the very
     members that it was found in has a gap for a plain Gaussian of many latents, too.
@@ -127,7 +127,7 @@ def _thinning(members: Float[Tensor, "m d"]) -> float:
 
 
 def _along_halves(found_in: Float[Tensor, "f d"], projected: Float[Tensor, "p d"]) -> np.ndarray:
-    """Places on the line between the centres that 2-means finds in some codes, of others; zero half way."""
+    """Projects codes on the line between the centres that 2-means finds in others; zero half way."""
     centred = found_in - found_in.mean(0)
     if not centred.any():
         return np.zeros(len(projected))
@@ -144,7 +144,7 @@ def _along_halves(found_in: Float[Tensor, "f d"], projected: Float[Tensor, "p d"
 
 
 def _first_scores(centred: Float[Tensor, "f d"]) -> Float[Tensor, " f"]:
-    """The scores [F] of centred codes on their first principal axis.
+    """Computes the scores [F] of centred codes on their first principal axis.
 
     Of fewer codes than latents they are the first eigenvector of the Gram matrix, to a factor. Lanczos' method
     (ARPACK) finds the one that is wanted: all of them take forty times as long at a thousand.
@@ -163,7 +163,7 @@ def _first_scores(centred: Float[Tensor, "f d"]) -> Float[Tensor, " f"]:
 
 
 def _gap(x: np.ndarray) -> float:
-    """How deep a sample's [M] density falls between two parts of it, over the lower of their peaks; 1 when nowhere.
+    """Measures how deep a sample's [M] density falls between two parts, over the lower of their peaks; else 1.
 
     A Gaussian kernel density with the normal reference bandwidth, 1.06 spread M^(-1/5) (Silverman 1986, section
     3.4). The spread is the least of three that agree for a Gaussian: two clusters apart have a large standard

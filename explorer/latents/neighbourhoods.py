@@ -19,7 +19,7 @@ def nearest(
 
 
 def neighbours_of_each(codes: Float[Tensor, "n d"], k: int) -> tuple[Float[Tensor, "n k"], Int[Tensor, "n k"]]:
-    """Euclidean distances and rows of the k nearest others of each code, nearest first; all others where k is more."""
+    """Finds distances and rows of the k nearest others of each code, nearest first; all others where k is more."""
     # Matrix products choose the neighbours, and they lose digits far from the origin; then distances are exact.
     centred = codes - codes.mean(0)
     k = min(k, len(codes) - 1)

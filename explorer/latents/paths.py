@@ -28,7 +28,7 @@ class NeighbourGraph:
 
     @classmethod
     def of(cls, codes: Float[Tensor, "n d"], *, k: int = 12) -> NeighbourGraph:
-        """The graph of codes. 10,000 codes of 100 latents take half a second.
+        """Makes the graph of codes. 10,000 codes of 100 latents take half a second.
 
         Raises:
             ValueError: there are no codes, or k is less than one.
@@ -40,7 +40,7 @@ class NeighbourGraph:
         return cls(codes, k, *_joined(codes, start, index.flatten()))
 
     def path(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"], steps: int) -> Float[Tensor, "steps d"]:
-        """Codes from a to b through encoded data at equal distances, both ends included exactly.
+        """Walks from a to b through encoded data at equal distances, with exact ends.
 
         The path whose links have the least sum of squared lengths: so many short hops through a dense region cost
         less than one long hop over a gap. This is the sample Fermat distance with power 2 (Groisman, Jonckheere &
@@ -61,7 +61,7 @@ class NeighbourGraph:
         return found
 
     def _between(self, a: Float[Tensor, " d"], b: Float[Tensor, " d"]) -> list[int]:
-        """Rows of the codes on the shortest path from a to b, in order; none between neighbours."""
+        """Finds the rows of the codes on the shortest path from a to b, in order; none between neighbours."""
         from scipy.sparse.csgraph import dijkstra
 
         n = len(self._codes)
@@ -83,7 +83,7 @@ class NeighbourGraph:
 
 
 def _squares(a: Tensor, b: Tensor) -> Float[Tensor, " e"]:
-    """Squared distances [E]. A sparse matrix may take zero for no link, so equal codes are very near instead."""
+    """Squares distances [E]. A sparse matrix may take zero for no link, so equal codes are very near instead."""
     return (a.double() - b.double()).square().sum(-1).clamp_min(1e-30)
 
 
@@ -97,7 +97,7 @@ def _sparse(n: int, counts: Tensor, ends: Tensor, weights: Tensor) -> Any:
 def _joined(
     codes: Float[Tensor, "n d"], start: Int[Tensor, " e"], end: Int[Tensor, " e"]
 ) -> tuple[Int[Tensor, " f"], Int[Tensor, " f"]]:
-    """Links with those that make the graph one part: from each part but the largest its shortest, until there is one.
+    """Adds the links that make the graph one part: from each part but the largest its shortest, until there is one.
 
     Borůvka's rounds for a minimum spanning tree (1926), between parts.
     """
@@ -127,7 +127,7 @@ def _joined(
 
 
 def _resampled(knots: Float[Tensor, "k d"], steps: int) -> Float[Tensor, "steps d"]:
-    """A polyline's points at equal distances along it, both ends included."""
+    """Resamples a polyline at equal distances along it, both ends included."""
     lengths = (knots[1:] - knots[:-1]).norm(dim=1)
     along = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
     places = torch.linspace(0, 1, steps, dtype=along.dtype) * along[-1]

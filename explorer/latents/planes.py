@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def quantiles(n: int, outer: float) -> Float[Tensor, " n"]:
-    """n places on an axis of the prior: norm.ppf of equally spaced quantiles from `outer` to 1 - outer.
+    """Spaces n places on an axis of the prior: norm.ppf of equally spaced quantiles from `outer` to 1 - outer.
 
     Guo 2020's grid is `quantiles(15, 0.05)`: equal steps of probability, so that the decoded grid shows images
     as often as the prior draws them.
@@ -32,17 +32,17 @@ class Plane:
     up: Float[Tensor, " d"]
 
     def codes(self, u: Float[Tensor, " m"], v: Float[Tensor, " m"]) -> Float[Tensor, "m d"]:
-        """The codes at pairs of coordinates."""
+        """Finds the codes at pairs of coordinates."""
         return self.origin + u[:, None] * self.across + v[:, None] * self.up
 
     def grid(self, axis: Float[Tensor, " n"]) -> Float[Tensor, "nn d"]:
-        """The codes of an n x n grid over the plane, row by row from the top: v falls, u grows."""
+        """Finds the codes of an n x n grid over the plane, row by row from the top: v falls, u grows."""
         v, u = torch.meshgrid(axis.flip(0), axis, indexing="ij")
         return self.codes(u.flatten(), v.flatten())
 
 
 def latent_plane(origin: Float[Tensor, " d"], a: int, b: int) -> Plane:
-    """The plane along latents a and b through a code, at zero of both: u and v are the latents' values.
+    """Makes the plane along latents a and b through a code, at zero of both: u and v are the latents' values.
 
     Raises:
         ValueError: a latent is out of range, or both are the same.
@@ -57,14 +57,14 @@ def latent_plane(origin: Float[Tensor, " d"], a: int, b: int) -> Plane:
 
 
 def principal_plane(codes: Float[Tensor, "n d"], components: Float[Tensor, "2 d"]) -> Plane:
-    """The plane of two principal components through the mean code; u and v count standard deviations."""
+    """Makes the plane of two principal components through the mean code; u and v count standard deviations."""
     mean = codes.mean(0)
     spread = ((codes - mean) @ components.T).std(0, correction=0)
     return Plane(mean, components[0] * spread[0], components[1] * spread[1])
 
 
 def plane_through(a: Float[Tensor, " d"], b: Float[Tensor, " d"], c: Float[Tensor, " d"]) -> Plane:
-    """The plane through three codes: a at the lower left (-1, -1), b at the lower right, c at the upper left.
+    """Makes the plane through three codes: a at the lower left (-1, -1), b at the lower right, c at the upper left.
 
     Raises:
         ValueError: the three lie on a line.
@@ -79,7 +79,7 @@ def plane_through(a: Float[Tensor, " d"], b: Float[Tensor, " d"], c: Float[Tenso
 
 
 def spread_plane(codes: Float[Tensor, "n 2"]) -> Plane:
-    """The plane of two latents scaled to the codes: u and v count standard deviations from the mean code.
+    """Makes the plane of two latents scaled to the codes: u and v count standard deviations from the mean code.
 
     For a deterministic code, which no prior keeps near zero.
     """

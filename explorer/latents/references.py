@@ -64,7 +64,7 @@ class Reference:
 
 
 def check_name(name: str) -> None:
-    """Check that a direction or a group can be called so in expressions.
+    """Checks that a direction or a group can be called so in expressions.
 
     Raises:
         ValueError: it is no identifier, is too long, or means something else in an expression.

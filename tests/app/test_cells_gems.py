@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer.__main__ import main
-from explorer.latents.reach import distances
+from explorer.latents.origin_distances import distances
 from explorer.ui import assets
 from explorer.ui.cells import gems
 from tests.app.screens import APP, PAGES, TIMEOUT, press, sound, texts

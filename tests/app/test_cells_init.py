@@ -11,7 +11,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer.cells import initialisation_figures
+from explorer.cells import figures
 from explorer.cells.initialisation import comparison, decode, draw
 from explorer.ui import assets, cache
 from explorer.ui.cells import initialisation
@@ -118,13 +118,8 @@ def test_without_the_checkpoint_it_says_so_and_shows_the_rest(sheets, monkeypatc
 
 
 def test_the_figures_hold_the_values():
-    rows = [{"epoch": k, "train": {"elbo": -300.0 + k}, "test": {"elbo": -200.0 + k}} for k in (1, 2, 3)]
-    curves = initialisation_figures.elbo_curves({"one": rows, "two": rows[:2]}).data
-    assert [(c.name, c.line.dash) for c in curves[:2]] == [("one, test", "solid"), ("one, train", "dash")]
-    assert list(curves[0].y) == [-199, -198, -197]
-    assert list(curves[3].x) == [1, 2]
     values = {"one": [(0.1, 1.0), (2.0, 20.0)], "two": [(0.3, 3.0), (4.0, 40.0)]}
-    figure = initialisation_figures.layer_scales(["first", "last"], values, moments=("before", "after"), what="size")
+    figure = figures.layer_scales(["first", "last"], values, moments=("before", "after"), what="size")
     marks = {trace.name: trace for trace in figure.data if trace.mode == "markers"}
     assert list(marks["two, before"].x) == [0.3, 4.0]
     assert list(marks["two, after"].x) == [3.0, 40.0]

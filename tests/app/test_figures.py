@@ -10,7 +10,6 @@ import pytest
 
 from explorer import figures
 from explorer.cells import figures as cell_figures
-from explorer.cells import initialisation_figures
 
 POINTS = np.random.default_rng(0).normal(size=(500, 2)).astype(np.float32)
 
@@ -126,7 +125,8 @@ def test_names_are_text_to_plotly_and_nothing_else():
     history = [{"epoch": 1, "test": {"elbo": -1.0}}]
     assert figures.learning_curves({name: history}, "elbo").data[0].name == shown
     history[0]["train"] = history[0]["test"]
-    assert initialisation_figures.elbo_curves({name: history}).data[0].name == f"{shown}, test"
+    both = figures.learning_curves({name: history}, "elbo", ("test", "train")).data
+    assert both[0].name == f"{shown}, test"
     assert cell_figures.roc({name: ((0, 1), (0, 1))}).data[1].name == shown
     assert cell_figures.place_on_map(POINTS[:1], [name], (0, 0), "x", color="red").data[0].customdata[0] == shown
 
@@ -155,8 +155,12 @@ def test_learning_curves_are_a_line_a_run():
     assert [trace.line.color for trace in figure.data] == figures.palette(2)
     assert "nats" in figure.layout.yaxis.title.text
     assert figure.layout.xaxis.title.text == "epoch"
-    (train,) = figures.learning_curves({"one": history(-200, -150.25)}, "elbo", "train").data
-    assert list(train.y) == [-199, -149.25]
+    both = figures.learning_curves(
+        {"one": history(-200, -150.25), "two": history(-180)}, "elbo", ("test", "train")
+    ).data
+    assert [(c.name, c.line.dash) for c in both[:2]] == [("one, test", "solid"), ("one, train", "dash")]
+    assert list(both[1].y) == [-199, -149.25]
+    assert list(both[3].x) == [1]
     assert "nats" not in figures.learning_curves({}, "mse").layout.yaxis.title.text
 
 
@@ -179,4 +183,4 @@ def test_a_long_curve_keeps_its_ends_and_a_hole_stays_out():
 @pytest.mark.parametrize(("metric", "split"), [("accuracy", "test"), ("elbo", "validation")])
 def test_unknown_curves_are_refused(metric, split):
     with pytest.raises(ValueError, match="choose"):
-        figures.learning_curves({}, metric, split)
+        figures.learning_curves({}, metric, (split,))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
-from explorer.latents import Latents, group, maps, neighbours
+from explorer.latents import Latents, maps, neighbours, select
 from explorer.models import Posterior
 from explorer.models.posteriors import gaussian_kl
 
@@ -167,7 +167,7 @@ def test_rows_that_are_missing_are_noticed(name):
 def test_a_group_is_its_mean_and_its_nearest_members(n, typical, seed):
     codes = normal(n, 3, seed=seed)
     rows = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[: 1 + seed % n]
-    found = group(codes, rows, typical=typical)
+    found = select(codes, rows, typical=typical)
     np.testing.assert_allclose(found.mean, codes[rows].double().mean(0), atol=1e-6)
     wanted = min(typical, len(rows))
     assert len(set(found.typical.tolist()) & set(rows.tolist())) == len(found.typical) == wanted
@@ -177,8 +177,8 @@ def test_a_group_is_its_mean_and_its_nearest_members(n, typical, seed):
 
 
 def test_a_group_of_nobody_is_refused():
-    with pytest.raises(ValueError, match="at least one member"):
-        group(normal(5, 2), torch.tensor([], dtype=torch.int64))
+    with pytest.raises(ValueError, match="at least one item"):
+        select(normal(5, 2), torch.tensor([], dtype=torch.int64))
 
 
 @given(k=st.integers(1, 30), row=st.integers(0, 24), seed=st.integers(0, 1000))

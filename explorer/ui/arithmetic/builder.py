@@ -13,7 +13,7 @@ _LARGEST = 100.0  # weight
 
 
 def builder(scope: Scope, text_key: str) -> None:
-    """Draw the three terms before the text input of that key; what they say is written into it."""
+    """Draws the three terms before the text input of that key; what they say is written into it."""
     choices = {reference.text: reference for reference in references(scope)}
     text = st.session_state.get(text_key) or ""
     # Before the widgets are made: those of another screen's visit may be gone, and the text may be new.
@@ -59,11 +59,11 @@ def builder(scope: Scope, text_key: str) -> None:
                 disabled=not fits,
             )
     if not fits:
-        st.caption("This expression is more than three terms, or has larger weights, than the buttons can say.")
+        st.caption("The buttons hold three terms with weights up to 100; this expression has more than that.")
 
 
 def _reference(text: str | None, scope: Scope) -> Reference | None:
-    """The reference that a text such as item(42) is, alone."""
+    """Reads a text that is one reference alone, such as item(42)."""
     try:
         terms = evaluate(text or "", scope).terms
     except ExpressionError:
@@ -72,7 +72,7 @@ def _reference(text: str | None, scope: Scope) -> Reference | None:
 
 
 def _follow(text: str, scope: Scope) -> bool:
-    """Show what a text says, where it fits: at most three terms. One with an error leaves the builder as it is."""
+    """Shows what a text says, where it fits: at most three terms. One with an error changes nothing."""
     try:
         terms = list(evaluate(text, scope).terms)
     except ExpressionError:
@@ -98,7 +98,7 @@ def _follow(text: str, scope: Scope) -> bool:
 
 
 def _shown() -> dict[str, float] | None:
-    """The weights that the builder says, by the terms' texts; None before it was drawn."""
+    """Reads the builder's weights by the terms' texts; None before it was drawn."""
     state = st.session_state
     found: dict[str, float] = {}
     for i, sign in enumerate(_SIGNS):

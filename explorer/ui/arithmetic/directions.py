@@ -30,7 +30,7 @@ _REACH = 3.0
 
 
 def directions_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
-    """Draw the panel; the middles of both ends and the line through the code for the map."""
+    """Draws the panel; returns the middles of both ends and the line through the code for the map."""
     with st.container(key="directions"):
         pair = _pair(data)
         shown = MapMarks() if pair is None else _direction(data, scope, *pair)
@@ -39,7 +39,7 @@ def directions_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
 
 
 def _pair(data: EncodedDataset) -> tuple[Source, Source, Method] | None:
-    """Both ends and how the direction is found; None, with a sentence, where there are no two groups."""
+    """Asks for both ends and the method; None, with a sentence, where there are no two groups."""
     found = computed.sources(data)
     if len(found) < 2:
         st.info(
@@ -80,7 +80,7 @@ def _pair(data: EncodedDataset) -> tuple[Source, Source, Method] | None:
 
 
 def _other_classes(data: EncodedDataset, found: int) -> str:
-    """Where a model of one class finds the others."""
+    """Says where a model of one class finds the others."""
     trained = data.model.info.config["dataset"]
     if not found or data.name != STORED or trained.get("only") is None:
         return ""

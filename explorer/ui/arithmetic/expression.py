@@ -22,7 +22,7 @@ _MOST_INGREDIENTS = 6  # pictures of a sum that fit a line
 
 
 def expression_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
-    """Draw the panel; rings for the result and its ingredients."""
+    """Draws the panel; returns rings for the result and its ingredients."""
     with st.container(key="expression"):
         address.restore_text(PARAM, KEY, default=example(scope))
         builder(scope, KEY)
@@ -54,7 +54,7 @@ def _use_example(scope: Scope) -> None:
 
 
 def example(scope: Scope) -> str:
-    """An expression to begin with, of what this model has."""
+    """Suggests an expression to begin with, of what this model has."""
     means = [reference.text for reference in references(scope) if reference.kind == "mean"]
     if scope.items.shape[1] > 2 and len(means) == 10 and {"mean(7)", "mean(1)", "mean(4)"} <= set(means):
         return "mean(7) - mean(1) + mean(4)"
@@ -63,7 +63,7 @@ def example(scope: Scope) -> str:
 
 
 def _sum(data: EncodedDataset, result: Result) -> None:
-    """The ingredients' images with their weights and signs, and the result's: a sum in pictures."""
+    """Draws the sum in pictures: the ingredients with their weights and signs, and the result."""
     shown = result.terms if len(result.terms) <= _MOST_INGREDIENTS else ()
     alone = len(shown) == 1 and shown[0].weight == 1
     decoded = data.decode(torch.stack([*(term.code for term in shown), result.code]))

@@ -17,7 +17,7 @@ _ACROSS = 20
 
 
 def means_panel(data: EncodedDataset) -> ClassMeans | None:
-    """Draw the panel; the means, or None where the data have no classes."""
+    """Draws the panel; returns the means, or None where the data have no classes."""
     with st.container(key="means", gap="xsmall"):
         of_data = computed.class_means(data)
         if of_data is None:

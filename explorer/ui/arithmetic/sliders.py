@@ -19,7 +19,7 @@ _REACH = 4.0  # standard deviations of the prior, or of the codes where there is
 
 
 def steering_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
-    """Draw the panel; where the code started, for the map."""
+    """Draws the panel; returns where the code started, for the map."""
     with st.container(key="sliders"):
         start = code_picker.choose_code("Start from", FROM, "start", scope, default=code_picker.first(scope))
         everything = code_picker.all_latents("steer_all", data.model.latent, _FIRST)

@@ -21,7 +21,7 @@ _REACH = 3.0
 
 
 def traversal_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
-    """Draw the panel; the code that is varied, for the map."""
+    """Draws the panel; returns the code that is varied, for the map."""
     with st.container(key="traversal"):
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         with left:
@@ -58,7 +58,7 @@ def traversal_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
 
 
 def _page(latents: int) -> int:
-    """The page of rows, from 1, with the way to the next; no choice where all are on one."""
+    """Draws the way to the next page of rows, where there is one; returns the page, from 1."""
     pages = -(-latents // _ROWS)
     address.restore_number("page", PAGE, 1, pages, default=1)
     page = st.session_state[PAGE] = min(int(st.session_state[PAGE]), pages)
@@ -120,7 +120,7 @@ def _tiles(data: EncodedDataset, varied: Callable[[], Traversal], around: Result
 
 
 def _columns(steps: int) -> list[str]:
-    """The columns' values in standard deviations; of many only the ends' and the middle's, for which there is room."""
+    """Labels the columns in standard deviations; of many only the ends and the middle, for which there is room."""
     values = [round(_REACH * i / (steps - 1), 1) for i in range(1 - steps, steps, 2)]
     shown = range(steps) if steps <= _USUAL else (0, steps // 2, steps - 1)
     return [f"{value:g}".replace("-", "−") if i in shown else "" for i, value in enumerate(values)]

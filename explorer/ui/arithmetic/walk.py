@@ -41,7 +41,7 @@ class _Stops:
 
 
 def walk_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
-    """Draw the panel; the path and its ends for the map."""
+    """Draws the panel; returns the path and its ends for the map."""
     with st.container(key="walk"):
         stops = _stops(data, scope)
         way = pickers.pick_one("Way", "way", WAY, WAYS, "the way", help=_WAYS_HELP)
@@ -66,7 +66,7 @@ _WAYS_HELP = (
 
 
 def _stops(data: EncodedDataset, scope: Scope) -> _Stops:
-    """The stops as they are chosen; an expression that is no code is said on the screen."""
+    """Asks for the stops; says on the screen which expression is no code."""
     means = scope.means
     known = [] if means is None else [i for i, has in enumerate(means.isfinite().all(1).tolist()) if has]
     if address.asked("loop") == "1":

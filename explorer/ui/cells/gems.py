@@ -10,7 +10,7 @@ from torch import Tensor
 from explorer.checkpoints.model import Model
 from explorer.errors import CheckpointError
 from explorer.images import pictures
-from explorer.latents import Reach
+from explorer.latents import OriginDistances
 from explorer.ui import address, assets, html, pickers
 from explorer.ui.cells.pair import STATES, Pair, kinds, open_pair
 from explorer.ui.markdown import plain
@@ -39,7 +39,7 @@ def gems_panel() -> dict[str, str]:
             pair = open_pair(stones)
             models = list({m.info.id: m for m in (pair.models[state] for state in states)}.values())
             codes = pair.healthy.draw(across * _rows(across), temperature=temperature, seed=seed)
-            reach = Reach.of(codes, *(model.latents.posterior for model in models))
+            distances = OriginDistances.of(codes, *(model.latents.posterior for model in models))
         except (CheckpointError, OSError) as error:
             st.error(plain(str(error)))
             return {}
@@ -56,7 +56,7 @@ def gems_panel() -> dict[str, str]:
                 help="The picture above, without loss",
             )
         st.caption(_how(models, len(codes), temperature, seed, state_told=pair.healthy.conditional))
-        st.caption(_far(reach))
+        st.caption(_far(distances))
         _another_beta()
     query = {"gems": stones, "gems_source": source, _TEMPERATURE: temperature, _ACROSS: across, _SEED: seed}
     usual = {"gems": next(iter(found)), "gems_source": "mixed", **_USUAL}
@@ -134,15 +134,15 @@ def _how(models: list[Model], count: int, temperature: int, seed: int, *, state_
     )
 
 
-def _far(reach: Reach) -> str:
+def _far(found: OriginDistances) -> str:
     """How far outside of what the models know this is."""
     where = (
-        f"The nearest of these codes lies {reach.nearest:.1f} from the origin and half of them beyond "
-        f"{reach.middle:.1f}; the furthest of {reach.count:,} real cells, of patients that no model was trained on, "
-        f"lies at {reach.furthest:.1f}. As far out as the nearest gem: "
+        f"The nearest of these codes lies {found.nearest:.1f} from the origin and half of them beyond "
+        f"{found.middle:.1f}; the furthest of {found.count:,} real cells, of patients that no model was trained on, "
+        f"lies at {found.furthest:.1f}. As far out as the nearest gem: "
     )
-    if reach.share > 0:
-        some = f"{html.percent(reach.share)} of the real cells."
+    if found.share > 0:
+        some = f"{html.percent(found.share)} of the real cells."
         return f"Still within reach of real cells: turn up the temperature for gems. {where}{some}"
     return f"**These are no cells.** {where}0% of the real cells. None has taught the models what to draw there."
 

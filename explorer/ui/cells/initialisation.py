@@ -8,9 +8,10 @@ from functools import partial
 import streamlit as st
 from torch import Tensor
 
-from explorer.cells import initialisation, initialisation_figures
+from explorer.cells import figures, initialisation
 from explorer.cells.initialisation import Comparison, Sharpness
 from explorer.errors import CheckpointError
+from explorer.figures import learning_curves
 from explorer.images import pictures
 from explorer.models import LatentModel
 from explorer.ui import address, assets, cache, html, pickers
@@ -38,7 +39,7 @@ def init_panel() -> dict[str, str]:
         st.markdown(OUTCOMES)
         st.markdown("##### How they learnt")
         histories = {NAMES[init]: course.history for init, course in found.courses.items()}
-        st.plotly_chart(initialisation_figures.elbo_curves(histories), key="cells_init_curves", config=_PLAIN)
+        st.plotly_chart(learning_curves(histories, "elbo", ("test", "train")), key="cells_init_curves", config=_PLAIN)
         st.caption(_CURVES)
         _layers(found, (moments["start"].lower(), moments["end"].lower()))
         st.markdown(REASONS)
@@ -160,7 +161,7 @@ def _layers(found: Comparison, moments: tuple[str, str]) -> None:
         }
         with column:
             st.markdown(f"##### {title}", help=help_)
-            figure = initialisation_figures.layer_scales(layers, values, moments=moments, what=what)
+            figure = figures.layer_scales(layers, values, moments=moments, what=what)
             st.plotly_chart(figure, key=f"cells_init_{field}", config=_PLAIN)
 
 

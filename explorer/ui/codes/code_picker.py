@@ -12,7 +12,7 @@ from explorer.ui.markdown import plain
 
 
 def references(scope: Scope) -> list[Reference]:
-    """What can be chosen without typing: the pick, the upload, class means, draws, kept groups."""
+    """Lists what can be chosen without typing: the pick, the upload, class means, draws, kept groups."""
     found = []
     if scope.here is not None:
         found.append(Reference("here", None))
@@ -36,7 +36,7 @@ HELP = (
 
 
 def choose_code(label: str, key: str, param: str, scope: Scope, *, default: str) -> Result | None:
-    """A select box that takes any expression; None, with a sentence under it, where it is no code."""
+    """Draws a select box that takes any expression; None, with a sentence under it, where it is no code."""
     options = list(dict.fromkeys([default, *(reference.text for reference in references(scope))]))
     address.restore_text(param, key, default=default)
     text = st.selectbox(label, options, key=key, persist_state="session", accept_new_options=True, help=HELP)
@@ -61,7 +61,7 @@ _HINTS = {
 
 
 def show_error(error: ExpressionError) -> None:
-    """The sentence, with the place in the text that it is about."""
+    """Shows the sentence, with the place in the text that it is about."""
     st.error(plain(str(error)))
     if pointer := error.pointer():
         st.code(pointer, language=None)
@@ -70,7 +70,7 @@ def show_error(error: ExpressionError) -> None:
 
 
 def first(scope: Scope, *, other: bool = False) -> str:
-    """A code to begin with: the pick, or a class's mean, or an item. With `other`, one to go to."""
+    """Suggests a code to begin with: the pick, a class's mean or an item. With `other`, one to go to."""
     found = [r.text for r in references(scope) if r.kind == "mean"] or items(scope)
     if scope.here is not None and not other:
         return "here"
@@ -78,13 +78,13 @@ def first(scope: Scope, *, other: bool = False) -> str:
 
 
 def items(scope: Scope) -> list[str]:
-    """The first two items, or what there is."""
+    """Names the first two items, or what there is."""
     numbers = range(len(scope.items)) if scope.index is None else scope.index.tolist()
     return [Reference("item", number).text for number in numbers[:2]] or ["origin"]
 
 
 def all_latents(key: str, latent: int, few: int) -> bool:
-    """Whether all latents are shown, or only the few strongest."""
+    """Asks whether all latents are shown, or only the few strongest."""
     if latent <= few:
         return True
     if address.asked("all") == "1":

@@ -33,7 +33,7 @@ _OF_MODEL: Hashes = {EncodedDataset: lambda data: data.content}
 
 @st.cache_resource(max_entries=12, show_spinner="Averaging the classes …", hash_funcs=_OF_DATA)
 def class_means(data: EncodedDataset) -> ClassMeans | None:
-    """Means of the mapped data's classes; None where they have none."""
+    """Averages the mapped data's classes; None where they have none."""
     labels = data.latents.labels
     if labels is None or len(labels) == 0 or int(labels.max()) >= len(data.classes):
         return None
@@ -41,13 +41,13 @@ def class_means(data: EncodedDataset) -> ClassMeans | None:
 
 
 def training_is_here(data: EncodedDataset) -> bool:
-    """Whether there are images on this machine under the name of those that the model was trained on."""
+    """Looks whether this machine has images under the name of those that the model was trained on."""
     name = data.model.info.config["dataset"]["name"]
     return any(info.name == name and info.present for info in datasets.available())
 
 
 def training_means(data: EncodedDataset) -> ClassMeans | str:
-    """Means of the classes over all images that the model was trained on, or a sentence why there are none."""
+    """Averages the classes over all images that the model was trained on, or says why it cannot."""
     channels, size, _ = data.model.image_shape
     trained = data.model.info.config["dataset"]
     try:
@@ -73,7 +73,7 @@ def _means_of(data: EncodedDataset, images: ImageDataset) -> ClassMeans:
 
 
 def drawn_as_another(data: EncodedDataset, means: ClassMeans) -> dict[int, int]:
-    """The classes whose decoded mean is more like real images of another class, and of which.
+    """Finds the classes whose decoded mean is more like real images of another class, and of which.
 
     Empty where the images are not on this machine.
     """
@@ -106,18 +106,18 @@ def _drawn_as_another(data: EncodedDataset, originals: ImageDataset, means: Clas
 
 @st.cache_resource(max_entries=12, show_spinner=False, hash_funcs=_OF_MODEL)
 def density(data: EncodedDataset) -> Density | None:
-    """The aggregate posterior of the test set that came with the model; None of a single image."""
+    """Makes the aggregate posterior of the test set that came with the model; None of a single image."""
     stored = data.model.latents
     return Density.of(stored.posterior) if len(stored) > 1 else None
 
 
 def latent_ranges(data: EncodedDataset) -> LatentRanges:
-    """What traversals and sliders vary the model's latents over."""
+    """Finds what traversals and sliders vary the model's latents over."""
     return LatentRanges(*data.model.spread, data.model.latents.kl_by_latent)
 
 
 def share_text(data: EncodedDataset, code: Tensor, start: Tensor) -> str:
-    """How dense a place a code [D] lies in, in words; empty where there is nothing to compare with.
+    """Says how dense a place a code [D] lies in; nothing where there is nothing to compare with.
 
     Where it was moved from the code of an image, that one does not count: in many latents a place next to an image
     is the densest of all by that image alone.
@@ -131,7 +131,7 @@ def share_text(data: EncodedDataset, code: Tensor, start: Tensor) -> str:
 
 @st.cache_resource(max_entries=6, show_spinner="Joining neighbours …", hash_funcs=_OF_MODEL)
 def graph(data: EncodedDataset) -> NeighbourGraph:
-    """The neighbour graph of the same codes."""
+    """Makes the neighbour graph of the same codes."""
     return NeighbourGraph.of(data.model.latents.mean)
 
 
@@ -149,14 +149,14 @@ class Source:
 
 
 def sources(data: EncodedDataset) -> dict[str, Source]:
-    """The classes that have members, then the groups that were kept of these images."""
+    """Lists the classes that have members, then the groups that were kept of these images."""
     ends: list[str | KeptGroup] = [*data.classes, *saved_names.groups().values()]
     found = [_source(data, end) for end in ends]
     return {source.ident: source for source in found if source is not None}
 
 
 def _source(data: EncodedDataset, end: str | KeptGroup) -> Source | None:
-    """An end of a direction among the mapped data; None where it has no members there."""
+    """Finds an end of a direction among the mapped data; None where it has no members there."""
     if isinstance(end, KeptGroup):
         rows = end.rows(data)
         return None if rows is None else Source(f"group:{end.name}", end.name, end, rows)
@@ -171,14 +171,14 @@ _OF_PAIR: Hashes = {**_OF_DATA, Source: lambda source: sha256(source.rows.numpy(
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_OF_PAIR)
 def direction(data: EncodedDataset, start: Source, end: Source, method: Method) -> Tensor:
-    """The direction between two sources; raises ValueError when there is none."""
+    """Finds the direction between two sources; raises ValueError when there is none."""
     codes = data.latents.mean
     return latents.direction(codes[start.rows], codes[end.rows], method=method)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Testing the direction …", hash_funcs=_OF_PAIR)
 def trust(data: EncodedDataset, start: Source, end: Source, method: Method) -> tuple[Trust, int]:
-    """How far to trust that direction, and how many items are in both and were left out.
+    """Judges how far to trust that direction, and counts the items that are in both and were left out.
 
     An item on both sides would be held out on one and known from the other. Raises ValueError when there are too few
     items to tell.
@@ -190,7 +190,7 @@ def trust(data: EncodedDataset, start: Source, end: Source, method: Method) -> t
 
 
 def named(data: EncodedDataset) -> dict[str, Tensor]:
-    """The codes of what this session has named, as far as it has some for this model and these data."""
+    """Finds the codes of what this session has named, where they are of this model and these data."""
     found = {name: _code(data, thing) for name, thing in saved_names.everything().items()}
     return {name: code for name, code in found.items() if code is not None}
 
@@ -211,7 +211,7 @@ def _code(data: EncodedDataset, thing: Kept) -> Tensor | None:
 
 
 def is_own(data: EncodedDataset, *results: Result) -> bool:
-    """Whether codes may come from a person's own picture: what they decode to then stays in the session.
+    """Looks whether codes may come from a person's own picture: what they decode to then stays in the session.
 
     A kept code may, and so may `here`, unless it is an item.
     """
@@ -234,7 +234,7 @@ def _drawn(model: Model, seed: int) -> Tensor:
 
 
 def scope(data: EncodedDataset, means: ClassMeans | None, pick: Pick | None, upload: Upload | None) -> Scope:
-    """What the names in an expression stand for on this screen."""
+    """Collects what the names in an expression stand for on this screen."""
     model = data.model
     return Scope(
         means=None if means is None else means.codes,

@@ -25,18 +25,18 @@ MOST_LABELS = 12  # rings with words: more cover the map
 
 
 def ring(data: EncodedDataset, code: Tensor, label: str = "", kind: str = "ingredient") -> Mark:
-    """A ring where a code lies on the map."""
+    """Makes a ring where a code lies on the map."""
     return Mark(*place_of(data, code), label, kind)
 
 
 def place_of(data: EncodedDataset, code: Tensor) -> tuple[float, float]:
-    """Where a code [D] lies on the map."""
+    """Finds where a code [D] lies on the map."""
     x, y = data.map.place(code[None])[0].tolist()
     return x, y
 
 
 def rings(data: EncodedDataset, result: Result, name: str = "result") -> tuple[Mark, ...]:
-    """A ring for an expression's result, one for each place that it was made from; directions are no places."""
+    """Makes rings for an expression's result and each place that it was made from; directions are no places."""
     places = [term for term in result.terms if term.reference.kind not in ("name", "here", "origin")][:MOST_LABELS]
     alone = len(result.terms) == 1 and result.terms[0].weight == 1
     found = () if alone else tuple(ring(data, term.code, term.reference.text) for term in places)

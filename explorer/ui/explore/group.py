@@ -14,7 +14,7 @@ from torch import Tensor
 from explorer import figures
 from explorer.files.tables import table_text
 from explorer.images import pictures
-from explorer.latents import Group, Spread, group, spread
+from explorer.latents import Selection, Spread, select, spread
 from explorer.ui import html, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import abilities
@@ -36,7 +36,7 @@ def group_panel(data: EncodedDataset, selected: Selected | None) -> None:
         if selected is None or not rows:
             st.caption("Draw a lasso or a box on the map (its toolbar has both) to look at many items together.")
             return
-        members = group(data.latents.mean, torch.tensor(rows), typical=_TYPICAL)
+        members = select(data.latents.mean, torch.tensor(rows), typical=_TYPICAL)
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"##### {len(rows):,} items selected", width="content")
             with st.container(horizontal=True, width="content"):
@@ -64,7 +64,7 @@ def group_panel(data: EncodedDataset, selected: Selected | None) -> None:
             )
 
 
-def _classes(data: EncodedDataset, members: Group) -> None:
+def _classes(data: EncodedDataset, members: Selection) -> None:
     if data.latents.labels is None:
         st.caption("These items have no classes.")
         return
@@ -73,7 +73,7 @@ def _classes(data: EncodedDataset, members: Group) -> None:
     st.plotly_chart(chart, key="group_classes", config={"displayModeBar": False})
 
 
-def _groups(data: EncodedDataset, members: Group) -> None:
+def _groups(data: EncodedDataset, members: Selection) -> None:
     """How many patients, or other groups, the selection is of, and whether that is a finding."""
     if data.latents.group is None:
         return
@@ -114,7 +114,7 @@ def spread_text(names: list[str], found: Spread) -> str:
     return f"{text} About as mixed as all images."
 
 
-def _means(data: EncodedDataset, members: Group) -> None:
+def _means(data: EncodedDataset, members: Selection) -> None:
     average, what = _mean_image(data, members.rows)
     mean = html.image(pictures.single(average), what, alt="the average of the images")
     if reason := abilities.why_no_blends(data.model, "mean codes"):
@@ -139,7 +139,7 @@ def _mean_image(data: EncodedDataset, rows: Tensor) -> tuple[Tensor, str]:
     return data.decode_rows(some).mean(0), "mean reconstruction"
 
 
-def _keep(data: EncodedDataset, members: Group) -> None:
+def _keep(data: EncodedDataset, members: Selection) -> None:
     """Name the selection, for directions and expressions on the Arithmetic screen."""
     with st.popover("Keep selection", key="group_keep_box", help="Name it, to use it in Arithmetic"):
         name_to_keep(
@@ -147,7 +147,7 @@ def _keep(data: EncodedDataset, members: Group) -> None:
         )
 
 
-def _downloads(data: EncodedDataset, members: Group, selected: Selected) -> None:
+def _downloads(data: EncodedDataset, members: Selection, selected: Selected) -> None:
     recipe: dict[str, Any] = {
         "model": data.model.info.id,
         "data": data.source,

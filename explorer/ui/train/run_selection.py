@@ -49,9 +49,7 @@ def run_selection(found: list[RunInfo], on_delete: Callable[[list[str]], None]) 
     histories = {info.name: read_history(info.path) for info in chosen[:_MOST_CURVES]}
     if len(chosen) > _MOST_CURVES:
         st.caption(f"The newest {_MOST_CURVES} of them.")
-    st.plotly_chart(
-        learning_curves(histories, metric or "elbo", "test"), key="runs_curves", config={"displayModeBar": False}
-    )
+    st.plotly_chart(learning_curves(histories, metric or "elbo"), key="runs_curves", config={"displayModeBar": False})
 
 
 def _select_none(chosen: list[RunInfo]) -> None:

@@ -12,7 +12,7 @@ from explorer.models import Posterior
 
 
 def distances(posterior: Posterior) -> Float[Tensor, " n"]:
-    """How far from the origin the code of each image lies: sqrt(E |z|²) under q(z|x), in units of the prior's spread.
+    """Measures how far from the origin each image's code lies: sqrt(E |z|²) under q(z|x), in the prior's units.
 
     E |z|² = |mean|² + the sum of the variances. The posterior's mean alone would lie nearer than any draw does: draws
     of the prior in D latents are about sqrt(D) out, and so are these where the aggregate posterior is the prior.
@@ -21,7 +21,7 @@ def distances(posterior: Posterior) -> Float[Tensor, " n"]:
 
 
 @dataclass(frozen=True)
-class Reach:
+class OriginDistances:
     """Codes next to real images: the distance from the origin of the `nearest` and the `middle` (median) code, and of
     the `furthest` of `count` real ones, and the `share` of those, 0 to 1, that lie as far out as the nearest code.
     """
@@ -33,8 +33,8 @@ class Reach:
     count: int
 
     @classmethod
-    def of(cls, codes: Float[Tensor, "m d"], *posteriors: Posterior) -> Reach:
-        """Codes next to the images of one model or several.
+    def of(cls, codes: Float[Tensor, "m d"], *posteriors: Posterior) -> OriginDistances:
+        """Compares codes with the images of one model or several.
 
         Raises:
             ValueError: there are no codes, or no images.

@@ -1,4 +1,4 @@
-"""Codes together: groups of them, the nearest to one, draws that are like them."""
+"""Codes together: a selection of them, the nearest to one, draws that are like them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from explorer.latents.neighbourhoods import nearest
 
 
 @dataclass(frozen=True)
-class Group:
+class Selection:
     """A set of items of `Latents`: their rows [M], mean code [D] and the rows of the most typical, nearest first."""
 
     rows: Int[Tensor, " m"]
@@ -21,18 +21,18 @@ class Group:
     typical: Int[Tensor, " t"]
 
 
-def group(codes: Float[Tensor, "n d"], rows: Int[Tensor, " m"], *, typical: int = 24) -> Group:
-    """Sum up some rows of the codes. The most typical members are those nearest to the mean code.
+def select(codes: Float[Tensor, "n d"], rows: Int[Tensor, " m"], *, typical: int = 24) -> Selection:
+    """Sums up some rows of the codes. The most typical members are those nearest to the mean code.
 
     Raises:
         ValueError: there are no rows.
     """
     if len(rows) == 0:
-        raise ValueError("a group needs at least one member")
+        raise ValueError("a selection needs at least one item")
     members = codes[rows]
     mean = members.mean(0)
     _, order = nearest(mean[None], members, typical)
-    return Group(rows, mean, rows[order[0]])
+    return Selection(rows, mean, rows[order[0]])
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Spread:
 
 
 def spread(ids: Int[Tensor, " n"], rows: Int[Tensor, " m"]) -> Spread:
-    """How some rows are spread over groups; `ids` has each item's group, from 0 on without gaps."""
+    """Counts how some rows are spread over groups; `ids` has each item's group, from 0 on without gaps."""
     everywhere = ids.bincount()
     counts = ids[rows].bincount(minlength=len(everywhere))
     return Spread(counts, everywhere, _together(counts), _together(everywhere))
@@ -69,7 +69,7 @@ def _together(counts: Int[Tensor, " g"]) -> float:
 
 
 def fitted_draws(codes: Float[Tensor, "n d"], noise: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
-    """Standard normal noise as draws from the Gaussian fitted to codes.
+    """Turns standard normal noise into draws from the Gaussian fitted to codes.
 
     Ex-post density estimation with one Gaussian: Ghosh et al. 2020, arXiv:1903.12436, section 4.
     """
@@ -85,7 +85,7 @@ def fitted_draws(codes: Float[Tensor, "n d"], noise: Float[Tensor, "m d"]) -> Fl
 def neighbours(
     code: Float[Tensor, " d"], codes: Float[Tensor, "n d"], *, k: int = 8, without: int | None = None
 ) -> Int[Tensor, " k"]:
-    """Rows of the k codes nearest to a code, nearest first, `without` one row (the item itself)."""
+    """Finds the rows of the k codes nearest to a code, nearest first, `without` one row (the item itself)."""
     _, index = nearest(code[None], codes, k + 1)
     rows = index[0]
     return rows[rows != without][:k] if without is not None else rows[:k]

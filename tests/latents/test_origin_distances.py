@@ -6,8 +6,8 @@ import pytest
 import torch
 from scipy.stats import chi
 
-from explorer.latents import Reach
-from explorer.latents.reach import distances
+from explorer.latents import OriginDistances
+from explorer.latents.origin_distances import distances
 from explorer.models import Posterior
 
 
@@ -28,26 +28,26 @@ def test_the_distance_is_that_of_draws():
 
 def test_codes_next_to_real_ones():
     real = Posterior(torch.tensor([[3.0, 4.0], [0.0, 1.0], [6.0, 8.0]]), torch.full((3, 2), -torch.inf))
-    reach = Reach.of(torch.tensor([[0.0, 5.0], [7.0, 0.0], [0.0, -9.0]]), real)
-    assert (reach.nearest, reach.middle, reach.furthest, reach.count) == (5, 7, 10, 3)
-    assert reach.share == pytest.approx(2 / 3)  # one of them just as far out
+    found = OriginDistances.of(torch.tensor([[0.0, 5.0], [7.0, 0.0], [0.0, -9.0]]), real)
+    assert (found.nearest, found.middle, found.furthest, found.count) == (5, 7, 10, 3)
+    assert found.share == pytest.approx(2 / 3)  # one of them just as far out
     one, other = (Posterior(real.mean[rows], real.logvar[rows]) for rows in (slice(0, 1), slice(1, 3)))
-    assert Reach.of(torch.tensor([[0.0, 5.0]]), one, other).share == pytest.approx(2 / 3)
-    assert Reach.of(torch.tensor([[0.0, 10.1]]), real).share == 0
+    assert OriginDistances.of(torch.tensor([[0.0, 5.0]]), one, other).share == pytest.approx(2 / 3)
+    assert OriginDistances.of(torch.tensor([[0.0, 10.1]]), real).share == 0
 
 
 @pytest.mark.parametrize("temperature", [1, 10])
 def test_draws_of_a_prior_lie_as_far_out_as_the_chi_distribution_says(temperature):
     codes = temperature * torch.randn(20_000, 64, generator=torch.Generator().manual_seed(2))
     prior = Posterior(torch.zeros(10, 64), torch.zeros(10, 64))
-    reach = Reach.of(codes, prior)
-    assert reach.middle == pytest.approx(temperature * chi(64).median(), rel=0.005)
-    assert reach.furthest == pytest.approx(math.sqrt(64))
-    assert reach.share == (temperature == 1)
+    found = OriginDistances.of(codes, prior)
+    assert found.middle == pytest.approx(temperature * chi(64).median(), rel=0.005)
+    assert found.furthest == pytest.approx(math.sqrt(64))
+    assert found.share == (temperature == 1)
 
 
 def test_there_must_be_something_to_compare():
     with pytest.raises(ValueError, match="at least one code and one image"):
-        Reach.of(torch.zeros(0, 3), posterior_of(4, 3))
+        OriginDistances.of(torch.zeros(0, 3), posterior_of(4, 3))
     with pytest.raises(ValueError, match="at least one code and one image"):
-        Reach.of(torch.zeros(2, 3))
+        OriginDistances.of(torch.zeros(2, 3))
