@@ -82,24 +82,24 @@ class Trust:
         percent = 100 if self.auc == 1 else min(99, round(100 * self.auc))
         pairs = f"{percent}% of held-out pairs"
         if self.auc_interval[0] <= 0.5 or self.effect <= self.random_effect:
-            return "Do not trust it: it tells held-out images of the two groups apart no better than chance might."
+            return "Do not trust it: it separates held-out images of the two groups no better than chance might."
         if self.cosine < 0.5:
             return (
                 f"Do not trust it: another sample gives another direction (cosine {self.cosine:.2f}); use more images."
             )
         if self.cosine_low < 0.8:
             return (
-                f"Use it with care: it orders {pairs} rightly, but another sample turns it (cosine down to "
+                f"Use it with care: it ranks {pairs} correctly, but another sample turns it (cosine down to "
                 f"{self.cosine_low:.2f}); use more images."
             )
         if self.auc < 0.8:
-            return f"Use it with care: it is stable (cosine {self.cosine:.2f}), but orders only {pairs} rightly."
+            return f"Use it with care: it is stable (cosine {self.cosine:.2f}), but ranks only {pairs} correctly."
         if self.auc_interval[0] < 0.7:
             return (
-                f"Use it with care: it orders {pairs} rightly, but of all pairs that may be as few as "
+                f"Use it with care: it ranks {pairs} correctly, but of all pairs it may be as few as "
                 f"{100 * self.auc_interval[0]:.0f}%; use more images."
             )
-        return f"Trust it: it orders {pairs} rightly, and another sample gives it again (cosine {self.cosine:.2f})."
+        return f"Trust it: it ranks {pairs} correctly, and another sample gives it again (cosine {self.cosine:.2f})."
 
 
 def trust(

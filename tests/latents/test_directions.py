@@ -279,15 +279,18 @@ SURE = {
 @pytest.mark.parametrize(
     ("changed", "opening"),
     [
-        ({}, "Trust it: it orders 95% of held-out pairs rightly"),
-        ({"auc": 0.9996}, "Trust it: it orders 99% "),
-        ({"auc": 1.0}, "Trust it: it orders 100% "),
-        ({"auc_interval": (0.5, 0.97)}, "Do not trust it: it tells held-out images"),
-        ({"effect": 0.3}, "Do not trust it: it tells held-out images"),
+        ({}, "Trust it: it ranks 95% of held-out pairs correctly"),
+        ({"auc": 0.9996}, "Trust it: it ranks 99% "),
+        ({"auc": 1.0}, "Trust it: it ranks 100% "),
+        ({"auc_interval": (0.5, 0.97)}, "Do not trust it: it separates held-out images"),
+        ({"effect": 0.3}, "Do not trust it: it separates held-out images"),
         ({"cosine": 0.4}, "Do not trust it: another sample"),
-        ({"cosine_low": 0.79}, "Use it with care: it orders 95% of held-out pairs rightly, but another"),
+        ({"cosine_low": 0.79}, "Use it with care: it ranks 95% of held-out pairs correctly, but another"),
         ({"auc": 0.79}, "Use it with care: it is stable"),
-        ({"auc_interval": (0.69, 0.97)}, "Use it with care: it orders 95% of held-out pairs rightly, but of all pairs"),
+        (
+            {"auc_interval": (0.69, 0.97)},
+            "Use it with care: it ranks 95% of held-out pairs correctly, but of",
+        ),
     ],
 )
 def test_verdicts(changed, opening):

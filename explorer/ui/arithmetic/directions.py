@@ -43,8 +43,8 @@ def _pair(data: EncodedDataset) -> tuple[Source, Source, Method] | None:
     found = computed.sources(data)
     if len(found) < 2:
         st.info(
-            "A direction goes from one group of images to another. Select one with the lasso on Explore's map and "
-            f"keep it under a name, then another one.{_other_classes(data, len(found))}"
+            "A direction goes from one group of images to another. Select a group with the lasso on Explore's map and "
+            f"keep it under a name, then a second one.{_other_classes(data, len(found))}"
         )
         return None
     options = list(found)
@@ -70,8 +70,8 @@ def _pair(data: EncodedDataset) -> tuple[Source, Source, Method] | None:
         METHOD,
         {name: text.capitalize() for name, text in METHODS.items()},
         "the method",
-        help="The difference of the two mean codes; or the normal of the plane that best tells the groups apart "
-        "(Fisher's discriminant), which leaves out what varies within both.",
+        help="The difference of the two mean codes, or the normal of the plane that best separates the groups "
+        "(Fisher's discriminant), which ignores what varies within both.",
     )
     if start == end:
         st.info("Choose two different groups.")
@@ -165,13 +165,13 @@ def _trust(data: EncodedDataset, start: Source, end: Source, method: Method) -> 
     st.html(
         html.facts(
             [
-                ("Tells them apart (AUC)", f"{found.auc:.3f} ({low:.3f} to {high:.3f})", _AUC_HELP),
+                ("Separates them (AUC)", f"{found.auc:.3f} ({low:.3f} to {high:.3f})", _AUC_HELP),
                 ("Same from another sample", cosine, _COSINE_HELP),
                 ("Effect", f"{found.effect:.1f} (random pairs: {found.random_effect:.1f})", _EFFECT_HELP),
             ]
         )
     )
-    left_out = f" {shared:,} items are in both groups and were left out of this test." if shared else ""
+    left_out = f" The {shared:,} items that are in both groups were left out of this test." if shared else ""
     slides = (
         f" Images are held out one by one, not {GROUP} by {GROUP}: where the groups are of different {GROUPS}, part of "
         "this direction may be their slides."

@@ -31,7 +31,7 @@ def expression_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
             key=KEY,
             persist_state="session",
             placeholder=f"for example {example(scope)}",
-            help=f"Codes are added, subtracted, and multiplied by numbers. {HELP}",
+            help=f"Add and subtract codes, and multiply them by numbers. {HELP}",
         )
         query = {PARAM: text or ""}
         try:
@@ -96,21 +96,21 @@ def _facts(data: EncodedDataset, result: Result) -> None:
         share = html.percent(float(found.share(result.code[None])[0]))
         facts.append(("Denser than", f"{share} of real images", _DENSITY_HELP))
     if any(term.reference.kind == "upload" for term in result.terms) and (upload := uploads.current()) is not None:
-        facts.append(("upload", upload.name, "The picture that was uploaded last"))
+        facts.append(("upload", upload.name, "The picture you uploaded last"))
     st.html(html.facts(facts))
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Use this code",
             key="expression_use",
-            help="Choose the result, as a click on the map would: it becomes `here`, also in Explore",
+            help="Choose the result, as a click on the map would: it becomes `here`, on Explore too",
             on_click=lambda: selection.choose_code(data, result.code, "an expression"),
         )
-        with st.popover("Keep it", key="code_keep_box", help="Under a name, to walk from it or to add it later"):
+        with st.popover("Keep it", key="code_keep_box", help="Give it a name, to walk from it or add it later"):
             code = tuple(result.code.tolist())
             name_to_keep("code", "spot", lambda _: KeptCode(data.model.info.id, code))
 
 
 _DENSITY_HELP = (
-    "The share of real images whose codes lie in a less dense place of the aggregate posterior than this one. "
-    "Near 0%: the decoder has hardly been there."
+    "The share of real images whose codes lie in sparser places of the aggregate posterior than this code. "
+    "Near 0% the decoder has seen hardly any training image."
 )

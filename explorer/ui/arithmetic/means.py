@@ -59,19 +59,19 @@ def means_panel(data: EncodedDataset) -> ClassMeans | None:
             notes.append(f"⚠ {plain(', '.join(which))}: {reason}, so the decoder may show a blend.")
         if another:
             alike = ", ".join(f"{data.classes[i]} like {data.classes[as_]}" for i, as_ in another.items())
-            notes.append(f"⚠ Decoded more like real images of another class: {plain(alike)}.")
+            notes.append(f"⚠ These means decode to images more like another class: {plain(alike)}.")
         if empty := [data.classes[i] for i in range(len(data.classes)) if i not in have]:
             only = data.model.info.config["dataset"].get("only")
             why = f": this model was trained on {plain(only)} alone" if only and data.name == STORED else ""
-            notes.append(f"No images here of {plain(', '.join(empty))}{why}.")
+            notes.append(f"There are no images of {plain(', '.join(empty))} here{why}.")
         for note in notes:
             st.caption(note)
         return found
 
 
 _HELP = (
-    "The average of the codes of all images of a class, decoded. It is a code like any other: click it to choose it, "
-    "or write `mean(…)` in an expression."
+    "The average code of all images of a class, decoded. It is a code like any other: click it to choose it, or write "
+    "`mean(…)` in an expression."
 )
 
 
@@ -106,5 +106,5 @@ def _title(found: ClassMeans, i: int, classes: list[str], another: int | None) -
     if reason := found.reason(i):
         text += f"; {reason}"
     if another is not None:
-        text += f"; most of the real images that are most like it are of class {classes[another]}"
+        text += f"; most of the real images nearest to it are of class {classes[another]}"
     return text

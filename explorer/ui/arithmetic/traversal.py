@@ -128,19 +128,19 @@ def _columns(steps: int) -> list[str]:
 
 def _summary(data: EncodedDataset, dead: int) -> str:
     if data.model.latents.kl_by_latent is None:
-        of = "prior" if data.model.has_prior else "codes: this model has no prior"
+        of = "prior" if data.model.has_prior else "codes, since this model has no prior"
         return (
             f"Each latent runs over its mean ± 3 standard deviations of the {of}. The latent that varies most comes "
-            "first. The ring is at the image nearest to the code; click an image to choose its code."
+            "first. The ring marks the image nearest to the code; click an image to choose its code."
         )
     latent = data.model.latent
     if dead:
         count = (
-            f"{dead} of {latent} latents have collapsed (grey: less than 0.01 nats of KL): the decoder ignores them. "
+            f"{dead} of {latent} latents have collapsed (grey, with a KL below 0.01 nats): the decoder ignores them. "
         )
     else:
         count = f"None of the {latent} latents has collapsed. "
     return (
-        f"Each latent runs from −3 to 3 standard deviations of the prior, the latent of most KL first. {count}"
-        "The ring is at the image nearest to the code; click an image to choose its code."
+        f"Each latent runs from −3 to 3 standard deviations of the prior, the one with the highest KL first. {count}"
+        "The ring marks the image nearest to the code; click an image to choose its code."
     )

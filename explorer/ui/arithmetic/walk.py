@@ -59,9 +59,9 @@ def walk_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
 
 
 _WAYS_HELP = (
-    "A straight line is the shortest, and in many dimensions it passes nearer to the origin than codes do. A great "
-    "circle keeps their distance from it. The third goes from neighbour to neighbour of the encoded test set, where "
-    "the decoder has been trained."
+    "The straight line is the shortest way; in many dimensions it passes nearer to the origin than any code lies. The "
+    "great circle keeps its distance from the origin. The way through dense regions goes from neighbour to neighbour "
+    "among the encoded test images, where the decoder has been trained."
 )
 
 
@@ -74,7 +74,7 @@ def _stops(data: EncodedDataset, scope: Scope) -> _Stops:
     if means is not None and len(known) > 1 and _loop():
         if len(known) >= MOST:
             known = known[: MOST - 1]
-            st.caption(f"A walk has at most {MOST} steps: this loop goes through the first {len(known)} classes.")
+            st.caption(f"A walk has at most {MOST} steps, so this loop goes through the first {len(known)} classes.")
         order = [*known, known[0]]
         return _Stops([scope.classes[i] for i in order], means[order], True)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -91,7 +91,10 @@ def _stops(data: EncodedDataset, scope: Scope) -> _Stops:
 
 def _loop() -> bool:
     return st.toggle(
-        "Loop through all class means", key=LOOP, persist_state="session", help="From class to class and back."
+        "Loop through all class means",
+        key=LOOP,
+        persist_state="session",
+        help="Goes from class to class and back to the first",
     )
 
 
@@ -124,10 +127,10 @@ def _show(data: EncodedDataset, path: Tensor, names: list[str], stops: Tensor, o
         on_use=lambda step: selection.choose_code(data, path[step], "a walk"),
     )
     if shares is not None:
-        thinnest = min(range(len(path)), key=shares.__getitem__)
+        sparsest = min(range(len(path)), key=shares.__getitem__)
         st.caption(
-            f"Thinnest at step {thinnest + 1} of {len(path)}: {html.percent(shares[thinnest])} of real images lie "
-            "in less dense places of the aggregate posterior."
+            f"Sparsest at step {sparsest + 1} of {len(path)}: {html.percent(shares[sparsest])} of real images lie in "
+            "sparser places of the aggregate posterior."
         )
     _downloads(data, path)
     trail = Trail([(float(x), float(y)) for x, y in data.map.place(path).tolist()], player=FILM)

@@ -29,9 +29,9 @@ def references(scope: Scope) -> list[Reference]:
 
 
 HELP = (
-    "`here` is the spot or item chosen on the map; `mean(7)` the mean code of class 7; `item(42)` an image of the "
-    "mapped data; `draw(1)` a draw from the prior; `upload` the picture that you uploaded; `origin` the code of zeros. "
-    "Type any expression of these, such as `0.5*mean(3) + 0.5*mean(8)`."
+    "`here` is the spot or item chosen on the map, `mean(7)` the mean code of class 7, `item(42)` an image of the "
+    "mapped data, `draw(1)` a draw from the prior, `upload` the picture you uploaded, `origin` the code of zeros. Type "
+    "any expression of these, such as `0.5*mean(3) + 0.5*mean(8)`."
 )
 
 
@@ -52,10 +52,10 @@ def _set(key: str, text: str) -> None:
     st.session_state[key] = text
 
 
-_OF_THE_SESSION = "Names that are kept, and uploads, belong to one browser session: a link does not carry them."
+_OF_THE_SESSION = "Names you keep and pictures you upload belong to one browser session: a link does not carry them."
 _HINTS = {
-    "here": "Click the map, or choose a spot or an image in Explore: that is `here`.",
-    "upload": f"The last picture that is uploaded is `upload`. {_OF_THE_SESSION}",
+    "here": "Click the map, or choose a spot or an image on Explore: that becomes `here`.",
+    "upload": f"The picture you uploaded last is `upload`. {_OF_THE_SESSION}",
     "name": _OF_THE_SESSION,
 }
 
@@ -89,4 +89,4 @@ def all_latents(key: str, latent: int, few: int) -> bool:
         return True
     if address.asked("all") == "1":
         st.session_state[key] = True
-    return st.toggle(f"All {latent} latents", key=key, persist_state="session", help=f"Else the {few} strongest.")
+    return st.toggle(f"All {latent} latents", key=key, persist_state="session", help=f"Otherwise the {few} strongest")
