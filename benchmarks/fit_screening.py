@@ -26,7 +26,7 @@ from explorer.cells.screening.screener import MODELS
 from explorer.cells.screening.typicality import cell_features
 from explorer.datasets import ImageDataset
 
-OUT = Path(explorer.__file__).parent / "screening"
+OUT = Path(explorer.__file__).parent / "cells" / "screening"
 SEED = 0
 EPOCHS = 12
 BATCH = 128

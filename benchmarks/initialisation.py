@@ -1,9 +1,9 @@
 """Xavier against Kaiming first weights of `cells-linear`, on healthy cells: `python -m benchmarks.initialisation`.
 
 Trains both from each seed on the training patients, checks that they saw the same batches, measures scales layer by
-layer, sharpness as `cells.py` does and the ELBO on the test patients, and writes what the Cells screen shows:
-`explorer/cells_init.json` and the decoder of the one that does not ship, `explorer/cells_init.safetensors`. The runs go
-to the folder that is named, else to a temporary one; those that are there already are not trained again.
+layer, sharpness as `cells.py` does and the ELBO on the test patients, and writes what the Cells screen shows to
+`explorer/cells/`: `initialisation.json`, and the decoder of the one that does not ship, `initialisation.safetensors`.
+The runs go to the folder that is named, else to a temporary one; those that are there already are not trained again.
 
 What ships, `cells-healthy-linear`, is Xavier's run of seed 0: it is measured in place of the one trained here, whose
 ELBO must be the same but for the order in which a machine adds numbers.
@@ -26,8 +26,9 @@ from torch import Tensor, nn
 
 import explorer
 from benchmarks.cells import decibels, edge, gray_of, only, spectrum, spots
+from benchmarks.layer_scales import kept, scales
 from explorer import Model, TrainConfig, load, train
-from explorer.cells.initialisation import STORED, Comparison, Course, Outcome, Sharpness, first_network, kept, scales
+from explorer.cells.initialisation import STORED, Comparison, Course, Outcome, Sharpness, first_network
 from explorer.checkpoints.folder import read_history, read_tensors
 from explorer.models.evaluation import to_float
 
@@ -37,7 +38,7 @@ SEEDS = (0, 1, 2)
 DRAWN = 2000
 SCALE_IMAGES = 512
 SAME = 3.0  # nats of 6,000 between two runs that differ by rounding alone
-OUT = Path(explorer.__file__).parent
+OUT = Path(explorer.__file__).parent / "cells"
 _BATCHES = "batches.sha256"
 
 
@@ -136,7 +137,7 @@ def compare(folder: Path) -> Comparison:
         model=shipped.config,
         checkpoint=SHIPPED,
         checkpoint_sha256=hashlib.sha256((shipped.info.path / "model.safetensors").read_bytes()).hexdigest(),
-        decoder_sha256=hashlib.sha256((OUT / "cells_init.safetensors").read_bytes()).hexdigest(),
+        decoder_sha256=hashlib.sha256((OUT / "initialisation.safetensors").read_bytes()).hexdigest(),
         batches_sha256=batches,
         scale_images=SCALE_IMAGES,
         drawn=DRAWN,
@@ -162,7 +163,7 @@ def store_decoder(model: Model) -> None:
     """The decoder's tensors as the checkpoint has them: float16 weights, batch norm's statistics as they were."""
     weights = read_tensors(model.info.path / "model.safetensors")
     own = {name.removeprefix("decoder."): value for name, value in weights.items() if name.startswith("decoder.")}
-    (OUT / "cells_init.safetensors").write_bytes(tensor_bytes(own, {"init": STORED, "preset": PRESET}))
+    (OUT / "initialisation.safetensors").write_bytes(tensor_bytes(own, {"init": STORED, "preset": PRESET}))
 
 
 def to_json(found: Comparison) -> str:
@@ -197,7 +198,7 @@ def report(found: Comparison) -> None:
 def main(folder: Path | None = None) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         found = compare(folder or Path(temporary))
-    (OUT / "cells_init.json").write_text(to_json(found), "utf-8")
+    (OUT / "initialisation.json").write_text(to_json(found), "utf-8")
     report(found)
 
 

@@ -1,6 +1,6 @@
 """Measures real cells, for the Cells screen to hold generated ones against: `python -m benchmarks.real_cells`.
 
-Writes `explorer/cells_real.json`, of the test patients of `malaria`; needs the data set.
+Writes `explorer/cells/real.json`, of the test patients of `malaria`; needs the data set.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import explorer
 from explorer.cells.measures import Summary, measure
 
-OUT = Path(explorer.__file__).parent / "cells_real.json"
+OUT = Path(explorer.__file__).parent / "cells" / "real.json"
 
 
 def summaries() -> dict[str, Summary]:

@@ -29,7 +29,7 @@ import explorer
 from explorer.cells.screening.screener import screener
 from explorer.models.evaluation import evaluate
 
-OUT = Path(explorer.__file__).parent / "screening" / "report.json"
+OUT = Path(explorer.__file__).parent / "cells" / "screening" / "report.json"
 RESAMPLES = 1000
 BINS = 10
 POINTS = 200

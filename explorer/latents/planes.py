@@ -56,11 +56,14 @@ def latent_plane(origin: Float[Tensor, " d"], a: int, b: int) -> Plane:
     return Plane(start, across, up)
 
 
-def principal_plane(codes: Float[Tensor, "n d"], components: Float[Tensor, "2 d"]) -> Plane:
-    """Makes the plane of two principal components through the mean code; u and v count standard deviations."""
+def spread_plane(codes: Float[Tensor, "n d"], axes: Float[Tensor, "2 d"]) -> Plane:
+    """Makes the plane of two orthonormal axes through the mean code; u and v count the codes' standard deviations.
+
+    The axes are principal components, or two latents of a deterministic code, which no prior keeps near zero.
+    """
     mean = codes.mean(0)
-    spread = ((codes - mean) @ components.T).std(0, correction=0)
-    return Plane(mean, components[0] * spread[0], components[1] * spread[1])
+    spread = ((codes - mean) @ axes.T).std(0, correction=0)
+    return Plane(mean, axes[0] * spread[0], axes[1] * spread[1])
 
 
 def plane_through(a: Float[Tensor, " d"], b: Float[Tensor, " d"], c: Float[Tensor, " d"]) -> Plane:
@@ -76,14 +79,3 @@ def plane_through(a: Float[Tensor, " d"], b: Float[Tensor, " d"], c: Float[Tenso
     if torch.linalg.det(gram) <= 1e-8 * gram[0, 0] * gram[1, 1]:
         raise ValueError("the three points lie on a line: choose another one")
     return Plane(a + across + up, across, up)
-
-
-def spread_plane(codes: Float[Tensor, "n 2"]) -> Plane:
-    """Makes the plane of two latents scaled to the codes: u and v count standard deviations from the mean code.
-
-    For a deterministic code, which no prior keeps near zero.
-    """
-    mean, spread = codes.mean(0), codes.std(0, correction=0)
-    across, up = torch.zeros(2), torch.zeros(2)
-    across[0], up[1] = spread[0], spread[1]
-    return Plane(mean, across, up)

@@ -10,8 +10,9 @@ import torch
 from safetensors import safe_open
 
 from benchmarks.cells import edge, gray_of
+from benchmarks.layer_scales import kept, scales
 from explorer import TrainConfig, load
-from explorer.cells.initialisation import STORED, comparison, decode, draw, first_network, kept, scales, stored_decoder
+from explorer.cells.initialisation import STORED, comparison, decode, draw, first_network, stored_decoder
 from explorer.checkpoints.folder import SHIPPED, read_history
 from explorer.models import ModelConfig, build
 from explorer.training.experiment import Experiment

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import fit_screening, initialisation, real_cells, screening
 from benchmarks.real_cells import summaries
 from explorer.cells.measures import HUE_BINS, Summary, measure, real
 
@@ -128,3 +129,13 @@ def test_what_is_said_of_real_cells_is_measured(data_root, monkeypatch):
         assert summary.count == stored[name].count
     assert found["healthy"].spotted < 0.05
     assert found["infected"].spotted > 0.6
+
+
+def test_benchmarks_write_where_the_package_reads():
+    assert real_cells.OUT.is_file()
+    assert screening.OUT.is_file()
+    for out, names in (
+        (initialisation.OUT, ("initialisation.json", "initialisation.safetensors")),
+        (fit_screening.OUT, ("cells.safetensors", "detector.safetensors")),
+    ):
+        assert all((out / name).is_file() for name in names)

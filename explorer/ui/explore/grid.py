@@ -83,7 +83,7 @@ def _plane(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, s
             (mean, (across, up)), standard = prior, bool((prior[1] == 1).all())
             plane = Plane(mean, torch.tensor([float(across), 0.0]), torch.tensor([0.0, float(up)]))
             return plane, ("z₀", "z₁") if standard else ("σ₀", "σ₁")
-        return planes.spread_plane(codes), ("σ₀", "σ₁")
+        return planes.spread_plane(codes, torch.eye(2)), ("σ₀", "σ₁")
     kinds = {"pca": "Two principal components", "latents": "Two latents", "points": "Through three codes"}
     kind = st.segmented_control(
         "Plane",
@@ -102,7 +102,7 @@ def _plane(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, s
     components = stored.maps["pca"].components
     if components is None:
         return "This checkpoint has no principal components stored."
-    return planes.principal_plane(stored.mean, components), ("1st component, σ", "2nd component, σ")
+    return planes.spread_plane(stored.mean, components), ("1st component, σ", "2nd component, σ")
 
 
 def _two_latents(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
