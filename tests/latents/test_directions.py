@@ -231,7 +231,7 @@ def test_random_groups_are_not_trusted(method, n):
 @both
 def test_groups_that_differ_are_trusted(method):
     t = trust(*two_gaussians(100, 80, 10, 4.0), method=method)
-    assert t.verdict().startswith("Trust it: it orders 9")
+    assert t.verdict().startswith("Trust it: it ranks 9")
     assert t.effect > 3 * t.random_effect > 0
 
 
