@@ -44,7 +44,7 @@ class LatentRanges:
 
 @dataclass(frozen=True)
 class Traversal:
-    """Rows of codes [R, S, D]; in row i only latent `latents[i]` varies, over `values[i]`, the others are the origin's."""
+    """Rows of codes [R, S, D]; in row i only latent `latents[i]` varies, over `values[i]`, from the origin."""
 
     codes: Float[Tensor, "r s d"]
     latents: Int[Tensor, " r"]

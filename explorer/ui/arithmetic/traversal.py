@@ -77,7 +77,9 @@ def _turn(by: int) -> None:
     st.session_state[PAGE] += by
 
 
-def _tiles(data: EncodedDataset, varied: Callable[[], Traversal], around: Result, ranges: LatentRanges, page: int) -> None:
+def _tiles(
+    data: EncodedDataset, varied: Callable[[], Traversal], around: Result, ranges: LatentRanges, page: int
+) -> None:
     origin, found = around.code, varied()
     rows, steps, _ = found.codes.shape
     flat = found.codes.flatten(0, 1)
