@@ -153,6 +153,6 @@ def test_a_mean_that_is_drawn_as_another_class_is_said():
     assert computed.drawn_as_another(data, replace(means, codes=moved)) == drawn | {well: other}
 
     found = sent(page(data="mnist-5k"), "means_tiles")
-    assert {i for i, title in enumerate(found["titles"]) if "most like it are of class" in title} == set(drawn)
+    assert {i for i, title in enumerate(found["titles"]) if "nearest to it are of class" in title} == set(drawn)
     marked = {i for i, caption in enumerate(found["captions"]) if "⚠" in caption}
     assert marked == set(drawn) | {i for i in range(10) if means.doubtful[i]}
