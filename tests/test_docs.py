@@ -110,11 +110,20 @@ def test_a_checkpoint_is_read_as_its_format_says(monkeypatch):
     exec("\n".join(blocks(page, "python")), read)
     expected = explorer.load("mnist-mlp-2d", device="cpu").decode(read["code"][None])[0].numpy()
     np.testing.assert_allclose(read["image"], expected, atol=1e-5)
-    stored = {file.name for folder in SHIPPED.iterdir() for file in folder.iterdir()}
-    named = set(re.findall(r"^\| `([\w.]+)`", page.read_text("utf-8"), re.M))
-    assert stored <= named
-    tensors = {name for folder in SHIPPED.iterdir() for name in _tensors(folder / "latents.safetensors")}
-    assert tensors <= set(re.findall(r"`(\w+)`", page.read_text("utf-8")))
+    assert_named(*SHIPPED.iterdir())
+
+
+@pytest.mark.slow
+def test_the_format_names_what_is_written_today(tiny_run):
+    assert_named(tiny_run.path)
+
+
+def assert_named(*checkpoints: Path) -> None:
+    """The page on the format names their files, and the tensors of their codes."""
+    page = (ROOT / "docs" / "checkpoint-format.md").read_text("utf-8")
+    named = set(re.findall(r"`([\w.]+)/?`", page))
+    assert {file.name for folder in checkpoints for file in folder.iterdir()} <= named
+    assert {name for folder in checkpoints for name in _tensors(folder / "latents.safetensors")} <= named
 
 
 def _tensors(file: Path) -> list[str]:
