@@ -21,6 +21,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/deno lint --quiet
+	$(BIN)/deno check --quiet explorer/ui/components tests/scripts
+	$(BIN)/deno test --quiet
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
