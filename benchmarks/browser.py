@@ -72,12 +72,12 @@ def hover(page: Page) -> float:
     """Decoded images drawn a second while the pointer moves over the plane."""
     box = page.locator(".st-key-map .lx-map").bounding_box()
     assert box is not None
-    before, start = page.evaluate("window.__latentMapFrames || 0"), time.perf_counter()
+    before, start = page.evaluate("window.__latentMaps.map.cards"), time.perf_counter()
     step = 0
     while time.perf_counter() - start < 3:
         step += 1
         page.mouse.move(box["x"] + box["width"] * (0.3 + 0.4 * (step % 97) / 97), box["y"] + box["height"] * 0.6)
-    return float((page.evaluate("window.__latentMapFrames") - before) / (time.perf_counter() - start))
+    return float((page.evaluate("window.__latentMaps.map.cards") - before) / (time.perf_counter() - start))
 
 
 def switches(page: Page) -> list[float]:

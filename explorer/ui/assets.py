@@ -32,7 +32,7 @@ from starlette.routing import Route
 from explorer.checkpoints.folder import is_slug, runs_folder
 from explorer.training.frame_files import frame_file
 
-__all__ = ["plotly_url", "publish", "publish_sheets", "routes"]
+__all__ = ["frames_url", "keep", "plotly_url", "publish", "publish_sheets", "routes"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -171,6 +171,21 @@ def publish_sheets(key: str, make: Callable[[int], bytes], *, count: int, media_
     return f"{_base()}{_PREFIX}/{key}"
 
 
+_kept: dict[str, _Blob] = {}
+
+
+def keep(folder: str, file: str, body: bytes, media_type: str) -> None:
+    """Serve a file for as long as the server runs, at `assets/{folder}/{file}` from the page's address.
+
+    Its neighbours are where it looks for them, such as the modules that a module imports.
+
+    Args:
+        folder: names the contents of all files in it, by a digest: one name.
+        file: relative, with slashes where it has folders.
+    """
+    _kept[f"{folder}/{file}"] = _blob(body, media_type)
+
+
 def plotly_url() -> str:
     """URL path of plotly.js, with its version, as the browser keeps it for a year."""
     return f"{_base()}{_PREFIX}/{_PLOTLY}?v={version('plotly')}"
@@ -193,6 +208,7 @@ def routes() -> list[Route]:
         found.append(Route(f"{base}{_PREFIX}/{_PLOTLY}", _serve_plotly, methods=["GET"]))
         found.append(Route(f"{base}{_PREFIX}/frames/{{run}}/{{name}}", _serve_frame, methods=["GET"]))
         found.append(Route(f"{base}{_PREFIX}/{{key}}", _serve_blob, methods=["GET"]))
+        found.append(Route(f"{base}{_PREFIX}/{{path:path}}", _serve_kept, methods=["GET"]))
     return found
 
 
@@ -231,6 +247,11 @@ async def _serve_blob(request: Request) -> Response:
         _LOG.exception("Asset %s could not be made", key)
         return _refusal("This asset could not be made.", 500)
     return _answer(request, blob)
+
+
+async def _serve_kept(request: Request) -> Response:
+    blob = _kept.get(request.path_params["path"])
+    return _refusal("Unknown asset.", 404) if blob is None else _answer(request, blob)
 
 
 async def _serve_frame(request: Request) -> Response:

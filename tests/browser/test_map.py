@@ -21,6 +21,11 @@ def digits():
     return datasets.load("mnist-5k", "test")
 
 
+def test_plotly_still_has_what_the_map_uses_of_its_private_parts(explore):
+    explore.open(PLANE)
+    assert explore.map("missingParts()") == [], "see latent_map/plotly_private.js"
+
+
 def test_a_point_shows_its_own_image(explore, models, digits):
     model = models(PLANE)
     explore.open(PLANE)
@@ -147,9 +152,9 @@ def test_the_pointer_draws_the_plane_and_names_the_points(explore, models):
         return pixels_of(canvas.evaluate("e => e.toDataURL()"))[:, :, 0]
 
     def draw_at(spot) -> np.ndarray:
-        frames = explore.page.evaluate("window.__latentMapFrames ?? 0")
+        frames = explore.page.evaluate("window.__latentMaps.map.cards")
         explore.page.mouse.move(*spot)
-        explore.page.wait_for_function("n => window.__latentMapFrames > n", arg=frames)
+        explore.page.wait_for_function("n => window.__latentMaps.map.cards > n", arg=frames)
         explore.page.wait_for_function("!document.querySelector('.st-key-map .lx-waiting')")
         return drawn()
 

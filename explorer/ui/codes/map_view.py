@@ -46,7 +46,8 @@ def map_view(
     if pick is not None:
         x, y = pick.xy if pick.xy is not None else data.map.place(pick.tensor()[None])[0].tolist()
         rings.append(Mark(x, y, pick_label))
-    events = latent_map(
+    revision = f"{data.key}-{data.map.kind}"
+    latent_map(
         key=key,
         figure_url=sheets.map_figure(data, color),
         legend=_legend(data, color),
@@ -58,7 +59,7 @@ def map_view(
         follows=follows,
         overlay=overlay,
         names=data.classes,
-        revision=f"{data.key}-{data.map.kind}",
+        revision=revision,
         empty_hint=_empty_hint(data),
         height=height,
         selected=selected,
@@ -70,7 +71,7 @@ def map_view(
     if data.drawn_as is not None:
         name = plain(data.model.classes[data.drawn_as])
         st.caption(f"This decoder is told the class: items are drawn as their own, any other code as **{name}**.")
-    return events.selected
+    return selected if selected is not None and selected.revision == revision else None
 
 
 def _empty_hint(data: EncodedDataset) -> str:

@@ -1,39 +1,59 @@
-"""What the browser's side of a component sends, read with mistrust: it need not have been our JavaScript."""
+"""What browsers send, read with mistrust: it need not have been our JavaScript."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from math import isfinite
 from typing import Any
 
-import streamlit as st
-
-__all__ = ["PayloadError", "content", "moment", "triggered"]
+__all__ = ["PayloadError", "content", "index", "moment", "number"]
 
 
 class PayloadError(ValueError):
-    """Something that the browser sent and that cannot be used; its message is shown as it is."""
-
-
-def triggered(key: str, name: str) -> dict[str, Any] | None:
-    """The payload of the trigger `name` of the component `key`, or None where it sent none."""
-    state = st.session_state.get(key)
-    value = None if state is None else state.get(name)
-    return value if isinstance(value, dict) else None
+    """Something that a browser sent and that cannot be used; its message is shown as it is."""
 
 
 def moment(payload: dict[str, Any]) -> int:
-    """When it was sent, in milliseconds of the browser's clock, to be sent back as heard; 0 where it does not say."""
+    """Reads when it was sent, in milliseconds of the browser's clock; 0 where it does not say."""
     t = payload.get("t")
     return t if type(t) is int and 0 <= t < 2**53 else 0
 
 
+def index(payload: dict[str, Any], name: str) -> int:
+    """Reads a whole number from 0 on.
+
+    Raises:
+        PayloadError: it is none.
+    """
+    value = payload.get(name)
+    if type(value) is not int or not 0 <= value < 2**53:
+        raise PayloadError("The choice was damaged on its way: try again.")
+    return value
+
+
+def number(payload: dict[str, Any], name: str) -> float:
+    """Reads a finite number.
+
+    Raises:
+        PayloadError: it is none.
+    """
+    value = payload.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise PayloadError("The choice was damaged on its way: try again.")
+    return float(value)
+
+
 def content(text: object, what: str, most: int) -> bytes:
-    """The bytes of a text in base64.
+    """Reads base64.
 
-    `what` is the subject of the error's sentence, such as `The drawing`, and `most` the number of bytes allowed.
+    Args:
+        text: what should be base64.
+        what: the subject of the error's sentence, such as `The drawing`.
+        most: the number of bytes allowed.
 
-    Raises PayloadError if it is no base64 or longer than that.
+    Raises:
+        PayloadError: it is no base64, or longer than that.
     """
     if not isinstance(text, str) or not text.isascii():
         raise PayloadError(f"{what} could not be read: it was damaged on its way.")

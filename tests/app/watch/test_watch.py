@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.ui.markdown import plain
 from explorer.ui.train.history import MOST_EPOCHS
-from tests.app.watch.published import blob, body
+from tests.app.watch.published import body
 from tests.app.watch.runs import WatchedRun
 
 
@@ -208,10 +208,3 @@ def test_an_update_of_a_long_run_is_small(folder):
     assert past["test"]["reconstruction"][-1] == pytest.approx(row["test"]["reconstruction"], abs=0.01)
     code = len(component.proto.js_content) + len(component.proto.css_content) + len(component.proto.html_content)
     assert code < 1_000  # sent with every update: the rest of it is an asset
-
-
-def test_the_module_is_an_asset(watched):
-    watched.end_epoch()
-    url = sent(watch())["module"]
-    assert blob(url).media_type == "text/javascript"
-    assert b"export default function" in body(url)

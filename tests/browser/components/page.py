@@ -105,7 +105,7 @@ def show_map() -> None:
         st.session_state["told"] = st.session_state.get("told", 0) + 1
 
     trail = [(3.0 - 0.25 * i, 0.02 * (i - 12) ** 2 - 2.9) for i in range(24)]
-    events = latent_map(
+    latent_map(
         key="map",
         figure_url=assets.publish(f"points-{kind}.json", figure, "application/json"),
         legend=[LegendEntry(i, f"class {i}", color, 80) for i, color in enumerate(COLORS)],
@@ -132,7 +132,8 @@ def show_map() -> None:
         stop_names=("mean(3)", "mean(8)"),
         revision=f"{kind}",
     )
-    st.text(f"Selected: {None if events.selected is None else len(events.selected.ids)}")
+    kept = st.session_state.get("kept")
+    st.text(f"Selected: {len(kept.ids) if kept is not None and kept.revision == f'points-{kind}' else None}")
     st.text(f"Told: {st.session_state.get('told', 0)}")
 
 
@@ -174,8 +175,8 @@ def square() -> None:
         start=drawings[-1] if drawings and which == 0 else None,
     )
     st.text(f"Drawings: {len(drawings)}, runs of the page: {st.session_state['runs']}")
-    body = base64.b64encode(drawings[-1]).decode() if drawings else ""
-    st.html(f'<img class="seen" width="84" alt="{len(drawings)}" src="data:image/png;base64,{body}">' if body else "")
+    if drawings and (body := base64.b64encode(drawings[-1]).decode()):
+        st.html(f'<img class="seen" width="84" alt="{len(drawings)}" src="data:image/png;base64,{body}">')
 
 
 def show_draw() -> None:

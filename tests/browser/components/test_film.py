@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 STEPS = """() => {
   window.steps = [];
-  document.addEventListener("lx-step", ({ detail }) => window.steps.push([detail.key, detail.step, detail.count]));
+  document.addEventListener("lx-moved", ({ detail }) => window.steps.push([detail.key, detail.step]));
 }"""
 
 
@@ -72,11 +72,11 @@ def test_playing_leaves_no_step_out(shown):
     page.get_by_role("button", name="Fast").click()
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("window.steps.length === 11 && !window.__films.film.playing")
-    assert page.evaluate("window.steps") == [["film", step, 12] for step in range(1, 12)]
+    assert page.evaluate("window.steps") == [["film", step] for step in range(1, 12)]
     assert_shows(page, 11, 12)
     page.get_by_role("button", name="Play").click()  # from the end: from the start again
     page.wait_for_function("window.steps.length === 23 && !window.__films.film.playing")
-    assert [step for _, step, _ in page.evaluate("window.steps")[11:]] == [0, *range(1, 12)]
+    assert [step for _, step in page.evaluate("window.steps")[11:]] == [0, *range(1, 12)]
 
 
 def test_there_and_back(shown):
@@ -88,7 +88,7 @@ def test_there_and_back(shown):
     page.wait_for_function("window.steps.length >= 14")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     page.get_by_role("button", name="Pause").click()
-    seen = [step for _, step, _ in page.evaluate("window.steps")]
+    seen = [step for _, step in page.evaluate("window.steps")]
     assert seen[:14] == [1, 2, 3, 4, 5, 4, 3, 2, 1, 0, 1, 2, 3, 4]
     paused = film(page, "step")
     page.evaluate(  # as long as three steps take, by the browser's own clock

@@ -110,7 +110,7 @@ def test_a_thousand_updates_leave_nothing_behind(finished_run, view):
     client.send("Performance.enable")
     client.send("HeapProfiler.enable")
     update = """async ([count, data]) => {
-      const { default: view } = await import(new URL(data.module, location.href).href);
+      const { default: view } = await import(document.querySelector('link[href$="/training_view/main.js"]').href);
       const place = window.place ??= document.querySelector('.lx-tv').parentElement.parentElement.cloneNode(false);
       if (!place.isConnected) {
         place.innerHTML = '<div class="lx-tv"></div>';

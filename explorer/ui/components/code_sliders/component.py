@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
+from typing import Any
 
-import streamlit as st
-
-from explorer.ui.components.payloads import triggered
-from explorer.ui.components.scripts import css, script
+from explorer.ui.components.mounting import Component
+from explorer.ui.components.payloads import number
 
 __all__ = ["Knob", "code_sliders"]
 
@@ -31,13 +30,7 @@ class Knob:
 
 _LARGEST = 1e6  # a value further out than this is a typing error
 
-_COMPONENT = st.components.v2.component(
-    "code_sliders",
-    html='<div class="lx-knobs" data-state="loading"></div>',
-    css=css("code_sliders"),
-    js=script("code_sliders/knobs", "code_sliders/main"),
-    isolate_styles=False,
-)
+_COMPONENT = Component("code_sliders", "lx-knobs")
 
 
 def code_sliders(
@@ -54,62 +47,47 @@ def code_sliders(
     label: str = "Latents",
     on_move: Callable[[dict[int, float]], None],
 ) -> None:
-    """Show the sliders and the picture; call `on_move` while a person moves one.
+    """Shows the sliders and the picture; calls `on_move` while a person moves one.
 
     The browser sends the newest values as soon as the ones before are answered, so at most one move waits for its
     picture. What a person moves stays where they put it until Python has heard of it; then Python's value holds.
     In a fragment only the fragment runs for a move.
 
-    Parameters
-    ----------
-    knobs
-        In the order shown. What is typed outside `low` to `high` goes to that end.
-    picture
-        URL of the image: a data: URI, or from `assets.publish`.
-    picture_alt
-        Its alternative text.
-    picture_data
-        Becomes its data-* attributes: `{"code": "0.1,0.2"}` is `data-code`. They change together with the picture.
-    caption
-        Shown under the picture.
-    revision
-        Names the code that is being edited. With another one every value is Python's, whatever was being moved.
-    columns
-        Columns of sliders where there is room for them.
-    place
-        Where the code lies on a map that follows these sliders: its dot moves with them.
-    label
-        What a screen reader calls the group.
-    on_move
-        Called with the new values by the knobs' ids, of those that moved, before the run that the move causes.
+    Args:
+        key: of its own on the page.
+        knobs: in the order shown. What is typed outside `low` to `high` goes to that end.
+        picture: URL of the image: a data: URI, or from `assets.publish`.
+        picture_alt: its alternative text.
+        picture_data: becomes its data-* attributes: `{"code": "0.1,0.2"}` is `data-code`. They change together with the
+            picture.
+        caption: shown under the picture.
+        revision: names the code that is being edited. With another one every value is Python's, whatever was moved.
+        columns: columns of sliders where there is room for them.
+        place: where the code lies on a map that follows these sliders: its dot moves with them.
+        label: what a screen reader calls the group.
+        on_move: called with the new values by the knobs' ids, of those that moved, before the run that the move causes.
     """
-    ack_key = f"{key}-answered"
 
-    def heard() -> None:
-        payload = triggered(key, "move")
-        if payload is None:
+    def moved(answer: dict[str, Any]) -> None:
+        values = answer.get("values")
+        if not isinstance(values, dict):
             return
-        st.session_state[ack_key] = payload["t"]
-        if payload.get("revision") == revision:  # else another code was being edited
-            ids = {knob.id for knob in knobs}
-            values = {int(ident): float(value) for ident, value in payload["values"].items()}
-            on_move({i: max(-_LARGEST, min(_LARGEST, v)) for i, v in values.items() if i in ids and isfinite(v)})
+        ids = {str(knob.id): knob.id for knob in knobs}
+        found = {ids[name]: number(values, name) for name in values if name in ids}
+        on_move({ident: max(-_LARGEST, min(_LARGEST, value)) for ident, value in found.items()})
 
-    _COMPONENT(
-        key=key,
-        data={
-            "key": key,
+    _COMPONENT.show(
+        key,
+        {
             "knobs": [asdict(knob) for knob in knobs],
             "picture": picture,
             "picture_alt": picture_alt,
             "picture_data": dict(picture_data),
             "caption": caption,
-            "revision": revision,
             "columns": columns,
             "place": list(place) if place is not None and all(isfinite(v) for v in place) else None,
             "label": label,
-            # The newest move that Python has seen: the picture is of it, and the browser's values give way.
-            "ack": st.session_state.get(ack_key, 0),
         },
-        on_move_change=heard,
+        revision=revision,
+        answers={"move": moved},
     )

@@ -1,20 +1,39 @@
 // Mouse, pen, finger and keys.
 
-function begin(d, point, erase) {
+import { clamp } from "../shared/numbers.js";
+import { paintTo, perform, remember, repaint } from "./brush.js";
+import { drawCursor } from "./controls.js";
+import { changed } from "./sending.js";
+/** @import { Point } from "./brush.js" */
+/** @import { Drawing } from "./controls.js" */
+
+/**
+ * @param {Drawing} d
+ * @param {Point} point
+ * @param {boolean} erase
+ */
+export function begin(d, point, erase) {
   d.stroke = { width: d.width, erase, points: [] };
   extend(d, [point]);
 }
 
-function extend(d, points) {
+/**
+ * @param {Drawing} d
+ * @param {Point[]} points
+ */
+export function extend(d, points) {
+  const { stroke } = d;
+  if (!stroke) return;
   for (const point of points) {
-    d.stroke.points.push(point);
-    paintTo(d.paint, d.stroke, d.stroke.points.length - 1);
+    d.at = point;
+    stroke.points.push(point);
+    paintTo(d.paint, stroke, stroke.points.length - 1);
   }
-  d.at = points.at(-1);
   changed(d);
 }
 
-function end(d) {
+/** @param {Drawing} d */
+export function end(d) {
   d.pointer = null;
   if (!d.stroke) return;
   remember(d, d.stroke);
@@ -22,38 +41,53 @@ function end(d) {
   changed(d);
 }
 
-function undo(d) {
+/** @param {Drawing} d */
+export function undo(d) {
   end(d);
-  if (!d.acts.length) return;
-  d.undone.push(d.acts.pop());
+  const act = d.acts.pop();
+  if (!act) return;
+  d.undone.push(act);
   repaint(d);
   say(d, "Undone.");
   changed(d);
 }
 
-function redo(d) {
+/** @param {Drawing} d */
+export function redo(d) {
   end(d);
-  if (!d.undone.length) return;
-  d.acts.push(d.undone.pop());
-  perform(d.paint, d.acts.at(-1));
+  const act = d.undone.pop();
+  if (!act) return;
+  d.acts.push(act);
+  perform(d.paint, act);
   say(d, "Redone.");
   changed(d);
 }
 
-function clear(d) {
+/** @param {Drawing} d */
+export function clear(d) {
   end(d);
   if (d.empty) return;
-  remember(d, { clear: true });
+  remember(d, "clear");
   repaint(d);
   say(d, "Cleared.");
   changed(d);
 }
 
+/**
+ * @param {Drawing} d
+ * @param {string} text
+ */
 function say(d, text) {
   d.live.textContent = text;
 }
 
-// In the square's own pixels, also outside it: a captured pointer may leave and come back.
+/**
+ * In the square's own pixels, also outside it: a captured pointer may leave and come back.
+ *
+ * @param {Drawing} d
+ * @param {PointerEvent} event
+ * @returns {Point}
+ */
 function pointOf(d, event) {
   const { left, top, width } = d.canvas.getBoundingClientRect();
   const scale = d.canvas.width / width;
@@ -62,7 +96,8 @@ function pointOf(d, event) {
 
 const PEN_ERASER = 32; // among a pointer's buttons
 
-function listenToHand(d) {
+/** @param {Drawing} d */
+export function listenToHand(d) {
   const { canvas } = d;
   canvas.addEventListener("pointerdown", (event) => {
     const eraser = (event.buttons & PEN_ERASER) > 0;
@@ -84,13 +119,13 @@ function listenToHand(d) {
       drawCursor(d);
     }
   });
-  for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
+  for (const name of /** @type {const} */ (["pointerup", "pointercancel", "lostpointercapture"])) {
     canvas.addEventListener(name, (event) => event.pointerId === d.pointer && end(d));
   }
   canvas.addEventListener("pointerleave", () => (d.cursor.hidden = !canvas.matches(":focus-visible")));
   canvas.addEventListener("focus", () => {
     if (!canvas.matches(":focus-visible")) return;
-    d.at = d.at.map((value) => Math.max(0, Math.min(canvas.width, value)));
+    d.at = inside(d, d.at);
     d.cursor.hidden = false;
     drawCursor(d);
   });
@@ -100,14 +135,30 @@ function listenToHand(d) {
   });
   canvas.addEventListener("keydown", (event) => d.ready && onCanvasKey(d, event));
   d.root.addEventListener("keydown", (event) => d.ready && onShortcut(d, event));
+  d.undo.addEventListener("click", () => undo(d));
+  d.redo.addEventListener("click", () => redo(d));
+  d.clear.addEventListener("click", () => clear(d));
 }
 
+/**
+ * @param {Drawing} d
+ * @param {Point} point
+ * @returns {Point}
+ */
+const inside = (d, [x, y]) => [clamp(x, 0, d.canvas.width), clamp(y, 0, d.canvas.height)];
+
+/**
+ * @param {Drawing} d
+ * @param {KeyboardEvent} event
+ */
 function onCanvasKey(d, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || d.pointer !== null) return;
   const step = (d.canvas.width / d.data.size) * (event.shiftKey ? 4 : 1);
+  /** @type {Record<string, Point>} */
   const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
-  if (event.key in moves) {
-    const place = d.at.map((value, axis) => Math.max(0, Math.min(d.canvas.width, value + moves[event.key][axis])));
+  const move = moves[event.key];
+  if (move) {
+    const place = inside(d, [d.at[0] + move[0], d.at[1] + move[1]]);
     if (d.stroke) extend(d, [place]);
     d.at = place;
   } else if (event.key === " " && !event.repeat) {
@@ -126,6 +177,10 @@ function onCanvasKey(d, event) {
   event.stopPropagation();
 }
 
+/**
+ * @param {Drawing} d
+ * @param {KeyboardEvent} event
+ */
 function onShortcut(d, event) {
   if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
   const key = event.key.toLowerCase();

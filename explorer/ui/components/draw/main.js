@@ -1,64 +1,33 @@
-// One square for each place in the page. Streamlit calls the default export again with every rerun and theme.
+// The square that is drawn on: what starts it, and what a new one begins with.
 
-const DRAWINGS = new WeakMap(); // parentElement -> drawing
-const PACE_MS = 150; // between two that are sent during a stroke
-const PATIENCE_MS = 4000; // after which an answer is taken for lost; twice that the next time
-const MOST_PATIENCE_MS = 60000;
+import { decodedImage } from "../shared/images.js";
+import { mount } from "../shared/mount.js";
+import { blacken, isEmpty, repaint } from "./brush.js";
+import { createDrawing, drawControls } from "./controls.js";
+import { begin, clear, end, extend, listenToHand, redo, undo } from "./hand.js";
+import { send } from "./sending.js";
+/** @import { Answers, Hooks } from "../shared/mount.js" */
+/** @import { Point } from "./brush.js" */
+/** @import { DrawData, Drawing } from "./controls.js" */
 
-function changed(d) {
-  d.changed = true;
-  d.empty = d.stroke && !d.stroke.erase ? false : isEmpty(d);
-  drawControls(d);
-  send(d);
-}
-
-const pngOf = (d) => (isEmpty(d) ? "" : d.canvas.toDataURL("image/png").split(",")[1]);
-
-// The newest drawing, once what was sent before is answered: a fast hand does not build a queue.
-function send(d) {
-  clearTimeout(d.timer);
-  if (!d.changed || d.sent) return;
-  const early = d.stroke ? d.last + PACE_MS - performance.now() : 0;
-  if (early > 0) {
-    d.timer = setTimeout(() => send(d), early);
-    return;
-  }
-  d.clock = Math.max(Date.now(), d.clock + 1); // later than any before it, though two may share a millisecond
-  d.sent = d.clock;
-  d.last = performance.now();
-  d.changed = false;
-  clearTimeout(d.patience);
-  d.patient = Math.min(2 * d.patient || PATIENCE_MS, MOST_PATIENCE_MS);
-  d.patience = setTimeout(() => {
-    d.sent = 0;
-    d.changed = true;
-    send(d);
-  }, d.patient);
-  d.component.setTriggerValue("drawn", { png: pngOf(d), revision: d.revision, t: d.sent });
-  drawControls(d);
-}
-
-function answered(d) {
-  d.sent = 0;
-  d.patient = 0;
-  clearTimeout(d.patience);
-}
-
-// Another revision, or a square that is built anew: what Python has kept of the drawing is the ground.
+/**
+ * Another revision, or a square that is built anew: what Python has kept of the drawing is the ground.
+ *
+ * @param {Drawing} d
+ */
 async function startAnew(d) {
   const { revision, start } = d.data;
-  answered(d);
+  d.answers.forget();
   clearTimeout(d.timer);
   if (d.pointer !== null) d.canvas.releasePointerCapture(d.pointer);
-  Object.assign(d, { revision, acts: [], undone: [], stroke: null, pointer: null, changed: false, ready: false, empty: true });
+  Object.assign(d, { revision, acts: [], undone: [], stroke: null, pointer: null });
+  Object.assign(d, { changed: false, ready: false, empty: true });
   blacken(d.ground);
   repaint(d);
   if (start) {
-    const image = new Image();
-    image.src = `data:image/png;base64,${start}`;
-    const whole = await image.decode().then(() => true, () => false);
+    const image = await decodedImage(`data:image/png;base64,${start}`).catch(() => null);
     if (d.revision !== revision) return;
-    if (whole) d.ground.drawImage(image, 0, 0, d.canvas.width, d.canvas.height);
+    if (image) d.ground.drawImage(image, 0, 0, d.canvas.width, d.canvas.height);
     repaint(d);
   }
   d.empty = isEmpty(d);
@@ -66,10 +35,11 @@ async function startAnew(d) {
   drawControls(d);
 }
 
-// For tests and benchmarks.
-function exposeHooks(d) {
-  d.hooks ??= {
-    get pending() { return !d.ready || d.sent > 0 || d.changed; },
+/** @type {Hooks<Drawing>} */
+const hooks = {
+  name: "__draws",
+  of: (d) => ({
+    get pending() { return !d.ready || d.answers.waiting || d.changed; },
     get empty() { return d.empty; },
     get strokes() { return d.acts.length; },
     get drawing() { return d.stroke !== null; },
@@ -78,6 +48,7 @@ function exposeHooks(d) {
       const { data } = d.paint.getImageData(0, 0, d.canvas.width, d.canvas.height);
       return Array.from({ length: data.length / 4 }, (_, i) => data[4 * i]);
     },
+    /** @type {(points: Point[]) => void} */
     stroke: (points) => {
       begin(d, points[0], d.erasing);
       if (points.length > 1) extend(d, points.slice(1));
@@ -86,32 +57,28 @@ function exposeHooks(d) {
     undo: () => undo(d),
     redo: () => redo(d),
     clear: () => clear(d),
-  };
-  (window.__draws ??= {})[d.data.key] = d.hooks;
+  }),
+};
+
+/**
+ * @param {HTMLElement} root
+ * @param {DrawData} data
+ * @param {Answers} answers
+ */
+function create(root, data, answers) {
+  const d = createDrawing(root, data, answers);
+  listenToHand(d);
+  return d;
 }
 
-export default function (component) {
-  const { data, parentElement } = component;
-  const root = parentElement.querySelector(".lx-draw");
-  if (!root || !data) return undefined;
-  let d = DRAWINGS.get(parentElement);
-  if (!d || d.root !== root) {
-    d?.destroy();
-    d = createDrawing(root, data);
-    DRAWINGS.set(parentElement, d);
-    d.destroy = () => {
-      clearTimeout(d.timer);
-      clearTimeout(d.patience);
-      if (window.__draws?.[d.data.key] === d.hooks) delete window.__draws[d.data.key];
-      DRAWINGS.delete(parentElement);
-    };
-  }
-  d.component = component;
-  d.data = data;
-  if (d.sent && data.ack >= d.sent) answered(d);
-  exposeHooks(d);
-  if (d.revision !== data.revision) startAnew(d);
-  send(d);
-  drawControls(d);
-  return d.destroy;
-}
+export default mount({
+  selector: ".lx-draw",
+  create,
+  update: (d) => {
+    if (d.revision !== d.data.revision) startAnew(d);
+    send(d);
+    drawControls(d);
+  },
+  destroy: (d) => clearTimeout(d.timer),
+  hooks,
+});

@@ -1,48 +1,35 @@
 // How dense the places on the way are: the share of real images' codes in less dense ones. The axis goes by the
 // square root, as what matters happens near 0.
 
+import { element, setAttributes, shape } from "../shared/elements.js";
+import { clamp } from "../shared/numbers.js";
+import { LOW_SHARE } from "./layout.js";
+/** @import { Film } from "./layout.js" */
+
 const CHART_PX = 68;
 const PAD_PX = 8; // half a thumb: a step is right below the scrubber's thumb
-const LOW = 0.05;
-const LINES = [[1, "100%"], [0.25, "25%"], [LOW, "5%"]];
+/** @type {[number, string][]} */
+const LINES = [[1, "100%"], [0.25, "25%"], [LOW_SHARE, "5%"]];
 
-function createChart(f) {
-  const box = element("div", "lx-film-chart", f.side);
-  element("p", "lx-film-chart-title", box, {}, "Denser than … of real images (square-root scale)");
-  const svg = shape("svg", box, { class: "lx-film-svg", role: "img" });
-  const base = shape("g", svg);
-  const area = shape("path", svg, { class: "lx-film-area" });
-  const curve = shape("path", svg, { class: "lx-film-curve" });
-  const names = shape("g", svg);
-  const marker = shape("line", svg, { class: "lx-film-marker" });
-  const dot = shape("circle", svg, { class: "lx-film-dot", r: 5 });
-  const words = element("p", "lx-film-density", box);
-  words.title =
-    "Where few real images are encoded the decoder was hardly trained, and what it draws there is a guess. " +
-    `Below ${LOW * 100}% a step is out among the emptiest places that real images reach.`;
-  f.chart = { box, svg, base, area, curve, names, marker, dot, words, width: 0 };
-  let held = false;
-  const scrub = (event) => {
-    if (!held || !f.shown) return;
-    const { left } = svg.getBoundingClientRect();
-    const share = (event.clientX - left - PAD_PX) / Math.max(1, f.chart.width - 2 * PAD_PX);
-    pause(f);
-    seek(f, share * (f.shown.count - 1));
-  };
-  svg.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    held = true;
-    svg.setPointerCapture(event.pointerId);
-    scrub(event);
-  });
-  svg.addEventListener("pointermove", scrub);
-  for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => (held = false));
-}
-
+/**
+ * @param {Film} f
+ * @param {number} step
+ */
 const chartX = (f, step) => PAD_PX + ((f.chart.width - 2 * PAD_PX) * step) / Math.max(1, f.shown.count - 1);
-const chartY = (share) => CHART_PX - 1 - (CHART_PX - 8) * Math.sqrt(Math.max(0, Math.min(1, share)));
 
-function sizeChart(f) {
+/** @param {number} share */
+export const chartY = (share) => CHART_PX - 1 - (CHART_PX - 8) * Math.sqrt(clamp(share, 0, 1));
+
+/**
+ * The step at some pixels from the chart's left edge, not rounded.
+ *
+ * @param {Film} f
+ * @param {number} x
+ */
+export const stepAt = (f, x) => ((x - PAD_PX) / Math.max(1, f.chart.width - 2 * PAD_PX)) * (f.shown.count - 1);
+
+/** @param {Film} f */
+export function sizeChart(f) {
   const { chart, shown } = f;
   chart.box.hidden = !shown.shares;
   f.side.dataset.chart = String(Boolean(shown.shares));
@@ -53,7 +40,7 @@ function sizeChart(f) {
   chart.base.replaceChildren();
   chart.names.replaceChildren();
   for (const [share, text] of LINES) {
-    const low = share === LOW;
+    const low = share === LOW_SHARE;
     const y = Math.round(chartY(share)) + 0.5;
     shape("line", chart.base, { class: low ? "lx-film-low" : "lx-film-base", x1: 0, x2: chart.width, y1: y, y2: y });
     shape("text", chart.names, { class: low ? "lx-film-low-text" : "", x: chart.width + 6, y: y + 4 }, text);
@@ -63,7 +50,7 @@ function sizeChart(f) {
   let [curve, area] = ["", ""];
   for (const run of runsOf(shown.shares)) {
     const points = run.map(([step, share]) => `${chartX(f, step).toFixed(1)},${chartY(share).toFixed(1)}`);
-    const [first, last] = [chartX(f, run[0][0]).toFixed(1), chartX(f, run.at(-1)[0]).toFixed(1)];
+    const [first, last] = [run[0], run[run.length - 1]].map(([step]) => chartX(f, step).toFixed(1));
     curve += `M${points.join("L")}${run.length === 1 ? "h0" : ""}`;
     area += `M${first},${floor}L${points.join("L")}L${last},${floor}Z`;
   }
@@ -72,26 +59,31 @@ function sizeChart(f) {
   drawMarker(f);
 }
 
-// Stretches of steps whose share is known: [[step, share], ...] each.
-function runsOf(shares) {
+/**
+ * Stretches of steps whose share is known: [step, share] each.
+ *
+ * @param {(number | null)[]} shares
+ */
+export function runsOf(shares) {
+  /** @type {[number, number][][]} */
   const runs = [];
-  let open = false;
   shares.forEach((share, step) => {
-    if (share !== null && !open) runs.push([]);
-    open = share !== null;
-    if (open) runs.at(-1).push([step, share]);
+    if (share === null) return;
+    if (step === 0 || shares[step - 1] === null) runs.push([]);
+    runs[runs.length - 1].push([step, share]);
   });
   return runs;
 }
 
-function drawMarker(f) {
+/** @param {Film} f */
+export function drawMarker(f) {
   const { chart, shown } = f;
   if (!shown.shares) return;
   const share = shown.shares[f.step] ?? null;
   const x = chartX(f, f.step);
   setAttributes(chart.marker, { x1: x, x2: x, y1: 0, y2: CHART_PX });
   chart.dot.style.display = share === null ? "none" : "";
-  const low = share !== null && share < LOW;
+  const low = share !== null && share < LOW_SHARE;
   if (share !== null) setAttributes(chart.dot, { cx: x, cy: chartY(share), "data-low": low });
   chart.words.dataset.low = String(low);
   const number = share === null ? "" : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
@@ -102,4 +94,5 @@ function drawMarker(f) {
   else chart.words.append(strong(number), ` of real images lie in less dense places${rest}`);
 }
 
+/** @param {string} text */
 const strong = (text) => element("b", "", null, {}, text);

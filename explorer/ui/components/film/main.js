@@ -1,48 +1,58 @@
-// One film for each place in the page. Streamlit calls the default export again with every rerun and theme.
+// What a film shows: its sheet, and the step that it stands at.
 
-const FILMS = new WeakMap(); // parentElement -> film
-const REMEMBERED = new Map(); // key -> what a person chose: kept while the page's place is built anew
+import { setAttributes } from "../shared/elements.js";
+import { forgetMoved, tellMoved } from "../shared/following.js";
+import { decodedImage, scaleFor } from "../shared/images.js";
+import { mount } from "../shared/mount.js";
+import { clamp } from "../shared/numbers.js";
+import { rgbOf } from "../shared/theme.js";
+import { drawChoices, drawStep } from "./drawing.js";
+import { createFilm } from "./layout.js";
+import { listenToFilm, pause, recall, remember, seek } from "./player.js";
+import { buildStrip, fit } from "./strip.js";
+/** @import { Answers, Hooks } from "../shared/mount.js" */
+/** @import { Film, FilmData } from "./layout.js" */
+
 const PICTURE_PX = 240;
 
-function remember(f) {
-  REMEMBERED.set(f.key, { revision: f.shown?.revision, step: f.step, back: f.back, speed: f.speed });
-}
-
-// The old sheet stays until the new one is decoded.
-async function load(f, data) {
-  f.url = data.sheet_url;
+/**
+ * The old sheet stays until the new one is decoded.
+ *
+ * @param {Film} f
+ */
+async function load(f) {
+  const url = f.data.sheet_url;
+  f.url = url;
   f.problem.hidden = true;
   f.root.dataset.state = f.image ? "updating" : "loading";
-  const image = new Image();
-  image.src = data.sheet_url;
   try {
-    await image.decode();
-    if (f.url !== data.sheet_url) return;
+    const image = await decodedImage(url);
+    if (f.url !== url) return;
     f.image = image;
-    f.strip.style.setProperty("--lx-sheet", `url(${JSON.stringify(data.sheet_url)})`);
+    f.strip.style.setProperty("--lx-sheet", `url(${JSON.stringify(url)})`);
     show(f);
     f.root.dataset.state = "ready";
-    tell(f);
+    tellMoved({ key: f.data.key, step: f.step });
   } catch {
-    if (f.url !== data.sheet_url) return;
+    if (f.url !== url) return;
     f.url = "";
     f.problem.hidden = false;
     f.root.dataset.state = "failed";
   }
 }
 
+/** @param {Film} f */
 function show(f) {
-  const { data } = f.component;
-  if (f.shown && f.shown.revision !== data.revision) {
+  if (f.shown.revision !== f.data.revision) {
     pause(f);
     f.step = 0;
     f.direction = 1;
   }
-  f.shown = data;
-  f.step = Math.max(0, Math.min(f.step, data.count - 1));
-  if (data.count < 2) f.playing = false;
+  f.shown = f.data;
+  f.step = clamp(f.step, 0, f.shown.count - 1);
+  if (f.shown.count < 2) f.playing = false;
   remember(f);
-  f.body.setAttribute("aria-label", data.label);
+  f.body.setAttribute("aria-label", f.shown.label);
   sizePicture(f);
   buildStrip(f);
   drawChoices(f);
@@ -50,81 +60,67 @@ function show(f) {
   drawStep(f);
 }
 
+/** @param {Film} f */
 function sizePicture(f) {
   const [width, height] = f.shown.tile;
-  const longer = Math.max(width, height);
-  const scale = longer > PICTURE_PX ? PICTURE_PX / longer : Math.floor(PICTURE_PX / longer);
-  if (f.canvas.width !== width || f.canvas.height !== height) Object.assign(f.canvas, { width, height });
+  const scale = scaleFor(width, height, PICTURE_PX);
+  if (f.canvas.width !== width || f.canvas.height !== height) setAttributes(f.canvas, { width, height });
   f.canvas.style.width = `${Math.round(width * scale)}px`;
   f.canvas.style.height = `${Math.round(height * scale)}px`;
   f.canvas.style.imageRendering = scale < 1 ? "auto" : "pixelated";
 }
 
-function drawStep(f) {
-  drawPicture(f);
-  drawPlayer(f);
-  drawFrame(f);
-  drawMarker(f);
-  f.root.dataset.step = String(f.step);
+/** @param {HTMLElement} root */
+function isDark(root) {
+  return rgbOf(getComputedStyle(root).color).reduce((sum, part) => sum + part) > 384; // text is light on dark
 }
 
-function drawPicture(f) {
-  const { tile: [width, height], columns, captions, label } = f.shown;
-  f.paint.clearRect(0, 0, width, height);
-  if (f.image) {
-    const left = (f.step % columns) * width;
-    const top = Math.floor(f.step / columns) * height;
-    f.paint.drawImage(f.image, left, top, width, height, 0, 0, width, height);
+/**
+ * @param {HTMLElement} root
+ * @param {FilmData} data
+ * @param {Answers} answers
+ */
+function create(root, data, answers) {
+  const f = createFilm(root, data, answers);
+  recall(f);
+  listenToFilm(f);
+  f.retry.addEventListener("click", () => load(f));
+  f.resizer = new ResizeObserver(() => fit(f));
+  f.resizer.observe(root);
+  return f;
+}
+
+/** @param {Film} f */
+function update(f) {
+  f.root.dataset.dark = String(isDark(f.root));
+  if (f.url !== f.data.sheet_url) {
+    if (!f.built) show(f); // the room is taken at once, so that nothing jumps
+    load(f);
+  } else if (f.root.dataset.state === "ready") {
+    show(f);
   }
-  f.canvas.setAttribute("aria-label", `${label}: ${captions?.[f.step] ?? `step ${f.step + 1}`}`);
 }
 
-// For tests, and for the dot on a map that is there before the film's next step.
-function exposeHooks(f) {
-  f.hooks ??= {
+/** @param {Film} f */
+function destroy(f) {
+  cancelAnimationFrame(f.frame);
+  f.playing = false;
+  f.resizer?.disconnect();
+  forgetMoved(f.data.key);
+}
+
+/** @type {Hooks<Film>} */
+const hooks = {
+  name: "__films",
+  of: (f) => ({
     get step() { return f.step; },
-    get count() { return f.shown?.count ?? 0; },
+    get count() { return f.shown.count; },
     get playing() { return f.playing; },
     get url() { return f.image ? f.shown.sheet_url : null; },
     get pixels() { return Array.from(f.paint.getImageData(0, 0, f.canvas.width, f.canvas.height).data); }, // RGBA
+    /** @type {(step: number) => void} */
     seek: (step) => seek(f, step),
-  };
-  (window.__films ??= {})[f.key] = f.hooks;
-}
+  }),
+};
 
-function isDark(root) {
-  const [r, g, b] = getComputedStyle(root).color.match(/[\d.]+/g).map(Number); // text is light on dark
-  return r + g + b > 384;
-}
-
-export default function (component) {
-  const { data, parentElement } = component;
-  const root = parentElement.querySelector(".lx-film");
-  if (!root || !data) return undefined;
-  let f = FILMS.get(parentElement);
-  if (!f || f.root !== root) {
-    f?.destroy();
-    f = createFilm(root);
-    FILMS.set(parentElement, f);
-    const { revision, step, back, speed } = REMEMBERED.get(data.key) ?? {};
-    Object.assign(f, { step: revision === data.revision ? step : 0, back: back ?? false, speed: speed ?? "normal" });
-    f.destroy = () => {
-      cancelAnimationFrame(f.frame);
-      f.playing = false;
-      f.resizer.disconnect();
-      if (window.__films?.[f.key] === f.hooks) delete window.__films[f.key];
-      FILMS.delete(parentElement);
-    };
-  }
-  f.component = component;
-  f.key = data.key;
-  root.dataset.dark = String(isDark(root));
-  exposeHooks(f);
-  if (f.url !== data.sheet_url) {
-    if (!f.shown) show(f); // the room is taken at once, so that nothing jumps
-    load(f, data);
-  } else if (root.dataset.state === "ready") {
-    show(f);
-  }
-  return f.destroy;
-}
+export default mount({ selector: ".lx-film", create, update, destroy, hooks });

@@ -1,66 +1,41 @@
 // Play, pause, scrub, step; nothing plays of itself.
 
+import { closest } from "../shared/elements.js";
+import { tellMoved } from "../shared/following.js";
+import { clamp } from "../shared/numbers.js";
+import { stepAt } from "./chart.js";
+import { drawChoices, drawPlayer, drawStep } from "./drawing.js";
+/** @import { Film, Speed } from "./layout.js" */
+
+/** @type {Record<Speed, number>} */
 const SPEEDS = { slow: 1 / 3, normal: 1, fast: 2 }; // times the film's steps a second
 
-function createPlayer(f) {
-  const head = element("div", "lx-film-head", f.side);
-  const { button, svg } = buttonOf(head, "lx-film-play", "", "play");
-  const words = element("div", "lx-film-words", head);
-  const count = element("span", "lx-film-count", words);
-  const caption = element("span", "lx-film-caption", words);
-  const use = buttonOf(head, "lx-film-use", "Use this code", "").button;
-  const scrubber = element("input", "lx-film-scrubber", f.side, { type: "range", min: "0", step: "1", value: "0" });
-  scrubber.setAttribute("aria-label", "Step");
-  Object.assign(f, { play: button, playIcon: svg, count, caption, use, scrubber });
-  button.addEventListener("click", () => toggle(f));
-  f.canvas.addEventListener("click", () => toggle(f));
-  scrubber.addEventListener("input", () => {
-    const step = Number(scrubber.value); // before `pause` draws the scrubber where it was
-    pause(f);
-    seek(f, step);
-  });
-  use.addEventListener("click", () => {
-    pause(f);
-    f.component.setTriggerValue("use", { step: f.step, revision: f.shown.revision, t: Date.now() });
-  });
+/** @type {Map<string, { revision: string, step: number, back: boolean, speed: Speed }>} */
+const remembered = new Map(); // what a person chose, by the film's key: kept while its place is built anew
+
+/** @param {Film} f */
+export function remember(f) {
+  remembered.set(f.data.key, { revision: f.shown.revision, step: f.step, back: f.back, speed: f.speed });
 }
 
-function createFoot(f) {
-  const foot = element("div", "lx-film-foot", f.side);
-  const back = buttonOf(foot, "lx-film-back", "There and back", "back", { "aria-pressed": "false" }).button;
-  back.title = "Play to the end, then back to the start, again and again";
-  const speeds = element("div", "lx-film-speeds", foot, { role: "group", "aria-label": "Speed" });
-  f.backButton = back;
-  f.speeds = new Map();
-  back.addEventListener("click", () => {
-    f.back = !f.back;
-    f.direction = 1;
-    remember(f);
-    drawChoices(f);
-  });
-  for (const [name, text] of [["slow", "Slow"], ["normal", "Normal"], ["fast", "Fast"]]) {
-    const button = element("button", "", speeds, { type: "button", "data-speed": name }, text);
-    f.speeds.set(name, button);
-    button.addEventListener("click", () => {
-      f.speed = name;
-      remember(f);
-      drawChoices(f);
-    });
-  }
+/** @param {Film} f */
+export function recall(f) {
+  const found = remembered.get(f.data.key);
+  if (!found) return;
+  f.step = found.revision === f.data.revision ? found.step : 0;
+  f.back = found.back;
+  f.speed = found.speed;
 }
 
-function drawChoices(f) {
-  f.backButton.setAttribute("aria-pressed", String(f.back));
-  for (const [name, button] of f.speeds) button.setAttribute("aria-pressed", String(name === f.speed));
-}
-
+/** @param {Film} f */
 function toggle(f) {
   if (f.playing) pause(f);
   else play(f);
 }
 
+/** @param {Film} f */
 function play(f) {
-  if (!f.shown || f.shown.count < 2) return;
+  if (f.shown.count < 2) return;
   f.playing = true;
   if (!f.back || f.step === 0) f.direction = 1;
   if (f.step === f.shown.count - 1) {
@@ -72,22 +47,45 @@ function play(f) {
   f.frame = requestAnimationFrame((now) => advance(f, now));
 }
 
-function pause(f) {
+/** @param {Film} f */
+export function pause(f) {
   cancelAnimationFrame(f.frame);
   f.playing = false;
   drawPlayer(f);
 }
 
+/** @param {Film} f */
 const pace = (f) => 1000 / (f.shown.fps * SPEEDS[f.speed]);
 
-// One step at a time, however late the browser is: none is left out.
+/**
+ * The step after `step`, and which way the film then goes: at an end it turns where it goes `back` and forth.
+ *
+ * @param {number} step
+ * @param {number} direction  1 or -1
+ * @param {number} last
+ * @param {boolean} back
+ * @returns {[number, number]}
+ */
+export function nextStep(step, direction, last, back) {
+  const beyond = step + direction < 0 || step + direction > last;
+  const way = back && beyond ? -direction : direction;
+  return [clamp(step + way, 0, last), way];
+}
+
+/**
+ * One step at a time, however late the browser is: none is left out.
+ *
+ * @param {Film} f
+ * @param {number} now
+ */
 function advance(f, now) {
   if (!f.playing) return;
   if (now >= f.due) {
     f.due = Math.max(f.due + pace(f), now);
     const last = f.shown.count - 1;
-    if (f.back && (f.step + f.direction < 0 || f.step + f.direction > last)) f.direction = -f.direction;
-    seek(f, f.step + f.direction);
+    const [step, direction] = nextStep(f.step, f.direction, last, f.back);
+    f.direction = direction;
+    seek(f, step);
     if (!f.back && f.step === last) {
       pause(f);
       return;
@@ -96,54 +94,96 @@ function advance(f, now) {
   f.frame = requestAnimationFrame((later) => advance(f, later));
 }
 
-function seek(f, step) {
-  if (!f.shown) return;
-  const next = Math.max(0, Math.min(f.shown.count - 1, Math.round(step)));
+/**
+ * @param {Film} f
+ * @param {number} step
+ */
+export function seek(f, step) {
+  const next = clamp(Math.round(step), 0, f.shown.count - 1);
   if (next === f.step) return;
   f.step = next;
   remember(f);
   drawStep(f);
-  tell(f);
+  tellMoved({ key: f.data.key, step: f.step });
 }
 
-// For what follows the film elsewhere in the page, such as the dot on a map.
-function tell(f) {
-  document.dispatchEvent(new CustomEvent("lx-step", { detail: { key: f.key, step: f.step, count: f.shown.count } }));
+/**
+ * @param {Film} f
+ * @param {number} step
+ */
+function pauseAt(f, step) {
+  pause(f);
+  seek(f, step);
 }
 
-function onKey(f, event) {
-  if (!f.shown || event.ctrlKey || event.metaKey || event.altKey) return;
-  const moves = {
-    ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity,
-  };
-  if (event.key === " ") {
-    if (event.target.closest("button")) return; // the button's own
-    toggle(f);
-  } else if (event.key in moves) {
+/** @param {Film} f */
+export function listenToFilm(f) {
+  f.play.addEventListener("click", () => toggle(f));
+  f.canvas.addEventListener("click", () => toggle(f));
+  f.scrubber.addEventListener("input", () => pauseAt(f, Number(f.scrubber.value)));
+  f.use.addEventListener("click", () => {
     pause(f);
-    seek(f, f.step + moves[event.key]);
+    f.answers.tell("use", { step: f.step, revision: f.shown.revision });
+  });
+  f.backButton.addEventListener("click", () => {
+    f.back = !f.back;
+    f.direction = 1;
+    remember(f);
+    drawChoices(f);
+  });
+  for (const [name, button] of f.speeds) {
+    button.addEventListener("click", () => {
+      f.speed = name;
+      remember(f);
+      drawChoices(f);
+    });
+  }
+  f.strip.addEventListener("click", (event) => {
+    const frame = closest(event, ".lx-film-frame");
+    if (frame) pauseAt(f, Number(frame.dataset.step));
+  });
+  f.root.addEventListener("keydown", (event) => onKey(f, event));
+  listenToChart(f);
+}
+
+/** @param {Film} f */
+function listenToChart(f) {
+  const { svg } = f.chart;
+  let held = false;
+  /** @param {PointerEvent} event */
+  const scrub = (event) => {
+    if (held) pauseAt(f, stepAt(f, event.clientX - svg.getBoundingClientRect().left));
+  };
+  svg.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    held = true;
+    svg.setPointerCapture(event.pointerId);
+    scrub(event);
+  });
+  svg.addEventListener("pointermove", scrub);
+  svg.addEventListener("pointerup", () => (held = false));
+  svg.addEventListener("pointercancel", () => (held = false));
+}
+
+/** @type {Record<string, number>} */
+const MOVES = {
+  ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity,
+};
+
+/**
+ * @param {Film} f
+ * @param {KeyboardEvent} event
+ */
+function onKey(f, event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === " ") {
+    if (closest(event, "button")) return; // the button's own
+    toggle(f);
+  } else if (event.key in MOVES) {
+    pauseAt(f, f.step + MOVES[event.key]);
   } else {
     return;
   }
   event.preventDefault();
   event.stopPropagation();
-}
-
-function drawPlayer(f) {
-  const { count, captions, usable } = f.shown;
-  const said = f.playing ? "Pause" : "Play";
-  f.play.setAttribute("aria-label", said);
-  f.play.title = `${said} (Space)`;
-  f.play.disabled = count < 2;
-  drawIcon(f.playIcon, f.playing ? "pause" : "play");
-  const caption = captions?.[f.step] ?? "";
-  setText(f.count, `${f.step + 1} / ${count}`);
-  setText(f.caption, caption);
-  f.caption.title = caption;
-  f.use.hidden = !usable;
-  f.scrubber.disabled = count < 2;
-  f.scrubber.max = String(Math.max(0, count - 1));
-  f.scrubber.value = String(f.step);
-  f.scrubber.setAttribute("aria-valuetext", `step ${f.step + 1} of ${count}${caption ? `, ${caption}` : ""}`);
-  f.scrubber.style.setProperty("--lx-share", String(count > 1 ? f.step / (count - 1) : 0));
 }

@@ -1,23 +1,19 @@
 // The strip of all steps. Each shows its part of the sheet as a background, so that all are one decoded image. Where
 // there is room it wraps, so that the whole walk is seen; else it is one line that scrolls.
 
+import { element } from "../shared/elements.js";
+import { sizeChart } from "./chart.js";
+/** @import { Film } from "./layout.js" */
+
 const NARROW_PX = 480;
 const FRAME_PX = 44; // a tile's width on the screen, more where the lines come out even
 const MOST_PX = 64;
 const GAP_PX = 3;
 const LABEL_PX = 16;
+const LEAST_NAME_PX = 48;
 
-function createStrip(f) {
-  f.strip = element("div", "lx-film-strip", f.body, { "aria-hidden": "true" }); // the scrubber says all of it
-  f.strip.addEventListener("click", (event) => {
-    const frame = event.target.closest(".lx-film-frame");
-    if (!frame) return;
-    pause(f);
-    seek(f, Number(frame.dataset.step));
-  });
-}
-
-function buildStrip(f) {
+/** @param {Film} f */
+export function buildStrip(f) {
   const { count, columns, captions, stops } = f.shown;
   const signature = JSON.stringify([count, columns, captions, stops]);
   if (signature === f.built) return;
@@ -39,18 +35,28 @@ function buildStrip(f) {
   f.strip.replaceChildren(...frames);
 }
 
-// Whole device pixels a tile: fractions would let neighbours in the sheet show at the edges.
-function fit(f) {
+/**
+ * How many frames stand in a line of the strip, and how wide each is: whole device pixels, as fractions would let
+ * neighbours in the sheet show at the edges. A strip with little room is one line that scrolls.
+ *
+ * @param {number} room  in CSS pixels
+ * @param {number} count  of frames
+ * @param {number} ratio  device pixels a CSS pixel
+ */
+export function lineOf(room, count, ratio) {
+  if (room < NARROW_PX) return { across: count, size: FRAME_PX };
+  const lines = Math.max(1, Math.ceil((count * (FRAME_PX + GAP_PX) - GAP_PX) / room));
+  const across = Math.ceil(count / lines);
+  return { across, size: Math.min(MOST_PX, Math.floor(((room - GAP_PX * (across - 1)) / across) * ratio) / ratio) };
+}
+
+/** @param {Film} f */
+export function fit(f) {
   const room = f.root.clientWidth;
   if (!room) return;
   const { count, columns, tile: [width, height], stops } = f.shown;
   const ratio = devicePixelRatio || 1;
-  let [across, size] = [count, FRAME_PX];
-  if (room >= NARROW_PX) {
-    const lines = Math.max(1, Math.ceil((count * (FRAME_PX + GAP_PX) - GAP_PX) / room));
-    across = Math.ceil(count / lines);
-    size = Math.min(MOST_PX, Math.floor(((room - GAP_PX * (across - 1)) / across) * ratio) / ratio);
-  }
+  const { across, size } = lineOf(room, count, ratio);
   f.across = across;
   f.pitch = size + GAP_PX;
   const style = f.strip.style;
@@ -66,34 +72,53 @@ function fit(f) {
   follow(f);
 }
 
-// A name takes the room up to the next stop or the line's end; the last ones of a line end with their tile.
+/**
+ * How wide the names of stops may be, in order, and whether they end with their frame instead of starting with it. A
+ * name takes the room up to the next stop or the line's end; the last ones of a line end with their frame.
+ *
+ * @param {number[]} steps  of the stops, in order
+ * @param {number} across  frames in a line
+ * @param {number} pitch  of frames, in pixels
+ */
+export function nameRooms(steps, across, pitch) {
+  /** @type {(step: number | undefined) => number} */
+  const line = (step) => (step === undefined ? -1 : Math.floor(step / across));
+  /** @type {(step: number) => boolean} */
+  const isLast = (step) => step > 0 && (across - 1 - (step % across)) * pitch < LEAST_NAME_PX;
+  return steps.map((step, i) => {
+    const [before, after] = [steps[i - 1], steps[i + 1]];
+    const [first, last] = [line(before) !== line(step), line(after) !== line(step)];
+    const end = isLast(step) && last;
+    let room = (across - (step % across)) * pitch;
+    if (end) room = first ? ((step % across) + 1) * pitch : (step - before) * pitch * 0.5 + pitch;
+    else if (!last) room = (after - step) * pitch * (isLast(after) ? 0.5 : 1);
+    return { room: Math.max(pitch, room), end };
+  });
+}
+
+/** @param {Film} f */
 function placeNames(f) {
-  const stops = f.shown.stops.filter(({ step }) => step < f.shown.count).sort((a, b) => a.step - b.step);
-  const lineOf = (stop) => (stop ? Math.floor(stop.step / f.across) : -1);
-  const ends = (stop) => stop.step > 0 && (f.across - 1 - (stop.step % f.across)) * f.pitch < 48;
-  stops.forEach((stop, i) => {
-    const [before, after] = [stops[i - 1], stops[i + 1]];
-    let reach = (f.across - (stop.step % f.across)) * f.pitch;
-    if (lineOf(after) === lineOf(stop)) reach = (after.step - stop.step) * f.pitch * (ends(after) ? 0.5 : 1);
-    const end = ends(stop) && lineOf(after) !== lineOf(stop);
-    if (end) {
-      reach = ((stop.step % f.across) + 1) * f.pitch;
-      if (lineOf(before) === lineOf(stop)) reach = (stop.step - before.step) * f.pitch * 0.5 + f.pitch;
-    }
-    const name = f.strip.children[stop.step].querySelector(".lx-film-stop");
-    name.style.setProperty("--lx-reach", `${Math.max(f.pitch, reach) - 4}px`);
+  const steps = f.shown.stops.map(({ step }) => step).filter((step) => step < f.shown.count).sort((a, b) => a - b);
+  nameRooms(steps, f.across, f.pitch).forEach(({ room, end }, i) => {
+    const name = /** @type {HTMLElement} */ (f.strip.children[steps[i]].querySelector(".lx-film-stop"));
+    name.style.setProperty("--lx-reach", `${room - 4}px`);
     name.dataset.end = String(end);
   });
 }
 
-function drawFrame(f) {
+/** @param {Film} f */
+export function drawFrame(f) {
   f.current?.removeAttribute("aria-current");
-  f.current = f.strip.children[f.step];
+  f.current = /** @type {HTMLElement | null} */ (f.strip.children[f.step] ?? null);
   f.current?.setAttribute("aria-current", "true");
   follow(f);
 }
 
-// The line scrolls, the page does not.
+/**
+ * The line scrolls, the page does not.
+ *
+ * @param {Film} f
+ */
 function follow(f) {
   const { strip, current } = f;
   if (!current || strip.scrollWidth <= strip.clientWidth) return;

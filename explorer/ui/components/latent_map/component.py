@@ -1,9 +1,7 @@
 """The map of codes: points to hover and click, a plane to decode anywhere, classes to hide, a lasso.
 
-The browser's part is in this folder, one subject a file. They are joined, in the order of `_PARTS`, into
-the one ES module that Streamlit loads: top-level names are shared and must be unique among them, and only
-`main.js` exports. It draws with plotly.js, fetches the figure and the pictures from `explorer.ui.assets`, and
-sends back clicks and selections. Nothing but those reaches Python, so hovering never waits for the server.
+The browser draws with plotly.js, fetches the figure and the pictures from `explorer.ui.assets`, and sends back clicks
+and selections. Nothing but those reaches Python, so hovering never waits for the server.
 """
 
 from __future__ import annotations
@@ -13,16 +11,14 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any, Literal
 
-import streamlit as st
-
 from explorer.ui import assets
-from explorer.ui.components.scripts import css, script
+from explorer.ui.components.mounting import Component
+from explorer.ui.components.payloads import PayloadError, index, moment, number
 
 __all__ = [
     "Atlas",
     "Click",
     "LegendEntry",
-    "MapEvents",
     "Mark",
     "Overlay",
     "Selected",
@@ -123,23 +119,7 @@ class Selected:
     t: int = 0  # when, in milliseconds by the browser's clock
 
 
-@dataclass(frozen=True)
-class MapEvents:
-    """`click` is there in the one run that it causes; `selected` until it is cleared."""
-
-    click: Click | None
-    selected: Selected | None
-
-
-_PARTS = ("load", "theme", "plot", "selection", "marks", "trails", "legend", "hover", "input", "main")
-
-_COMPONENT = st.components.v2.component(
-    "latent_map",
-    html='<div class="lx-map" data-state="loading"></div>',
-    css=css("latent_map"),
-    js=script(*(f"latent_map/{part}" for part in _PARTS)),
-    isolate_styles=False,
-)
+_COMPONENT = Component("latent_map", "lx-map")
 
 
 def latent_map(
@@ -155,71 +135,47 @@ def latent_map(
     follows: str = "",
     overlay: Overlay | None = None,
     names: Sequence[str] | None = None,
-    revision: str = "",
+    revision: str,
     empty_hint: str = "",
     label: str = "Map of codes",
     height: int = 560,
     selected: Selected | None = None,
     on_click: Callable[[Click], None] | None = None,
     on_select: Callable[[Selected | None], None] | None = None,
-) -> MapEvents:
-    """Show the map and return what a person did on it.
+) -> None:
+    """Shows the map.
 
-    Parameters
-    ----------
-    figure_url
-        JSON `{data: [trace], layout}` from `assets.publish`, as `go.Figure.to_json` writes it: one scattergl
-        trace with `x` and `y` [N], `customdata` [N] the integer ids; arrays as lists or in base64. Optional in
-        its `meta`: `classes` [N] the class ids, `values` [N] and `value_name` for the card. A trace's `text` [N]
-        takes their place on the card. `groups` [N], `group_names` and `group_what` say on the card which group, such
-        as the patient, a point is of; with `by_group` the legend is of groups.
-    legend
-        The classes or groups, in order, with their colours, for a figure that has them; the trace needs no colours
-        then. None for a continuous colouring: `marker.showscale` asks for a colour scale above the plot.
-    legend_of
-        What one entry is called.
-    names
-        Class names by class id, for the card.
-    revision
-        Names what the points are, such as model and projection; `layout.meta.uirevision` when empty. While it
-        stays, zoom and selection survive a change of figure. A selection of another revision is not returned.
-    empty_hint
-        What a click on the empty plane does, said on the card there.
-    label
-        What a screen reader calls the map.
-    height
-        In pixels; at most 420 on narrow screens.
-    trails
-        Lines below the marks.
-    follows
-        Key of `code_sliders` whose `place` a dot follows.
-    selected
-        What was selected when the map was last on the screen, as `on_select` or `MapEvents.selected` gave it: shown
-        again where the map is built anew, such as after a change of page. What a person has selected or cleared
-        since then holds, and on a map of another revision it is ignored.
-    on_click, on_select
-        Called before the run that the event causes; `on_select` with None when the selection is cleared. That a map
-        of another revision has taken the selection's place is not told.
+    Args:
+        key: of its own on the page.
+        figure_url: JSON `{data: [trace], layout}` from `assets.publish`, as `go.Figure.to_json` writes it: one
+            scattergl trace with `x` and `y` [N], `customdata` [N] the integer ids; arrays as lists or in base64.
+            Optional in its `meta`: `classes` [N] the class ids, `values` [N] and `value_name` for the card. A trace's
+            `text` [N] takes their place on the card. `groups` [N], `group_names` and `group_what` say on the card which
+            group, such as the patient, a point is of; with `by_group` the legend is of groups.
+        legend: the classes or groups, in order, with their colours, for a figure that has them; the trace needs no
+            colours then. None for a continuous colouring: `marker.showscale` asks for a colour scale above the plot.
+        legend_of: what one entry is called.
+        sprites: a picture of each point, for the card.
+        atlas: the plane, decoded, for the card.
+        marks: rings.
+        trails: lines below the marks.
+        follows: key of `code_sliders` whose `place` a dot follows.
+        overlay: a picture below the points.
+        names: class names by class id, for the card.
+        revision: names what the points are, such as model and projection. While it stays, zoom and selection survive a
+            change of figure.
+        empty_hint: what a click on the empty plane does, said on the card there.
+        label: what a screen reader calls the map.
+        height: in pixels; at most 420 on narrow screens.
+        selected: what `on_select` said last: shown again where the map is built anew, such as after a change of page.
+            What a person has selected or cleared since then holds, and on a map of another revision it is ignored.
+        on_click: called with the place, before the run that the click causes.
+        on_select: called with the selection, or with None when it is cleared, before the run that it causes. That a map
+            of another revision has taken its place is not told.
     """
-    ack_key = f"{key}-answered"
-
-    def heard() -> None:
-        payload = _field(st.session_state.get(key), "click")
-        if payload is None:
-            return
-        st.session_state[ack_key] = payload["t"]
-        if on_click is not None:
-            on_click(_click(payload))
-
-    def outlined() -> None:
-        payload = _field(st.session_state.get(key), "selected")
-        if on_select is not None and payload is not None and _is_of(payload.get("revision"), revision):
-            on_select(_selected(payload))
-
-    result = _COMPONENT(
-        key=key,
-        data={
-            "key": key,
+    _COMPONENT.show(
+        key,
+        {
             "plotly_url": assets.plotly_url(),
             "figure_url": figure_url,
             "legend": None if legend is None else [asdict(entry) for entry in legend],
@@ -231,49 +187,53 @@ def latent_map(
             "trails": [{"points": _places(t.points), "player": t.player, "dashed": t.dashed} for t in trails],
             "overlay": None if overlay is None else asdict(overlay),
             "names": None if names is None else list(names),
-            "revision": revision,
             "hint": empty_hint,
             "label": label,
             "height": height,
             "restore": None if selected is None else asdict(selected),
-            # The newest click that Python has seen: the browser's own mark gives way to `marks`.
-            "ack": st.session_state.get(ack_key, 0),
         },
-        on_click_change=heard,
-        on_selected_change=outlined,
+        revision=revision,
+        answers={
+            "click": lambda answer: on_click(click_of(answer)) if on_click else None,
+            "selected": lambda answer: on_select(selection_of(answer)) if on_select else None,
+        },
     )
-    click = _field(result, "click")
-    said = _field(result, "selected")
-    if said is not None and _is_of(said.get("revision"), revision):
-        now = _selected(said)
-    elif selected is not None and _is_of(selected.revision, revision):
-        now = selected  # the browser shows it again and has said nothing of this map
-    else:
-        now = None
-    return MapEvents(click=None if click is None else _click(click), selected=now)
 
 
 def _places(points: Sequence[tuple[float, float]]) -> list[list[float | None]]:
     return [[float(value) if isfinite(value) else None for value in point] for point in points]  # JSON has no NaN
 
 
-def _field(state: Any, name: str) -> dict[str, Any] | None:
-    value = None if state is None else state.get(name)
-    return value if isinstance(value, dict) else None
+def click_of(answer: dict[str, Any]) -> Click:
+    """Reads a click.
+
+    Raises:
+        PayloadError: it has no place, or no id where it should have one.
+    """
+    return Click(number(answer, "x"), number(answer, "y"), None if answer.get("id") is None else index(answer, "id"))
 
 
-def _click(payload: dict[str, Any]) -> Click:
-    point = payload.get("id")
-    return Click(float(payload["x"]), float(payload["y"]), None if point is None else int(point))
+def selection_of(answer: dict[str, Any]) -> Selected | None:
+    """Reads a selection; None: it was cleared.
 
-
-def _is_of(found: str | None, revision: str) -> bool:
-    return not revision or found == revision
-
-
-def _selected(payload: dict[str, Any]) -> Selected | None:
-    if payload.get("cleared"):
+    Raises:
+        PayloadError: its ids or its outline are not what they should be.
+    """
+    if answer.get("cleared"):
         return None
-    kind: Literal["lasso", "box"] = "box" if payload["kind"] == "box" else "lasso"
-    ids = [int(i) for i in payload["ids"]]
-    return Selected(ids, kind, payload["outline"], str(payload.get("revision", "")), int(payload.get("t", 0)))
+    ids, outline = answer.get("ids"), answer.get("outline")
+    if not isinstance(ids, list) or not all(type(i) is int and i >= 0 for i in ids):
+        raise PayloadError(_DAMAGED)
+    if not isinstance(outline, list) or not all(map(_is_place, outline)):
+        raise PayloadError(_DAMAGED)
+    kind: Literal["lasso", "box"] = "box" if answer.get("kind") == "box" else "lasso"
+    return Selected(ids, kind, outline, str(answer.get("revision", "")), moment(answer))
+
+
+_DAMAGED = "The selection was damaged on its way: select again."
+
+
+def _is_place(found: object) -> bool:
+    return (
+        isinstance(found, list) and len(found) == 2 and all(isinstance(v, int | float) and isfinite(v) for v in found)
+    )

@@ -1,16 +1,40 @@
 // Pointer and keyboard. A click is told from a drag here, and the point under it found here, because plotly
 // reports neither clicks on the empty plane nor, without its own hover, on points.
 
+import { closest } from "../shared/elements.js";
+import { clamp } from "../shared/numbers.js";
+import { hideCard, HIT_PX, hoverAt, pinCard } from "./hover.js";
+import { choose, chosenPlace, drawMarks, moveLabels, requestMarks } from "./marks.js";
+import { placeOf, rowNear, viewNow } from "./places.js";
+import { dragmodeOf } from "./plotly_private.js";
+import { clearSelection, takeSelection } from "./selection.js";
+import { setView, zoomBy } from "./view.js";
+/** @import { MapView } from "./layout.js" */
+/** @import { Outlined } from "./selection.js" */
+
+const TOUCH_PX = 14;
 const MOVED_PX = 5;
 const DOUBLE_MS = 350;
 const KEY_DELAY_MS = 150;
 const TOUCH_CARD_MS = 3000;
 const KEY_STEP = 0.02; // of the view
+/** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-function listenToInput(m) {
+/** @typedef {{ clientX: number, clientY: number }} Pixel */
+
+/**
+ * @param {Pixel} a
+ * @param {Pixel} b
+ */
+const apart = (a, b) => Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
+
+/** @param {MapView} m */
+export function listenToInput(m) {
   const { signal } = m.abort;
+  /** @type {Pixel | null} */
   let down = null;
+  /** @type {(Pixel & { at: number }) | null} */
   let last = null; // the click before, to know a double click
 
   m.gd.addEventListener("pointerdown", (event) => {
@@ -18,39 +42,37 @@ function listenToInput(m) {
     m.held = true;
     m.shift = event.shiftKey;
     m.root.classList.add("lx-pointed"); // the focus ring is for the keyboard
-    if (!event.isPrimary || event.button !== 0 || event.target.closest(".modebar, .lx-controls")) return;
-    if (placeOf(m, event.clientX, event.clientY)) down = { x: event.clientX, y: event.clientY };
+    if (!event.isPrimary || event.button !== 0 || closest(event, ".modebar, .lx-controls")) return;
+    if (placeOf(m, event)) down = { clientX: event.clientX, clientY: event.clientY };
     hideCard(m);
   }, { signal, capture: true });
 
   // A lasso is closed where it began, and is no click for that.
-  const strayed = (event) => Math.hypot(event.clientX - down.x, event.clientY - down.y) > MOVED_PX;
-  window.addEventListener("pointermove", (event) => {
-    if (down && event.isPrimary && strayed(event)) down = null;
+  addEventListener("pointermove", (event) => {
+    if (down && event.isPrimary && apart(event, down) > MOVED_PX) down = null;
   }, { signal, capture: true });
 
   // plotly lays a sheet over the page while it drags, so the release may land outside the plot.
-  window.addEventListener("pointerup", (event) => {
+  addEventListener("pointerup", (event) => {
     letGo(m);
     if (!down || !event.isPrimary) return;
-    const moved = strayed(event);
+    const moved = apart(event, down) > MOVED_PX;
     down = null;
     if (moved) return;
-    const near = last && Math.hypot(event.clientX - last.x, event.clientY - last.y) < 2 * MOVED_PX;
-    const again = near && event.timeStamp - last.at < DOUBLE_MS;
-    last = again ? null : { at: event.timeStamp, x: event.clientX, y: event.clientY };
+    const again = last && apart(event, last) < 2 * MOVED_PX && event.timeStamp - last.at < DOUBLE_MS;
+    last = again ? null : { clientX: event.clientX, clientY: event.clientY, at: event.timeStamp };
     if (again) onDouble(m);
     else onClick(m, event);
   }, { signal, capture: true });
-  window.addEventListener("pointercancel", () => {
+  addEventListener("pointercancel", () => {
     letGo(m);
     down = null;
   }, { signal, capture: true });
 
   m.gd.addEventListener("pointermove", (event) => {
     if (event.pointerType === "touch") return;
-    if (event.buttons || event.target.closest(".modebar")) hideCard(m);
-    else hoverAt(m, event.clientX, event.clientY);
+    if (event.buttons || closest(event, ".modebar")) hideCard(m);
+    else hoverAt(m, event);
   }, { signal });
   m.gd.addEventListener("pointerleave", () => m.pinned || hideCard(m), { signal });
 
@@ -62,31 +84,65 @@ function listenToInput(m) {
   m.clear.addEventListener("click", () => clearSelection(m), { signal });
 }
 
+/**
+ * What plotly reports of zooming and of outlines.
+ *
+ * @param {MapView} m
+ */
+export function listenToPlot(m) {
+  m.gd.on("plotly_relayout", (/** @type {object | undefined} */ change) => {
+    const names = Object.keys(change ?? {});
+    if (names.includes("dragmode")) m.dragmode = dragmodeOf(m.gd);
+    if (m.drawing) return;
+    if (names.some((name) => name.includes("axis.range"))) {
+      m.view = viewNow(m);
+      moveLabels(m);
+    }
+    hideCard(m);
+  });
+  m.gd.on("plotly_selected", (/** @type {Outlined | undefined} */ event) => {
+    if (!m.drawing && event && (event.lassoPoints || event.range)) takeSelection(m, event);
+  });
+  m.gd.on("plotly_deselect", () => {
+    if (!m.drawing) clearSelection(m);
+  });
+}
+
+/** @param {MapView} m */
 function letGo(m) {
   if (!m.held) return;
   m.held = false;
-  requestTrails(m); // a film may have gone on
+  requestMarks(m); // a film may have gone on
 }
 
+/**
+ * @param {MapView} m
+ * @param {PointerEvent} event
+ */
 function onClick(m, event) {
-  const place = placeOf(m, event.clientX, event.clientY);
-  if (!place) return;
+  const spot = placeOf(m, event);
+  if (!spot) return;
   const touch = event.pointerType === "touch";
-  const row = rowNear(m, place, touch ? TOUCH_PX : HIT_PX);
-  if (row >= 0) choose(m, m.figure.x[row], m.figure.y[row], Number(m.figure.ids[row]));
-  else choose(m, place.x, place.y, null);
+  const row = rowNear(m, spot, touch ? TOUCH_PX : HIT_PX);
+  if (row >= 0) choose(m, { x: m.figure.x[row], y: m.figure.y[row] }, Number(m.figure.ids[row]));
+  else choose(m, spot, null);
   m.gd.focus({ preventScroll: true });
   if (!touch) return;
-  pinCard(m, place, row);
+  pinCard(m, spot, row);
   clearTimeout(m.touchTimer);
   m.touchTimer = setTimeout(() => hideCard(m), TOUCH_CARD_MS);
 }
 
+/** @param {MapView} m */
 function onDouble(m) {
   if (m.selected) clearSelection(m);
   else setView(m, null);
 }
 
+/**
+ * @param {MapView} m
+ * @param {KeyboardEvent} event
+ */
 function onKey(m, event) {
   m.root.classList.remove("lx-pointed");
   if (!m.figure || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -102,15 +158,23 @@ function onKey(m, event) {
   event.stopPropagation();
 }
 
-// The mark and the atlas follow at once; Python hears of it when the keys rest.
+/**
+ * The mark and the atlas follow at once; Python hears of it when the keys rest.
+ *
+ * @param {MapView} m
+ * @param {[number, number]} arrow
+ * @param {number} steps
+ */
 function moveChosen(m, [dx, dy], steps) {
   const from = chosenPlace(m);
   const { x: [x0, x1], y: [y0, y1] } = viewNow(m);
-  const x = Math.max(x0, Math.min(x1, from.x + dx * steps * KEY_STEP * (x1 - x0)));
-  const y = Math.max(y0, Math.min(y1, from.y + dy * steps * KEY_STEP * (y1 - y0)));
-  m.pending = { x, y, t: Infinity }; // not sent yet, so no answer may take it away
+  const place = {
+    x: clamp(from.x + dx * steps * KEY_STEP * (x1 - x0), x0, x1),
+    y: clamp(from.y + dy * steps * KEY_STEP * (y1 - y0), y0, y1),
+  };
+  m.pending = { ...place, t: Infinity }; // not sent yet, so no answer may take it away
   drawMarks(m);
-  pinCard(m, { x, y }, -1);
+  pinCard(m, place, -1);
   clearTimeout(m.keyTimer);
-  m.keyTimer = setTimeout(() => choose(m, x, y, null), KEY_DELAY_MS);
+  m.keyTimer = setTimeout(() => choose(m, place, null), KEY_DELAY_MS);
 }

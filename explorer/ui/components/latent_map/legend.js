@@ -1,86 +1,95 @@
-// The legend: a chip a class, or a group, which hides or shows it; a double click, or Shift and a click, shows it alone.
-// For a continuous colouring a colour scale takes its place, above the plot so that the plot keeps its width.
+// The legend: a chip a class, or a group, which hides or shows it; a double click, or Shift and a click, shows it
+// alone.
 
-function drawLegend(m) {
-  const { legend } = m;
+import { closest, element } from "../shared/elements.js";
+import { hideCard } from "./hover.js";
+import { draw } from "./plot.js";
+/** @import { LegendEntry, MapView } from "./layout.js" */
+
+/** @param {MapView} m */
+export function drawLegend(m) {
+  const { legend, legend_of: what } = m.about;
   m.legendBox.hidden = !legend;
   if (!legend) {
     m.legendSignature = "";
     return;
   }
-  const signature = JSON.stringify([m.legendOf, legend]);
+  const signature = JSON.stringify([what, legend]);
   if (signature !== m.legendSignature) {
     m.legendSignature = signature;
-    m.legendBox.setAttribute("aria-label", `Legend: each ${m.legendOf}`);
-    m.chips.replaceChildren(...legend.map((entry) => chipOf(entry, m.legendOf)));
+    m.legendBox.setAttribute("aria-label", `Legend: each ${what}`);
+    m.chips.replaceChildren(...legend.map((entry) => chipOf(entry, what)));
   }
-  for (const chip of m.chips.children) {
+  for (const chip of m.chips.querySelectorAll("button")) {
     chip.setAttribute("aria-pressed", String(!m.hidden.has(Number(chip.dataset.class))));
   }
   m.all.hidden = m.hidden.size === 0;
 }
 
-function chipOf(entry, what) {
-  const chip = document.createElement("button");
-  chip.type = "button";
-  chip.className = "lx-chip";
-  chip.dataset.class = String(entry.id);
-  chip.title = `Click hides or shows this ${what}; a double click shows it alone`;
-  const dot = document.createElement("span");
-  dot.className = "lx-dot";
-  dot.style.background = entry.color;
-  const name = document.createElement("span");
-  name.textContent = entry.name;
-  const count = document.createElement("span");
-  count.className = "lx-count";
-  count.textContent = entry.count.toLocaleString("en");
-  chip.append(dot, name, count);
+/**
+ * @param {LegendEntry} entry
+ * @param {string} what
+ */
+function chipOf({ id, name, color, count }, what) {
+  const title = `Click hides or shows this ${what}; a double click shows it alone`;
+  const chip = element("button", "lx-chip", null, { type: "button", "data-class": id, title });
+  element("span", "lx-dot", chip).style.background = color;
+  element("span", "", chip, {}, name);
+  element("span", "lx-count", chip, {}, count.toLocaleString("en"));
   return chip;
 }
 
-function listenToLegend(m) {
+/** @param {MapView} m */
+export function listenToLegend(m) {
   m.chips.addEventListener("click", (event) => {
-    const chip = event.target.closest(".lx-chip");
+    const chip = closest(event, ".lx-chip");
     if (!chip) return;
     const id = Number(chip.dataset.class);
-    if (event.shiftKey) isolate(m, id);
-    else if (m.hidden.delete(id) || m.hidden.add(id)) refilter(m);
+    hide(m, event.shiftKey ? alone(m, id) : toggled(m.hidden, id));
   });
   m.chips.addEventListener("dblclick", (event) => {
-    const chip = event.target.closest(".lx-chip");
-    if (chip && !event.shiftKey) isolate(m, Number(chip.dataset.class));
+    const chip = closest(event, ".lx-chip");
+    if (chip && !event.shiftKey) hide(m, alone(m, Number(chip.dataset.class)));
   });
-  m.all.addEventListener("click", () => {
-    m.hidden.clear();
-    refilter(m);
-  });
+  m.all.addEventListener("click", () => hide(m, new Set()));
 }
 
-// Only this class; when it is the only one already, all of them.
-function isolate(m, id) {
-  const others = m.legend.map((entry) => entry.id).filter((other) => other !== id);
-  const alone = !m.hidden.has(id) && others.every((other) => m.hidden.has(other));
-  m.hidden = new Set(alone ? [] : others);
-  refilter(m);
+/**
+ * @param {Set<number>} hidden
+ * @param {number} id
+ */
+export function toggled(hidden, id) {
+  const next = new Set(hidden);
+  if (!next.delete(id)) next.add(id);
+  return next;
 }
 
-function refilter(m) {
+/**
+ * What is hidden when one class is shown alone; nothing where it is alone already.
+ *
+ * @param {Set<number>} hidden
+ * @param {number} id
+ * @param {number[]} ids  of all classes
+ */
+export function isolated(hidden, id, ids) {
+  const others = ids.filter((other) => other !== id);
+  const isAlone = !hidden.has(id) && others.every((other) => hidden.has(other));
+  return new Set(isAlone ? [] : others);
+}
+
+/**
+ * @param {MapView} m
+ * @param {number} id
+ */
+const alone = (m, id) => isolated(m.hidden, id, (m.about.legend ?? []).map((entry) => entry.id));
+
+/**
+ * @param {MapView} m
+ * @param {Set<number>} ids
+ */
+function hide(m, ids) {
+  m.hidden = ids;
   drawLegend(m);
   hideCard(m);
-  if (m.listening) draw(m);
+  if (m.drawn) draw(m);
 }
-
-// The colours and their range as plotly resolved them.
-function drawScale(m) {
-  const marker = m.scaled ? m.gd._fullData[0]?.marker : null;
-  m.scale.box.hidden = !marker?.colorscale;
-  if (m.scale.box.hidden) return;
-  const { colorscale, cmin, cmax, reversescale } = marker;
-  const stops = colorscale.map(([at, color]) => `${color} ${(100 * at).toFixed(2)}%`);
-  m.scale.bar.style.background = `linear-gradient(to ${reversescale ? "left" : "right"}, ${stops.join(", ")})`;
-  m.scale.name.textContent = titleOf(m.figure.trace.marker.colorbar?.title).text ?? m.figure.valueName;
-  m.scale.low.textContent = shortened(cmin);
-  m.scale.high.textContent = shortened(cmax);
-}
-
-const shortened = (value) => String(Number(Number(value).toPrecision(3))).replace("-", "−");

@@ -1,191 +1,183 @@
-// One map for each place in the page. Streamlit calls the default export again with every rerun and theme.
+// The map: what loads it, brings it up to date and takes it away.
 
-const MAPS = new WeakMap(); // parentElement -> map
+import { onMoved } from "../shared/following.js";
+import { mount } from "../shared/mount.js";
+import { readTheme } from "../shared/theme.js";
+import { loadFigure } from "./figure.js";
+import { hideCard } from "./hover.js";
+import { listenToInput, listenToPlot } from "./input.js";
+import { createMap } from "./layout.js";
+import { drawLegend, listenToLegend } from "./legend.js";
+import { imageAt, loadPlotly } from "./load.js";
+import { drawMarks, followersNow, markSignature, marksNow, requestMarks } from "./marks.js";
+import { pixelOf, placeOf, viewNow } from "./places.js";
+import { missingParts } from "./plotly_private.js";
+import { draw } from "./plot.js";
+import { forgetSelection, restoreSelection, tellSelection } from "./selection.js";
+import { setView } from "./view.js";
+import { atWork, isGone, putAway } from "./work.js";
+/** @import { Answers, Hooks } from "../shared/mount.js" */
+/** @import { MapData, MapView, View } from "./layout.js" */
 
-function createMap(root) {
-  root.replaceChildren();
-  const legendBox = element("div", "lx-legend", root, { role: "group" });
-  legendBox.hidden = true;
-  const chips = element("div", "lx-chips", legendBox);
-  const all = element("button", "lx-chip lx-all", legendBox, { type: "button" });
-  all.textContent = "All";
-  const scaleBox = element("div", "lx-scale", root);
-  scaleBox.hidden = true;
-  const scale = {
-    box: scaleBox, name: element("span", "lx-name", scaleBox), low: element("span", "lx-count", scaleBox),
-    bar: element("span", "lx-bar", scaleBox), high: element("span", "lx-count", scaleBox),
-  };
-  const frame = element("div", "lx-frame", root);
-  const gd = element("div", "lx-plot", frame, { tabindex: "0", role: "application" });
-  const controls = element("div", "lx-controls", frame);
-  const note = element("span", "lx-note", controls, { role: "status" });
-  const clear = element("button", "lx-chip lx-clear", controls, { type: "button" });
-  clear.textContent = "Clear";
-  clear.hidden = true;
-  const box = element("div", "lx-card", frame, { "aria-hidden": "true" });
-  box.hidden = true;
-  const canvas = element("canvas", "lx-picture", box);
-  const words = element("div", "lx-words", box);
-  const title = element("div", "lx-title", words);
-  const card = {
-    box, canvas, paint: canvas.getContext("2d"),
-    dot: element("span", "lx-dot", title), name: element("span", "lx-name", title),
-    line: element("div", "lx-line", words), value: element("div", "lx-line", words),
-  };
-  const status = element("div", "lx-status", frame, { role: "status" });
-  const statusText = element("p", "", status);
-  const retry = element("button", "lx-chip lx-retry", status, { type: "button" });
-  retry.textContent = "Retry";
-  const m = {
-    root, legendBox, chips, all, scale, scaled: false, frame: 0, gd, note, clear, card, status, statusText, retry,
-    component: null, Plotly: null, figure: null, theme: readTheme(root), width: 0, abort: new AbortController(),
-    legend: null, legendOf: "", hidden: new Set(), shown: new Int32Array(0), sprites: null, atlas: null, overlay: null,
-    names: [], marks: [], trails: [], follows: "", followed: null, steps: new Map(), pending: null, drawnMarks: "", selected: null, selectedAt: 0,
-    outlines: [], view: null, dragmode: "pan", revision: null, pointer: null, pinned: null, hovered: null, hint: "",
-    shift: false, held: false, drawing: 0, works: 0, listening: false, wanted: "", keyTimer: 0, touchTimer: 0, trailFrame: 0,
-  };
+/**
+ * @param {HTMLElement} root
+ * @param {MapData} data
+ * @param {Answers} answers
+ */
+function create(root, data, answers) {
+  const m = createMap(root, data, answers);
   listenToInput(m);
   listenToLegend(m);
-  listenToFilms(m);
-  listenToSliders(m);
-  retry.addEventListener("click", () => show(m, m.component.data));
+  onMoved((key) => {
+    if (m.data.follows === key || m.data.trails.some(({ player }) => player === key)) requestMarks(m);
+  }, m.abort.signal);
+  m.retry.addEventListener("click", () => show(m));
   m.resizer = new ResizeObserver(() => {
-    m.width = frame.clientWidth;
+    m.width = m.frame.clientWidth;
     hideCard(m);
     cancelAnimationFrame(m.resizeFrame);
     m.resizeFrame = requestAnimationFrame(() => {
-      if (m.listening && frame.clientWidth) atWork(m, () => m.Plotly.Plots.resize(gd));
+      if (m.drawn && m.frame.clientWidth) atWork(m, () => m.Plotly.Plots.resize(m.gd));
     });
   });
-  m.resizer.observe(frame);
+  m.resizer.observe(m.frame);
   return m;
 }
 
+/**
+ * @param {MapView} m
+ * @param {"loading" | "updating" | "ready" | "failed"} state
+ * @param {string} [text]
+ */
 function setStatus(m, state, text = "") {
-  m.root.dataset.state = state; // loading | updating | ready | failed
+  m.root.dataset.state = state;
   m.statusText.textContent = text;
   m.status.hidden = state !== "loading" && state !== "failed";
   m.retry.hidden = state !== "failed";
 }
 
-// Fetches the figure that `data` names and draws it; the old one stays until then.
-async function show(m, data) {
-  m.wanted = data.figure_url;
+/**
+ * Fetches the figure that `data` names and draws it; the old one stays until then.
+ *
+ * @param {MapView} m
+ */
+async function show(m) {
+  const { figure_url: url, plotly_url: plotlyUrl, revision } = m.data;
+  m.wanted = url;
   setStatus(m, m.figure ? "updating" : "loading", m.figure ? "" : "Loading the map…");
   try {
-    const [Plotly, figure] = await Promise.all([loadPlotly(data.plotly_url), loadFigure(data.figure_url)]);
-    if (m.wanted !== data.figure_url || isGone(m)) return; // a newer one is on its way
+    const [Plotly, figure] = await Promise.all([loadPlotly(plotlyUrl), loadFigure(url)]);
+    if (m.wanted !== url || isGone(m)) return; // a newer one is on its way
     m.Plotly = Plotly;
-    const revision = data.revision || figure.revision;
-    if (revision !== m.revision) {
-      forgetSelection(m, null); // nobody cleared it
-      m.selectedAt = 0; // what is remembered of this revision is news here
+    if ((revision || figure.revision) !== m.revision) {
+      forgetSelection(m);
       m.view = null;
       m.hidden.clear();
-      m.revision = revision;
+      m.revision = revision || figure.revision;
     }
     m.figure = figure;
-    await apply(m, m.component.data);
+    await apply(m);
     setStatus(m, "ready");
   } catch (error) {
-    if (m.wanted !== data.figure_url || isGone(m)) return;
+    if (m.wanted !== url || isGone(m)) return;
     console.error("latent map:", error);
     m.wanted = "";
     setStatus(m, "failed", "The map could not be loaded.");
   }
 }
 
-// What changes with the figure; a redraw only when something the plot shows did change.
-async function apply(m, data) {
-  const ids = new Set(data.legend?.map((entry) => entry.id));
-  const same = m.legendOf === data.legend_of; // an id of a class is none of a group
+/**
+ * What changes with the figure; a redraw only when something the plot shows did change.
+ *
+ * @param {MapView} m
+ */
+async function apply(m) {
+  const { legend, legend_of: of, atlas, overlay } = m.data;
+  const ids = new Set(legend?.map((entry) => entry.id));
+  const same = m.about.legend_of === of; // an id of a class is none of a group
   m.hidden = new Set([...m.hidden].filter((id) => same && ids.has(id)));
-  m.legend = data.legend;
-  m.legendOf = data.legend_of;
-  m.names = data.names ?? [];
-  m.sprites = data.sprites;
-  m.atlas = data.atlas;
-  m.overlay = data.overlay;
-  m.hint = data.hint;
+  m.about = m.data;
   drawLegend(m);
-  if (m.atlas) imageAt(m.atlas.url); // so that the first move over the plane has its picture
-  const signature = JSON.stringify([m.figure.url, data.legend, data.overlay, readTheme(m.root)]);
+  if (atlas) imageAt(atlas.url); // so that the first move over the plane has its picture
+  const signature = JSON.stringify([m.figure.url, legend, overlay, readTheme(m.root)]);
   const restored = restoreSelection(m);
   if (signature === m.signature && !restored) return;
   m.signature = signature;
   m.drawnMarks = markSignature(m);
   hideCard(m);
   await draw(m);
+  if (!m.drawn || m.listening) return;
+  m.listening = true;
+  const missing = missingParts(m.gd);
+  if (missing.length) throw new Error(`this plotly.js has no ${missing.join(", no ")}`);
+  listenToPlot(m);
 }
 
-export default function (component) {
-  const { data, parentElement } = component;
-  const root = parentElement.querySelector(".lx-map");
-  if (!root || !data) return undefined;
-  let m = MAPS.get(parentElement);
-  if (!m || m.root !== root) {
-    m?.destroy();
-    m = createMap(root);
-    MAPS.set(parentElement, m);
-    m.destroy = () => {
-      m.abort.abort();
-      m.resizer.disconnect();
-      clearTimeout(m.keyTimer);
-      clearTimeout(m.touchTimer);
-      cancelAnimationFrame(m.frame);
-      cancelAnimationFrame(m.trailFrame);
-      cancelAnimationFrame(m.resizeFrame);
-      putAway(m);
-      if (window.__latentMaps?.[m.key] === m.hooks) delete window.__latentMaps[m.key];
-      MAPS.delete(parentElement);
-    };
-  }
-  m.component = component;
-  m.key = data.key;
+/** @param {MapView} m */
+function update(m) {
+  const { data, root } = m;
   m.gd.setAttribute("aria-label", `${data.label}. Arrow keys move the chosen place, plus and minus zoom.`);
   root.style.setProperty("--lx-height", `${data.height}px`);
   root.style.setProperty("--lx-scheme", readTheme(root).dark ? "dark" : "light");
-  m.marks = data.marks;
-  m.trails = data.trails;
-  if (m.follows !== data.follows) Object.assign(m, { follows: data.follows, followed: null });
   if (m.pending && data.ack >= m.pending.t) m.pending = null; // Python has answered this click
-  exposeHooks(m);
-  if (m.figure?.url === data.figure_url && m.listening) {
+  if (m.selectedAt > data.ack && !m.answers.waiting) tellSelection(m); // a new session knows nothing of it
+  if (m.figure?.url === data.figure_url && m.drawn) {
     m.wanted = data.figure_url;
     setStatus(m, "ready");
-    apply(m, data);
+    apply(m);
   } else if (m.wanted !== data.figure_url) {
-    show(m, data);
+    show(m);
   }
   drawMarks(m);
-  return m.destroy;
 }
 
-// For tests and benchmarks: where a place or a point is on the page, and what is shown.
-function exposeHooks(m) {
-  m.hooks ??= {
-    pixelOf: (x, y) => pixelOf(m, x, y),
-    placeOf: (clientX, clientY) => placeOf(m, clientX, clientY),
+/** @param {MapView} m */
+function destroy(m) {
+  m.abort.abort();
+  m.resizer?.disconnect();
+  for (const timer of [m.keyTimer, m.touchTimer]) clearTimeout(timer);
+  for (const frame of [m.cardFrame, m.marksFrame, m.resizeFrame]) cancelAnimationFrame(frame);
+  putAway(m);
+}
+
+/**
+ * Where a place or a point is on the page, and what is shown.
+ *
+ * @type {Hooks<MapView>}
+ */
+const hooks = {
+  name: "__latentMaps",
+  of: (m) => ({
+    /** @type {(x: number, y: number) => object} */
+    pixelOf: (x, y) => {
+      const { clientX, clientY } = pixelOf(m, { x, y }) ?? {};
+      return { x: clientX, y: clientY };
+    },
+    /** @type {(clientX: number, clientY: number) => object | null} */
+    placeOf: (clientX, clientY) => placeOf(m, { clientX, clientY }),
+    /** @type {(id: number) => object | null} */
     pointOf: (id) => {
       const row = m.shown.find((shown) => Number(m.figure.ids[shown]) === id);
-      return row === undefined ? null : { x: m.figure.x[row], y: m.figure.y[row], ...pixelsOfRow(m, row) };
+      if (row === undefined) return null;
+      const place = { x: m.figure.x[row], y: m.figure.y[row] };
+      return { ...place, ...pixelOf(m, place) };
     },
+    missingParts: () => missingParts(m.gd),
     get figure() { return m.figure?.url ?? null; },
     get view() { return viewNow(m); },
     get shown() { return m.shown.length; },
     get hovered() { return m.hovered; },
+    get cards() { return m.cards; },
     get selected() { return m.selected ? [...m.selected] : null; },
     get marks() { return marksNow(m); },
-    get trails() { return m.trails; },
-    get followers() { return followers(m); },
+    get trails() { return m.data.trails; },
+    get followers() { return followersNow(m); },
     get dragmode() { return m.dragmode; },
+    /** @type {(mode: string) => Promise<unknown>} */
     setDragmode: (mode) => m.Plotly.relayout(m.gd, { dragmode: mode }),
+    /** @type {(view: View | null) => Promise<void>} */
     setView: (view) => setView(m, view),
-  };
-  (window.__latentMaps ??= {})[m.key] = m.hooks;
-}
+  }),
+};
 
-function pixelsOfRow(m, row) {
-  const { x: clientX, y: clientY } = pixelOf(m, m.figure.x[row], m.figure.y[row]);
-  return { clientX, clientY };
-}
+export default mount({ selector: ".lx-map", create, update, destroy, hooks });

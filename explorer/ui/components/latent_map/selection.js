@@ -1,64 +1,94 @@
 // The selection: taken from an outline, kept through redraws, cleared, and restored where the map is built anew.
 
-// What an outline was drawn around. Shift keeps what was selected before.
-function takeSelection(m, event) {
+import { draw } from "./plot.js";
+/** @import { MapView, Outline } from "./layout.js" */
+
+/**
+ * What plotly says of an outline.
+ *
+ * @typedef {object} Outlined
+ * @property {{ customdata: unknown }[]} points
+ * @property {{ x: number[], y: number[] }} [lassoPoints]
+ * @property {{ x: [number, number], y: [number, number] }} [range]
+ */
+
+/** @typedef {{ cleared: true }} Cleared  the browser's answer, as is a Selected */
+
+/**
+ * @param {Outlined} event
+ * @returns {Outline}
+ */
+export function outlineOf({ lassoPoints, range }) {
+  if (lassoPoints) return lassoPoints.x.map((x, i) => [x, lassoPoints.y[i]]);
+  if (!range) return [];
+  const { x: [x0, x1], y: [y0, y1] } = range;
+  return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
+}
+
+/**
+ * Selects what an outline was drawn around. Shift keeps what was selected before.
+ *
+ * @param {MapView} m
+ * @param {Outlined} event
+ */
+export function takeSelection(m, event) {
   const before = m.shift && m.selected ? [...m.selected] : [];
-  const ids = [...new Set([...before, ...event.points.map((point) => Number(point.customdata))])];
-  let kind = "lasso";
-  let outline;
-  if (event.lassoPoints) {
-    outline = event.lassoPoints.x.map((x, i) => [x, event.lassoPoints.y[i]]);
-  } else {
-    kind = "box";
-    const [x0, x1] = event.range.x;
-    const [y0, y1] = event.range.y;
-    outline = [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
-  }
-  m.outlines = [...(before.length ? m.outlines : []), outline];
-  m.selected = new Set(ids);
-  m.selectedAt = Date.now();
-  m.component.setStateValue("selected", { ids, kind, outline, revision: m.revision, t: m.selectedAt });
+  m.outlines = [...(before.length ? m.outlines : []), outlineOf(event)];
+  m.selected = new Set([...before, ...event.points.map((point) => Number(point.customdata))]);
+  m.kind = event.lassoPoints ? "lasso" : "box";
+  tellSelection(m);
   showSelection(m);
   draw(m);
 }
 
-function selectedRows(m) {
-  if (!m.selected) return null;
-  const rows = [];
-  m.shown.forEach((row, i) => {
-    if (m.selected.has(Number(m.figure.ids[row]))) rows.push(i);
-  });
-  return rows;
+/**
+ * Again where it is lost, as with a run that was broken off, and where a new session of Python's knows nothing of it.
+ *
+ * @param {MapView} m
+ */
+export function tellSelection(m) {
+  const outline = m.outlines.at(-1);
+  const selected = m.selected && outline ? { ids: [...m.selected], kind: m.kind, outline } : { cleared: true };
+  m.selectedAt = m.answers.ask("selected", { ...selected, revision: m.revision }, () => tellSelection(m));
 }
 
-function clearSelection(m) {
+/** @param {MapView} m */
+export function clearSelection(m) {
   if (!m.selected) return;
-  // Not null: that would be no news where Python remembers what this page has never said.
-  forgetSelection(m, { cleared: true, revision: m.revision, t: Date.now() });
+  forgetSelection(m);
+  tellSelection(m);
   draw(m);
 }
 
-// Without drawing: also when another model takes the place of the one that was selected in.
-function forgetSelection(m, said) {
-  if (!m.selected) return;
+/**
+ * Without a word to Python, and without drawing: another model has taken the place of the one that was selected in.
+ *
+ * @param {MapView} m
+ */
+export function forgetSelection(m) {
   m.selected = null;
   m.outlines = [];
-  m.selectedAt = Date.now();
-  m.component.setStateValue("selected", said);
+  m.selectedAt = 0; // what Python remembers of another revision is news here
   showSelection(m);
 }
 
-// What Python remembers from before the map was built: whoever selected or cleared since then knows better.
-function restoreSelection(m) {
-  const { restore } = m.component.data;
+/**
+ * Whether Python remembered one from before the map was built: who selected or cleared since then knows better.
+ *
+ * @param {MapView} m
+ */
+export function restoreSelection(m) {
+  const { restore } = m.data;
   if (!restore || m.selected || restore.revision !== m.revision || restore.t <= m.selectedAt) return false;
   m.selected = new Set(restore.ids);
   m.outlines = [restore.outline];
+  m.kind = restore.kind;
   m.selectedAt = restore.t;
   showSelection(m);
   return true;
 }
 
+/** @param {MapView} m */
 function showSelection(m) {
   m.root.dataset.selected = m.selected ? String(m.selected.size) : "";
   m.note.textContent = m.selected ? `${m.selected.size.toLocaleString("en")} selected` : "";

@@ -1,72 +1,104 @@
 // Trails: lines with a dot at each point, and a larger dot that follows a film. All of a trail's dots are one shape,
 // of lines without length whose round ends (the style sheet's) are seen: sixty-four circles would be as many shapes.
 
-const isPlace = ([x, y]) => Number.isFinite(x) && Number.isFinite(y);
+import { whereIs } from "../shared/following.js";
+import { withAlpha } from "../shared/theme.js";
+/** @import { Theme } from "../shared/theme.js" */
+/** @import { Trail } from "./layout.js" */
 
-function listenToFilms(m) {
-  document.addEventListener("lx-step", ({ detail: { key, step } }) => {
-    m.steps.set(key, step);
-    if (m.trails.some((trail) => trail.player === key)) requestTrails(m);
-  }, { signal: m.abort.signal });
-}
+/** @typedef {object} Shape  of plotly's layout */
 
-function listenToSliders(m) {
-  document.addEventListener("lx-place", ({ detail: { key, x, y } }) => {
-    if (m.follows !== key) return;
-    m.followed = [x, y];
-    requestTrails(m);
-  }, { signal: m.abort.signal });
-}
+/**
+ * @param {[number | null, number | null]} point
+ * @returns {point is [number, number]}
+ */
+export const isPlace = ([x, y]) => Number.isFinite(x) && Number.isFinite(y);
 
-// Once an animation frame, and not while a person drags: plotly then works on the shapes itself.
-function requestTrails(m) {
-  if (m.trailFrame) return;
-  m.trailFrame = requestAnimationFrame(() => {
-    m.trailFrame = 0;
-    if (!m.held) drawMarks(m);
-  });
-}
-
-// [{x, y}], where films are on their trails, and where sliders have moved a code.
-function followers(m) {
+/**
+ * Where films are on their trails, and where sliders have moved a code.
+ *
+ * @param {Trail[]} trails
+ * @param {string} follows  the sliders' key
+ */
+export function followers(trails, follows) {
+  /** @type {([number | null, number | null] | undefined)[]} */
+  const places = trails.map(({ points, player }) => (player ? points[whereIs(player)?.step ?? -1] : undefined));
+  if (follows) places.push(whereIs(follows)?.place);
+  /** @type {{ x: number, y: number }[]} */
   const found = [];
-  for (const { points, player } of m.trails) {
-    const step = player ? (m.steps.get(player) ?? window.__films?.[player]?.step) : undefined;
-    const point = points[step];
-    if (point && isPlace(point)) found.push({ x: point[0], y: point[1] });
-  }
-  if (m.follows) {
-    const place = m.followed ?? window.__codeSliders?.[m.follows]?.place;
-    if (place && isPlace(place)) found.push({ x: place[0], y: place[1] });
+  for (const place of places) {
+    const [x, y] = place ?? [null, null];
+    if (x !== null && y !== null) found.push({ x, y });
   }
   return found;
 }
 
+/**
+ * @param {string} path
+ * @param {object} line
+ * @returns {Shape}
+ */
 function pathShape(path, line) {
   return { type: "path", xref: "x", yref: "y", path, line, fillcolor: "rgba(0,0,0,0)", layer: "above" };
 }
 
-function trailShapes(m) {
-  const { text, background } = m.theme;
+/**
+ * A circle of so many pixels around a place.
+ *
+ * @param {{ x: number, y: number }} place
+ * @param {number} radius
+ * @param {number} width  of its line
+ * @param {string} color
+ */
+export function ring({ x, y }, radius, width, color) {
+  return {
+    type: "circle", xref: "x", yref: "y", xsizemode: "pixel", ysizemode: "pixel", xanchor: x, yanchor: y,
+    x0: -radius, x1: radius, y0: -radius, y1: radius, line: { color, width }, fillcolor: "rgba(0,0,0,0)",
+    layer: "above",
+  };
+}
+
+/**
+ * The paths of a trail, as SVG writes them: its line, and a line without length at each of its points.
+ *
+ * @param {Trail["points"]} points
+ */
+export function trailPaths(points) {
+  const places = points.filter(isPlace);
+  if (!places.length) return null;
+  return {
+    line: `M${places.map(([x, y]) => `${x},${y}`).join("L")}`,
+    dots: places.map(([x, y]) => `M${x},${y}L${x},${y}`).join(""),
+  };
+}
+
+/**
+ * @param {Trail[]} trails
+ * @param {Theme} theme
+ * @returns {Shape[]}
+ */
+export function trailShapes(trails, { text, background }) {
   const halo = withAlpha(background, 0.85);
-  return m.trails.flatMap(({ points, dashed }) => {
-    const places = points.filter(isPlace);
-    if (!places.length) return [];
-    const line = `M${places.map(([x, y]) => `${x},${y}`).join("L")}`;
-    const dots = places.map(([x, y]) => `M${x},${y}L${x},${y}`).join("");
+  return trails.flatMap(({ points, dashed }) => {
+    const paths = trailPaths(points);
+    if (!paths) return [];
     return [
-      pathShape(line, { color: halo, width: 4.5 }),
-      pathShape(dots, { color: halo, width: 8 }),
-      pathShape(line, { color: text, width: 1.75, dash: dashed ? "4px,5px" : "solid" }),
-      pathShape(dots, { color: text, width: 5 }),
+      pathShape(paths.line, { color: halo, width: 4.5 }),
+      pathShape(paths.dots, { color: halo, width: 8 }),
+      pathShape(paths.line, { color: text, width: 1.75, dash: dashed ? "4px,5px" : "solid" }),
+      pathShape(paths.dots, { color: text, width: 5 }),
     ];
   });
 }
 
-function followerShapes(m) {
-  const { primary, background, text } = m.theme;
-  return followers(m).flatMap(({ x, y }) => [
-    { ...ring({ x, y }, 8, 2, text), fillcolor: background },
-    { ...ring({ x, y }, 5, 0, primary), fillcolor: primary },
+/**
+ * @param {{ x: number, y: number }[]} places
+ * @param {Theme} theme
+ * @returns {Shape[]}
+ */
+export function followerShapes(places, { primary, background, text }) {
+  return places.flatMap((place) => [
+    { ...ring(place, 8, 2, text), fillcolor: background },
+    { ...ring(place, 5, 0, primary), fillcolor: primary },
   ]);
 }

@@ -7,10 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import streamlit as st
-
-from explorer.ui.components.payloads import PayloadError, content, moment, triggered
-from explorer.ui.components.scripts import css, script
+from explorer.ui.components.mounting import Component
+from explorer.ui.components.payloads import PayloadError, content
 
 __all__ = ["Pasted", "pasted_of", "picture_drop"]
 
@@ -19,13 +17,7 @@ _MOST_AT_ONCE = 50
 _LONGEST_NAME = 120
 _NAMELESS = "pasted picture"
 
-_COMPONENT = st.components.v2.component(
-    "picture_drop",
-    html='<div class="lx-paste" data-state="loading"></div>',
-    css=css("picture_drop"),
-    js=script("picture_drop/main"),
-    isolate_styles=False,
-)
+_COMPONENT = Component("picture_drop", "lx-paste")
 
 
 @dataclass(frozen=True)
@@ -37,53 +29,30 @@ class Pasted:
 
 
 def picture_drop(*, key: str, on_pictures: Callable[[list[Pasted]], None], label: str = "Paste a picture") -> None:
-    """Take what is pasted while this is on the page, and show a button that pastes where the browser allows it.
+    """Takes what is pasted while this is on the page, and shows a button that pastes where the browser allows it.
 
     A paste into a text field stays the field's own, unless the clipboard has a picture and no text. Files of more
     than 20 MB are refused with a sentence. Several at once may come in several calls, each of up to 20 MB.
 
-    Parameters
-    ----------
-    on_pictures
-        Called with the files in the order of the clipboard, before the run that the paste causes. They are not
-        decoded: `explorer.images.reading.decode_image` says of each whether it is a picture.
-    label
-        On the button.
+    Args:
+        key: of its own on the page.
+        on_pictures: called with the files in the order of the clipboard, before the run that the paste causes. They are
+            not decoded: whether each is a picture is for `explorer.images.reading` to say.
+        label: on the button.
     """
-    ack_key, problem_key = f"{key}-answered", f"{key}-problem"
-
-    def heard() -> None:
-        payload = triggered(key, "pasted")
-        if payload is None:
-            return
-        st.session_state[ack_key] = moment(payload)
-        try:
-            pictures = pasted_of(payload)
-        except PayloadError as error:
-            st.session_state[problem_key] = str(error)
-            return
-        st.session_state.pop(problem_key, None)
-        on_pictures(pictures)
-
-    _COMPONENT(
-        key=key,
-        data={
-            "key": key,
-            "label": label,
-            "most_bytes": _MOST_BYTES,
-            "most_at_once": _MOST_AT_ONCE,
-            "problem": st.session_state.get(problem_key, ""),
-            # The newest message that Python has seen: the next may be sent.
-            "ack": st.session_state.get(ack_key, 0),
-        },
-        on_pasted_change=heard,
+    _COMPONENT.show(
+        key,
+        {"label": label, "most_bytes": _MOST_BYTES, "most_at_once": _MOST_AT_ONCE},
+        answers={"pasted": lambda answer: on_pictures(pasted_of(answer))},
     )
 
 
 def pasted_of(payload: dict[str, Any]) -> list[Pasted]:
-    """The files in what the browser sent.
+    """Reads the files in what the browser sent.
 
-    Raises PayloadError, with one sentence for the person, if one of them is damaged or they are too large or many.
+    Raises:
+        PayloadError: one of them is damaged, or they are too large or too many. The message is one sentence for the
+            person.
     """
     files = payload.get("pictures")
     if not isinstance(files, list) or not files or not all(isinstance(file, dict) for file in files):
@@ -104,6 +73,6 @@ def pasted_of(payload: dict[str, Any]) -> list[Pasted]:
 
 
 def _name(said: object) -> str:
-    """The last part of a path, of printable characters, short enough to be shown."""
+    """Returns the last part of a path, of printable characters, short enough to be shown."""
     last = re.split(r"[\\/]", said)[-1] if isinstance(said, str) else ""
     return "".join(character for character in last if character.isprintable()).strip()[:_LONGEST_NAME] or _NAMELESS

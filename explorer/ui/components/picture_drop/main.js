@@ -1,56 +1,95 @@
 // Files from the clipboard, by Ctrl+V anywhere on the page or by the button. A few megabytes go to Python at a time,
 // the next when it has heard of those.
 
-const PASTES = new WeakMap(); // parentElement -> paste
-const PATIENCE_MS = 60000; // after which what was sent is taken for lost
-const IS_MAC = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform ?? navigator.platform);
-const KEYS = IS_MAC ? "⌘V" : "Ctrl+V";
-const HINT = `or press ${KEYS} anywhere on the page`;
+import { element, icon } from "../shared/elements.js";
+import { mount } from "../shared/mount.js";
+/** @import { Answers, Common } from "../shared/mount.js" */
+
+/**
+ * @typedef {object} Limits
+ * @property {string} label
+ * @property {number} most_bytes  of a file, and of an answer
+ * @property {number} most_at_once
+ */
+
+/** @typedef {Common & Limits} PasteData */
+
+/** @typedef {{ name: string, data: string }} Picture  a file, in base64 */
+
+/** @typedef {{ pictures: Picture[] }} Pasted  the browser's answer */
+
+/** @typedef {ReturnType<typeof createPaste>} Paste */
+
+const PATIENCE_MS = 60_000; // after which what was sent is taken for lost
 const ICON =
   "M5.500 3.200H4a1 1 0 0 0-1 1v8.800a1 1 0 0 0 1 1h8a1 1 0 0 0 1-1V4.200a1 1 0 0 0-1-1h-1.500" +
   "M6.300 2h3.400a.8.8 0 0 1 .8.8v.9a.8.8 0 0 1-.8.8H6.300a.8.8 0 0 1-.8-.8v-.9a.8.8 0 0 1 .8-.8z";
 const NO_FIELD = new Set(["button", "checkbox", "color", "file", "image", "radio", "range", "reset", "submit"]);
 
-function createPaste(root) {
+function pasteKeys() {
+  const { userAgentData } = /** @type {{ userAgentData?: { platform: string } }} */ (navigator); // Chromium's
+  return /mac|iphone|ipad/i.test(userAgentData?.platform ?? navigator.platform) ? "⌘V" : "Ctrl+V";
+}
+
+/**
+ * @param {HTMLElement} root
+ * @param {PasteData} data
+ * @param {Answers} answers
+ */
+function createPaste(root, data, answers) {
   root.replaceChildren();
   const button = element("button", "lx-paste-button", root, { type: "button" });
   icon(button, ICON);
   const p = {
-    root, button, text: element("span", "", button), said: element("span", "lx-paste-said", root, { role: "status" }),
-    component: null, data: null, hooks: null, queue: [], refused: [], note: "", sent: 0, clock: 0, patience: 0, reading: 0,
-    abort: new AbortController(),
+    root, data, answers, button, text: element("span", "", button), keys: pasteKeys(),
+    said: element("span", "lx-paste-said", root, { role: "status" }),
+    queue: /** @type {(Picture & { size: number })[]} */ ([]), refused: /** @type {string[]} */ ([]),
+    note: "", reading: 0, abort: new AbortController(),
   };
   button.addEventListener("click", () => pasteByButton(p));
   document.addEventListener("paste", (event) => onPaste(p, event), { signal: p.abort.signal });
   return p;
 }
 
-function isTextField(target) {
-  const field = target instanceof Element ? target.closest("input, textarea, [contenteditable]") : null;
-  if (!field) return false;
-  return field.matches("input") ? !NO_FIELD.has(field.type) : field.matches("textarea") || field.isContentEditable;
+/** @param {EventTarget | null} target */
+function textField(target) {
+  const field = target instanceof HTMLElement ? target.closest("input, textarea, [contenteditable]") : null;
+  if (field instanceof HTMLInputElement) return NO_FIELD.has(field.type) ? null : field;
+  if (field instanceof HTMLTextAreaElement) return field;
+  return field instanceof HTMLElement && field.isContentEditable ? field : null;
 }
 
-// A field of plain text can do nothing with a picture alone; one of rich text can.
-function isTheFields(event) {
-  if (!isTextField(event.target)) return false;
-  return event.target.isContentEditable || event.clipboardData.types.some((type) => type.startsWith("text/"));
+/**
+ * A field of plain text can do nothing with a picture alone; one of rich text can.
+ *
+ * @param {EventTarget | null} target
+ * @param {readonly string[]} types  of what is in the clipboard
+ */
+function isTheFields(target, types) {
+  const field = textField(target);
+  return field !== null && (field.isContentEditable || types.some((type) => type.startsWith("text/")));
 }
 
+/**
+ * @param {Paste} p
+ * @param {ClipboardEvent} event
+ */
 function onPaste(p, event) {
-  if (event.defaultPrevented || !event.clipboardData || isTheFields(event)) return;
-  const files = [...event.clipboardData.files];
+  const { clipboardData } = event;
+  if (event.defaultPrevented || !clipboardData || isTheFields(event.target, clipboardData.types)) return;
+  const files = [...clipboardData.files];
   if (!files.length) {
-    say(p, "There is no picture in the clipboard.", "problem");
+    say(p, "There is no picture in the clipboard.");
     return;
   }
   event.preventDefault();
   take(p, files);
 }
 
+/** @param {Paste} p */
 async function pasteByButton(p) {
-  const instead = `The browser does not let a button paste here: press ${KEYS} instead, or choose a file.`;
-  if (!navigator.clipboard?.read) return say(p, instead, "problem");
+  const instead = `The browser does not let a button paste here: press ${p.keys} instead, or choose a file.`;
+  if (!navigator.clipboard?.read) return say(p, instead);
   try {
     const files = [];
     for (const item of await navigator.clipboard.read()) {
@@ -58,23 +97,32 @@ async function pasteByButton(p) {
       if (type) files.push(new File([await item.getType(type)], `pasted picture.${type.slice(6).split("+")[0]}`));
     }
     if (files.length) await take(p, files);
-    else say(p, "There is no picture in the clipboard.", "problem");
+    else say(p, "There is no picture in the clipboard.");
   } catch {
-    say(p, instead, "problem");
+    say(p, instead);
   }
 }
 
+/**
+ * @param {File} file
+ * @returns {Promise<string>}
+ */
 function base64Of(file) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
-    reader.onload = () => resolve(reader.result.split(",")[1] ?? "");
+    reader.onload = () => resolve(String(reader.result).split(",")[1] ?? "");
     reader.onerror = reject;
     reader.readAsDataURL(file);
   });
 }
 
+/** @param {number} bytes */
 const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
 
+/**
+ * @param {Paste} p
+ * @param {File[]} files
+ */
 async function take(p, files) {
   const { most_at_once: many, most_bytes: most } = p.data;
   p.refused = [];
@@ -99,74 +147,57 @@ async function take(p, files) {
   show(p);
 }
 
-function send(p) {
-  if (p.sent || !p.queue.length) return;
-  const pictures = [];
-  let size = 0;
-  while (p.queue.length && pictures.length < p.data.most_at_once && size + p.queue[0].size <= p.data.most_bytes) {
-    const { name, data, size: own } = p.queue.shift();
-    pictures.push({ name, data });
-    size += own;
-  }
-  p.clock = Math.max(Date.now(), p.clock + 1);
-  p.sent = p.clock;
-  clearTimeout(p.patience);
-  p.patience = setTimeout(() => {
-    p.sent = 0;
-    p.queue = [];
-    say(p, "The pasted picture did not arrive: paste it again.", "problem");
-  }, PATIENCE_MS);
-  p.component.setTriggerValue("pasted", { pictures, t: p.sent });
+/**
+ * How many of the first files fit into one answer.
+ *
+ * @param {number[]} sizes  in bytes
+ * @param {number} mostFiles
+ * @param {number} mostBytes
+ */
+export function countThatFit(sizes, mostFiles, mostBytes) {
+  let [count, size] = [0, 0];
+  while (count < sizes.length && count < mostFiles && size + sizes[count] <= mostBytes) size += sizes[count++];
+  return count;
 }
 
-function say(p, text, kind = "") {
-  p.note = text && { text, kind };
+/** @param {Paste} p */
+function send(p) {
+  if (p.answers.waiting || !p.queue.length) return;
+  const sizes = p.queue.map(({ size }) => size);
+  const taken = p.queue.splice(0, countThatFit(sizes, p.data.most_at_once, p.data.most_bytes));
+  const lost = () => {
+    p.queue = [];
+    say(p, "The pasted picture did not arrive: paste it again.");
+  };
+  p.answers.ask("pasted", { pictures: taken.map(({ name, data }) => ({ name, data })) }, lost, PATIENCE_MS);
+}
+
+/**
+ * @param {Paste} p
+ * @param {string} text
+ */
+function say(p, text) {
+  p.note = text;
   show(p);
 }
 
+/** @param {Paste} p */
 function show(p) {
-  const busy = p.reading > 0 || p.sent > 0;
-  const problem = [p.note?.text, ...p.refused, p.data.problem].filter(Boolean).join(" ");
+  const busy = p.reading > 0 || p.answers.waiting;
+  const problem = [p.note, ...p.refused, p.data.problem].filter(Boolean).join(" ");
   p.text.textContent = p.data.label;
   p.button.disabled = busy;
-  p.said.textContent = problem || (busy ? "Reading the picture…" : HINT);
+  p.said.textContent = problem || (busy ? "Reading the picture…" : `or press ${p.keys} anywhere on the page`);
   p.said.dataset.kind = problem ? "problem" : "hint";
   p.root.dataset.state = busy ? "sending" : "ready";
 }
 
-// For tests and benchmarks.
-function exposeHooks(p) {
-  p.hooks ??= {
-    get pending() { return p.reading > 0 || p.sent > 0 || p.queue.length > 0; },
-    get said() { return p.said.textContent; },
-  };
-  (window.__pastes ??= {})[p.data.key] = p.hooks;
-}
-
-export default function (component) {
-  const { data, parentElement } = component;
-  const root = parentElement.querySelector(".lx-paste");
-  if (!root || !data) return undefined;
-  let p = PASTES.get(parentElement);
-  if (!p || p.root !== root) {
-    p?.destroy();
-    p = createPaste(root);
-    PASTES.set(parentElement, p);
-    p.destroy = () => {
-      p.abort.abort();
-      clearTimeout(p.patience);
-      if (window.__pastes?.[p.data.key] === p.hooks) delete window.__pastes[p.data.key];
-      PASTES.delete(parentElement);
-    };
-  }
-  p.component = component;
-  p.data = data;
-  if (p.sent && data.ack >= p.sent) {
-    p.sent = 0;
-    clearTimeout(p.patience);
-  }
-  exposeHooks(p);
-  send(p);
-  show(p);
-  return p.destroy;
-}
+export default mount({
+  selector: ".lx-paste",
+  create: createPaste,
+  update: (p) => {
+    send(p);
+    show(p);
+  },
+  destroy: (p) => p.abort.abort(),
+});

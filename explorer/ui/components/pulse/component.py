@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import streamlit as st
 
-from explorer.ui.components.scripts import script
+from explorer.ui.components.mounting import Component
 
 __all__ = ["pulse"]
 
-_COMPONENT = st.components.v2.component("pulse", html="<i></i>", js=script("pulse/main"), isolate_styles=False)
+_COMPONENT = Component("pulse", "lx-pulse")
 
 
 def pulse(key: str, seconds: float) -> None:
-    """Rerun the fragment in which this is drawn, so many seconds after the page's script has come to rest.
+    """Reruns the fragment in which this is drawn, so many seconds after the page's script has come to rest.
 
     Unlike a fragment with `run_every` it never interferes with what a person does: it waits while the script runs,
     while the page is hidden, and while the server is away. It goes on for as long as the fragment draws it.
 
-    Parameters
-    ----------
-    key
-        Of no other pulse.
-    seconds
-        At least 0.5.
+    Args:
+        key: of no other pulse.
+        seconds: at least 0.5.
     """
     with st.container(key=f"lx_pulse_{key}"):  # hidden by the style sheet, or a gap would show where it stands
-        _COMPONENT(key=key, data={"seconds": seconds}, on_beat_change=_beat)
-
-
-def _beat() -> None:
-    """That the fragment runs is all."""
+        _COMPONENT.show(key, {"seconds": seconds}, answers={"beat": lambda _: None})  # that the fragment runs is all

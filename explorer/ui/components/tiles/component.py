@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-import streamlit as st
-
-from explorer.ui.components.payloads import triggered
-from explorer.ui.components.scripts import css, script
+from explorer.ui.components.mounting import Component
+from explorer.ui.components.payloads import index
 
 __all__ = ["tiles"]
 
-_COMPONENT = st.components.v2.component(
-    "tiles",
-    html='<div class="lx-tiles" data-state="loading"></div>',
-    css=css("tiles"),
-    js=script("tiles/main"),
-    isolate_styles=False,
-)
+_COMPONENT = Component("tiles", "lx-tiles")
 
 
 def tiles(
@@ -41,59 +34,38 @@ def tiles(
     label: str = "Pictures",
     on_pick: Callable[[int], None] | None = None,
 ) -> None:
-    """Show the first `count` tiles of a sheet.
+    """Shows the first `count` tiles of a sheet.
 
-    Parameters
-    ----------
-    sheet_url
-        One picture of tiles in row-major order, from `assets.publish`.
-    count
-        Number of tiles shown; quick up to about 1,600.
-    columns
-        Tiles in a row of the sheet.
-    tile
-        Width and height of a tile in the sheet, in pixels.
-    titles
-        One a tile: shown on hover and read out.
-    captions
-        One a tile: shown under it.
-    ids
-        One a tile: put into the page as `data-id`.
-    selected
-        Index of the tile with the ring. A pick moves the ring before Python answers.
-    rings
-        Indices of tiles with a thin ring, such as the one in each row that is nearest to a code.
-    row_labels
-        One a row of the screen: left of it, or above it where there is little room. A line break in a label starts
-        a quieter line. Rows keep their length then, whatever `min_tile_px` says.
-    faded_rows
-        Rows shown in grey, such as the latents that say nothing.
-    across
-        Tiles in a row on the screen; as in the sheet when None.
-    max_tile_px, min_tile_px
-        Bounds of a tile's width on the screen. Where `across` tiles of `min_tile_px` do not fit, rows are
-        shorter; with 0, tiles shrink as far as it takes, so that a grid keeps its shape.
-    gap
-        Pixels between tiles.
-    label
-        What a screen reader calls the grid.
-    on_pick
-        Called with the index, before the run that the pick causes.
+    Args:
+        key: of its own on the page.
+        sheet_url: one picture of tiles in row-major order, from `assets.publish`.
+        count: number of tiles shown; quick up to about 1,600.
+        columns: tiles in a row of the sheet.
+        tile: width and height of a tile in the sheet, in pixels.
+        titles: one a tile: shown on hover and read out.
+        captions: one a tile: shown under it.
+        ids: one a tile: put into the page as `data-id`.
+        selected: index of the tile with the ring. A pick moves the ring before Python answers.
+        rings: indices of tiles with a thin ring, such as the one in each row that is nearest to a code.
+        row_labels: one a row of the screen: left of it, or above it where there is little room. A line break in a label
+            starts a quieter line. Rows keep their length then, whatever `min_tile_px` says.
+        faded_rows: rows shown in grey, such as the latents that say nothing.
+        across: tiles in a row on the screen; as in the sheet when None.
+        max_tile_px: widest that a tile gets on the screen.
+        min_tile_px: narrowest: where `across` such tiles do not fit, rows are shorter. With 0, tiles shrink as far as
+            it takes, so that a grid keeps its shape.
+        gap: pixels between tiles.
+        label: what a screen reader calls the grid.
+        on_pick: called with the index, before the run that the pick causes.
     """
-    ack_key = f"{key}-answered"
 
-    def heard() -> None:
-        payload = triggered(key, "pick")
-        if payload is None:
-            return
-        st.session_state[ack_key] = payload["t"]
-        if on_pick is not None and payload.get("sheet") == sheet_url:  # else another sheet was picked from
-            on_pick(int(payload["index"]))
+    def picked(answer: dict[str, Any]) -> None:
+        if on_pick is not None and (place := index(answer, "index")) < count:
+            on_pick(place)
 
-    _COMPONENT(
-        key=key,
-        data={
-            "sheet_url": sheet_url,
+    _COMPONENT.show(
+        key,
+        {
             "count": count,
             "columns": columns,
             "tile": list(tile),
@@ -109,8 +81,7 @@ def tiles(
             "min_tile_px": min_tile_px,
             "gap": gap,
             "label": label,
-            # The newest pick that Python has seen: the browser's own ring gives way to `selected`.
-            "ack": st.session_state.get(ack_key, 0),
         },
-        on_pick_change=heard,
+        revision=sheet_url,
+        answers={"pick": picked},
     )

@@ -1,31 +1,69 @@
 // A grid of pictures from one sheet. Each tile shows its part of the sheet as a background, so that 1,600 tiles
 // are one decoded image; resizing sets a few CSS variables on the grid, not a style a tile.
 
-const GRIDS = new WeakMap(); // parentElement -> grid
+import { closest, element } from "../shared/elements.js";
+import { decodedImage } from "../shared/images.js";
+import { mount } from "../shared/mount.js";
+import { clamp } from "../shared/numbers.js";
+/** @import { Answers, Common } from "../shared/mount.js" */
+
+/**
+ * `revision` is the sheet's URL.
+ *
+ * @typedef {object} Sheet
+ * @property {number} count
+ * @property {number} columns  of the sheet
+ * @property {[number, number]} tile  width and height in the sheet, in pixels
+ * @property {string[] | null} titles
+ * @property {string[] | null} captions
+ * @property {number[] | null} ids
+ * @property {number | null} selected
+ * @property {number[]} rings
+ * @property {string[] | null} row_labels
+ * @property {number[]} faded_rows
+ * @property {number} across
+ * @property {number} max_tile_px
+ * @property {number} min_tile_px
+ * @property {number} gap
+ * @property {string} label
+ */
+
+/** @typedef {Common & Sheet} TilesData */
+
+/** @typedef {{ index: number }} Pick  the browser's answer */
+
+/** @typedef {ReturnType<typeof createGrid>} Grid */
+
 const NARROW_PX = 480;
 const LABEL_GAP_PX = 12;
 const MOST_LABEL_PX = 176;
 const TIP_GAP_PX = 6;
 
-function createGrid(root) {
+/**
+ * @param {HTMLElement} root
+ * @param {TilesData} data
+ * @param {Answers} answers
+ */
+function createGrid(root, data, answers) {
   root.replaceChildren();
-  const sheet = element("div", "lx-sheet", root);
-  sheet.setAttribute("role", "listbox");
+  const sheet = element("div", "lx-sheet", root, { role: "listbox" });
   const tip = element("div", "lx-tip", root);
   tip.hidden = true;
   const tipText = element("span", "", tip);
-  const problem = element("div", "lx-tiles-problem", root);
-  problem.setAttribute("role", "status");
-  element("p", "", problem).textContent = "The pictures could not be loaded.";
-  const retry = element("button", "", problem);
-  retry.type = "button";
-  retry.textContent = "Retry";
+  const problem = element("div", "lx-tiles-problem", root, { role: "status" });
+  element("p", "", problem, {}, "The pictures could not be loaded.");
+  const retry = element("button", "", problem, { type: "button" }, "Retry");
   problem.hidden = true;
   const g = {
-    root, sheet, tip, tipText, problem, component: null, data: null, shown: null, built: "", url: "", across: 1, active: 0,
-    pending: null, tiles: [], labels: [],
+    root, data, answers, sheet, tip, tipText, problem,
+    drawn: data, // what the tiles are of: the newest data once its sheet is here
+    image: /** @type {HTMLImageElement | null} */ (null), // held, or the browser may decode it again
+    imageUrl: "", url: "", built: "", across: 1, active: 0,
+    pending: /** @type {{ index: number, t: number } | null} */ (null),
+    tiles: /** @type {HTMLElement[]} */ ([]), labels: /** @type {HTMLElement[]} */ ([]),
+    resizer: new ResizeObserver(() => fit(g)),
   };
-  retry.addEventListener("click", () => loadSheet(g, g.data.sheet_url));
+  retry.addEventListener("click", () => loadSheet(g));
   sheet.addEventListener("click", (event) => pick(g, tileOf(event)));
   sheet.addEventListener("keydown", (event) => onKey(g, event));
   sheet.addEventListener("pointerover", (event) => event.pointerType !== "touch" && showTip(g, tileOf(event)));
@@ -36,53 +74,58 @@ function createGrid(root) {
     if (tile?.matches(":focus-visible")) showTip(g, tile);
   });
   sheet.addEventListener("focusout", () => (tip.hidden = true));
-  g.resizer = new ResizeObserver(() => fit(g));
   g.resizer.observe(root);
   return g;
 }
 
-const tileOf = (event) => event.target.closest(".lx-tile");
+/** @param {Event} event */
+const tileOf = (event) => closest(event, ".lx-tile");
 
+/** @param {Grid} g */
 function build(g) {
-  const { count, columns, across, titles, captions, ids, row_labels: names, faded_rows: faded } = g.data;
+  const { count, columns, across, titles, captions, ids, row_labels: names, faded_rows: faded } = g.drawn;
   const signature = JSON.stringify([count, columns, across, titles, captions, ids, names, faded]);
   if (signature === g.built) return;
   g.built = signature;
   g.active = Math.min(g.active, Math.max(0, count - 1));
   g.tiles = Array.from({ length: count }, (_, index) => {
-    const tile = document.createElement("div");
-    tile.className = "lx-tile";
-    tile.setAttribute("role", "option");
-    tile.setAttribute("aria-label", titles?.[index] ?? captions?.[index] ?? `Picture ${index + 1}`);
+    const name = titles?.[index] ?? captions?.[index] ?? `Picture ${index + 1}`;
+    const tile = element("div", "lx-tile", null, { role: "option", "aria-label": name, "data-index": index });
     tile.tabIndex = index === g.active ? 0 : -1;
-    tile.dataset.index = String(index);
     if (ids) tile.dataset.id = String(ids[index]);
     const face = element("div", "lx-face", tile);
     face.style.setProperty("--c", String(index % columns));
     face.style.setProperty("--r", String(Math.floor(index / columns)));
-    if (captions) element("div", "lx-caption", tile).textContent = captions[index];
+    if (captions) element("div", "lx-caption", tile, {}, captions[index]);
     if (faded.includes(Math.floor(index / across))) tile.dataset.faded = "true";
     return tile;
   });
-  g.labels = names ? Array.from({ length: Math.ceil(count / across) }, (_, row) => labelOf(g, row)) : [];
+  g.labels = names ? Array.from({ length: Math.ceil(count / across) }, (_, row) => labelOf(g.drawn, row)) : [];
   const rows = g.labels.map((name, row) => [name, ...g.tiles.slice(row * across, (row + 1) * across)]);
   g.sheet.replaceChildren(...(names ? rows.flat() : g.tiles));
   g.tip.hidden = true;
 }
 
-// A label's first line is the name; what follows is quieter.
-function labelOf(g, row) {
-  const [name, ...rest] = (g.data.row_labels[row] ?? "").split("\n");
-  const label = document.createElement("div");
-  label.className = "lx-row-label";
-  label.dataset.row = String(row);
-  label.dataset.faded = String(g.data.faded_rows.includes(row));
-  element("span", "lx-row-name", label).textContent = name;
-  for (const line of rest) element("span", "", label).textContent = line;
+/**
+ * A label's first line is the name; what follows is quieter.
+ *
+ * @param {TilesData} data
+ * @param {number} row
+ */
+function labelOf(data, row) {
+  const [name, ...rest] = (data.row_labels?.[row] ?? "").split("\n");
+  const label = element("div", "lx-row-label", null, { "data-row": row, "data-faded": data.faded_rows.includes(row) });
+  element("span", "lx-row-name", label, {}, name);
+  for (const line of rest) element("span", "", label, {}, line);
   return label;
 }
 
-// Left of their rows, as wide as the widest; above them where that leaves the tiles too little.
+/**
+ * Left of their rows, as wide as the widest; above them where that leaves the tiles too little.
+ *
+ * @param {Grid} g
+ * @param {number} room  in pixels
+ */
 function roomBesideLabels(g, room) {
   g.root.dataset.labels = !g.labels.length ? "none" : room < NARROW_PX ? "above" : "left";
   if (g.root.dataset.labels !== "left") return room;
@@ -91,38 +134,62 @@ function roomBesideLabels(g, room) {
   return room - widest - LABEL_GAP_PX;
 }
 
-// Whole pixels a tile: fractions would let neighbours in the sheet show at the edges.
+/**
+ * How many tiles stand in a row, and how wide each is: whole device pixels, as fractions would let neighbours in the
+ * sheet show at the edges. A row that is too narrow for tiles of `least` pixels is shorter, unless it `keeps` its
+ * length.
+ *
+ * @param {number} room  in CSS pixels
+ * @param {object} wish
+ * @param {number} wish.across
+ * @param {number} wish.count
+ * @param {number} wish.gap
+ * @param {number} wish.least
+ * @param {number} wish.most
+ * @param {number} wish.ratio  device pixels a CSS pixel
+ * @param {boolean} wish.keeps
+ */
+export function rowOf(room, { across, count, gap, least, most, ratio, keeps }) {
+  /** @type {(n: number) => number} */
+  const fitting = (n) => Math.floor(((room - gap * (n - 1)) / n) * ratio) / ratio;
+  let columns = clamp(across, 1, count);
+  while (columns > 1 && fitting(columns) < least && !keeps) columns -= 1;
+  return { columns, size: clamp(fitting(columns), 1, most) };
+}
+
+/** @param {Grid} g */
 function fit(g) {
-  if (!g.data || !g.root.clientWidth) return;
-  const { across, gap, tile: [width, height], max_tile_px: most, min_tile_px: least, count } = g.data;
+  if (!g.root.clientWidth) return;
+  const { across, gap, tile: [width, height], max_tile_px: most, min_tile_px: least, count } = g.drawn;
   const room = roomBesideLabels(g, g.root.clientWidth);
   const ratio = devicePixelRatio || 1;
-  const fitting = (n) => Math.floor(((room - gap * (n - 1)) / n) * ratio) / ratio;
-  let columns = Math.max(1, Math.min(across, count));
-  while (columns > 1 && fitting(columns) < least && !g.labels.length) columns -= 1;
-  const size = Math.max(1, Math.min(fitting(columns), most));
+  const keeps = g.labels.length > 0;
+  const { columns, size } = rowOf(room, { across, count: Math.max(1, count), gap, least, most, ratio, keeps });
   g.across = columns;
   const style = g.root.style;
   style.setProperty("--lx-across", String(columns));
-  style.setProperty("--lx-columns", String(g.data.columns));
+  style.setProperty("--lx-columns", String(g.drawn.columns));
   style.setProperty("--lx-gap", `${gap}px`);
   style.setProperty("--lx-tw", `${size}px`);
   style.setProperty("--lx-th", `${(size * height) / width}px`);
   style.setProperty("--lx-rendering", size * ratio < width ? "auto" : "pixelated"); // smaller than it is: smooth
 }
 
-// The old sheet stays until the new one is decoded.
-async function loadSheet(g, url) {
+/**
+ * The old sheet stays until the new one is decoded.
+ *
+ * @param {Grid} g
+ */
+async function loadSheet(g) {
+  const url = g.data.revision;
   g.url = url;
   g.problem.hidden = true;
-  g.root.dataset.state = g.shown ? "updating" : "loading";
-  const image = new Image();
-  image.src = url;
+  g.root.dataset.state = g.image ? "updating" : "loading";
   try {
-    await image.decode();
+    const image = await decodedImage(url);
     if (g.url !== url) return;
-    g.shown = image; // held, or the browser may decode it again
-    g.shownUrl = url;
+    g.image = image;
+    g.imageUrl = url;
     g.root.style.setProperty("--lx-sheet", `url(${JSON.stringify(url)})`);
     show(g);
     g.root.dataset.state = "ready";
@@ -134,34 +201,43 @@ async function loadSheet(g, url) {
   }
 }
 
+/** @param {Grid} g */
 function show(g) {
-  g.data = g.component.data;
-  g.sheet.setAttribute("aria-label", g.data.label);
+  g.drawn = g.data;
+  g.sheet.setAttribute("aria-label", g.drawn.label);
   build(g);
   fit(g);
-  const { rings } = g.data;
+  const { rings } = g.drawn;
   g.tiles.forEach((tile, index) => tile.toggleAttribute("data-ring", rings.includes(index)));
   ringSelected(g);
 }
 
+/** @param {Grid} g */
 function ringSelected(g) {
-  const selected = g.pending ? g.pending.index : g.component.data.selected;
-  g.root.dataset.selected = selected ?? "";
+  const selected = g.pending ? g.pending.index : g.data.selected;
+  g.root.dataset.selected = String(selected ?? "");
   g.sheet.querySelector('[aria-selected="true"]')?.setAttribute("aria-selected", "false");
   g.tiles[selected ?? -1]?.setAttribute("aria-selected", "true");
 }
 
+/**
+ * @param {Grid} g
+ * @param {HTMLElement | null} tile
+ */
 function pick(g, tile) {
-  if (!tile || g.shownUrl !== g.url) return; // these pictures are about to be replaced
+  if (!tile || g.imageUrl !== g.url) return; // these pictures are about to be replaced
   const index = Number(tile.dataset.index);
-  g.pending = { index, t: Date.now() };
+  g.pending = { index, t: g.answers.tell("pick", { index, revision: g.imageUrl }) };
   makeActive(g, index);
   ringSelected(g);
-  // With the sheet that was clicked on: Python may have sent another one that is not decoded yet.
-  g.component.setTriggerValue("pick", { index, sheet: g.shownUrl, t: g.pending.t });
 }
 
-// One tile is in the tab order; the arrow keys move which.
+/**
+ * One tile is in the tab order; the arrow keys move which.
+ *
+ * @param {Grid} g
+ * @param {number} index
+ */
 function makeActive(g, index) {
   const before = g.tiles[g.active];
   if (before) before.tabIndex = -1;
@@ -171,6 +247,29 @@ function makeActive(g, index) {
   return tile;
 }
 
+/**
+ * Where a key leads from a tile; null for a key that leads nowhere, or for an arrow off the grid.
+ *
+ * @param {string} key
+ * @param {{ active: number, across: number, count: number }} grid
+ */
+export function nextTile(key, { active, across, count }) {
+  const last = count - 1;
+  /** @type {Record<string, number>} */
+  const places = {
+    ArrowLeft: active - 1, ArrowRight: active + 1, ArrowUp: active - across, ArrowDown: active + across,
+    Home: 0, End: last,
+  };
+  const next = places[key];
+  return next >= 0 && next <= last ? next : null;
+}
+
+const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
+
+/**
+ * @param {Grid} g
+ * @param {KeyboardEvent} event
+ */
 function onKey(g, event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const { key } = event;
@@ -179,17 +278,18 @@ function onKey(g, event) {
     pick(g, tileOf(event));
     return;
   }
-  const last = g.data.count - 1;
-  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -g.across, ArrowDown: g.across, Home: -last, End: last };
-  if (!(key in steps)) return;
-  event.preventDefault();
-  let next = g.active + steps[key];
-  if (key === "Home" || key === "End") next = Math.max(0, Math.min(last, next));
-  if (next >= 0 && next <= last) makeActive(g, next).focus();
+  if (!KEYS.includes(key)) return;
+  event.preventDefault(); // nor does the page scroll at the grid's edge
+  const next = nextTile(key, { active: g.active, across: g.across, count: g.drawn.count });
+  if (next !== null) makeActive(g, next).focus();
 }
 
+/**
+ * @param {Grid} g
+ * @param {HTMLElement | null} tile
+ */
 function showTip(g, tile) {
-  const title = tile && g.data.titles?.[Number(tile.dataset.index)];
+  const title = tile && g.drawn.titles?.[Number(tile.dataset.index)];
   g.tip.hidden = !title;
   if (!title) return;
   g.tipText.textContent = title;
@@ -201,27 +301,21 @@ function showTip(g, tile) {
   g.tip.style.transform = `translate(${Math.round(Math.min(Math.max(0, middle), last))}px, ${Math.round(top)}px)`;
 }
 
-export default function (component) {
-  const { data, parentElement } = component;
-  const root = parentElement.querySelector(".lx-tiles");
-  if (!root || !data) return undefined;
-  let g = GRIDS.get(parentElement);
-  if (!g || g.root !== root) {
-    g?.resizer.disconnect();
-    g = createGrid(root);
-    GRIDS.set(parentElement, g);
-  }
-  g.component = component;
-  if (g.pending && data.ack >= g.pending.t) g.pending = null; // Python has answered: its choice holds
-  if (g.url !== data.sheet_url) {
-    if (!g.shown) show(g); // the room is taken at once, so that nothing jumps
-    loadSheet(g, data.sheet_url);
+/** @param {Grid} g */
+function update(g) {
+  if (g.pending && g.data.ack >= g.pending.t) g.pending = null; // Python has answered: its choice holds
+  if (g.url !== g.data.revision) {
+    if (!g.image) show(g); // the room is taken at once, so that nothing jumps
+    loadSheet(g);
     ringSelected(g);
   } else if (g.root.dataset.state === "ready") {
     show(g);
   }
-  return () => {
-    g.resizer.disconnect();
-    GRIDS.delete(parentElement);
-  };
 }
+
+export default mount({
+  selector: ".lx-tiles",
+  create: createGrid,
+  update,
+  destroy: (g) => g.resizer.disconnect(),
+});

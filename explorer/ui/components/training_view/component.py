@@ -1,24 +1,16 @@
 """The live view of a training run: curves, KL bars, pictures and a drifting map, with one slider through the epochs.
 
-The browser's part is in this folder, one subject a file, joined in the order of `_PARTS` into one ES module
-that only `main.js` exports from. Streamlit sends a component's own script with every update, which comes every second
-here; so that script is three lines which import the module as an asset, kept by the browser, and an update is what
-has changed of the run. The slider moves everything in the browser, which fetches the frames and keeps them: nothing
-is sent back to Python.
+An update, which comes every second, is what has changed of the run. The slider moves everything in the browser, which
+fetches the frames and keeps them: nothing is sent back to Python.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from hashlib import sha256
-from json import dumps
 from typing import Any
 
-import streamlit as st
-
-from explorer.ui import assets
-from explorer.ui.components.scripts import css, script
+from explorer.ui.components.mounting import Component
 
 __all__ = ["RunData", "Status", "training_view"]
 
@@ -61,24 +53,7 @@ class RunData:
     classes: list[list[Any]] | None = None
 
 
-_PARTS = (
-    *("layout", "scales", "history", "frames", "curves", "curves_input", "bars", "pictures", "map", "map_input"),
-    *("head", "player", "main"),
-)
-_SCRIPT = script("latent_map/theme", *(f"training_view/{part}" for part in _PARTS))
-_MODULE = f"const CSS = {dumps(css('training_view'))};\n{_SCRIPT}".encode()
-_MODULE_KEY = f"training-view-{sha256(_MODULE).hexdigest()[:16]}.js"
-
-_COMPONENT = st.components.v2.component(
-    "training_view",
-    html='<div class="lx-tv" data-state="loading"></div>',
-    css=".lx-tv { min-height: 60rem; }",  # the room that it will take, so that nothing below jumps
-    js="""export default async function (component) {
-  const { href } = new URL(component.data.module, location.href);
-  return (await import(href)).default(component);
-}""",
-    isolate_styles=False,
-)
+_COMPONENT = Component("training_view", "lx-tv", room="min-height: 60rem;")
 
 
 def training_view(
@@ -92,26 +67,21 @@ def training_view(
     has_prior: bool,
     free_bits: float = 0.0,
 ) -> None:
-    """Show a run, or bring what is shown up to date; the chosen epoch stays.
+    """Shows a run, or brings what is shown up to date; the chosen epoch stays.
 
-    Parameters
-    ----------
-    run
-        Names the run: for another one the view starts anew.
-    epochs
-        How many there will be.
-    latent
-        Number of latents. Two are shown as they are on the map, any other number as a projection.
-    has_prior
-        Whether the model is a VAE: a plain autoencoder has no KL and no ELBO.
-    free_bits
-        Nats that each latent may use for nothing: a line across the bars.
+    Args:
+        key: of its own on the page.
+        run: names the run: for another one the view starts anew.
+        status: where it stands.
+        data: what there is to see of it.
+        epochs: how many there will be.
+        latent: number of latents. Two are shown as they are on the map, any other number as a projection.
+        has_prior: whether the model is a VAE: a plain autoencoder has no KL and no ELBO.
+        free_bits: nats that each latent may use for nothing: a line across the bars.
     """
-    _COMPONENT(
-        key=key,
-        data={
-            "module": assets.publish(_MODULE_KEY, lambda: _MODULE, "text/javascript"),
-            "key": key,
+    _COMPONENT.show(
+        key,
+        {
             "run": run,
             "status": asdict(status),
             "epochs": epochs,

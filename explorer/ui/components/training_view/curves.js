@@ -1,37 +1,70 @@
 // The learning curves: small charts over one axis of epochs, drawn as SVG so that the theme's colours apply by CSS.
 
-const CHART_HEIGHT = 148;
-const MARGIN = { left: 46, right: 10, top: 8, bottom: 18 };
-const SETTINGS = [["beta", "Beta"], ["learning_rate", "Learning rate"], ["noise_variance", "Noise"]];
-const CURVES = [["elbo", "ELBO", "nats an image"], ["reconstruction", "Reconstruction", "nats an image"], ["kl", "KL", "nats an image"]];
+import { element, setAttributes, setText, shape } from "../shared/elements.js";
+import { clamp } from "../shared/numbers.js";
+import { hasValues, indexNow } from "./history.js";
+import { HELP, helpFor, panelOf, segmented } from "./layout.js";
+import { epochTicks, nats, plain, rangeOf, tickText, ticksOf } from "./scales.js";
+/** @import { Column } from "./history.js" */
+/** @import { TrainingView } from "./view.js" */
 
-function createCurves(v, parent) {
+/** @typedef {ReturnType<typeof chartOf>} Chart */
+
+/** @typedef {"elbo" | "reconstruction" | "kl"} Metric */
+
+/** @typedef {"beta" | "learning_rate" | "noise_variance"} Setting */
+
+export const CHART_HEIGHT = 148;
+export const MARGIN = { left: 46, right: 10, top: 8, bottom: 18 };
+
+/** @type {[Setting, string][]} */
+const SETTINGS = [["beta", "Beta"], ["learning_rate", "Learning rate"], ["noise_variance", "Noise"]];
+
+/** @type {[Metric, string][]} */
+const CURVES = [["elbo", "ELBO"], ["reconstruction", "Reconstruction"], ["kl", "KL"]];
+
+/**
+ * @param {Element} parent
+ * @param {number} number  of the view on its page
+ */
+export function createCurves(parent, number) {
   const panel = panelOf(parent, "curves", "Learning curves", HELP.curves);
   const legend = element("div", "lx-tv-legend", panel.tools, { "aria-hidden": "true" });
-  for (const [kind, text] of [["test", "test"], ["train", "train"]]) {
+  for (const kind of ["test", "train"]) {
     const entry = element("span", "", legend);
     const line = shape("svg", entry, { viewBox: "0 0 22 6", class: "lx-tv-key" });
     shape("path", line, { d: "M1 3H21", class: `lx-tv-line-${kind}` });
-    entry.append(text);
+    entry.append(kind);
   }
   const reset = element("button", "lx-tv-button lx-tv-reset", panel.tools, { type: "button" }, "All epochs");
   reset.hidden = true;
-  reset.addEventListener("click", () => zoomTo(v, null));
   panel.body.classList.add("lx-tv-charts");
   const empty = element("p", "lx-tv-empty", panel.body);
-  v.curves = { ...panel, empty, reset, charts: [], zoom: null, hovered: null, setting: "beta", size: 0 };
-  for (const [name, title, unit] of CURVES) v.curves.charts.push(chartOf(v, name, title, unit));
-  v.curves.charts.push(settingChart(v));
-  listenToCurves(v);
+  const metrics = CURVES.map(([name, title]) => chartOf(panel.body, number, name, title));
+  // Beta, and by choice the learning rate or the learnt noise: what was set, not what came out.
+  const settings = chartOf(panel.body, number, "setting", "");
+  return {
+    ...panel, empty, reset, settings, charts: [...metrics, settings],
+    settingsBuilt: "", settingChoice: /** @type {ReturnType<typeof segmented> | null} */ (null),
+    setting: /** @type {Setting} */ ("beta"), range: /** @type {[number, number]} */ ([0, 1]),
+    zoom: /** @type {[number, number] | null} */ (null),
+    hovered: /** @type {{ chart: Chart, index: number } | null} */ (null),
+  };
 }
 
-function chartOf(v, name, title, unit) {
-  const box = element("figure", "lx-tv-chart", v.curves.body, { "data-chart": name });
+/**
+ * @param {Element} parent
+ * @param {number} number
+ * @param {Metric | "setting"} name
+ * @param {string} title
+ */
+function chartOf(parent, number, name, title) {
+  const box = element("figure", "lx-tv-chart", parent, { "data-chart": name });
   const caption = element("figcaption", "", box);
   const heading = element("span", "lx-tv-chart-name", caption, {}, title);
-  if (HELP[name]) helpFor(caption, title, HELP[name]);
+  if (name !== "setting") helpFor(caption, title, HELP[name]);
   const svg = shape("svg", box, { role: "img", class: "lx-tv-svg", height: CHART_HEIGHT });
-  const clip = `lx-tv-clip-${v.number}-${name}`;
+  const clip = `lx-tv-clip-${number}-${name}`;
   const inside = shape("rect", shape("clipPath", svg, { id: clip }));
   const grid = shape("g", svg, { class: "lx-tv-grid-lines" });
   const lines = shape("g", svg, { "clip-path": `url(#${clip})` });
@@ -40,171 +73,237 @@ function chartOf(v, name, title, unit) {
   const brush = shape("rect", lines, { class: "lx-tv-brush", visibility: "hidden" });
   const cross = shape("line", svg, { class: "lx-tv-cross", visibility: "hidden" });
   const marker = shape("line", svg, { class: "lx-tv-marker", visibility: "hidden" });
-  const dots = { train: shape("circle", svg, { r: 3, class: "lx-tv-dot-train" }) };
-  dots.test = shape("circle", svg, { r: 3.5, class: "lx-tv-dot-test" });
+  const dots = {
+    train: shape("circle", svg, { r: 3, class: "lx-tv-dot-train" }),
+    test: shape("circle", svg, { r: 3.5, class: "lx-tv-dot-test" }),
+  };
   const tip = element("div", "lx-tv-tip", box, { "aria-hidden": "true" });
   tip.hidden = true;
-  return { name, title, unit, box, caption, heading, svg, inside, grid, train, test, brush, cross, marker, dots, tip };
+  return {
+    name, title, box, caption, heading, svg, inside, grid, train, test, brush, cross, marker, dots, tip,
+    scale: /** @type {Scale | null} */ (null),
+  };
 }
 
-// Beta, and by choice the learning rate or the learnt noise: what was set, not what came out.
-function settingChart(v) {
-  const chart = chartOf(v, "setting", "", "");
-  chart.format = plain;
-  return chart;
-}
+/** @typedef {{ x: (epoch: number) => number, y: (value: number) => number, right: number }} Scale  pixels */
 
-function settingsNow(v) {
-  const { history } = v;
-  return SETTINGS.filter(([name]) => (name !== "beta" || v.hasPrior) && (name !== "noise_variance" || hasValues(history[name])));
-}
-
-function drawSettingChoice(v) {
-  const chart = v.curves.charts.at(-1);
-  const options = settingsNow(v);
-  const built = options.join();
-  if (built === chart.built) return;
-  chart.built = built;
-  if (!options.some(([name]) => name === v.curves.setting)) v.curves.setting = options[0][0];
-  chart.choice?.group.remove();
-  chart.choice = null;
-  setText(chart.heading, options.length === 1 ? options[0][1] : "");
-  if (options.length > 1) chart.choice = segmented(chart.caption, "What was set", options, v.curves.setting, (name) => {
-    v.curves.setting = name;
-    drawCurves(v);
+/** @param {TrainingView} v */
+function settingsNow({ history, data }) {
+  return SETTINGS.filter(([name]) => {
+    if (name === "beta") return data.has_prior;
+    return name !== "noise_variance" || hasValues(history.noise_variance);
   });
 }
 
-const splitsOf = (v, chart) =>
-  chart.name === "setting" ? { test: v.history[v.curves.setting], train: null }
-    : { test: v.history.test[chart.name], train: v.history.train[chart.name] };
+/** @param {TrainingView} v */
+function drawSettingChoice(v) {
+  const { settings, setting } = v.curves;
+  const options = settingsNow(v);
+  const built = options.join();
+  if (built === v.curves.settingsBuilt) return;
+  v.curves.settingsBuilt = built;
+  if (!options.some(([name]) => name === setting)) v.curves.setting = options[0][0];
+  v.curves.settingChoice?.group.remove();
+  v.curves.settingChoice = null;
+  setText(settings.heading, options.length === 1 ? options[0][1] : "");
+  if (options.length < 2) return;
+  v.curves.settingChoice = segmented(settings.caption, "What was set", options, v.curves.setting);
+  v.curves.settingChoice.chosen = (name) => {
+    v.curves.setting = /** @type {Setting} */ (name);
+    drawCurves(v);
+  };
+}
 
-// While a run goes on there is room for epochs to come, which grows in steps.
-function epochRange(v) {
-  const { epochs } = v.history;
+/**
+ * @param {TrainingView} v
+ * @param {Chart} chart
+ * @returns {{ test: Column, train: Column | null }}
+ */
+function splitsOf({ history, curves }, { name }) {
+  if (name === "setting") return { test: history[curves.setting], train: null };
+  return { test: history.test[name], train: history.train[name] };
+}
+
+/**
+ * A number as a chart writes it.
+ *
+ * @param {Chart} chart
+ */
+const formatOf = ({ name }) => (name === "setting" ? plain : nats);
+
+/**
+ * The epochs on the axis. While a run goes on there is room for epochs to come, which grows in steps.
+ *
+ * @param {number[]} epochs
+ * @param {number} total  epochs that there will be
+ * @param {boolean} live  whether more are to come
+ * @returns {[number, number]}
+ */
+export function epochRange(epochs, total, live) {
   const first = epochs[0] ?? 1;
   const last = epochs.at(-1) ?? 1;
-  const room = v.live ? Math.min(v.total, Math.max(10, 2 ** Math.ceil(Math.log2(last * 1.05)))) : last;
+  const room = live ? Math.min(total, Math.max(10, 2 ** Math.ceil(Math.log2(last * 1.05)))) : last;
   const end = Math.max(last, room);
   return end > first ? [first, end] : [first - 0.5, first + 0.5];
 }
 
-function drawCurves(v) {
+/** @param {TrainingView} v */
+export function drawCurves(v) {
   const { charts, empty, note, reset, zoom } = v.curves;
+  const { has_prior: hasPrior, epochs: total, status: { live } } = v.data;
   drawSettingChoice(v);
-  const [x0, x1] = zoom ?? epochRange(v);
-  v.curves.range = [x0, x1];
+  v.curves.range = zoom ?? epochRange(v.history.epochs, total, live);
   reset.hidden = !zoom;
   for (const chart of charts) {
-    chart.box.hidden = !v.hasPrior && (chart.name === "elbo" || chart.name === "kl");
+    chart.box.hidden = !hasPrior && (chart.name === "elbo" || chart.name === "kl");
   }
-  setText(note, v.hasPrior ? "" :
-    "A plain autoencoder has no prior, and its codes no posterior: there is no KL and no ELBO, only the reconstruction.");
-  note.hidden = v.hasPrior;
+  setText(note, hasPrior ? "" : "A plain autoencoder has no prior, and its codes no posterior: there is no KL and no "
+    + "ELBO, only the reconstruction.");
+  note.hidden = hasPrior;
   empty.hidden = v.history.epochs.length > 0;
-  setText(empty, v.live ? "The first points come when the first epoch ends." : "");
-  for (const chart of charts) if (!chart.box.hidden) drawChart(v, chart, x0, x1);
+  setText(empty, live ? "The first points come when the first epoch ends." : "");
+  for (const chart of charts) if (!chart.box.hidden) drawChart(v, chart);
   drawMarkers(v);
 }
 
-function drawChart(v, chart, x0, x1) {
+/**
+ * @param {TrainingView} v
+ * @param {Chart} chart
+ */
+function drawChart(v, chart) {
   const { epochs } = v.history;
+  const [x0, x1] = v.curves.range;
   const width = chart.box.clientWidth;
   if (!width) return;
-  const splits = splitsOf(v, chart);
+  const { test, train } = splitsOf(v, chart);
+  /** @type {(column: Column | null) => Column} */
   const visible = (column) => (column ?? []).filter((_, i) => epochs[i] >= x0 && epochs[i] <= x1);
-  const [y0, y1] = rangeOf([...visible(splits.test), ...visible(splits.train)]) ?? [0, 1];
+  const [y0, y1] = rangeOf([...visible(test), ...visible(train)]) ?? [0, 1];
   const bottom = CHART_HEIGHT - MARGIN.bottom;
   const right = width - MARGIN.right;
-  chart.x = (epoch) => MARGIN.left + ((epoch - x0) / (x1 - x0)) * (right - MARGIN.left);
-  chart.y = (value) => bottom - ((value - y0) / (y1 - y0)) * (bottom - MARGIN.top);
-  chart.right = right;
-  set(chart.svg, { width, viewBox: `0 0 ${width} ${CHART_HEIGHT}` });
-  set(chart.inside, { x: MARGIN.left - 4, y: MARGIN.top - 4, width: right - MARGIN.left + 8, height: bottom - MARGIN.top + 5 });
-  drawGrid(chart, epochs.length ? ticksOf(y0, y1, 4) : [], epochs.length ? epochTicks(x0, x1, width / 70) : [], bottom, right);
-  for (const split of ["train", "test"]) chart[split].setAttribute("d", pathOf(chart, epochs, splits[split]));
-  describe(v, chart, splits);
+  const scale = {
+    x: (/** @type {number} */ epoch) => MARGIN.left + ((epoch - x0) / (x1 - x0)) * (right - MARGIN.left),
+    y: (/** @type {number} */ value) => bottom - ((value - y0) / (y1 - y0)) * (bottom - MARGIN.top),
+    right,
+  };
+  chart.scale = scale;
+  setAttributes(chart.svg, { width, viewBox: `0 0 ${width} ${CHART_HEIGHT}` });
+  setAttributes(chart.inside, {
+    x: MARGIN.left - 4, y: MARGIN.top - 4, width: right - MARGIN.left + 8, height: bottom - MARGIN.top + 5,
+  });
+  if (epochs.length) drawGrid(chart.grid, scale, ticksOf(y0, y1, 4), epochTicks(x0, x1, width / 70), bottom);
+  else drawGrid(chart.grid, scale, [], [], bottom);
+  chart.test.setAttribute("d", curvePath(scale, epochs, test));
+  chart.train.setAttribute("d", train ? curvePath(scale, epochs, train) : "");
+  describe(v, chart, test);
 }
 
-const set = (target, attributes) => {
-  for (const [name, value] of Object.entries(attributes)) target.setAttribute(name, value);
-};
-
-function drawGrid(chart, ys, xs, bottom, right) {
-  chart.grid.replaceChildren();
-  const text = tickText(ys);
-  if (!ys.length) shape("line", chart.grid, { x1: MARGIN.left, x2: right, y1: bottom + 0.5, y2: bottom + 0.5 });
-  for (const value of ys) {
-    const y = Math.round(chart.y(value)) + 0.5;
-    shape("line", chart.grid, { x1: MARGIN.left, x2: right, y1: y, y2: y });
-    shape("text", chart.grid, { x: MARGIN.left - 6, y: y + 3.5, "text-anchor": "end" }, text(value));
+/**
+ * @param {SVGElement} grid
+ * @param {Scale} scale
+ * @param {number[]} values  that have a line
+ * @param {number[]} epochs  that have their numbers
+ * @param {number} bottom
+ */
+function drawGrid(grid, { x, y, right }, values, epochs, bottom) {
+  grid.replaceChildren();
+  const text = tickText(values);
+  if (!values.length) shape("line", grid, { x1: MARGIN.left, x2: right, y1: bottom + 0.5, y2: bottom + 0.5 });
+  for (const value of values) {
+    const at = Math.round(y(value)) + 0.5;
+    shape("line", grid, { x1: MARGIN.left, x2: right, y1: at, y2: at });
+    shape("text", grid, { x: MARGIN.left - 6, y: at + 3.5, "text-anchor": "end" }, text(value));
   }
-  for (const epoch of xs) {
-    shape("text", chart.grid, { x: chart.x(epoch), y: bottom + 14, "text-anchor": "middle" }, epoch.toLocaleString("en"));
+  for (const epoch of epochs) {
+    shape("text", grid, { x: x(epoch), y: bottom + 14, "text-anchor": "middle" }, epoch.toLocaleString("en"));
   }
 }
 
-function pathOf(chart, epochs, column) {
-  if (!column) return "";
+/**
+ * A curve as SVG writes it, with a gap where there is no value.
+ *
+ * @param {Pick<Scale, "x" | "y">} scale
+ * @param {number[]} epochs
+ * @param {Column} column
+ */
+export function curvePath({ x, y }, epochs, column) {
   let path = "";
   let open = false;
-  for (let i = 0; i < epochs.length; i++) {
-    if (column[i] === null) {
-      open = false;
-      continue;
-    }
-    path += `${open ? "L" : "M"}${chart.x(epochs[i]).toFixed(1)} ${chart.y(column[i]).toFixed(1)}`;
-    open = true;
-  }
+  column.forEach((value, i) => {
+    if (value !== null) path += `${open ? "L" : "M"}${x(epochs[i]).toFixed(1)} ${y(value).toFixed(1)}`;
+    open = value !== null;
+  });
   return path;
 }
 
-function describe(v, chart, splits) {
-  const { epochs } = v.history;
-  const title = chart.title || SETTINGS.find(([name]) => name === v.curves.setting)[1];
-  const format = chart.format ?? nats;
-  const values = (splits.test ?? []).filter((value) => value !== null);
+/**
+ * @param {TrainingView} v
+ * @param {Chart} chart
+ * @param {Column} column
+ */
+function describe(v, chart, column) {
+  const format = formatOf(chart);
+  const setting = SETTINGS.find(([name]) => name === v.curves.setting)?.[1];
+  const title = chart.title ? `${chart.title}, nats an image` : setting;
+  const values = column.filter((value) => value !== null);
   const line = values.length
-    ? `from ${format(values[0])} to ${format(values.at(-1))} in ${epochs.length} epochs` : "no epoch yet";
-  chart.svg.setAttribute("aria-label", `${title}${chart.unit ? `, ${chart.unit}` : ""}: ${line}`);
+    ? `from ${format(values[0])} to ${format(values.at(-1))} in ${column.length} epochs` : "no epoch yet";
+  chart.svg.setAttribute("aria-label", `${title}: ${line}`);
 }
 
-// The chosen epoch on every chart, and the one under the pointer.
-function drawMarkers(v) {
+/**
+ * The chosen epoch on every chart, and the one under the pointer.
+ *
+ * @param {TrainingView} v
+ */
+export function drawMarkers(v) {
+  const { epochs } = v.history;
   const index = indexNow(v);
   const { range, hovered, charts } = v.curves;
   for (const chart of charts) {
-    if (chart.box.hidden || !chart.x) continue;
-    const epoch = v.history.epochs[index];
-    const inside = index >= 0 && epoch >= range[0] && epoch <= range[1];
-    placeLine(chart, chart.marker, inside ? chart.x(epoch) : null);
+    const { scale, dots } = chart;
+    if (chart.box.hidden || !scale) continue;
+    const inside = index >= 0 && epochs[index] >= range[0] && epochs[index] <= range[1];
+    placeLine(chart.marker, inside ? scale.x(epochs[index]) : null);
     const splits = splitsOf(v, chart);
-    for (const [split, dot] of Object.entries(chart.dots)) {
+    for (const split of /** @type {const} */ (["train", "test"])) {
       const value = inside ? splits[split]?.[index] ?? null : null;
-      dot.setAttribute("visibility", value === null ? "hidden" : "visible");
-      if (value !== null) set(dot, { cx: chart.x(epoch), cy: clamp(chart.y(value), MARGIN.top, CHART_HEIGHT - MARGIN.bottom) });
+      dots[split].setAttribute("visibility", value === null ? "hidden" : "visible");
+      if (value === null) continue;
+      const cy = clamp(scale.y(value), MARGIN.top, CHART_HEIGHT - MARGIN.bottom);
+      setAttributes(dots[split], { cx: scale.x(epochs[index]), cy });
     }
-    placeLine(chart, chart.cross, hovered ? chart.x(v.history.epochs[hovered.index]) : null);
-    drawTip(v, chart, splits);
+    placeLine(chart.cross, hovered ? scale.x(epochs[hovered.index]) : null);
+    drawTip(v, chart, scale);
   }
 }
 
-function placeLine(chart, line, x) {
+/**
+ * @param {SVGElement} line
+ * @param {number | null} x
+ */
+function placeLine(line, x) {
   line.setAttribute("visibility", x === null ? "hidden" : "visible");
-  if (x !== null) set(line, { x1: x, x2: x, y1: MARGIN.top - 4, y2: CHART_HEIGHT - MARGIN.bottom });
+  if (x !== null) setAttributes(line, { x1: x, x2: x, y1: MARGIN.top - 4, y2: CHART_HEIGHT - MARGIN.bottom });
 }
 
-function drawTip(v, chart, splits) {
+/**
+ * @param {TrainingView} v
+ * @param {Chart} chart
+ * @param {Scale} scale
+ */
+function drawTip(v, chart, scale) {
   const { hovered } = v.curves;
-  chart.tip.hidden = hovered?.chart !== chart;
-  if (chart.tip.hidden) return;
-  const format = chart.format ?? nats;
+  const { tip } = chart;
+  tip.hidden = hovered?.chart !== chart;
+  if (!hovered || tip.hidden) return;
+  const { test, train } = splitsOf(v, chart);
+  const format = formatOf(chart);
   const { index } = hovered;
-  const lines = [`epoch ${v.history.epochs[index].toLocaleString("en")}`];
-  if (splits.train) lines.push(`test ${format(splits.test[index])}`, `train ${format(splits.train[index])}`);
-  else lines.push(format(splits.test[index]));
-  setText(chart.tip, lines.join("\n"));
-  const x = chart.x(v.history.epochs[index]);
-  const left = x + 12 + chart.tip.offsetWidth > chart.right ? x - 12 - chart.tip.offsetWidth : x + 12;
-  chart.tip.style.transform = `translate(${Math.round(Math.max(0, left))}px, ${MARGIN.top}px)`;
+  const epoch = v.history.epochs[index];
+  const values = train ? [`test ${format(test[index])}`, `train ${format(train[index])}`] : [format(test[index])];
+  setText(tip, [`epoch ${epoch.toLocaleString("en")}`, ...values].join("\n"));
+  const x = scale.x(epoch);
+  const left = x + 12 + tip.offsetWidth > scale.right ? x - 12 - tip.offsetWidth : x + 12;
+  tip.style.transform = `translate(${Math.round(Math.max(0, left))}px, ${MARGIN.top}px)`;
 }

@@ -1,6 +1,9 @@
-// The page's elements: panels with a title, a "?" that explains a term, and room that is taken before there is anything.
+// The page's elements: panels with a title, a "?" that explains a term, and choices.
 
-const HELP = {
+import { element, setText } from "../shared/elements.js";
+
+/** @type {Record<string, string>} */
+export const HELP = {
   curves:
     "How well the model describes an image, after each epoch. The solid line is the test images, which it has never " +
     "trained on; the dashed one is the training images, averaged while the weights still moved. When the training " +
@@ -24,8 +27,8 @@ const HELP = {
   noise_variance: "Variance of the likelihood's noise, which this model has learnt.",
   bars:
     "How many nats each latent carries on average over the test images. A latent under 0.01 nats says nothing: its " +
-    "posterior is the prior for every image, and the decoder ignores it. That is posterior collapse. It is no fault by " +
-    "itself: a model has as many active latents as pay for their KL.",
+    "posterior is the prior for every image, and the decoder ignores it. That is posterior collapse. It is no fault " +
+    "by itself: a model has as many active latents as pay for their KL.",
   map:
     "The probe map: the same test images after every epoch, each at the mean of its posterior. Two latents are shown " +
     "as they are. More are projected on their two principal components, turned to fit the epoch before, so that " +
@@ -33,64 +36,88 @@ const HELP = {
   pictures: "The same test images after every epoch: the originals above, what comes back from their codes below.",
   samples_prior: "The same 64 codes, drawn once from the prior N(0, I), decoded after every epoch.",
   samples_fitted:
-    "A plain autoencoder has no prior to draw from. These are decoded draws from a Gaussian fitted to the codes of the " +
-    "probe images, from the same noise after every epoch.",
+    "A plain autoencoder has no prior to draw from. These are decoded draws from a Gaussian fitted to the codes of " +
+    "the probe images, from the same noise after every epoch.",
 };
 
-// A native disclosure: works by pointer, touch and keyboard, and closes when the focus leaves it.
-function helpFor(parent, name, text) {
+/**
+ * A native disclosure: works by pointer, touch and keyboard, and closes when the focus leaves it.
+ *
+ * @param {Element} parent
+ * @param {string} name
+ * @param {string} text
+ */
+export function helpFor(parent, name, text) {
   const box = element("details", "lx-tv-help", parent);
-  const mark = element("summary", "", box, { "aria-label": `What is ${name}?`, title: text }, "?");
-  element("p", "", box, {}, text);
+  const mark = element("summary", "", box, {}, "?");
+  const words = element("p", "", box);
   const close = () => (box.open = false);
-  box.addEventListener("focusout", (event) => box.contains(event.relatedTarget) || close());
+  box.addEventListener("focusout", ({ relatedTarget }) => {
+    if (!box.contains(/** @type {Node | null} */ (relatedTarget))) close();
+  });
   box.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !box.open) return;
     event.stopPropagation();
     close();
     mark.focus();
   });
-  return box;
+  const help = { mark, words };
+  nameHelp(help, name, text);
+  return help;
 }
 
-// {box, head, title, body, note}: a section of the grid.
-function panelOf(parent, name, title, help) {
+/**
+ * @param {{ mark: HTMLElement, words: HTMLElement }} help
+ * @param {string} name
+ * @param {string} text
+ */
+export function nameHelp({ mark, words }, name, text) {
+  mark.title = text;
+  mark.setAttribute("aria-label", `What is ${name}?`);
+  setText(words, text);
+}
+
+/**
+ * A section of the grid.
+ *
+ * @param {Element} parent
+ * @param {string} name
+ * @param {string} title
+ * @param {string} text  that explains it
+ */
+export function panelOf(parent, name, title, text) {
   const box = element("section", "lx-tv-panel", parent, { "data-panel": name, "aria-label": title });
   const head = element("div", "lx-tv-title", box);
   const heading = element("h4", "", head, {}, title);
-  helpFor(head, title, help);
+  const help = helpFor(head, title, text);
   const tools = element("div", "lx-tv-tools", head);
   const body = element("div", "lx-tv-body", box);
   const note = element("p", "lx-tv-note", box);
-  return { box, head, heading, tools, body, note };
+  return { box, heading, help, tools, body, note };
 }
 
-// Two or more choices of which one holds. `chosen` is called with its value.
-function segmented(parent, label, options, value, chosen) {
+/**
+ * Two or more choices of which one holds; `chosen` is called with the name of the one that a person takes.
+ *
+ * @param {Element} parent
+ * @param {string} label
+ * @param {readonly (readonly [string, string])[]} options  names and texts
+ * @param {string} chosen  the name of the one that holds at first
+ */
+export function segmented(parent, label, options, chosen) {
   const group = element("div", "lx-tv-segments", parent, { role: "group", "aria-label": label });
-  const buttons = new Map();
-  const set = (now) => {
-    for (const [name, button] of buttons) button.setAttribute("aria-pressed", String(name === now));
+  const choice = {
+    group,
+    /** @type {(name: string) => void} */
+    chosen: () => {},
   };
   for (const [name, text] of options) {
-    const button = element("button", "", group, { type: "button", "data-value": name }, text);
+    const pressed = name === chosen;
+    const button = element("button", "", group, { type: "button", "data-value": name, "aria-pressed": pressed }, text);
     button.addEventListener("click", () => {
-      set(name);
-      chosen(name);
+      for (const other of group.children) other.setAttribute("aria-pressed", String(other === button));
+      choice.chosen(name);
     });
-    buttons.set(name, button);
   }
-  set(value);
-  return { group, set };
-}
-
-const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
-
-// Once for the page: it stays while other views come and go.
-function addStyle() {
-  const id = "lx-tv-style";
-  const present = document.getElementById(id);
-  if (present?.textContent === CSS) return;
-  const style = present ?? element("style", "", document.head, { id });
-  style.textContent = CSS;
+  return choice;
 }

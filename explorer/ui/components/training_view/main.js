@@ -1,152 +1,120 @@
-// One view for each place in the page. Streamlit calls the default export with every update, once a second, and with
-// every change of theme: what has not changed is left alone.
+// The live view of a run. Python sends an update every second: what has not changed is left alone.
 
-const VIEWS = new WeakMap(); // parentElement -> view
-let viewsMade = 0;
+import { paintOf } from "../shared/elements.js";
+import { mount } from "../shared/mount.js";
+import { readTheme } from "../shared/theme.js";
+import { drawBars, listenToBars } from "./bars.js";
+import { drawCurves } from "./curves.js";
+import { listenToCurves } from "./curves_input.js";
+import { goTo, listenToPlayer, pause, present } from "./epoch.js";
+import { fetchProbe, listFrames } from "./frames.js";
+import { drawHead } from "./head.js";
+import { epochNow, historyNow, indexOf, recall } from "./history.js";
+import { drawMap, forgetMap, pixelsOf, resizeMap } from "./map.js";
+import { drawClasses, listenToMap } from "./map_input.js";
+import { drawOriginals, listenToPictures, nameSamples, sharpen, tileGrid } from "./pictures.js";
+import { createView, emptyRun } from "./view.js";
+/** @import { Answers, Hooks } from "../shared/mount.js" */
+/** @import { RunData, TrainingView } from "./view.js" */
 
-function createView(root) {
-  addStyle();
-  root.replaceChildren();
-  const v = {
-    root, number: ++viewsMade, component: null, data: null, run: null, live: false, total: 0, latent: 0, hasPrior: true,
-    freeBits: 0, historyOf: "", history: historyOf([]), past: null, pastUrl: "", pastWanted: "", epoch: Infinity, following: true,
-    frames: [], frameEpochs: [], frameNames: "", loaded: new Map(), loading: new Set(), failed: new Set(),
-    shown: null, framesUrl: "", probe: {}, probeName: "", abort: new AbortController(), redraw: 0,
-  };
-  createHead(v, root);
-  createPlayer(v, root);
-  createFigures(v, root);
-  const grid = element("div", "lx-tv-grid", root);
-  createCurves(v, grid);
-  createMapPanel(v, grid);
-  createBars(v, grid);
-  createPictures(v, grid);
-  createSamples(v, grid);
+/** @param {TrainingView} v */
+const canvases = ({ pictures, samples }) => [pictures.originals, pictures.reconstructions, samples.canvas];
+
+/**
+ * @param {HTMLElement} root
+ * @param {RunData} data
+ * @param {Answers} answers
+ */
+function create(root, data, answers) {
+  const v = createView(root, data, answers);
+  listenToPlayer(v);
+  listenToCurves(v);
+  listenToMap(v);
+  listenToBars(v);
+  listenToPictures(v);
   v.resizer = new ResizeObserver(() => {
     cancelAnimationFrame(v.redraw);
-    v.redraw = requestAnimationFrame(() => v.data && drawSized(v));
+    v.redraw = requestAnimationFrame(() => drawSized(v));
   });
-  for (const panel of [v.curves.body, v.map.frame, v.bars.body, v.pictures.body, v.samples.body]) v.resizer.observe(panel);
-  v.destroy = () => {
-    v.abort.abort();
-    v.resizer.disconnect();
-    clearTimeout(v.player.timer);
-    cancelAnimationFrame(v.redraw);
-    cancelAnimationFrame(v.map.animation);
-    if (window.__trainingViews?.[v.key] === v.hooks) delete window.__trainingViews[v.key];
-  };
+  for (const { body } of [v.curves, v.bars, v.pictures, v.samples]) v.resizer.observe(body);
+  v.resizer.observe(v.map.frame);
   return v;
 }
 
-// Everything that depends on how wide its panel is.
+/**
+ * Everything that depends on how wide its panel is.
+ *
+ * @param {TrainingView} v
+ */
 function drawSized(v) {
   drawCurves(v);
   drawBars(v);
   resizeMap(v);
-  for (const canvas of [v.pictures.originals, v.pictures.reconstructions, v.samples.canvas]) sharpen(canvas);
+  canvases(v).forEach(sharpen);
 }
 
-// Another run in the same place.
-function reset(v, run) {
+/**
+ * Another run in the same place.
+ *
+ * @param {TrainingView} v
+ */
+function startAnew(v) {
   pause(v);
   v.abort.abort();
   v.abort = new AbortController();
-  Object.assign(v, {
-    run, historyOf: "", history: historyOf([]), past: null, pastUrl: "", pastWanted: "", frames: [], frameEpochs: [], frameNames: "", shown: null,
-    probe: {}, probeName: "", epoch: Infinity, following: true, ...REMEMBERED.get(run),
-  });
-  for (const kept of [v.loaded, v.loading, v.failed]) kept.clear();
+  Object.assign(v, emptyRun(), { run: v.data.run, ...recall(v.data.run) });
   v.curves.zoom = null;
   forgetMap(v);
-  for (const canvas of [v.pictures.originals, v.pictures.reconstructions, v.samples.canvas]) canvas.width = canvas.width;
+  for (const canvas of canvases(v)) paintOf(canvas).clearRect(0, 0, canvas.width, canvas.height);
 }
 
-function update(v, data) {
-  v.data = data;
-  v.key = data.key;
-  if (data.run !== v.run) reset(v, data.run);
-  Object.assign(v, {
-    live: data.status.live, total: data.epochs, latent: data.latent, hasPrior: data.has_prior, freeBits: data.free_bits,
-    framesUrl: data.frames_url,
-  });
-  const grown = historyNow(v, data);
+/** @param {TrainingView} v */
+function update(v) {
+  const { data, root } = v;
+  root.style.setProperty("--lx-scheme", readTheme(root).dark ? "dark" : "light");
+  if (data.run !== v.run) startAnew(v);
+  const grown = historyNow(v, () => update(v));
   if (grown) {
     v.history = grown;
     v.curves.hovered = null;
   }
-  const curvesOf = [data.epochs, data.status.live, data.has_prior].join();
-  if (v.following && v.history.epochs.length) v.epoch = v.history.epochs.at(-1);
-  if (data.probe) Object.assign(v.probe, { tile: data.probe.tile, shown: data.probe.shown });
-  listFrames(v, data.frames, data.reaches);
-  loadProbe(v, data.probe);
-  v.root.dataset.prior = String(v.hasPrior);
+  if (v.following && v.history.epochs.length) v.epoch = v.history.epochs[v.history.epochs.length - 1];
+  listFrames(v);
+  fetchProbe(v, () => {
+    drawOriginals(v);
+    drawMap(v);
+  });
+  root.dataset.prior = String(data.has_prior);
   nameSamples(v);
   drawClasses(v);
-  drawHead(v, data.status);
+  drawHead(v);
+  const curvesOf = [data.epochs, data.status.live, data.has_prior].join();
   if (grown || curvesOf !== v.curvesOf) {
     v.curvesOf = curvesOf;
     drawCurves(v);
   }
   present(v);
-  v.root.dataset.state = v.history.epochs.length ? "ready" : "waiting";
-}
-
-// The chosen epoch, everywhere at once.
-function present(v) {
-  drawPlayer(v);
-  drawFigures(v);
-  drawMarkers(v);
-  showFrame(v);
-  pump(v);
-}
-
-// The frame of the chosen epoch when it is here; what was shown stays until then.
-function showFrame(v) {
-  const wanted = v.history.epochs.length ? frameFor(v, v.epoch) : null;
-  const frame = wanted ? v.loaded.get(wanted.name) : null;
-  const gone = !wanted && v.shown;
-  if (frame && frame !== v.shown) v.shown = frame;
-  else if (gone) v.shown = null;
-  const drawn = [v.shown?.name, v.shown?.klTop, v.hasPrior, v.freeBits].join();
-  if (drawn !== v.drawn) {
-    v.drawn = drawn;
-    drawPictures(v);
-    drawBars(v);
-  }
-  if (v.shown) driftTo(v, v.shown.points, v.shown.box);
-  else if (gone) {
-    forgetMap(v);
-    drawMap(v);
-  }
-  drawFrameNames(v);
-  v.root.dataset.frame = v.shown?.epoch ?? "";
-}
-
-export default function (component) {
-  const { data, parentElement } = component;
-  const root = parentElement.querySelector(".lx-tv");
-  if (!root || !data) return undefined;
-  let v = VIEWS.get(parentElement);
-  if (!v || v.root !== root) {
-    v?.destroy();
-    v = createView(root);
-    VIEWS.set(parentElement, v);
-  }
-  v.component = component;
-  root.style.setProperty("--lx-scheme", readTheme(root).dark ? "dark" : "light");
-  update(v, data);
-  exposeHooks(v);
   drawMap(v); // the theme may be another
-  return () => {
-    if (v.component !== component) return; // an update came while this call's module was still on its way
-    v.destroy();
-    VIEWS.delete(parentElement);
-  };
+  root.dataset.state = v.history.epochs.length ? "ready" : "waiting";
 }
 
-// For tests: what is chosen and what is shown.
-function exposeHooks(v) {
-  v.hooks ??= {
+/** @param {TrainingView} v */
+function destroy(v) {
+  v.abort.abort();
+  v.resizer?.disconnect();
+  clearTimeout(v.player.timer);
+  cancelAnimationFrame(v.redraw);
+  cancelAnimationFrame(v.map.animation);
+}
+
+/**
+ * What is chosen and what is shown.
+ *
+ * @type {Hooks<TrainingView>}
+ */
+const hooks = {
+  name: "__trainingViews",
+  of: (v) => ({
     get run() { return v.run; },
     get data() { return v.data; },
     get epoch() { return epochNow(v); },
@@ -158,37 +126,38 @@ function exposeHooks(v) {
     get frames() { return [...v.frameEpochs]; },
     get loaded() { return [...v.loaded.values()].map((frame) => frame.epoch).sort((a, b) => a - b); },
     get drifting() { return v.map.animation !== 0; },
-    get points() { return v.map.now ? [...v.map.now] : null; },
-    get box() { return v.map.box; },
+    get points() { return v.map.now && [...v.map.now.points]; },
+    get box() { return v.map.now?.box ?? null; },
     get bars() { return v.bars.rows.map(({ latent, value, active }) => ({ latent, value, active })); },
     get figures() { return { ...v.figures.shown }; },
     get range() { return v.curves.range; },
+    /** @type {(epoch: number) => void} */
     goTo: (epoch) => goTo(v, indexOf(v.history.epochs, epoch)),
-    pixelsOfPoints: () => pixelsOfPoints(v),
-    pixelOf: (chart, epoch, value) => pixelOfCurve(v, chart, epoch, value),
-    tile: (name, i) => tilePixels(v, name, i),
-  };
-  (window.__trainingViews ??= {})[v.key] = v.hooks;
-}
+    /** Pixels of the page, [x, y] a point. */
+    pixelsOfPoints: () => {
+      const { left, top } = v.map.canvas.getBoundingClientRect();
+      const { now, scale } = v.map;
+      return now && scale ? pixelsOf(now.points, scale).map(([x, y]) => [left + x, top + y]) : [];
+    },
+    /** @type {(name: string, epoch: number, value: number) => number[] | null} */
+    pixelOf: (name, epoch, value) => {
+      const chart = v.curves.charts.find((other) => other.name === name);
+      if (!chart?.scale) return null;
+      const { left, top } = chart.svg.getBoundingClientRect();
+      return [left + chart.scale.x(epoch), top + chart.scale.y(value)];
+    },
+    /**
+     * RGBA of a tile as it is on the canvas.
+     *
+     * @type {(name: "originals" | "reconstructions" | "samples", i: number) => number[]}
+     */
+    tile: (name, i) => {
+      const canvas = name === "samples" ? v.samples.canvas : v.pictures[name];
+      const [width, height] = v.data.probe?.tile ?? [1, 1];
+      const { x, y } = tileGrid([width, height]).at(i);
+      return [...(canvas.getContext("2d")?.getImageData(x, y, width, height).data ?? [])];
+    },
+  }),
+};
 
-// Pixels of the page, [x, y] a point.
-function pixelsOfPoints(v) {
-  const { left, top } = v.map.canvas.getBoundingClientRect();
-  const { now, scale } = v.map;
-  return Array.from({ length: now.length / 2 }, (_, i) => [left + scale.x(now[2 * i]), top + scale.y(now[2 * i + 1])]);
-}
-
-function pixelOfCurve(v, name, epoch, value) {
-  const chart = v.curves.charts.find((other) => other.name === name);
-  const { left, top } = chart.svg.getBoundingClientRect();
-  return [left + chart.x(epoch), top + chart.y(value)];
-}
-
-// RGBA of a tile as it is on the canvas: `originals`, `reconstructions` or `samples`.
-function tilePixels(v, name, i) {
-  const canvas = name === "samples" ? v.samples.canvas : v.pictures[name];
-  const [width, height] = v.probe.tile;
-  const gap = Math.max(1, Math.round(width / 14));
-  const [x, y] = [(i % ACROSS) * (width + gap), Math.floor(i / ACROSS) * (height + gap)];
-  return [...canvas.getContext("2d").getImageData(x, y, width, height).data];
-}
+export default mount({ selector: ".lx-tv", create, update, destroy, hooks });

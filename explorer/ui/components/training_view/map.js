@@ -1,12 +1,29 @@
 // The probe map: the same images after every epoch, as points that drift from where they were. 500 points on a 2-D
 // canvas take a millisecond, and leave the page's few WebGL contexts to the large maps.
 
+import { element, paintOf, setText } from "../shared/elements.js";
+import { clamp } from "../shared/numbers.js";
+import { readTheme, withAlpha } from "../shared/theme.js";
+import { HELP, panelOf } from "./layout.js";
+/** @import { Theme } from "../shared/theme.js" */
+/** @import { Box } from "./frames.js" */
+/** @import { TrainingView } from "./view.js" */
+
 const DRIFT_MS = 300;
 const LEAST_MS = 90; // of a drift, when the slider moves faster than that
 const RADIUS = 3.2;
 const MAP_PAD = 12;
 
-function createMapPanel(v, parent) {
+/**
+ * Where the map is, or goes; `points` are [x, y, x, y, …].
+ *
+ * @typedef {{ points: Float64Array, box: Box }} Scene
+ */
+
+/** @typedef {ReturnType<typeof scaleOf>} MapScale */
+
+/** @param {Element} parent */
+export function createMapPanel(parent) {
   const panel = panelOf(parent, "map", "Map of the probe set", HELP.map);
   const epoch = element("span", "lx-tv-caption", panel.tools);
   const legend = element("div", "lx-tv-classes", panel.body, { role: "group", "aria-label": "Classes" });
@@ -14,127 +31,187 @@ function createMapPanel(v, parent) {
   const canvas = element("canvas", "", frame, { role: "img" });
   const tip = element("div", "lx-tv-tip", frame, { "aria-hidden": "true" });
   tip.hidden = true;
-  v.map = {
-    ...panel, epoch, legend, frame, canvas, tip, paint: canvas.getContext("2d"), size: [0, 0],
-    now: null, from: null, to: null, // points [x, y, x, y, …]
-    box: null, boxFrom: null, boxTo: null, // x from, to, y from, to
-    began: 0, lasts: 0, moved: 0, animation: 0, built: "", only: null, hovered: -1, marked: null,
+  return {
+    ...panel, epoch, legend, frame, canvas, tip, paint: paintOf(canvas), size: /** @type {[number, number]} */ ([0, 0]),
+    now: /** @type {Scene | null} */ (null), from: /** @type {Scene | null} */ (null),
+    to: /** @type {Scene | null} */ (null), scale: /** @type {MapScale | null} */ (null),
+    began: 0, lasts: 0, moved: 0, animation: 0, built: "", hovered: -1,
+    only: /** @type {number | null} */ (null), marked: /** @type {number | null} */ (null),
   };
-  listenToMap(v);
 }
 
-// Points and axes drift to a frame's; at once when there was nothing before or motion is unwelcome.
-function driftTo(v, points, box) {
+/**
+ * Points and axes drift to a frame's; at once when there was nothing before or motion is unwelcome.
+ *
+ * @param {TrainingView} v
+ * @param {Float64Array} points
+ * @param {Box} box
+ */
+export function driftTo(v, points, box) {
   const m = v.map;
-  if (m.to === points && sameBox(m.boxTo, box)) return;
-  const same = m.now?.length === points.length;
+  if (m.to?.points === points && m.to.box.every((value, i) => value === box[i])) return;
+  const to = { points, box };
+  const same = m.now?.points.length === points.length;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const now = performance.now();
-  m.lasts = same && m.box && !reducedMotion.matches ? clamp(now - m.moved, LEAST_MS, DRIFT_MS) : 0;
+  m.lasts = m.now && same && !still ? clamp(now - m.moved, LEAST_MS, DRIFT_MS) : 0;
   m.moved = m.began = now;
-  [m.from, m.to] = [same ? m.now : points, points];
-  [m.boxFrom, m.boxTo] = [m.box ?? box, box];
+  m.from = m.now && same ? m.now : to;
+  m.to = to;
   cancelAnimationFrame(m.animation);
   m.animation = 0;
   if (m.lasts) m.animation = requestAnimationFrame((time) => drift(v, time));
   else settle(v);
 }
 
-const sameBox = (a, b) => a === b || (a && b && a.every((value, i) => value === b[i]));
+/**
+ * A scene between two, at a share of the way: slowly at both ends. A point that was nowhere is where it goes.
+ *
+ * @param {Scene} from
+ * @param {Scene} to
+ * @param {number} t  0 to 1
+ * @returns {Scene}
+ */
+export function sceneBetween(from, to, t) {
+  const eased = t * t * (3 - 2 * t);
+  /** @type {(a: number, b: number) => number} */
+  const between = (a, b) => (Number.isNaN(a) ? b : a + (b - a) * eased);
+  const [x0, x1, y0, y1] = to.box.map((value, i) => between(from.box[i], value));
+  return { points: to.points.map((value, i) => between(from.points[i], value)), box: [x0, x1, y0, y1] };
+}
 
+/**
+ * @param {TrainingView} v
+ * @param {number} time
+ */
 function drift(v, time) {
   const m = v.map;
   const t = clamp((time - m.began) / m.lasts, 0, 1);
-  if (t >= 1) return settle(v);
-  const eased = t * t * (3 - 2 * t);
-  const between = (a, b) => a + (b - a) * eased;
-  m.now = m.to.map((value, i) => (Number.isNaN(m.from[i]) ? value : between(m.from[i], value)));
-  m.box = m.boxTo.map((value, i) => between(m.boxFrom[i], value));
+  if (t >= 1 || !m.from || !m.to) return settle(v);
+  m.now = sceneBetween(m.from, m.to, t);
   m.animation = requestAnimationFrame((next) => drift(v, next));
   drawMap(v);
 }
 
+/** @param {TrainingView} v */
 function settle(v) {
-  const m = v.map;
-  m.animation = 0;
-  m.now = m.to;
-  m.box = m.boxTo;
+  v.map.animation = 0;
+  v.map.now = v.map.to;
   drawMap(v);
   countOutside(v);
 }
 
-function forgetMap(v) {
-  const m = v.map;
-  cancelAnimationFrame(m.animation);
-  Object.assign(m, { now: null, from: null, to: null, box: null, boxFrom: null, boxTo: null, animation: 0, only: null });
+/** @param {TrainingView} v */
+export function forgetMap(v) {
+  cancelAnimationFrame(v.map.animation);
+  Object.assign(v.map, { now: null, from: null, to: null, animation: 0, only: null });
 }
 
-function resizeMap(v) {
-  const { canvas, frame } = v.map;
+/** @param {TrainingView} v */
+export function resizeMap(v) {
+  const { canvas, frame, paint } = v.map;
   const ratio = devicePixelRatio || 1;
-  const size = [frame.clientWidth, frame.clientHeight];
-  v.map.size = size;
-  const [width, height] = size.map((side) => Math.round(side * ratio));
+  v.map.size = [frame.clientWidth, frame.clientHeight];
+  const [width, height] = v.map.size.map((side) => Math.round(side * ratio));
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-  v.map.paint.setTransform(ratio, 0, 0, ratio, 0, 0);
+  paint.setTransform(ratio, 0, 0, ratio, 0, 0);
   drawMap(v);
 }
 
-// {x(value), y(value)}: pixels of the canvas. A unit is as long on both axes unless the latents have no common scale.
-function mapScale(v) {
-  const [x0, x1, y0, y1] = v.map.box;
-  const [width, height] = v.map.size;
+/**
+ * From a box to pixels of a canvas: its middle in the middle, all of it inside. A unit is as long on both axes if
+ * `equal`.
+ *
+ * @param {Box} box
+ * @param {[number, number]} size
+ * @param {boolean} equal
+ */
+export function scaleOf([x0, x1, y0, y1], [width, height], equal) {
   const [dx, dy] = [x1 - x0 || 1, y1 - y0 || 1];
   let [sx, sy] = [(width - 2 * MAP_PAD) / dx, (height - 2 * MAP_PAD) / dy];
-  if (v.hasPrior || v.latent !== 2) sx = sy = Math.min(sx, sy);
+  if (equal) sx = sy = Math.min(sx, sy);
   const [cx, cy] = [(x0 + x1) / 2, (y0 + y1) / 2];
-  return { sx, sy, x: (value) => width / 2 + (value - cx) * sx, y: (value) => height / 2 - (value - cy) * sy };
+  return {
+    sx, sy,
+    x: (/** @type {number} */ value) => width / 2 + (value - cx) * sx,
+    y: (/** @type {number} */ value) => height / 2 - (value - cy) * sy,
+  };
 }
 
-function drawMap(v) {
+/**
+ * Pixels of the canvas, [x, y] a point.
+ *
+ * @param {Float64Array} points
+ * @param {MapScale} scale
+ * @returns {[number, number][]}
+ */
+export function pixelsOf(points, scale) {
+  return Array.from({ length: points.length / 2 }, (_, i) => [scale.x(points[2 * i]), scale.y(points[2 * i + 1])]);
+}
+
+/** @param {TrainingView} v */
+export function drawMap(v) {
   const m = v.map;
   const [width, height] = m.size;
-  m.box && (m.scale = mapScale(v));
+  const { has_prior: hasPrior, latent, classes } = v.data;
   m.paint.clearRect(0, 0, width, height);
-  if (!m.now || !width) return;
+  if (!m.now) return;
+  // Two latents without a prior have no common scale.
+  m.scale = scaleOf(m.now.box, m.size, hasPrior || latent !== 2);
+  if (!width) return;
   const theme = readTheme(v.root);
-  if (v.latent === 2) drawPlane(v, theme);
-  const colors = new Map((v.data.classes ?? []).map(([id, , color]) => [id, color]));
+  if (latent === 2) drawPlane(v, m.scale, theme);
+  const colors = new Map((classes ?? []).map(([id, , color]) => [id, color]));
   const { labels } = v.probe;
-  const shown = (i) => m.only === null || !labels || labels[i] === m.only;
+  const pixels = pixelsOf(m.now.points, m.scale);
+  const isFront = (/** @type {number} */ i) => m.only === null || !labels || labels[i] === m.only;
   for (const front of [false, true]) {
-    for (let i = 0; i < m.now.length / 2; i++) {
-      if (shown(i) !== front) continue;
-      m.paint.globalAlpha = front ? 0.8 : 0.1;
-      dot(v, i, RADIUS, labels ? (colors.get(labels[i]) ?? theme.primary) : theme.primary);
-    }
+    m.paint.globalAlpha = front ? 0.8 : 0.1;
+    pixels.forEach(([x, y], i) => {
+      if (isFront(i) !== front || Number.isNaN(x) || Number.isNaN(y)) return;
+      m.paint.fillStyle = (labels && colors.get(labels[i])) ?? theme.primary;
+      circle(m.paint, x, y, RADIUS);
+      m.paint.fill();
+    });
   }
   m.paint.globalAlpha = 1;
-  for (const i of [m.hovered, m.marked ?? -1]) if (i >= 0) ringOf(v, i, theme);
+  for (const i of [m.hovered, m.marked ?? -1]) if (pixels[i]) drawRing(m.paint, pixels[i], theme);
 }
 
-function dot(v, i, radius, color) {
-  const { paint, now, scale } = v.map;
-  if (Number.isNaN(now[2 * i]) || Number.isNaN(now[2 * i + 1])) return;
-  paint.fillStyle = color;
+/**
+ * @param {CanvasRenderingContext2D} paint
+ * @param {number} x
+ * @param {number} y
+ * @param {number} radius
+ */
+function circle(paint, x, y, radius) {
   paint.beginPath();
-  paint.arc(scale.x(now[2 * i]), scale.y(now[2 * i + 1]), radius, 0, 2 * Math.PI);
-  paint.fill();
+  paint.arc(x, y, radius, 0, 2 * Math.PI);
 }
 
-function ringOf(v, i, theme) {
-  const { paint, now, scale } = v.map;
-  for (const [width, color] of [[5, theme.background], [2, theme.text]]) {
+/**
+ * @param {CanvasRenderingContext2D} paint
+ * @param {[number, number]} pixel
+ * @param {Theme} theme
+ */
+function drawRing(paint, [x, y], { background, text }) {
+  for (const [width, color] of /** @type {[number, string][]} */ ([[5, background], [2, text]])) {
     paint.lineWidth = width;
     paint.strokeStyle = color;
-    paint.beginPath();
-    paint.arc(scale.x(now[2 * i]), scale.y(now[2 * i + 1]), 7, 0, 2 * Math.PI);
+    circle(paint, x, y, 7);
     paint.stroke();
   }
 }
 
-// Two latents are a plane with numbers: its axes, and for a VAE the prior's rings at 1, 2 and 3 standard deviations.
-function drawPlane(v, theme) {
-  const { paint, scale, size: [width, height] } = v.map;
+/**
+ * Two latents are a plane with numbers: its axes, and for a VAE the prior's rings at 1, 2 and 3 standard deviations.
+ *
+ * @param {TrainingView} v
+ * @param {MapScale} scale
+ * @param {Theme} theme
+ */
+function drawPlane(v, scale, theme) {
+  const { paint, size: [width, height] } = v.map;
   paint.lineWidth = 1;
   paint.strokeStyle = theme.border;
   const [x, y] = [Math.round(scale.x(0)) + 0.5, Math.round(scale.y(0)) + 0.5];
@@ -144,7 +221,7 @@ function drawPlane(v, theme) {
   paint.moveTo(0, y);
   paint.lineTo(width, y);
   paint.stroke();
-  if (!v.hasPrior) return;
+  if (!v.data.has_prior) return;
   paint.setLineDash([2, 4]);
   paint.strokeStyle = withAlpha(theme.text, 0.35);
   for (const sigma of [1, 2, 3]) {
@@ -155,20 +232,15 @@ function drawPlane(v, theme) {
   paint.setLineDash([]);
 }
 
+/** @param {TrainingView} v */
 function countOutside(v) {
-  const m = v.map;
-  const [width, height] = m.size;
-  let outside = 0;
-  if (m.now && m.scale) {
-    for (let i = 0; i < m.now.length; i += 2) {
-      const [x, y] = [m.scale.x(m.now[i]), m.scale.y(m.now[i + 1])];
-      outside += x < 0 || y < 0 || x > width || y > height ? 1 : 0;
-    }
-  }
-  const what = v.latent === 2
-    ? `Both latents as they are${v.hasPrior ? "; rings: 1, 2 and 3 standard deviations of the prior" : ""}.`
-    : "Two principal components of the codes, turned to fit the epoch before.";
-  const count = m.now ? m.now.length / 2 : 0;
-  setText(m.note, m.now ? `${what}${outside ? ` ${outside === 1 ? "1 point lies" : `${outside} points lie`} outside.` : ""}` : "");
-  m.canvas.setAttribute("aria-label", m.now ? `Map of ${count} test images after epoch ${v.shown?.epoch}` : "Map, no epoch yet");
+  const { now, scale, size: [width, height], note, canvas } = v.map;
+  if (!now || !scale) return;
+  const outside = pixelsOf(now.points, scale).filter(([x, y]) => x < 0 || y < 0 || x > width || y > height).length;
+  const rings = v.data.has_prior ? "; rings: 1, 2 and 3 standard deviations of the prior" : "";
+  const what = v.data.latent === 2
+    ? `Both latents as they are${rings}.` : "Two principal components of the codes, turned to fit the epoch before.";
+  const beyond = outside === 1 ? " 1 point lies outside." : ` ${outside} points lie outside.`;
+  setText(note, what + (outside ? beyond : ""));
+  canvas.setAttribute("aria-label", `Map of ${now.points.length / 2} test images after epoch ${v.shown?.epoch}`);
 }

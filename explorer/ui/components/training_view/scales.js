@@ -1,8 +1,11 @@
 // Numbers as text, round ticks, and the mapping from values to pixels.
 
-const minus = (text) => text.replace("-", "−");
+import { minus } from "../shared/numbers.js";
 
-function nats(value) {
+/** @typedef {number | null | undefined} Maybe */
+
+/** @param {Maybe} value */
+export function nats(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
   return minus(value.toLocaleString("en", {
@@ -10,29 +13,47 @@ function nats(value) {
   }));
 }
 
-// Four significant digits, for what has no fixed scale: beta, learning rate, squared errors.
-function plain(value) {
+/**
+ * Four significant digits, for what has no fixed scale: beta, learning rate, squared errors.
+ *
+ * @param {Maybe} value
+ */
+export function plain(value) {
   if (value === null || value === undefined) return "–";
   if (value !== 0 && Math.abs(value) < 1e-4) return minus(value.toExponential(1).replace("e", " e"));
   return minus(String(Number(value.toPrecision(4))));
 }
 
-const whole = (value) => (value === null || value === undefined ? "–" : minus(Math.round(value).toLocaleString("en")));
+/** @param {Maybe} value */
+export function whole(value) {
+  return value === null || value === undefined ? "–" : minus(Math.round(value).toLocaleString("en"));
+}
 
-// Round steps between `low` and `high`, about `count` of them.
-function ticksOf(low, high, count) {
+/**
+ * Round steps between `low` and `high`, about `count` of them.
+ *
+ * @param {number} low
+ * @param {number} high
+ * @param {number} count
+ */
+export function ticksOf(low, high, count) {
   const span = high - low;
   if (!(span > 0)) return [low];
   const rough = span / Math.max(1, count);
   const size = 10 ** Math.floor(Math.log10(rough));
-  const step = size * [1, 2, 5, 10].find((factor) => factor * size >= rough);
+  const step = size * ([1, 2, 5].find((factor) => factor * size >= rough) ?? 10);
   const ticks = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(i * step + 0) // no −0;
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(i * step + 0); // no −0
   return ticks;
 }
 
-// Every tick with as many decimals as their step needs.
-function tickText(ticks) {
+/**
+ * Every tick with as many decimals as their step needs.
+ *
+ * @param {number[]} ticks
+ * @returns {(value: number) => string}
+ */
+export function tickText(ticks) {
   const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : Math.abs(ticks[0]) || 1;
   if (step < 1e-4) {
     const size = Math.max(...ticks.map(Math.abs));
@@ -43,17 +64,28 @@ function tickText(ticks) {
   return (value) => minus(value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
 }
 
-function epochTicks(low, high, count) {
+/**
+ * @param {number} low
+ * @param {number} high
+ * @param {number} count
+ */
+export function epochTicks(low, high, count) {
   const ticks = ticksOf(low, high, count).filter(Number.isInteger);
   return ticks.length ? ticks : [Math.round(low)];
 }
 
-// The range of a curve: all of it, save that a first epoch far off must not flatten the rest.
-function rangeOf(values) {
-  const sorted = values.filter((value) => value !== null).sort((a, b) => a - b);
+/**
+ * The range of a curve: all of it, save that a first epoch far off must not flatten the rest.
+ *
+ * @param {Maybe[]} values
+ * @returns {[number, number] | null}
+ */
+export function rangeOf(values) {
+  const sorted = values.filter((value) => value !== null && value !== undefined).sort((a, b) => a - b);
   if (!sorted.length) return null;
+  /** @type {(share: number) => number} */
   const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
-  let [low, high] = [sorted[0], sorted.at(-1)];
+  let [low, high] = [sorted[0], sorted[sorted.length - 1]];
   if (sorted.length >= 12) {
     const reach = 3 * (at(0.9) - at(0.1));
     if (reach > 0) {
@@ -64,5 +96,3 @@ function rangeOf(values) {
   const pad = (high - low) * 0.08 || Math.abs(high) * 0.5 || 1;
   return [low - pad, high + pad];
 }
-
-const clamp = (value, low, high) => Math.max(low, Math.min(high, value));

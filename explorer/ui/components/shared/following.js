@@ -1,0 +1,34 @@
+// Where films and sliders are, for the maps that follow them and that may come to the page after them.
+
+const MOVED = "lx-moved"; // an event of the document's
+
+/** @typedef {{ key: string, step?: number, place?: [number, number] }} Moved  a film's step, or the place of a code */
+
+/** @type {Map<string, Moved>} */
+const newest = new Map();
+
+/** @param {string} key */
+export const whereIs = (key) => newest.get(key);
+
+/** @param {Moved} moved */
+export function tellMoved(moved) {
+  newest.set(moved.key, moved);
+  document.dispatchEvent(new CustomEvent(MOVED, { detail: moved }));
+}
+
+/**
+ * What has left the page is nowhere.
+ *
+ * @param {string} key
+ */
+export const forgetMoved = (key) => newest.delete(key);
+
+/**
+ * Calls `heard` with the key of whatever moves, until `signal` ends it.
+ *
+ * @param {(key: string) => void} heard
+ * @param {AbortSignal} signal
+ */
+export function onMoved(heard, signal) {
+  document.addEventListener(MOVED, (event) => heard(/** @type {CustomEvent<Moved>} */ (event).detail.key), { signal });
+}
