@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from explorer.ui.components.draw.component import SIDE, drawing_of
-from explorer.ui.components.payloads import PayloadError, content, moment
+from explorer.ui.components.latent_map.component import Click, Selected, click_of, selection_of
+from explorer.ui.components.payloads import PayloadError, content, index, moment, number
 from explorer.ui.components.picture_drop.component import pasted_of
 
 JSON = st.recursive(
@@ -110,6 +111,33 @@ def test_what_cannot_have_been_pasted_is_refused_in_one_sentence(pictures, sente
         pasted_of({"pictures": pictures})
 
 
+def test_a_click_is_a_point_or_a_place():
+    assert click_of({"x": 1, "y": -2.5, "id": 7}) == Click(1.0, -2.5, 7)
+    assert click_of({"x": 1, "y": -2.5, "id": None}) == Click(1.0, -2.5, None)
+
+
+@pytest.mark.parametrize("answer", [{}, {"x": 1}, {"x": 1, "y": "2"}, {"x": 1, "y": float("nan")}, {"x": True, "y": 2}])
+def test_a_click_without_a_place_is_refused(answer):
+    with pytest.raises(PayloadError, match="try again"):
+        click_of(answer)
+
+
+def test_a_selection_is_what_was_outlined_or_none():
+    outline = [[0, 1], [2, 3.5], [4, 5]]
+    found = selection_of({"ids": [3, 1], "kind": "box", "outline": outline, "revision": "r", "t": 9})
+    assert found == Selected([3, 1], "box", outline, "r", 9)
+    assert selection_of({"cleared": True}) is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"ids": [1]}, {"ids": ["1"], "outline": []}, {"ids": [-1], "outline": []}, {"ids": [1], "outline": [[1]]}],
+)
+def test_a_damaged_selection_is_refused(answer):
+    with pytest.raises(PayloadError, match="select again"):
+        selection_of(answer)
+
+
 @settings(max_examples=150, deadline=None)
 @given(JSON, st.binary(max_size=200))
 def test_anything_else_is_refused_too(value, data):
@@ -118,6 +146,11 @@ def test_anything_else_is_refused_too(value, data):
         (drawing_of, {"png": sent(b"\x89PNG\r\n\x1a\n" + data)}),
         (pasted_of, {"pictures": value}),
         (pasted_of, {"pictures": [{"name": value, "data": value}]}),
+        (click_of, {"x": 0, "y": value, "id": value}),
+        (selection_of, {"ids": [value], "outline": [[0, value]], "kind": value, "revision": value, "t": value}),
+        (selection_of, {"ids": [], "outline": value}),
+        (lambda payload: index(payload, "i"), {"i": value}),
+        (lambda payload: number(payload, "x"), {"x": value}),
     ):
         with contextlib.suppress(PayloadError):
             read(payload)
