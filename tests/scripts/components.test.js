@@ -10,7 +10,7 @@ import { keepNewest } from "../../explorer/ui/components/shared/cache.js";
 import { scaleFor } from "../../explorer/ui/components/shared/images.js";
 import { Answers } from "../../explorer/ui/components/shared/mount.js";
 import { luminance } from "../../explorer/ui/components/shared/theme.js";
-import { nextTile, rowOf } from "../../explorer/ui/components/tiles/main.js";
+import { nextTile, rowOf } from "../../explorer/ui/components/tiles/geometry.js";
 import { assert, assertClose, assertEquals, numbers } from "./assert.js";
 
 Deno.test("a row of tiles fits its room in whole device pixels", () => {

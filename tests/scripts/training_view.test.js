@@ -1,7 +1,6 @@
 // The training view's pure functions, against what they are by definition.
 
 import { collapseText, latentsBy } from "../../explorer/ui/components/training_view/bars.js";
-import { curvePath, epochRange } from "../../explorer/ui/components/training_view/curves.js";
 import { framesOf } from "../../explorer/ui/components/training_view/frames.js";
 import { clock } from "../../explorer/ui/components/training_view/head.js";
 import { historyOf, indexOf, nearestIndex } from "../../explorer/ui/components/training_view/history.js";
@@ -9,7 +8,7 @@ import { pixelsOf, scaleOf, sceneBetween } from "../../explorer/ui/components/tr
 import { nearestPixel } from "../../explorer/ui/components/training_view/map_input.js";
 import { tileGrid } from "../../explorer/ui/components/training_view/pictures.js";
 import {
-  epochTicks, nats, plain, rangeOf, tickText, ticksOf, whole,
+  curvePath, epochRange, epochTicks, nats, plain, rangeOf, tickText, ticksOf, whole,
 } from "../../explorer/ui/components/training_view/scales.js";
 import { assert, assertClose, assertEquals, numbers } from "./assert.js";
 

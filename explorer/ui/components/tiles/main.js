@@ -4,7 +4,7 @@
 import { closest, element } from "../shared/elements.js";
 import { decodedImage } from "../shared/images.js";
 import { mount } from "../shared/mount.js";
-import { clamp } from "../shared/numbers.js";
+import { KEYS, nextTile, rowOf } from "./geometry.js";
 /** @import { Answers, Common } from "../shared/mount.js" */
 
 /**
@@ -134,29 +134,6 @@ function roomBesideLabels(g, room) {
   return room - widest - LABEL_GAP_PX;
 }
 
-/**
- * How many tiles stand in a row, and how wide each is: whole device pixels, as fractions would let neighbours in the
- * sheet show at the edges. A row that is too narrow for tiles of `least` pixels is shorter, unless it `keeps` its
- * length.
- *
- * @param {number} room  in CSS pixels
- * @param {object} wish
- * @param {number} wish.across
- * @param {number} wish.count
- * @param {number} wish.gap
- * @param {number} wish.least
- * @param {number} wish.most
- * @param {number} wish.ratio  device pixels a CSS pixel
- * @param {boolean} wish.keeps
- */
-export function rowOf(room, { across, count, gap, least, most, ratio, keeps }) {
-  /** @type {(n: number) => number} */
-  const fitting = (n) => Math.floor(((room - gap * (n - 1)) / n) * ratio) / ratio;
-  let columns = clamp(across, 1, count);
-  while (columns > 1 && fitting(columns) < least && !keeps) columns -= 1;
-  return { columns, size: clamp(fitting(columns), 1, most) };
-}
-
 /** @param {Grid} g */
 function fit(g) {
   if (!g.root.clientWidth) return;
@@ -246,25 +223,6 @@ function makeActive(g, index) {
   if (tile) tile.tabIndex = 0;
   return tile;
 }
-
-/**
- * Where a key leads from a tile; null for a key that leads nowhere, or for an arrow off the grid.
- *
- * @param {string} key
- * @param {{ active: number, across: number, count: number }} grid
- */
-export function nextTile(key, { active, across, count }) {
-  const last = count - 1;
-  /** @type {Record<string, number>} */
-  const places = {
-    ArrowLeft: active - 1, ArrowRight: active + 1, ArrowUp: active - across, ArrowDown: active + across,
-    Home: 0, End: last,
-  };
-  const next = places[key];
-  return next >= 0 && next <= last ? next : null;
-}
-
-const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
 
 /**
  * @param {Grid} g

@@ -4,8 +4,9 @@ import { element, setAttributes, setText, shape } from "../shared/elements.js";
 import { clamp } from "../shared/numbers.js";
 import { hasValues, indexNow } from "./history.js";
 import { HELP, helpFor, panelOf, segmented } from "./layout.js";
-import { epochTicks, nats, plain, rangeOf, tickText, ticksOf } from "./scales.js";
+import { curvePath, epochRange, epochTicks, nats, plain, rangeOf, tickText, ticksOf } from "./scales.js";
 /** @import { Column } from "./history.js" */
+/** @import { Scale } from "./scales.js" */
 /** @import { TrainingView } from "./view.js" */
 
 /** @typedef {ReturnType<typeof chartOf>} Chart */
@@ -85,8 +86,6 @@ function chartOf(parent, number, name, title) {
   };
 }
 
-/** @typedef {{ x: (epoch: number) => number, y: (value: number) => number, right: number }} Scale  pixels */
-
 /** @param {TrainingView} v */
 function settingsNow({ history, data }) {
   return SETTINGS.filter(([name]) => {
@@ -130,22 +129,6 @@ function splitsOf({ history, curves }, { name }) {
  * @param {Chart} chart
  */
 const formatOf = ({ name }) => (name === "setting" ? plain : nats);
-
-/**
- * The epochs on the axis. While a run goes on there is room for epochs to come, which grows in steps.
- *
- * @param {number[]} epochs
- * @param {number} total  epochs that there will be
- * @param {boolean} live  whether more are to come
- * @returns {[number, number]}
- */
-export function epochRange(epochs, total, live) {
-  const first = epochs[0] ?? 1;
-  const last = epochs.at(-1) ?? 1;
-  const room = live ? Math.min(total, Math.max(10, 2 ** Math.ceil(Math.log2(last * 1.05)))) : last;
-  const end = Math.max(last, room);
-  return end > first ? [first, end] : [first - 0.5, first + 0.5];
-}
 
 /** @param {TrainingView} v */
 export function drawCurves(v) {
@@ -217,23 +200,6 @@ function drawGrid(grid, { x, y, right }, values, epochs, bottom) {
   for (const epoch of epochs) {
     shape("text", grid, { x: x(epoch), y: bottom + 14, "text-anchor": "middle" }, epoch.toLocaleString("en"));
   }
-}
-
-/**
- * A curve as SVG writes it, with a gap where there is no value.
- *
- * @param {Pick<Scale, "x" | "y">} scale
- * @param {number[]} epochs
- * @param {Column} column
- */
-export function curvePath({ x, y }, epochs, column) {
-  let path = "";
-  let open = false;
-  column.forEach((value, i) => {
-    if (value !== null) path += `${open ? "L" : "M"}${x(epochs[i]).toFixed(1)} ${y(value).toFixed(1)}`;
-    open = value !== null;
-  });
-  return path;
 }
 
 /**

@@ -1,6 +1,7 @@
 // Numbers as text, round ticks, and the mapping from values to pixels.
 
 import { minus } from "../shared/numbers.js";
+/** @import { Column } from "./history.js" */
 
 /** @typedef {number | null | undefined} Maybe */
 
@@ -95,4 +96,39 @@ export function rangeOf(values) {
   }
   const pad = (high - low) * 0.08 || Math.abs(high) * 0.5 || 1;
   return [low - pad, high + pad];
+}
+
+/** @typedef {{ x: (epoch: number) => number, y: (value: number) => number, right: number }} Scale  pixels */
+
+/**
+ * The epochs on the axis. While a run goes on there is room for epochs to come, which grows in steps.
+ *
+ * @param {number[]} epochs
+ * @param {number} total  epochs that there will be
+ * @param {boolean} live  whether more are to come
+ * @returns {[number, number]}
+ */
+export function epochRange(epochs, total, live) {
+  const first = epochs[0] ?? 1;
+  const last = epochs.at(-1) ?? 1;
+  const room = live ? Math.min(total, Math.max(10, 2 ** Math.ceil(Math.log2(last * 1.05)))) : last;
+  const end = Math.max(last, room);
+  return end > first ? [first, end] : [first - 0.5, first + 0.5];
+}
+
+/**
+ * A curve as SVG writes it, with a gap where there is no value.
+ *
+ * @param {Pick<Scale, "x" | "y">} scale
+ * @param {number[]} epochs
+ * @param {Column} column
+ */
+export function curvePath({ x, y }, epochs, column) {
+  let path = "";
+  let open = false;
+  column.forEach((value, i) => {
+    if (value !== null) path += `${open ? "L" : "M"}${x(epochs[i]).toFixed(1)} ${y(value).toFixed(1)}`;
+    open = value !== null;
+  });
+  return path;
 }
