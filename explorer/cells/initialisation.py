@@ -165,11 +165,6 @@ class Comparison:
                 return result
         raise KeyError((init, wanted))
 
-    @property
-    def seeds(self) -> list[int]:
-        """The seeds that every initialisation was trained from."""
-        return list(dict.fromkeys(result.seed for result in self.results))
-
     def first(self, init: str) -> LatentModel:
         """Makes the network of an initialisation before its first step."""
         return first_network(replace(self.model, init=init), self.seed)

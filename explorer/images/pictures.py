@@ -117,13 +117,13 @@ EVIDENCE = (226, 12, 44)
 """The red of `evidence`'s strongest places."""
 
 
-def evidence(original: Tensor, values: Tensor, *, low: float, high: float, edge: float, side: int = 256) -> Image.Image:
+def evidence(original: Tensor, values: Tensor, *, low: float, high: float, edge: float) -> Image.Image:
     """An RGB image [3, H, W] with a map of values [h, w] on it: red from `low`, where it is clear, to `high`.
 
     The image is paler than it was, so that no stain is taken for the red, and a line goes around places above `edge`.
-    Places that are NaN stay clear; between places values are interpolated. `side` pixels wide and high.
+    Places that are NaN stay clear; between places values are interpolated. 256 pixels wide and high.
     """
-    size = (side, side)
+    size = (256, 256)
     spread = Image.fromarray(values.nan_to_num(low).clamp(low, high).numpy().astype(np.float32))
     shown = np.asarray(spread.resize(size, Image.Resampling.BILINEAR))
     alpha = (0.85 * (shown - low) / (high - low))[..., None]

@@ -158,7 +158,7 @@ def publish(key: str, make: Callable[[], bytes], media_type: str) -> str:
     return f"{_base()}{_PREFIX}/{key}"
 
 
-def publish_sheets(key: str, make: Callable[[int], bytes], *, count: int, media_type: str = "image/webp") -> str:
+def publish_sheets(key: str, make: Callable[[int], bytes], *, count: int) -> str:
     """Register `count` blobs of one kind and return the template of their URL paths.
 
     `key` has `{sheet}` where the number of the sheet goes, as the URL has: `f"{digest}-sprites-{{sheet}}.webp"`.
@@ -167,7 +167,7 @@ def publish_sheets(key: str, make: Callable[[int], bytes], *, count: int, media_
     if key.count("{sheet}") != 1:
         raise ValueError(f"a key for sheets has {{sheet}} in it once: {key!r}")
     for sheet in range(count):
-        publish(key.replace("{sheet}", str(sheet)), partial(make, sheet), media_type)
+        publish(key.replace("{sheet}", str(sheet)), partial(make, sheet), "image/webp")
     return f"{_base()}{_PREFIX}/{key}"
 
 

@@ -36,14 +36,14 @@ def code_text(code: Tensor) -> str:
     return ",".join(f"{v:.6g}" for v in code.tolist())
 
 
-def difference(original: Tensor, other: Tensor, caption: str, *, of: str = "reconstruction") -> str:
-    """Where another image is brighter or darker than its original, and below it what the colours say; `of` names it."""
+def difference(original: Tensor, other: Tensor, caption: str) -> str:
+    """Where another image is brighter or darker than its original, and below it what the colours say."""
     words = {"brighter": pictures.BRIGHTER, "darker": pictures.DARKER}
     key = " ".join(f'<span><i style="background:rgb{colour}"></i> {word}</span>' for word, colour in words.items())
-    alt = f"difference of the two: orange where the {of} is brighter, blue where it is darker"
+    alt = "difference of the two: orange where the reconstruction is brighter, blue where it is darker"
     return (
         f'<figure class="lx-figure"><img src="{source(pictures.difference(original, other))}" alt="{escape(alt)}">'
-        f'<figcaption>{escape(caption)}<small class="lx-key">{escape(of)} is {key}</small></figcaption></figure>'
+        f'<figcaption>{escape(caption)}<small class="lx-key">reconstruction is {key}</small></figcaption></figure>'
     )
 
 

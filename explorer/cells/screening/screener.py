@@ -187,7 +187,7 @@ class Screener:
 
     @torch.inference_mode()
     def examine(
-        self, images: Tensor | np.ndarray | Iterable[Picture], *, samples: int = _IMPORTANCE_SAMPLES, seed: int = 0
+        self, images: Tensor | np.ndarray | Iterable[Picture], *, samples: int = _IMPORTANCE_SAMPLES
     ) -> Examination:
         """Look at a few cells closely, with `samples` draws from each posterior for the log-likelihoods.
 
@@ -196,7 +196,7 @@ class Screener:
         """
         prepared = self.prepare(images)
         seen = self._look(to_float(prepared, self.device))
-        bounds = [log_likelihood(m.network, prepared, samples=samples, seed=seed) for m in self.models]
+        bounds = [log_likelihood(m.network, prepared, samples=samples, seed=0) for m in self.models]
         evidence = torch.where(seen.evidence > OUTSIDE, self.calibration.slope * seen.evidence, torch.nan)
         return Examination(
             prepared,
