@@ -123,7 +123,7 @@ def _default(scope: Scope, start: Source) -> str:
 def _strength(data: EncodedDataset, at: Tensor, vector: Tensor) -> None:
     def make(moved: dict[int, float]) -> tuple[Tensor, list[Knob]]:
         strength = moved.get(0, 0.0)
-        hint = "1 goes as far as from one group to the other"
+        hint = "1 reaches the other group"
         return at + strength * vector, [Knob(0, "strength", strength, -_REACH, _REACH, 0.0, hint=hint)]
 
     live_code(
