@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer.latents import Scope
-from explorer.ui import address, page_switch, pickers, selection, uploads
+from explorer.ui import address, page_switch, pickers, selection
 from explorer.ui.arithmetic.directions import directions_panel
 from explorer.ui.arithmetic.expression import expression_panel
 from explorer.ui.arithmetic.means import means_panel
@@ -15,7 +15,7 @@ from explorer.ui.arithmetic.sliders import steering_panel
 from explorer.ui.arithmetic.traversal import traversal_panel
 from explorer.ui.arithmetic.walk import walk_panel
 from explorer.ui.cache import EncodedDataset
-from explorer.ui.codes import computed
+from explorer.ui.codes import computed, upload
 from explorer.ui.codes.abilities import why_no_blends
 from explorer.ui.codes.map_marks import MapMarks
 from explorer.ui.codes.map_view import map_view
@@ -52,7 +52,7 @@ def main() -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown("### Add, blend and walk through codes", width="content")
         with st.container(horizontal=True, width="content"):
-            upload = st.container(width="content")
+            upload_box = st.container(width="content")
             with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
                 st.markdown(WORDS)
     model = pickers.pick_model()
@@ -64,8 +64,8 @@ def main() -> None:
     with right:
         controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
         data = pickers.pick_data(model, controls, widths=(135, 185))
-    with upload:
-        uploads.upload_popover(data)
+    with upload_box:
+        upload.upload_popover(data)
     address.restore_pick(data)
     pick = selection.current(data)
     shown = MapMarks()
@@ -75,7 +75,7 @@ def main() -> None:
         with means_box:
             means = means_panel(data)
         with left:
-            shown = TOOLS[tool][1](data, computed.scope(data, means, pick, uploads.current()))
+            shown = TOOLS[tool][1](data, computed.scope(data, means, pick, upload.current()))
     color = pickers.chosen_color(data)
     with right:
         map_view(

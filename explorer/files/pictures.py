@@ -101,6 +101,7 @@ def open_pictures(
     decode: Callable[[bytes, str], Image.Image],
     *,
     most_bytes: int | None = None,
+    label: str | None = None,
 ) -> Iterator[Pictures]:
     """Opens a folder, at any depth, a .zip, a single picture, or a list of decoded pictures.
 
@@ -108,6 +109,7 @@ def open_pictures(
         source: their path, or the list.
         decode: makes a picture of a file's bytes and name; raises ImageError.
         most_bytes: of a file; None for as many as `Files.read` takes.
+        label: what sentences call the source, by default its path.
 
     Raises:
         DatasetError: there is nothing at `source`, it cannot be read, or holds no pictures.
@@ -117,15 +119,16 @@ def open_pictures(
             raise DatasetError("The list holds no images.")
         yield Pictures("the list", [name for name, _ in source], lambda position: source[position][1])
         return
-    with _opened(source) as files:
-        entries, notes = choose_pictures(files.entries, str(source))
+    label = label or str(source)
+    with _opened(source, label) as files:
+        entries, notes = choose_pictures(files.entries, label)
 
         def read(position: int) -> Image.Image:
             entry = entries[position]
             with memory.files.taken(entry.size):
                 return decode(files.read(entry, most_bytes), entry.parts[-1])
 
-        yield Pictures(str(source), [entry.path for entry in entries], read, [*files.notes, *notes])
+        yield Pictures(label, [entry.path for entry in entries], read, [*files.notes, *notes])
 
 
 def choose_pictures(entries: Sequence[Entry], label: str) -> tuple[list[Entry], list[str]]:
@@ -155,10 +158,10 @@ def left_out(entries: Sequence[Entry], which: str) -> list[str]:
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[Files]:
+def _opened(source: Path, label: str) -> Iterator[Files]:
     """Opens a folder or a zip, or a picture as a folder of one."""
     if source.suffix.lower() in image_suffixes() and os.path.isfile(source):
         yield Files([Entry((printable(source.name),), source.stat().st_size, str(source))])
         return
-    with open_files(source) as files:
+    with open_files(source, label) as files:
         yield files

@@ -93,6 +93,7 @@ def rank(
     steps: Steps | None = None,
     seed: int = 0,
     progress: Progress | None = None,
+    label: str | None = None,
 ) -> Ranking:
     """Ranks pictures by their ELBO under a model; memory holds a block of them at a time.
 
@@ -103,6 +104,7 @@ def rank(
             them as a data set would be.
         seed: of the draws of the codes.
         progress: called with the number of pictures done and of all, readable or not.
+        label: what sentences call the source, by default its path.
 
     Raises:
         DatasetError: there is nothing at `source`, it cannot be read, holds no pictures, or none can be read.
@@ -113,7 +115,7 @@ def rank(
         return read_picture(data, name, at_most=_MOST_SIDE).image
 
     ranked = _Ranked(model, seed)
-    with open_pictures(Path(source) if isinstance(source, str) else source, decode) as found:
+    with open_pictures(Path(source) if isinstance(source, str) else source, decode, label=label) as found:
         for names, images in found.blocks(lambda picture: model.prepare(picture, steps).image, progress):
             ranked.add(names, images)
     return ranked.ranking(found.unreadable, found.notes)

@@ -1,43 +1,115 @@
-"""Work in a thread of the server that a page can follow and cancel; it goes on when the page is left."""
+"""Work in a thread of the server that a page follows and can cancel; it goes on when the page is left."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from explorer.errors import CheckpointError, DatasetError
+from explorer.ui.components.pulse.component import pulse
+from explorer.ui.markdown import plain
+from explorer.ui.wording import duration
 
 _LOG = logging.getLogger(__name__)
+_SECONDS = 0.5  # between two looks at a job
+_AWAY = 120.0  # seconds without its browser: for so long Streamlit keeps a session that may come back
+_ASKED = 0.5  # seconds between two looks at whether a place has become free
+
+Result = TypeVar("Result")
 
 
 class Cancelled(BaseException):
     """Not an Exception: what decodes may not take it for a damaged picture."""
 
 
-class Job:
-    """A thread with how far it is. A subclass does the work in the callable that it gives to `begin`."""
+class Job(Generic[Result]):
+    """A thread with how far it is and what came of it. It begins at once.
 
-    def __init__(self) -> None:
+    Attributes:
+        doing: what it does, for the screen, such as "Ranking cells.zip"; the work may change it.
+        result: what the work returned; None until then, and where it failed or was cancelled.
+        problem: why it failed, as a sentence.
+        error: what the problem is the sentence of, where it is one of ours.
+        cancelled: whether it was ended before its time.
+        waiting: whether as many others are on their way as may be.
+        done, of: of what is counted: pictures, or bytes.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Job[Result]], Result],
+        doing: str,
+        failed: str,
+        *,
+        advice: str = "",
+        places: threading.BoundedSemaphore | None = None,
+        of_session: bool = False,
+    ) -> None:
+        """Begins the work, which calls `report` again and again.
+
+        Args:
+            work: what is done; it is given the job.
+            doing: what it does, for the screen.
+            failed: begins the sentence on an error that has none of its own: "cells.zip could not be ranked".
+            advice: ends it where memory runs out.
+            places: how many jobs of its kind are on their way at once; others wait.
+            of_session: whether it ends with the session that began it, where nobody else sees what comes of it.
+        """
+        self.doing = doing
+        self.result: Result | None = None
         self.problem = ""
-        """Why it failed, as a sentence."""
+        self.error: Exception | None = None
         self.cancelled = False
+        self.waiting = False
         self.done, self.of = 0, 0
-        """Of what is counted: pictures, or bytes."""
+        self._failed, self._advice, self._places = failed, advice, places
+        context = get_script_run_ctx() if of_session else None
+        self._session = None if context is None else context.session_id
+        self._seen = self._begun = time.monotonic()
         self._stop = threading.Event()
-        self._begun = time.monotonic()
-        self._thread = threading.Thread()  # until it begins
-
-    def begin(self, work: Callable[[], None], name: str) -> None:
-        self._begun = time.monotonic()
-
-        def run() -> None:
-            try:
-                work()
-            except Cancelled:
-                self.cancelled = True
-
-        self._thread = threading.Thread(target=run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(work,), name=doing, daemon=True)
         self._thread.start()
+
+    def _run(self, work: Callable[[Job[Result]], Result]) -> None:
+        try:
+            with self._place():
+                self.result = work(self)
+        except Cancelled:
+            self.cancelled = True
+        except (DatasetError, CheckpointError) as error:
+            self.error, self.problem = error, str(error)
+        except OSError as error:
+            self.problem = f"{self._failed}: {error.strerror or error}."
+        except MemoryError:
+            self.problem = f"{self._failed}: this computer has too little memory{self._advice}."
+        except Exception as error:
+            _LOG.exception("%s", self._failed)
+            self.problem = f"{self._failed} ({type(error).__name__})."
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Waits until no more than `places` others are on their way."""
+        if self._places is None:
+            yield
+            return
+        while not self._places.acquire(timeout=_ASKED if self.waiting else 0):
+            self.waiting = True
+            self.report(0, None)
+        try:
+            if self.waiting:
+                self.waiting = False
+                self._begun = time.monotonic()
+            yield
+        finally:
+            self._places.release()
 
     @property
     def running(self) -> bool:
@@ -51,7 +123,7 @@ class Job:
     @property
     def share(self) -> float:
         """How much is done, 0 to 1."""
-        return self.done / self.of if self.of else 0.0
+        return min(self.done / self.of, 1.0) if self.of else 0.0
 
     @property
     def seconds_left(self) -> float | None:
@@ -60,25 +132,60 @@ class Job:
         return None if self.share <= 0 or spent < 1 else spent * (1 - self.share) / self.share
 
     def cancel(self) -> None:
-        """Let it stop at its next report."""
+        """Lets it stop at its next report."""
         self._stop.set()
 
-    def fail(self, error: Exception, what: str, done: str, advice: str = "") -> None:
-        """Say why `what` could not be `done`, of an error that has no sentence of its own; for an `except` clause."""
-        if isinstance(error, OSError):
-            self.problem = f"{what} could not be {done}: {error.strerror or error}."
-        elif isinstance(error, MemoryError):
-            self.problem = f"The memory of this computer does not suffice for {what}{advice}."
-        else:
-            _LOG.exception("%s could not be %s", what, done)
-            self.problem = f"{what} could not be {done} ({type(error).__name__})."
-
     def join(self, seconds: float | None = None) -> None:
-        """Wait for its end."""
+        """Waits for its end."""
         self._thread.join(seconds)
 
     def report(self, done: int, of: int | None) -> None:
-        """Note how far it is. Raises Cancelled once somebody wants it to stop."""
+        """Notes how far it is.
+
+        Raises:
+            Cancelled: somebody wants it to stop, or its session's browser has been away for a while.
+        """
         self.done, self.of = done, of or 0
+        if self._session is None or not runtime.exists() or runtime.get_instance().is_active_session(self._session):
+            self._seen = time.monotonic()
+        elif time.monotonic() - self._seen > _AWAY:
+            self.cancel()
         if self._stop.is_set():
             raise Cancelled
+
+
+def follow(job: Job[Result], key: str, *, counted: bool = False, on_end: Callable[[], None] | None = None) -> None:
+    """Draws how far a job is and a button that cancels it; at its end the whole page is drawn again.
+
+    Args:
+        job: the job.
+        key: the widgets' keys begin with it.
+        counted: whether what is counted is shown, or else a percentage.
+        on_end: called in the run in which the end is noticed.
+    """
+    st.fragment(_follow)(job, key, counted, on_end)
+
+
+def _follow(job: Job[Result], key: str, counted: bool, on_end: Callable[[], None] | None) -> None:
+    if not job.running:
+        if on_end is not None:
+            on_end()
+        st.rerun()
+    pulse(f"{key}_pulse", _SECONDS)
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_progress"):
+        st.progress(job.share, f"{plain(job.doing)}: {_stage(job, counted)}")
+        st.button("Cancel", key=f"{key}_cancel", on_click=job.cancel, disabled=job.stopping)
+
+
+def _stage(job: Job[Result], counted: bool) -> str:
+    if job.stopping:
+        return "stopping …"
+    if job.waiting:
+        return "waiting for another one to end …"
+    if job.done == 0:
+        return "starting …"
+    if job.share >= 1:
+        return "finishing …"
+    left = job.seconds_left
+    done = f"{job.done:,} of {job.of:,}" if counted else f"{job.share:.0%}"
+    return done if left is None else f"{done} · {duration(left)} left"

@@ -13,9 +13,10 @@ import pytest
 import streamlit as st
 
 from explorer.datasets import own
+from explorer.ui import origin
 from explorer.ui.markdown import plain
-from explorer.ui.own_data import adding, origin
-from explorer.ui.own_data.adding import Adding, Origin
+from explorer.ui.origin import Origin
+from explorer.ui.own_data.panel import add
 
 TIMEOUT = 60  # on a machine that may be busy
 
@@ -47,16 +48,19 @@ def test_an_upload_goes_with_the_server_and_at_the_latest_with_the_next_one(tmp_
         file.write_bytes(b"data")
     with Origin("one", "cells.zip", b"data").path() as path:
         assert set(place.iterdir()) == {living, foreign, path}
-        adding._unlink_all()  # as at the server's end, in the middle of a job
+        origin._unlink_all()  # as at the server's end, in the middle of a job
         assert set(place.iterdir()) == {living, foreign}
 
 
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (OSError(28, "No space left on device"), "cells.zip could not be taken in: No space left on device."),
-        (MemoryError(), "does not suffice for cells.zip; choose a smaller size."),
-        (KeyError("x"), "cells.zip could not be taken in (KeyError)."),
+        (OSError(28, "No space left on device"), "cells.zip could not be added: No space left on device."),
+        (
+            MemoryError(),
+            "cells.zip could not be added: this computer has too little memory; choose a smaller size.",
+        ),
+        (KeyError("x"), "cells.zip could not be added (KeyError)."),
     ],
 )
 def test_whatever_goes_wrong_is_a_sentence(error, sentence, tmp_path, monkeypatch):
@@ -66,7 +70,7 @@ def test_whatever_goes_wrong_is_a_sentence(error, sentence, tmp_path, monkeypatc
         raise error
 
     monkeypatch.setattr(own, "create", fail)
-    job = Adding("cells", Origin("one", "cells.zip", b"zip"), None, None)
+    job = add("cells", Origin("one", "cells.zip", b"zip"), None, None)
     job.join(TIMEOUT)
     assert not job.running
     assert sentence in job.problem
@@ -77,7 +81,7 @@ def test_the_time_left(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("explorer.ui.jobs.time.monotonic", lambda: now[0])
     monkeypatch.setattr(own, "create", lambda *args, **options: None)
-    job = Adding("cells", Origin("one", "cells.zip", b""), None, None)
+    job = add("cells", Origin("one", "cells.zip", b""), None, None)
     job.join(TIMEOUT)
     assert job.seconds_left is None
     now[0] += 30

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import threading
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -18,13 +19,14 @@ from explorer.cells.screening.screener import screener
 from explorer.cells.screening.verdicts import Verdict, verdicts
 from explorer.datasets.malaria import split_of
 from explorer.images import pictures
-from explorer.ui.cells import upload_job, uploads
+from explorer.ui.cells import uploads
 from explorer.ui.cells.overview import as_csv, chance, rarer
 from explorer.ui.cells.report import measured
-from explorer.ui.cells.upload_job import Taking
+from explorer.ui.cells.uploads import CellIntake, UploadedCell, by_probability
+from explorer.ui.uploads.store import Uploads
 from tests.app.screens import APP, PAGES, TIMEOUT, press, sound, texts
 
-KEPT = "cells_upload_kept"
+STATE = "cells_uploads"
 
 
 @pytest.fixture(autouse=True)
@@ -54,14 +56,14 @@ def open_panel() -> AppTest:
 def upload(at: AppTest, files: dict[str, bytes]) -> AppTest:
     at.file_uploader[0].set_value([(name, data, "image/png") for name, data in files.items()])
     sound(at.run())
-    while (job := kept(at).taking) is not None:  # a busy machine takes longer than the page waits
+    while (job := state(at).job) is not None:  # a busy machine takes longer than the page waits
         job.join()
         sound(at.run())
     return at
 
 
-def kept(at: AppTest) -> uploads.Kept:
-    return at.session_state[KEPT]
+def state(at: AppTest) -> Uploads[UploadedCell]:
+    return at.session_state[STATE]
 
 
 def html(at: AppTest) -> str:
@@ -75,14 +77,14 @@ def test_cells_are_screened_as_the_package_does_and_one_is_looked_at():
     files = {f"cell {i}.png": saved(cell(i)) for i in range(5)}
     upload(at, files)
     expected = screener().screen(list(files.values()))
-    found = {c.name: c.verdict for c in kept(at).cells}
+    found = {c.name: c.verdict for c in state(at).items}
     assert list(found) == list(files)
     for name, verdict in zip(files, verdicts(expected), strict=True):
         assert found[name].p_infected == pytest.approx(verdict.p_infected, abs=1e-5)
         assert found[name].log_ratio == pytest.approx(verdict.log_ratio, abs=1e-3)
     # The likeliest comes first, and is looked at: large figures, not without the warning.
-    first = kept(at).sorted()[0]
-    assert kept(at).looked_at is first
+    first = by_probability(state(at).items)[0]
+    assert state(at).looked_at is first
     assert f"##### {first.name}" in texts(at.markdown)
     (headline,) = [e.value for e in at.get("html") if "lx-verdict" in e.value]
     assert "Not a medical device" in headline
@@ -96,22 +98,26 @@ def test_cells_are_screened_as_the_package_does_and_one_is_looked_at():
     assert len(at.dataframe[0].value) == 5
 
     # The same file again is known; what is uploaded outlives a visit to another page, and can be taken away.
-    upload(at, {"cell 1.png": files["cell 1.png"]})
-    assert len(kept(at).cells) == 5
-    assert "here already" in texts(at.warning)
+    upload(at, {name: files[name] for name in ("cell 1.png", "cell 2.png")})
+    assert len(state(at).items) == 5
+    assert "2 files were here already" in texts(at.warning)
+    for again in ("cell 1.png", first.name):  # a single one is looked at
+        upload(at, {again: files[again]})
+        assert state(at).looked_at.name == again
+        assert not at.warning
     at.switch_page(str(PAGES / "explore.py")).run()
     at.switch_page(str(PAGES / "cells.py"))
     sound(at.run())
-    assert len(kept(at).cells) == 5
+    assert len(state(at).items) == 5
     press(at, "cells_upload_remove")
-    assert [c.name for c in kept(at).cells] == [name for name in files if name != first.name]
+    assert [c.name for c in state(at).items] == [name for name in files if name != first.name]
     press(at, "cells_upload_undo")
-    assert kept(at).looked_at == first
+    assert state(at).looked_at == first
     press(at, "cells_upload_clear")
-    assert kept(at).cells == ()
+    assert state(at).items == ()
     assert "Cleared 5 cells" in texts(at.caption)
     press(at, "cells_upload_undo")
-    assert len(kept(at).cells) == 5
+    assert len(state(at).items) == 5
 
 
 def test_files_that_are_none_get_a_sentence_each_and_the_others_go_on():
@@ -143,11 +149,11 @@ def test_files_that_are_none_get_a_sentence_each_and_the_others_go_on():
     warned = texts(at.warning).replace("\\", "")
     for _, sentence in bad.values():
         assert sentence in warned
-    cells = {c.name: c for c in kept(at).cells}
+    cells = {c.name: c for c in state(at).items}
     assert set(cells) == set(fine)
     for name, (_, remark) in fine.items():
-        assert remark in " ".join(cells[name].remarks)
-        assert bool(remark) == bool(cells[name].remarks)
+        assert remark in " ".join(cells[name].notes)
+        assert bool(remark) == bool(cells[name].notes)
     press(at, "cells_upload_dismiss")
     assert not at.warning
 
@@ -162,7 +168,7 @@ def test_what_is_no_cell_gets_no_probability():
         "black": Image.new("L", (64, 64)),
     }
     at = upload(open_panel(), {name: saved(picture) for name, picture in odd.items()})
-    assert all(c.verdict.unlike for c in kept(at).cells)
+    assert all(c.verdict.unlike for c in state(at).items)
     assert "**4 pictures, all unlike any cell**" in texts(at.markdown)
     (headline,) = [e.value for e in at.get("html") if "lx-verdict" in e.value]
     assert "Unlike any cell in training" in headline
@@ -182,8 +188,8 @@ def test_a_slide_gets_a_hint_and_any_square_of_it():
     slide.paste(cell().resize((160, 160)), (1420, 1020))
     slide.paste(cell(1).resize((160, 160)), (2600, 300))
     at = upload(open_panel(), {"slide.png": saved(slide), "small.png": saved(cell())})
-    (large,) = [c.ident for c in kept(at).cells if c.name == "slide.png"]
-    at.session_state[KEPT] = uploads.replace(kept(at), chosen=large)
+    (large,) = [c.ident for c in state(at).items if c.name == "slide.png"]
+    at.session_state[STATE] = replace(state(at), chosen=large)
     sound(at.run())
     assert "3,000 × 2,200" in texts(at.markdown)
     assert "single cells" in texts(at.markdown)
@@ -192,7 +198,7 @@ def test_a_slide_gets_a_hint_and_any_square_of_it():
     slider.set_value(150)
     sound(at.run())
     press(at, "cells_upload_centre")
-    cut = kept(at).looked_at
+    cut = state(at).looked_at
     assert cut is not None
     assert cut.title == "slide.png, 150 px at (1500, 1100)"
     (alone,) = verdicts(screener().screen([slide.crop((1425, 1025, 1575, 1175))]))
@@ -203,23 +209,23 @@ def test_a_slide_gets_a_hint_and_any_square_of_it():
         slider.set_value(value)
     sound(at.run())
     press(at, "cells_upload_centre")
-    moved = kept(at).looked_at
+    moved = state(at).looked_at
     assert moved is not None
     assert moved.title == "slide.png, 150 px at (2680, 380)"
     (alone,) = verdicts(screener().screen([slide.crop((2605, 305, 2755, 455))]))
     assert moved.verdict.p_infected == pytest.approx(alone.p_infected, abs=1e-5)
     press(at, "cells_upload_whole")
-    whole = kept(at).looked_at
+    whole = state(at).looked_at
     assert whole is not None
     assert whole.crop is None
-    assert len(kept(at).cells) == 2
+    assert len(state(at).items) == 2
 
 
 def test_examples_where_there_are_no_data_are_said_to_be_generated():
     at = open_panel()
     assert at.button(key="cells_upload_examples")
     press(at, "cells_upload_examples")
-    assert len(kept(at).cells) == 12
+    assert len(state(at).items) == 12
     assert "generated by the models" in texts(at.info)
     assert "no photograph" in texts(at.caption)
 
@@ -228,21 +234,21 @@ def test_examples_where_there_are_no_data_are_said_to_be_generated():
 def test_examples_are_real_cells_of_test_patients_where_the_data_are(monkeypatch, data_root):
     monkeypatch.setenv("EXPLORER_DATA", str(data_root))
     at = press(open_panel(), "cells_upload_examples")
-    found = kept(at)
-    patients = [c.name.split(",")[0] for c in found.cells]
+    found = state(at)
+    patients = [c.name.split(",")[0] for c in found.items]
     assert len(set(patients)) == 12
     assert {split_of(patient) for patient in patients} == {"test"}
     assert "real cells" in texts(at.info)
-    right = sum(c.verdict.state == c.name.split(", ")[1] for c in found.cells)
+    right = sum(c.verdict.state == c.name.split(", ")[1] for c in found.items)
     assert right >= 9
 
 
 def test_a_middling_probability_is_called_uncertain_with_how_often_that_is_wrong():
     at = upload(open_panel(), {f"{i}.png": saved(cell(i)) for i in range(2)})
-    doubtful, sure = kept(at).cells
-    doubtful = uploads.replace(doubtful, verdict=Verdict(0.58, 0.3, 0.5, 0.1))
-    sure = uploads.replace(sure, verdict=Verdict(0.02, -4.0, 0.5, 0.1))
-    at.session_state[KEPT] = uploads.replace(kept(at), cells=(doubtful, sure), chosen=doubtful.ident)
+    doubtful, sure = state(at).items
+    doubtful = replace(doubtful, verdict=Verdict(0.58, 0.3, 0.5, 0.1))
+    sure = replace(sure, verdict=Verdict(0.02, -4.0, 0.5, 0.1))
+    at.session_state[STATE] = replace(state(at), items=(doubtful, sure), chosen=doubtful.ident)
     sound(at.run())
     assert "**2 cells: 1 uncertain, 1 likely healthy**" in texts(at.markdown)
     (headline,) = [e.value for e in at.get("html") if "lx-verdict" in e.value]
@@ -252,7 +258,7 @@ def test_a_middling_probability_is_called_uncertain_with_how_often_that_is_wrong
     assert "Uncertain: 58%" in headline
     assert f"{report.middle.wrong:.0%} lay on the wrong side" in headline
     assert list(at.dataframe[0].value["verdict"]) == ["uncertain", "likely healthy"]
-    at.session_state[KEPT] = uploads.replace(kept(at), chosen=sure.ident)
+    at.session_state[STATE] = replace(state(at), chosen=sure.ident)
     (headline,) = [e.value for e in sound(at.run()).get("html") if "lx-verdict" in e.value]
     assert "ncertain" not in headline
     assert "wrong" not in headline
@@ -261,59 +267,56 @@ def test_a_middling_probability_is_called_uncertain_with_how_often_that_is_wrong
 def test_what_is_on_its_way_is_taken_in_once_whatever_is_clicked(monkeypatch):
     """A rerun in the middle finds the files on their way, and an empty uploader."""
     go = threading.Event()
-    read = Taking._read
+    reader = CellIntake.reader
 
-    def slowly(self, *args):
-        self.report(0, 2)
-        go.wait(30)
-        self.report(0, 2)
-        return read(self, *args)
+    def slowly(self, before):
+        read = reader(self, before)
+        return lambda *file: go.wait(30) and read(*file)
 
-    monkeypatch.setattr(Taking, "_read", slowly)
-    monkeypatch.setattr("explorer.ui.cells.screening._PATIENCE", 0.0)
+    monkeypatch.setattr(CellIntake, "reader", slowly)
+    monkeypatch.setattr("explorer.ui.uploads.intake._PATIENCE", 0.0)
     at = open_panel()
     at.file_uploader[0].set_value([("a.png", saved(cell()), "image/png")])
     sound(at.run())
-    job = kept(at).taking
+    job = state(at).job
     assert job is not None
     assert at.file_uploader[0].disabled
     assert not at.file_uploader[0].value
     sound(at.run())
-    assert kept(at).taking is job
+    assert state(at).job is job
     go.set()
     job.join()
     sound(at.run())
-    assert [c.name for c in kept(at).cells] == ["a.png"]
-    assert kept(at).taking is None
+    assert [c.name for c in state(at).items] == ["a.png"]
+    assert state(at).job is None
     assert not at.warning
 
     # Cancelled, it brings nothing, and says so.
     go.clear()
     at.file_uploader[0].set_value([("b.png", saved(cell(1)), "image/png")])
     sound(at.run())
-    job = kept(at).taking
+    job = state(at).job
     assert job is not None
     press(at, "cells_upload_cancel")
     go.set()
     job.join()
     sound(at.run())
-    assert [c.name for c in kept(at).cells] == ["a.png"]
+    assert [c.name for c in state(at).items] == ["a.png"]
     assert "Cancelled" in texts(at.warning)
     assert not at.file_uploader[0].disabled
 
 
 def test_files_of_large_pictures_are_kept_within_bounds(monkeypatch):
     files = [(f"{i}.png", saved(Image.new("RGB", (1100, 100), (i, 0, 0)))) for i in range(3)]
-    monkeypatch.setattr(upload_job, "_MOST_LARGE_BYTES", len(files[0][1]) + 5)
-    job = Taking(files, uploads.Kept(), screener())
-    job.join()
-    assert [cell.large is None for cell in job.cells] == [False, True, True]
+    monkeypatch.setattr(uploads, "MOST_LARGE_BYTES", len(files[0][1]) + 5)
+    read = CellIntake().reader(Uploads())
+    assert [read(*file, "").large is None for file in files] == [False, True, True]
 
 
 def test_too_many_files_are_sent_to_the_command_line():
-    many = {f"{i}.png": b"" for i in range(uploads.MOST + 1)}
+    many = {f"{i}.png": b"" for i in range(CellIntake.most + 1)}
     at = upload(open_panel(), many)
-    assert kept(at).cells == ()
+    assert state(at).items == ()
     assert "501 files" in texts(at.warning)
     assert "python -m explorer screen" in texts(at.warning)
 
@@ -337,7 +340,7 @@ def test_the_words_for_figures():
 
 def test_the_download_is_of_all_cells_in_their_order():
     cells = [
-        uploads.UploadedCell(
+        UploadedCell(
             i, f"{i}.png", str(i), torch.zeros(3, 64, 64, dtype=torch.uint8), Verdict(0.1 * i, float(i), 1.0, 0.0)
         )
         for i in range(3)

@@ -13,9 +13,10 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer.ui.own_data.adding import Origin
-from explorer.ui.reconstruct import ranking_job
-from explorer.ui.reconstruct.ranking_job import RankingJob
+from explorer.ui import jobs
+from explorer.ui.origin import Origin
+from explorer.ui.reconstruct import ranking
+from explorer.ui.reconstruct.ranking import start
 from tests.app.screens import sound, wait
 
 
@@ -33,46 +34,46 @@ def origin(tmp_path):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(ranking_job, "_ASKED", 0.02)
-    monkeypatch.setattr(ranking_job, "_places", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(jobs, "_ASKED", 0.02)
+    monkeypatch.setattr(ranking, "_places", threading.BoundedSemaphore(2))
 
 
 @pytest.fixture
 def held(monkeypatch):
     """Rankings that go on until the event is set; how many do at once, and did at most."""
     go_on, counts = threading.Event(), SimpleNamespace(now=0, most=0)
-    rank = ranking_job.rank
+    rank = ranking.rank
 
-    def slow(path, model, progress):
+    def slow(path, model, progress, label):
         counts.now += 1
         counts.most = max(counts.most, counts.now)
         try:
             while not go_on.wait(0.01):
                 progress(1, 3)
-            return rank(path, model, progress=progress)
+            return rank(path, model, progress=progress, label=label)
         finally:
             counts.now -= 1
 
-    monkeypatch.setattr(ranking_job, "rank", slow)
+    monkeypatch.setattr(ranking, "rank", slow)
     yield go_on, counts
     go_on.set()
 
 
 def test_the_third_waits_and_can_be_cancelled_meanwhile(model, origin, held):
     go_on, counts = held
-    jobs = [RankingJob(origin, model) for _ in range(4)]
-    wait(lambda: counts.now == 2 and sum(job.waiting for job in jobs) == 2)
+    started = [start(origin, model) for _ in range(4)]
+    wait(lambda: counts.now == 2 and sum(job.waiting for job in started) == 2)
     time.sleep(0.1)
     assert counts.now == 2
-    third, fourth = (job for job in jobs if job.waiting)
+    third, fourth = (job for job in started if job.waiting)
     fourth.cancel()
     fourth.join(5)
     assert fourth.cancelled
     assert third.running
     go_on.set()
-    for job in jobs:
+    for job in started:
         job.join(20)
-    assert [job.result is not None for job in jobs] == [job is not fourth for job in jobs]
+    assert [job.result is not None for job in started] == [job is not fourth for job in started]
     assert counts.most == 2
     assert not third.waiting
 
@@ -80,29 +81,29 @@ def test_the_third_waits_and_can_be_cancelled_meanwhile(model, origin, held):
 def test_it_ends_with_its_session(model, origin, held, monkeypatch):
     here = {"mine", "other"}
     server = SimpleNamespace(is_active_session=lambda ident: ident in here)
-    monkeypatch.setattr(ranking_job, "_AWAY", 0.3)
-    monkeypatch.setattr(ranking_job.runtime, "exists", lambda: True)
-    monkeypatch.setattr(ranking_job.runtime, "get_instance", lambda: server)
-    jobs = []
+    monkeypatch.setattr(jobs, "_AWAY", 0.3)
+    monkeypatch.setattr(jobs.runtime, "exists", lambda: True)
+    monkeypatch.setattr(jobs.runtime, "get_instance", lambda: server)
+    started = []
     for ident in ("mine", "other"):
-        monkeypatch.setattr(ranking_job, "get_script_run_ctx", lambda i=ident: SimpleNamespace(session_id=i))
-        jobs.append(RankingJob(origin, model))
+        monkeypatch.setattr(jobs, "get_script_run_ctx", lambda i=ident: SimpleNamespace(session_id=i))
+        started.append(start(origin, model))
     here.discard("mine")  # the browser loses its connection, and comes back
     time.sleep(0.1)
     here.add("mine")
     time.sleep(0.4)
-    assert all(job.running for job in jobs)
+    assert all(job.running for job in started)
     here.discard("mine")
-    jobs[0].join(5)
-    assert jobs[0].cancelled
-    assert jobs[1].running
-    jobs[1].cancel()
-    jobs[1].join(5)
+    started[0].join(5)
+    assert started[0].cancelled
+    assert started[1].running
+    started[1].cancel()
+    started[1].join(5)
 
 
 def open_it(data: bytes, file: str) -> None:
     """As a script: what a click on a tile does."""
-    from explorer.ui.own_data.adding import Origin
+    from explorer.ui.origin import Origin
     from explorer.ui.reconstruct.ranking import _open
 
     _open(Origin("upload", "cells.zip", data), file)
@@ -114,10 +115,10 @@ def test_a_ranked_picture_is_opened_as_one_that_is_uploaded():
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr("a/one.png", picture.getvalue())
     at = sound(AppTest.from_function(open_it, args=(data.getvalue(), "a/one.png")).run())
-    (kept,) = at.session_state["reconstruct_kept"].pictures
+    (kept,) = at.session_state["reconstruct_uploads"].items
     assert (kept.name, kept.picture.size, kept.picture.getpixel((0, 0))) == ("one.png", (30, 20), 77)
     assert at.session_state["reconstruct_source"] == "upload"
     for data_, file in ((data.getvalue(), "a/two.png"), (b"no zip any more", "a/one.png")):
         at = sound(AppTest.from_function(open_it, args=(data_, file)).run())
-        (problem,) = at.session_state["reconstruct_kept"].problems
+        (problem,) = at.session_state["reconstruct_uploads"].problems
         assert problem == f"{file[2:]} could not be read again: cells.zip has changed, or is gone."

@@ -12,7 +12,7 @@ from PIL import Image
 import explorer
 from explorer.images.preparation import Steps
 from explorer.ui.cache import STORED, EncodedDataset
-from explorer.ui.uploads import Upload
+from explorer.ui.codes.upload import Upload
 
 
 def mapped(name: str, **changes: object) -> EncodedDataset:

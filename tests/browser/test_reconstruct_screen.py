@@ -289,7 +289,7 @@ def test_pasted_dropped_and_ranked(new_page: Callable[..., Page], models: Callab
     panel = screen.key("rank")
     expect(panel).to_contain_text(f"18 pictures of digits.zip ranked by {PLANE}")
     expect(screen.key("rank_progress")).to_have_count(0)
-    expect(panel).to_contain_text("2 files could not be read")
+    expect(panel).to_contain_text("2 files could not be used")
     for name, reason in expected.unreadable:
         expect(panel).to_contain_text(f"{name}: {reason}")
 

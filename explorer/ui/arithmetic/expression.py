@@ -7,10 +7,10 @@ import torch
 
 from explorer.images import pictures
 from explorer.latents import ExpressionError, Result, Scope, evaluate
-from explorer.ui import address, html, selection, uploads
+from explorer.ui import address, html, selection
 from explorer.ui.arithmetic.builder import builder
 from explorer.ui.cache import EncodedDataset
-from explorer.ui.codes import computed, saved_names
+from explorer.ui.codes import computed, saved_names, upload
 from explorer.ui.codes.code_picker import HELP, items, references, show_error
 from explorer.ui.codes.map_marks import MapMarks, rings
 from explorer.ui.codes.naming import kept_list, name_to_keep
@@ -95,8 +95,8 @@ def _facts(data: EncodedDataset, result: Result) -> None:
     if found is not None:
         share = html.percent(float(found.share(result.code[None])[0]))
         facts.append(("Denser than", f"{share} of real images", _DENSITY_HELP))
-    if any(term.reference.kind == "upload" for term in result.terms) and (upload := uploads.current()) is not None:
-        facts.append(("upload", upload.name, "The picture you uploaded last"))
+    if any(term.reference.kind == "upload" for term in result.terms) and (uploaded := upload.current()) is not None:
+        facts.append(("upload", uploaded.name, "The picture you uploaded last"))
     st.html(html.facts(facts))
     with st.container(horizontal=True, gap="small"):
         st.button(

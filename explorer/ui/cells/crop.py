@@ -7,8 +7,7 @@ import streamlit as st
 from explorer.errors import ImageError
 from explorer.images.slides import Large
 from explorer.ui import html
-from explorer.ui.cells import intake
-from explorer.ui.cells.uploads import Square, UploadedCell
+from explorer.ui.cells.uploads import Square, UploadedCell, recrop
 from explorer.ui.markdown import plain
 
 _SMALLEST, _USUAL = 40, 160  # pixels a side: single cells of a microscope's camera have 100 to 200
@@ -23,7 +22,7 @@ _BRIGHT = (
 
 def crop_panel(cell: UploadedCell) -> None:
     """Draw it for a picture that is large; nothing for another."""
-    if not intake.is_large(cell):
+    if not cell.is_large:
         return
     width, height = cell.size
     bright = _BRIGHT if cell.verdict.unlike else ""
@@ -62,12 +61,12 @@ def _choose(cell: UploadedCell, large: Large) -> None:
                 key="cells_upload_centre",
                 type="primary",
                 disabled=cell.crop == Square(side, large.place),
-                on_click=intake.recrop,
+                on_click=recrop,
                 args=(cell, large, side),
             )
             if cell.crop is not None:
                 whole = (cell, large, None)
-                st.button("Use all of it", key="cells_upload_whole", on_click=intake.recrop, args=whole)
+                st.button("Use all of it", key="cells_upload_whole", on_click=recrop, args=whole)
     with right:
         st.html(_preview(large, side))
 

@@ -17,11 +17,10 @@ from explorer.datasets.malaria import CLASSES
 from explorer.figures import PALETTE
 from explorer.images import pictures
 from explorer.ui import html
-from explorer.ui.cells import intake, uploads
 from explorer.ui.cells.crop import crop_panel
 from explorer.ui.cells.overview import DEVICE, chance, rarer
 from explorer.ui.cells.report import ELBOS, doubt, measured
-from explorer.ui.cells.uploads import UploadedCell
+from explorer.ui.cells.uploads import UploadedCell, intake, opened
 from explorer.ui.markdown import plain
 
 _EXAMINED = "cells_upload_examined"
@@ -42,7 +41,7 @@ def examined(cell: UploadedCell) -> None:
             key="cells_upload_remove",
             icon=":material/close:",
             type="tertiary",
-            on_click=uploads.remove,
+            on_click=intake.store.remove,
             args=(cell,),
         )
     with st.container():
@@ -50,8 +49,8 @@ def examined(cell: UploadedCell) -> None:
     left, right = st.columns([6, 7], gap="large")
     with left:
         st.html(_headline(cell.verdict))
-        for remark in cell.remarks:
-            st.caption(plain(remark))
+        for note in cell.notes:
+            st.caption(plain(note))
     with left, st.spinner("Looking closely …"):
         found = _examine(cell)
     with left:
@@ -64,7 +63,7 @@ def examined(cell: UploadedCell) -> None:
     with right:
         _pictures(found, unlike=cell.verdict.unlike)
     for column, state, model, code in zip(
-        st.columns(2, gap="large"), CLASSES, intake.opened().models, found.codes, strict=True
+        st.columns(2, gap="large"), CLASSES, opened().models, found.codes, strict=True
     ):
         with column:
             _among(cell, state, model, code[0])
@@ -76,7 +75,7 @@ def _examine(cell: UploadedCell) -> Examination:
     if cell.ident not in known:
         if len(known) >= _MOST_EXAMINED:
             known.clear()
-        known[cell.ident] = intake.opened().examine(cell.image[None])
+        known[cell.ident] = opened().examine(cell.image[None])
     return known[cell.ident]
 
 
@@ -152,7 +151,7 @@ def _pictures(found: Examination, *, unlike: bool) -> None:
     )
     if unlike:
         return
-    local = alone(found.evidence[0], intake.opened().calibration)
+    local = alone(found.evidence[0], opened().calibration)
     shown = pictures.evidence(seen, local, low=_CLEAR, high=_FULL, edge=0.0)
     st.html(
         html.row(

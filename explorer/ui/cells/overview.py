@@ -12,9 +12,9 @@ import torch
 from explorer.cells.screening.verdicts import Verdict, scores_csv, summary
 from explorer.images import pictures
 from explorer.ui import html
-from explorer.ui.cells import uploads
-from explorer.ui.cells.uploads import Kept, UploadedCell
+from explorer.ui.cells.uploads import UploadedCell, by_probability, intake
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.uploads.store import Uploads
 
 DEVICE = "Not a medical device"
 _COLUMNS = 20  # of the sheet; on the screen as many as fit
@@ -37,9 +37,9 @@ def rarer(share: float) -> str:
     return "less than 0.1%" if share < 0.001 else f"{share:.1%}"
 
 
-def overview(state: Kept) -> None:
-    """Draw it."""
-    cells = state.sorted()
+def overview(state: Uploads[UploadedCell]) -> None:
+    """Draws it."""
+    cells = by_probability(state.items)
     st.markdown(f"**{summary([cell.verdict for cell in cells])}** · {DEVICE}")
     grid, buttons, table = (st.container() for _ in range(3))
     if len(cells) > 1:
@@ -49,14 +49,14 @@ def overview(state: Kept) -> None:
     with buttons, st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.download_button(
             "Download CSV",
-            partial(as_csv, state.cells),
+            partial(as_csv, state.items),
             "scores.csv",
             "text/csv",
             key="cells_upload_csv",
             on_click="ignore",
             help="Columns file, p_infected, log_ratio and typicality, as `python -m explorer screen` writes them",
         )
-        st.button("Clear", key="cells_upload_clear", icon=":material/delete:", on_click=uploads.clear)
+        st.button("Clear", key="cells_upload_clear", icon=":material/delete:", on_click=intake.store.clear)
     if len(cells) > 1:
         with table, st.expander("As a table"):
             _table(cells)
@@ -85,7 +85,7 @@ def _tiles(cells: list[UploadedCell], chosen: int | None) -> None:
         min_tile_px=_TILE_PX,
         gap=8,
         label="Uploaded cells, the likeliest to be infected first",
-        on_pick=lambda index: uploads.choose(idents[index]),
+        on_pick=lambda index: intake.store.choose(idents[index]),
     )
 
 

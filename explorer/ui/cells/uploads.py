@@ -1,22 +1,29 @@
-"""The cells that a person has uploaded in this session: kept in memory alone, each with what screening said of it."""
+"""The cells that a person has uploaded for the Cells screen: read, cropped, screened."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import streamlit as st
+import torch
+from jaxtyping import UInt8
+from PIL import Image
 from torch import Tensor
 
-from explorer.cells.screening.verdicts import Verdict
-from explorer.images.slides import Large
+from explorer.cells.screening import Screener, screener
+from explorer.cells.screening.verdicts import Verdict, verdicts
+from explorer.files.pictures import Progress
+from explorer.images.arrays import to_array
+from explorer.images.reading import is_gray
+from explorer.images.slides import LARGE_SIDE, Large, read_slide
+from explorer.ui.uploads.intake import Intake, Read, UploadJob
+from explorer.ui.uploads.store import Item, Store, Uploads
 
-if TYPE_CHECKING:
-    from explorer.ui.cells.upload_job import Taking
-
-_STATE = "cells_upload_kept"
-MOST = 500  # cells: more are for the command line
+_MOST_LARGE = 20  # pictures of which more is kept than the models see: five megabytes each, and their files
+MOST_LARGE_BYTES = 200 << 20  # of these files together
+UNJUDGED = Verdict(0.0, 0.0, 0.0, 0.0)
+_GRAY = "It is gray. The models know stained cells in colour, so the figures mean less."
 
 
 @dataclass(frozen=True)
@@ -28,137 +35,98 @@ class Square:
 
 
 @dataclass(frozen=True, eq=False)
-class UploadedCell:
+class UploadedCell(Item):
     """A screened picture.
 
     Attributes:
-        ident: a number of its own in this session; another one once it is cropped.
-        name: its file's, or what an example is called.
-        digest: of the file's bytes and name, by which the same file is known again.
         image: what the models see, uint8 [3, H, W].
-        remarks: on how it was read, a sentence each.
+        verdict: of the screening.
         large: more of a picture that is much larger than a cell; None of others, and where there was no room.
-        size: width and height of the picture, in pixels.
         crop: the square that was cut out of it; None for all of it.
     """
 
-    ident: int
-    name: str
-    digest: str
     image: Tensor
     verdict: Verdict
-    remarks: tuple[str, ...] = ()
-    size: tuple[int, int] = (64, 64)
     large: Large | None = None
     crop: Square | None = None
 
     @property
     def title(self) -> str:
+        """The file's name, and the square that was cut out of its picture."""
         if self.crop is None:
             return self.name
         x, y = self.crop.place
         return f"{self.name}, {self.crop.side} px at ({x}, {y})"
 
-
-@dataclass(frozen=True)
-class Kept:
-    """All cells in the order in which they came, sentences on files that were none, and which cell is looked at."""
-
-    cells: tuple[UploadedCell, ...] = ()
-    problems: tuple[str, ...] = ()
-    chosen: int | None = None
-    note: str = ""  # where examples come from
-    taken: int = 0  # how often files were handed over: names the next uploader
-    taking: Taking | None = None  # the files that were handed over last, until they have become cells
-    last: int = 0  # the newest ident
-    undo: tuple[str, Kept] | None = None  # what was taken away, and what there was before
-
-    def sorted(self) -> list[UploadedCell]:
-        """The likeliest to be infected first, what is no cell last."""
-        return sorted(self.cells, key=lambda cell: (cell.verdict.unlike, -cell.verdict.p_infected))
-
     @property
-    def looked_at(self) -> UploadedCell | None:
-        return next((cell for cell in self.cells if cell.ident == self.chosen), None)
+    def is_large(self) -> bool:
+        """Whether the picture that was uploaded is clearly more than a cell."""
+        return max(self.size) > LARGE_SIDE
 
 
-def kept() -> Kept:
-    return st.session_state.get(_STATE, Kept())
+@st.cache_resource(show_spinner="Opening the models …")
+def opened() -> Screener:
+    """Opens the screener, once for all sessions. Raises CheckpointError."""
+    return screener()
 
 
-def keep(state: Kept) -> None:
-    st.session_state[_STATE] = state
+def by_probability(cells: Sequence[UploadedCell]) -> list[UploadedCell]:
+    """Sorts cells, the likeliest to be infected first, what is no cell last."""
+    return sorted(cells, key=lambda cell: (cell.verdict.unlike, -cell.verdict.p_infected))
 
 
-def add(
-    cells: Iterable[UploadedCell], problems: Iterable[str] = (), *, note: str = "", taken: Taking | None = None
-) -> None:
-    """Add cells that are not there, numbered anew, and look at the first of them in the order of the overview.
+class CellIntake(Intake[UploadedCell]):
+    """How files become screened cells."""
 
-    Args:
-        note: where they come from.
-        taken: the files that they were, which are on their way no longer.
-    """
-    before = kept()
-    there = {cell.digest for cell in before.cells}
-    cells = [cell for cell in cells if cell.digest not in there]
-    numbered = [replace(cell, ident=before.last + 1 + i) for i, cell in enumerate(cells)]
-    chosen = Kept(tuple(numbered)).sorted()[0].ident if numbered else before.chosen
-    # All at once: a run of the script may end at any word with the session, and the next begins with what was kept.
-    keep(
-        replace(
-            before,
-            cells=(*before.cells, *numbered),
-            problems=(*before.problems, *problems),
-            chosen=chosen,
-            note=note or before.note,
-            last=before.last + len(numbered),
-            taking=None if taken is before.taking else before.taking,
-            undo=None,
-        )
+    store = Store[UploadedCell]("cells_uploads", "cell", by_probability)
+    key = "cells_upload"
+    label = "Pictures of single cells, of any format, size and shape"
+    most = 500
+    most_megabytes = 200  # a slide scanner's picture has 30 to 150
+    instead = (
+        "For more, run python -m explorer screen FOLDER --out scores.csv, which takes a folder or a zip of any size."
     )
+    steps = 2
+
+    def reader(self, before: Uploads[UploadedCell]) -> Read[UploadedCell]:
+        """Makes what reads files, and keeps more of large pictures as long as there is room for it."""
+        size = opened().image_shape[1]
+        large = [cell.large for cell in before.items if cell.large is not None]
+        room, space = _MOST_LARGE - len(large), MOST_LARGE_BYTES - sum(len(kept.data) for kept in large)
+
+        def read(name: str, data: bytes, digest: str) -> UploadedCell:
+            nonlocal room, space
+            found = read_slide(data, name)
+            kept = found.large if room > 0 and len(data) <= space else None
+            if kept is not None:
+                room, space = room - 1, space - len(data)
+            notes = (*found.notes, _GRAY) if is_gray(found.image) else found.notes
+            return UploadedCell(0, name, digest, _seen(found.image, size), UNJUDGED, kept, size=found.size, notes=notes)
+
+        return read
+
+    def finished(self, items: list[UploadedCell], job: UploadJob[UploadedCell]) -> list[UploadedCell]:
+        """Screens all of them."""
+        job.doing = job.doing.replace("Reading", "Screening")
+        return screened(items, lambda done, of: job.report(of + done, 2 * of))
 
 
-def exchange(cell: UploadedCell, new: UploadedCell) -> None:
-    """Put another crop of a picture in its place, and look at it."""
-    before = kept()
-    if all(other is not cell for other in before.cells):
-        return  # somebody has removed it in the meantime
-    new = replace(new, ident=before.last + 1)
-    cells = tuple(new if other is cell else other for other in before.cells)
-    keep(replace(before, cells=cells, chosen=new.ident, last=new.ident, undo=None))
+intake = CellIntake()
 
 
-def choose(ident: int) -> None:
-    keep(replace(kept(), chosen=ident))
+def screened(cells: Sequence[UploadedCell], progress: Progress | None = None) -> list[UploadedCell]:
+    """Gives cells their verdicts. Raises CheckpointError."""
+    found = verdicts(screener().screen(torch.stack([cell.image for cell in cells]), progress=progress))
+    return [replace(cell, verdict=verdict) for cell, verdict in zip(cells, found, strict=True)]
 
 
-def remove(cell: UploadedCell) -> None:
-    """As a callback: take one away; the next in the overview is looked at."""
-    before = kept()
-    order = [other.ident for other in before.sorted()]
-    if cell.ident not in order:
-        return  # a second click, before the first was drawn
-    place = order.index(cell.ident)
-    order.remove(cell.ident)
-    chosen = order[min(place, len(order) - 1)] if order else None
-    cells = tuple(other for other in before.cells if other is not cell)
-    undo = (f"Removed {cell.title}.", replace(before, undo=None, taking=None))
-    keep(replace(before, cells=cells, chosen=chosen, undo=undo))
+def recrop(cell: UploadedCell, large: Large, side: int | None) -> None:
+    """As a callback: screens the square of that side at a large picture's place, or with None all of it again."""
+    picture = large.overview if side is None else large.crop(side)
+    crop = None if side is None else Square(side, large.place)
+    (new,) = screened([replace(cell, image=_seen(picture, cell.image.shape[-1]), crop=crop)])
+    intake.store.exchange(cell, new)
 
 
-def clear() -> None:
-    """As a callback: take all away."""
-    before = kept()
-    count = len(before.cells)
-    what = f"Cleared {count} cell{'' if count == 1 else 's'}." if count else "Cleared."
-    undo = (what, replace(before, undo=None, taking=None))
-    keep(Kept(taken=before.taken, taking=before.taking, last=before.last, undo=undo))
-
-
-def undo() -> None:
-    """As a callback: bring back what was taken away last."""
-    before = kept()
-    if before.undo is not None:
-        last = max(before.last, before.undo[1].last)
-        keep(replace(before.undo[1], taken=before.taken, taking=before.taking, last=last))
+def _seen(picture: Image.Image, size: int) -> UInt8[Tensor, "3 h w"]:
+    return torch.from_numpy(to_array(picture, size, 3))

@@ -21,8 +21,8 @@ from explorer.ui import html, selection
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import saved_names
 from explorer.ui.codes.saved_names import Kept, KeptCode, KeptGroup, Method
+from explorer.ui.codes.upload import Upload
 from explorer.ui.selection import Pick
-from explorer.ui.uploads import Upload
 
 TRAINING = "training"  # the images that a class's mean is taken over, in place of the mapped ones
 

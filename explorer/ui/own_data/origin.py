@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import streamlit as st
 
-from explorer.ui.own_data.adding import Origin
+from explorer.ui.origin import Origin, may_name_folders, name_folder
 
 _UPLOAD, _FOLDER = "Upload a zip", "Folder on this computer"
-_LOCAL = ("localhost", "127.0.0.1", "::1")
 
 _TREE = """
 cells.zip
@@ -51,21 +47,16 @@ def choose_origin(*, disabled: bool, on_change: Callable[[], None], on_again: Ca
 
 def _folder(disabled: bool, on_change: Callable[[], None], on_again: Callable[[], None]) -> Origin | None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        text = st.text_input(
+        origin = name_folder(
             "Folder or zip on this computer",
-            key="own_folder",
-            placeholder="/home/me/pictures/cells",
-            on_change=on_change,
+            "own_folder",
             disabled=disabled,
-            help="Its path. The pictures are read once and kept as a data set; the folder itself is left as it is.",
+            help="Its path. The pictures are read once and kept as a data set; the folder itself stays as it is.",
+            on_change=on_change,
         )
-        text = (text or "").strip().strip("\"'")
-        if text:
+        if origin is not None:
             st.button("Look again", key="own_again", help="Its contents have changed", on_click=on_again)
-    if not text:
-        return None
-    path = Path(os.path.expanduser(text))  # which, unlike Path.expanduser, takes an unknown ~name as it is
-    return Origin(f"folder {path}", path.name or str(path), path)
+    return origin
 
 
 def _choose_way(disabled: bool, on_change: Callable[[], None]) -> str:
@@ -80,19 +71,6 @@ def _choose_way(disabled: bool, on_change: Callable[[], None]) -> str:
         disabled=disabled,
     )
     return way
-
-
-def may_name_folders() -> bool:
-    """Whether whoever uses the app sits at this computer, and may look into its folders anyway."""
-    if st.get_option("server.address") not in _LOCAL:
-        return False
-    # A proxy would let others in to a server that listens here only. It shows by its headers, by the name that it asks
-    # for, or by the page that the browser has open, which a proxy passes on as it is.
-    headers = {name.lower(): value for name, value in st.context.headers.items()}
-    if any(name.startswith(("x-forwarded", "forwarded", "x-real-ip")) for name in headers):
-        return False
-    asked = [f"//{headers.get('host', 'localhost')}", headers.get("origin", "//localhost")]
-    return all((urlsplit(address).hostname or "") in _LOCAL for address in asked)
 
 
 def how_to() -> None:

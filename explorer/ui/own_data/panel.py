@@ -7,20 +7,18 @@ from typing import Any
 
 import streamlit as st
 
-from explorer.datasets import own
+from explorer.datasets import DatasetInfo, own
 from explorer.errors import DatasetError
 from explorer.ui import page_switch
-from explorer.ui.components.pulse.component import pulse
+from explorer.ui.jobs import Job, follow
 from explorer.ui.markdown import plain
-from explorer.ui.own_data.adding import Adding, Origin
+from explorer.ui.origin import Origin
 from explorer.ui.own_data.listing import own_list
 from explorer.ui.own_data.origin import choose_origin, how_to
 from explorer.ui.own_data.preview import show_preview
-from explorer.ui.wording import duration
 
 OnReady = Callable[[str], None]
 
-_SECONDS = 0.5  # between two looks at a data set on its way in
 _AUTO = "auto"
 _CHANNELS = {_AUTO: None, "gray": 1, "RGB": 3}
 _JOB, _LOOKED, _PROBLEM, _EXISTING, _ADDED = "own_job", "own_looked", "own_problem", "own_same", "own_added"
@@ -47,14 +45,14 @@ def _panel(on_ready: OnReady | None) -> None:
 
 
 def _form(on_ready: OnReady | None) -> None:
-    job: Adding | None = st.session_state.get(_JOB)
+    job: Job[DatasetInfo] | None = st.session_state.get(_JOB)
     origin = choose_origin(disabled=job is not None, on_change=_new_origin, on_again=_look_again)
     if origin is None:
         how_to()
     else:
         _options(origin, disabled=job is not None)
     if job is not None:
-        st.fragment(_follow)(job, on_ready)
+        follow(job, "own", on_end=lambda: _finish(job, on_ready))
     if problem := st.session_state.get(_PROBLEM):
         existing = st.session_state.get(_EXISTING)
         with st.container(key="own_refused"):
@@ -133,40 +131,31 @@ def _start(origin: Origin, size: int | None, channels: int | None) -> None:
         st.session_state[_PROBLEM] = str(error)
         return
     if st.session_state.get(_JOB) is None:
-        st.session_state[_JOB] = Adding(name, origin, size, channels)
+        st.session_state[_JOB] = add(name, origin, size, channels)
 
 
-def _follow(job: Adding, on_ready: OnReady | None) -> None:
-    """The progress of what is on its way in; at its end the whole page follows."""
-    if not job.running:
-        _finish(job, on_ready)
-        st.rerun()
-    pulse("own_pulse", _SECONDS)
-    with st.container(horizontal=True, vertical_alignment="center", key="own_progress"):
-        left = job.seconds_left
-        if job.stopping:
-            text = "stopping …"
-        elif job.share <= 0:
-            text = "looking at the images …"
-        elif job.share >= 1:
-            text = "storing …"
-        else:
-            text = f"{job.share:.0%}" + ("" if left is None else f" · {duration(left)} left")
-        st.progress(min(job.share, 1.0), f"Adding {plain(job.name)}: {text}")
-        st.button("Cancel", key="own_cancel", on_click=job.cancel, disabled=job.stopping)
+def add(name: str, origin: Origin, size: int | None, channels: int | None) -> Job[DatasetInfo]:
+    """Begins to make a data set of what was handed in. Cancelled, it leaves nothing behind."""
+
+    def work(job: Job[DatasetInfo]) -> DatasetInfo:
+        with origin.path() as path:
+            return own.create(name, path, size=size, channels=channels, progress=job.report, label=origin.label)
+
+    return Job(work, f"Adding {name}", f"{origin.label} could not be added", advice="; choose a smaller size")
 
 
-def _finish(job: Adding, on_ready: OnReady | None) -> None:
+def _finish(job: Job[DatasetInfo], on_ready: OnReady | None) -> None:
     st.session_state[_JOB] = None
     if job.result is not None:
-        st.session_state[_ADDED] = job.name
+        st.session_state[_ADDED] = job.result.name.removeprefix("own:")
         st.session_state[_LOOKED] = None
         if on_ready is not None:
             on_ready(job.result.name)
     elif job.cancelled:
         st.toast("Cancelled; nothing was added.")
     else:
-        st.session_state[_PROBLEM], st.session_state[_EXISTING] = job.problem, job.existing
+        st.session_state[_PROBLEM] = job.problem
+        st.session_state[_EXISTING] = job.error.name if isinstance(job.error, own.AlreadyHere) else ""
 
 
 def _success() -> bool:

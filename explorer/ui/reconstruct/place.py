@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explorer.ui import page_switch, selection, uploads
+from explorer.ui import page_switch, selection
 from explorer.ui.arithmetic import expression
 from explorer.ui.cache import EncodedDataset
+from explorer.ui.codes import upload
 from explorer.ui.codes.map_marks import ring
 from explorer.ui.codes.map_view import map_view
 from explorer.ui.codes.neighbours import neighbour_tiles
@@ -87,7 +88,7 @@ def _picked(data: EncodedDataset, pick: Pick) -> None:
 
 def _ways_on(one: Looked) -> None:
     def to_arithmetic() -> None:
-        uploads.use(one.subject.name, one.subject.picture, one.data, one.prepared.steps)
+        upload.use(one.subject.name, one.subject.picture, one.data, one.prepared.steps)
         page_switch.go(page_switch.ARITHMETIC, **{page_switch.ARITHMETIC_TOOL: "expression", expression.KEY: "upload"})
 
     def to_explore() -> None:

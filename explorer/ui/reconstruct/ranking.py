@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
-import os
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 import torch
 
+from explorer.checkpoints.model import Model
 from explorer.errors import DatasetError
+from explorer.files.tables import table_text
 from explorer.images import pictures
-from explorer.scoring.ranking import RARE, SHOWN, Ranking, read_again
+from explorer.scoring.ranking import COLUMNS, RARE, SHOWN, Ranking, rank, read_again
 from explorer.scoring.scores import compared
 from explorer.ui import html, page_switch, sheets
 from explorer.ui.cache import EncodedDataset
-from explorer.ui.components.pulse.component import pulse
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.jobs import Job, follow
 from explorer.ui.markdown import plain
-from explorer.ui.own_data.adding import Origin
-from explorer.ui.own_data.origin import may_name_folders
-from explorer.ui.reconstruct import intake, uploads
-from explorer.ui.reconstruct.ranking_job import RankingJob
-from explorer.ui.wording import duration, nats, number
+from explorer.ui.origin import Origin, may_name_folders, name_folder
+from explorer.ui.reconstruct.uploads import intake
+from explorer.ui.uploads.intake import list_problems
+from explorer.ui.wording import nats, number
 
 _JOB, _OPENED = "reconstruct_rank_job", "reconstruct_rank_opened"
-_SECONDS = 0.5  # between two looks at a ranking on its way
 _ACROSS = 12
-_LISTED = 5  # unreadable files; more are behind a click
 _TILE = 84  # pixels, wide enough for the middle of a name to be left out
 _START, _END = 4, 7  # characters of a long name that are shown under its tile
 
+_places = threading.BoundedSemaphore(2)  # rankings at once, of all who use this server
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A ranking with where its pictures came from, the model, and the table to download."""
+
+    origin: str
+    label: str
+    model: Model
+    ranking: Ranking
+    csv: bytes
+
 
 def rank_panel(data: EncodedDataset) -> None:
-    """Draw the form, what is on its way, and what came of it."""
+    """Draws the form, what is on its way, and what came of it."""
     st.fragment(_panel)(data)
 
 
@@ -40,7 +53,7 @@ def _panel(data: EncodedDataset) -> None:
     page_switch.hand_over()
     if opened := st.session_state.pop(_OPENED, None):  # not in the callback: the page is rerun after it
         st.toast(f"{plain(opened)} is open above.", icon=":material/arrow_upward:")
-    job: RankingJob | None = st.session_state.get(_JOB)
+    job: Job[Ranked] | None = st.session_state.get(_JOB)
     running = job is not None and job.running
     origin = _origin(disabled=running)
     st.button(
@@ -48,112 +61,90 @@ def _panel(data: EncodedDataset) -> None:
         key="rank_start",
         type="primary",
         disabled=running or origin is None,
-        on_click=_start,
-        args=(origin, data),
+        on_click=lambda: st.session_state.update({_JOB: start(origin, data.model)}) if origin else None,
     )
-    if job is not None and running:
-        st.fragment(_follow)(job)
-    elif job is not None:
-        # What is handed in is not kept beside the uploader: a ranked picture can be opened while it is there.
-        _ended(job, origin if origin is not None and origin.ident == job.ident else None)
-    else:
+    if job is None:
         st.caption(
-            "Each picture is prepared for the model as an upload is, and scored. The worst are those that it can "
-            "account for least: outliers, damaged pictures, or simply another kind of thing."
+            "Each picture is prepared for the model as an upload is, then scored. The worst are those the model "
+            "explains least well: outliers, damaged pictures, or simply another kind of thing."
         )
+    elif running:
+        follow(job, "rank", counted=True)
+    elif job.cancelled:
+        st.info("Cancelled: nothing was ranked.")
+    elif job.result is None:
+        st.error(plain(job.problem))
+    else:
+        # What is handed in is not kept beside the uploader: a ranked picture can be opened while it is there.
+        _shown(job.result, origin if origin is not None and origin.ident == job.result.origin else None)
 
 
 def _origin(*, disabled: bool) -> Origin | None:
-    """A zip that is uploaded, or the name of a folder where the one who names it sits at this computer."""
+    """Draws the choice of a zip, or of a folder where the one who names it sits at this computer."""
     file = st.file_uploader("A zip of pictures", type=["zip"], key="rank_upload", disabled=disabled)
     if file is not None:
         return Origin(f"upload {file.file_id}", file.name, file.getvalue())
     if not may_name_folders():
         return None
-    text = st.text_input(
+    return name_folder(
         "Or a folder or zip on this computer",
-        key="rank_folder",
-        placeholder="/home/me/pictures",
+        "rank_folder",
         disabled=disabled,
         help="Its path. The pictures are only read.",
     )
-    text = (text or "").strip().strip("\"'")
-    if not text:
-        return None
-    path = Path(os.path.expanduser(text))  # which, unlike Path.expanduser, takes an unknown ~name as it is
-    return Origin(f"folder {path}", path.name or str(path), path)
 
 
-def _start(origin: Origin, data: EncodedDataset) -> None:
-    """As a callback."""
-    st.session_state[_JOB] = RankingJob(origin, data.model)
+def start(origin: Origin, model: Model) -> Job[Ranked]:
+    """Begins to rank what was handed in, at once or when one of the others has ended."""
+
+    def work(job: Job[Ranked]) -> Ranked:
+        with origin.path() as path:
+            found = rank(path, model, progress=job.report, label=origin.label)
+        return Ranked(origin.ident, origin.label, model, found, table_text(COLUMNS, found.rows()).encode())
+
+    return Job(work, f"Ranking {origin.label}", f"{origin.label} could not be ranked", places=_places, of_session=True)
 
 
-def _follow(job: RankingJob) -> None:
-    """The progress of what is on its way; at its end the whole panel follows."""
-    if not job.running:
-        st.rerun()
-    pulse("rank_pulse", _SECONDS)
-    with st.container(horizontal=True, vertical_alignment="center", key="rank_progress"):
-        if job.stopping:
-            text = "stopping …"
-        elif job.waiting:
-            text = "waiting for another ranking to end …"
-        elif job.of == 0:
-            text = "looking at the pictures …"
-        else:
-            left = job.seconds_left
-            text = f"{job.done:,} of {job.of:,}" + ("" if left is None else f" · {duration(left)} left")
-        st.progress(job.done / job.of if job.of else 0.0, f"Ranking {plain(job.label)}: {text}")
-        st.button("Cancel", key="rank_cancel", on_click=job.cancel, disabled=job.stopping)
-
-
-def _ended(job: RankingJob, origin: Origin | None) -> None:
-    if job.cancelled:
-        st.info("Cancelled: nothing was ranked.")
-    elif job.problem:
-        st.error(plain(job.problem))
-    elif job.result is not None:
-        _shown(job, job.result, origin)
-
-
-def _shown(job: RankingJob, ranking: Ranking, origin: Origin | None) -> None:
-    count, model = len(ranking.files), job.model
+def _shown(found: Ranked, origin: Origin | None) -> None:
+    ranking, model = found.ranking, found.model
+    count = len(ranking.files)
     order = ranking.order.tolist()
     what = "ELBO" if model.has_prior else "reconstruction"
     st.markdown(
-        f"**{count:,} {'picture' if count == 1 else 'pictures'}** of {plain(job.label)} ranked by "
-        f"{plain(model.info.id)}: {ranking.unusual:,} accounted for worse than {1 - RARE:.0%} of the model's test "
+        f"**{count:,} {'picture' if count == 1 else 'pictures'}** of {plain(found.label)} ranked by "
+        f"{plain(model.info.id)}, which explains {ranking.unusual:,} of them worse than {1 - RARE:.0%} of its test "
         "images."
     )
     st.download_button(
         "Download the table",
-        job.csv,
-        file_name=f"{Path(job.label).stem or 'pictures'}-ranked.csv",
+        found.csv,
+        file_name=f"{Path(found.label).stem or 'pictures'}-ranked.csv",
         mime="text/csv",
         key="rank_csv",
         icon=":material/download:",
         on_click="ignore",
-        help="A line a picture, the most unusual first: file, ELBO, its two terms, and the share of test images that "
-        "the model accounts for less well.",
+        help="One row per picture, the most unusual first: file, ELBO, its two terms, and the share of test images "
+        "that the model explains less well.",
     )
     if origin is None:
-        st.caption("Hand the same pictures in again to open one of them above.")
+        st.caption("Choose the same folder or zip again to open one of its pictures above.")
     else:
         st.caption("Click a picture to open it above.")
     few = min(SHOWN, count) if count < 2 * SHOWN else SHOWN
     if count <= SHOWN:
-        _tiles(job, ranking, origin, order, "rank_worst", f"The most unusual first, with their {what} in nats")
+        _tiles(found, origin, order, "rank_worst", f"The most unusual first, with their {what} in nats")
     else:
-        _tiles(job, ranking, origin, order[:few], "rank_worst", f"The most unusual, with their {what} in nats")
+        _tiles(found, origin, order[:few], "rank_worst", f"The most unusual, with their {what} in nats")
         best = order[::-1][: min(few, count - few)]
-        _tiles(job, ranking, origin, best, "rank_best", "The best accounted for")
+        _tiles(found, origin, best, "rank_best", "The best explained")
     for note in ranking.notes:
         st.caption(plain(note))
-    _unreadable(ranking.unreadable)
+    if ranking.unreadable:
+        list_problems([f"{path}: {reason}" for path, reason in ranking.unreadable])
 
 
-def _tiles(job: RankingJob, ranking: Ranking, origin: Origin | None, rows: list[int], key: str, label: str) -> None:
+def _tiles(found: Ranked, origin: Origin | None, rows: list[int], key: str, label: str) -> None:
+    ranking = found.ranking
     images = torch.stack([ranking.images[row] for row in rows])
     columns = min(_ACROSS, len(rows))
     st.caption(label)
@@ -162,7 +153,7 @@ def _tiles(job: RankingJob, ranking: Ranking, origin: Origin | None, rows: list[
         sheet_url=html.source(pictures.sheet(images, columns), "WEBP"),
         count=len(rows),
         columns=columns,
-        tile=sheets.tile_size(job.model),
+        tile=sheets.tile_size(found.model),
         titles=[_title(ranking, row) for row in rows],
         captions=[_caption(ranking, row) for row in rows],
         min_tile_px=_TILE,
@@ -181,7 +172,7 @@ def _open(origin: Origin, file: str) -> None:
             intake.take([(name, read_again(path, file))])
         st.session_state[_OPENED] = name
     except (DatasetError, OSError):
-        uploads.add([], [f"{name} could not be read again: {origin.label} has changed, or is gone."])
+        intake.store.add([], [f"{name} could not be read again: {origin.label} has changed, or is gone."])
     st.session_state["reconstruct_source"] = "upload"
     page_switch.refresh()
 
@@ -197,15 +188,3 @@ def _caption(ranking: Ranking, row: int) -> str:
     if len(name) > _START + _END + 1:
         name = f"{name[:_START]}\u2060…\u2060{name[-_END:]}"  # word joiners: a line may not end there
     return f"{name} {number(float(ranking.elbo[row]))}"
-
-
-def _unreadable(found: list[tuple[str, str]]) -> None:
-    if not found:
-        return
-    lines = [f"- {plain(path)}: {plain(reason)}" for path, reason in found]
-    st.warning(
-        f"{len(found):,} {'file' if len(found) == 1 else 'files'} could not be read:\n" + "\n".join(lines[:_LISTED])
-    )
-    if len(lines) > _LISTED:
-        with st.expander("All of them"):
-            st.markdown("\n".join(lines))

@@ -18,19 +18,18 @@ from explorer.ui.components.draw.component import draw
 from explorer.ui.components.picture_drop.component import picture_drop
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import plain
-from explorer.ui.reconstruct import intake, uploads
 from explorer.ui.reconstruct.analysis import Subject
 from explorer.ui.reconstruct.thumbnails import TILE, sheet_of
-from explorer.ui.reconstruct.uploads import Brought
+from explorer.ui.reconstruct.uploads import UploadedPicture, intake
 from explorer.ui.selection import Pick
+from explorer.ui.uploads.intake import release
+from explorer.ui.uploads.store import Uploads
 
 SOURCES = {"draw": "Draw", "upload": "Upload", "test": "Test image"}
 _SOURCE = "reconstruct_source"
-_DRAWING = "reconstruct_drawing"
+_DRAWING, _PHOTO = "reconstruct_drawing", "reconstruct_photo"
 _NUMBER = "test_index"
-_MOST_MEGABYTES = 20
 _DIGITS = ("mnist", "mnist-5k")
-_LISTED = 5  # problems; more are behind a click
 
 
 def default_source(data: EncodedDataset) -> str:
@@ -89,38 +88,30 @@ def _draw(data: EncodedDataset) -> Subject | None:
 
 
 def _upload() -> Subject | None:
-    files = st.file_uploader(
-        "Pictures of any format, size and depth",
-        accept_multiple_files=True,
-        key="upload",
-        max_upload_size=_MOST_MEGABYTES,
-        help="They stay in the memory of this session: nothing is written to the disk or sent anywhere else.",
-    )
-    intake.take_uploads(files)
+    with st.container(key="upload", gap=None):
+        intake.uploader()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        picture_drop(key="paste", on_pictures=intake.take_pasted)
-        camera = st.toggle("Camera", key="use_camera", help="Take a photo; your browser asks whether it may.")
+        picture_drop(key="paste", on_pictures=lambda files: intake.take([(file.name, file.data) for file in files]))
+        camera = st.toggle("Camera", key="use_camera", help="Takes a photo; your browser asks for permission.")
     if camera:
         photo = st.camera_input("A photo", key="camera", label_visibility="collapsed")
-        if photo is not None:
-            intake.take_uploads([photo])
-    state = uploads.kept()
-    _problems(state.problems)
-    if state.pictures:
+        if photo is not None and st.session_state.get(_PHOTO) != photo.file_id:
+            st.session_state[_PHOTO] = photo.file_id
+            intake.take([(photo.name, photo.getvalue())])
+            release([photo])
+    intake.problems()
+    state = intake.store.state
+    if state.items:
         _choose(state)
-    if state.undo is not None:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(plain(state.undo[0]), width="content")
-            st.button("Undo", key="upload_undo", type="tertiary", on_click=uploads.undo)
+    intake.undo()
     found = state.looked_at
     if found is None:
         return None
-    return Subject(found.digest, f"upload {found.digest}", found.name, found.picture, found.remarks)
+    return Subject(found.digest, f"upload {found.digest}", found.name, found.picture, found.notes)
 
 
-def _choose(state: uploads.Kept) -> None:
-    found = state.pictures
-    chosen = next((i for i, one in enumerate(found) if one.ident == state.chosen), None)
+def _choose(state: Uploads[UploadedPicture]) -> None:
+    found, chosen = state.items, state.looked_at
     if len(found) > 1:
         tiles(
             key="uploads",
@@ -131,38 +122,20 @@ def _choose(state: uploads.Kept) -> None:
             tile=(TILE, TILE),
             titles=[one.name for one in found],
             ids=[one.ident for one in found],
-            selected=chosen,
+            selected=None if chosen is None else found.index(chosen),
             max_tile_px=TILE,
             gap=4,
             label="Your pictures",
-            on_pick=lambda i: uploads.choose(found[i].ident),
+            on_pick=lambda i: intake.store.choose(found[i].ident),
         )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if chosen is not None:
-            st.markdown(_title(found[chosen]), width="stretch")
-            st.button("Remove", key="upload_remove", type="tertiary", on_click=uploads.remove)
+            width, height = chosen.size
+            st.markdown(f"**{plain(chosen.name)}** · {width:,} × {height:,} px", width="stretch")
+            remove, gone = intake.store.remove, (chosen,)
+            st.button("Remove", key="upload_remove", type="tertiary", on_click=remove, args=gone)
         if len(found) > 1:
-            st.button("Clear all", key="upload_clear", type="tertiary", on_click=uploads.clear)
-
-
-def _title(found: Brought) -> str:
-    width, height = found.size
-    return f"**{plain(found.name)}** · {width:,} × {height:,} px"
-
-
-def _problems(problems: tuple[str, ...]) -> None:
-    if not problems:
-        return
-    listed = [f"- {plain(problem)}" for problem in problems]
-    with st.container(key="upload_problems"):
-        if len(problems) == 1:
-            st.error(plain(problems[0]))
-        else:
-            st.error(f"{len(problems)} files could not be used:\n" + "\n".join(listed[:_LISTED]))
-        if len(listed) > _LISTED:
-            with st.expander(f"{len(listed) - _LISTED} more"):
-                st.markdown("\n".join(listed[_LISTED:]))
-        st.button("Dismiss", key="upload_dismiss", type="tertiary", on_click=uploads.dismiss)
+            st.button("Clear all", key="upload_clear", type="tertiary", on_click=intake.store.clear)
 
 
 # --- test images ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A data set of a person's own on its way in: decoded in a thread, so that the page stays alive meanwhile."""
+"""A zip or a folder that a person hands in: an upload, or a path where the app runs on their own computer."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import atexit
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from explorer.datasets import DatasetInfo, own
-from explorer.errors import DatasetError
-from explorer.ui.jobs import Job
+import streamlit as st
+
+_LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -79,27 +80,31 @@ def _unlink_all() -> None:
         _unlink(name)
 
 
-class Adding(Job):
-    """One `own.create`. Cancelled, it leaves nothing behind."""
+def name_folder(
+    label: str, key: str, *, disabled: bool, help: str, on_change: Callable[[], None] | None = None
+) -> Origin | None:
+    """Draws a field for the path of a folder or zip on this computer; returns what it names, once it names something.
 
-    def __init__(self, name: str, origin: Origin, size: int | None, channels: int | None) -> None:
-        """Begins at once."""
-        super().__init__()
-        self.name, self.label = name, origin.label
-        self.result: DatasetInfo | None = None
-        self.existing = ""
-        """`own:NAME` of the data set that has the same images, if that is why it failed."""
-        self.begin(lambda: self._run(origin, size, channels), f"adding {name}")
+    Where `may_name_folders` is not so, nobody may be asked.
+    """
+    text = st.text_input(
+        label, key=key, placeholder="/home/me/pictures", disabled=disabled, help=help, on_change=on_change
+    )
+    text = (text or "").strip().strip("\"'")
+    if not text:
+        return None
+    path = Path(os.path.expanduser(text))  # which, unlike Path.expanduser, takes an unknown ~name as it is
+    return Origin(f"folder {path}", path.name or str(path), path)
 
-    def _run(self, origin: Origin, size: int | None, channels: int | None) -> None:
-        try:
-            with origin.path() as path:
-                self.result = own.create(
-                    self.name, path, size=size, channels=channels, progress=self.report, label=origin.label
-                )
-        except own.AlreadyHere as error:
-            self.existing, self.problem = error.name, str(error)
-        except DatasetError as error:
-            self.problem = str(error)
-        except Exception as error:
-            self.fail(error, origin.label, "taken in", "; choose a smaller size")
+
+def may_name_folders() -> bool:
+    """Whether whoever uses the app sits at this computer, and may look into its folders anyway."""
+    if st.get_option("server.address") not in _LOCAL:
+        return False
+    # A proxy would let others in to a server that listens here only. It shows by its headers, by the name that it asks
+    # for, or by the page that the browser has open, which a proxy passes on as it is.
+    headers = {name.lower(): value for name, value in st.context.headers.items()}
+    if any(name.startswith(("x-forwarded", "forwarded", "x-real-ip")) for name in headers):
+        return False
+    asked = [f"//{headers.get('host', 'localhost')}", headers.get("origin", "//localhost")]
+    return all((urlsplit(address).hostname or "") in _LOCAL for address in asked)

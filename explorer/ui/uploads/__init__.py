@@ -1,0 +1,1 @@
+"""A person's own pictures: taken in, kept for a session, taken away and brought back."""
