@@ -25,16 +25,9 @@ def add_to(verbs: Any) -> None:
     presets = "; ".join(f"{p.name}: {p.summary}" for p in PRESETS.values())
     parser.add_argument("--preset", choices=sorted(PRESETS), metavar="PRESET", help=presets)
     parser.add_argument("--dataset", help="mnist-5k is always there; see `data list` (default: the preset's)")
-    parser.add_argument("--only", metavar="CLASS", help="train and measure on the images of one class")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the new checkpoint, such as runs/first")
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with a run that was stopped")
-    parser.add_argument("--precision", help="auto, float32 or bfloat16 (default: auto)")
-    parser.add_argument(
-        "--save-seconds", type=float, metavar="N", help="save what to resume from every N s (default: 60)"
-    )
-    parser.add_argument("--half", action="store_true", help="store the finished weights as float16: half the size")
     parser.add_argument("--now", action="store_true", help="do not wait for other runs on the same device")
-    parser.add_argument("--no-umap", action="store_true", help="leave out the UMAP of more than two latents")
     add_seed(parser, default=None)
     add_device(parser)
     add_data_root(parser)
@@ -42,16 +35,22 @@ def add_to(verbs: Any) -> None:
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
-    """An option for each field of a recipe."""
-    for f in fields(Recipe):
-        option, text = f"--{f.name.replace('_', '-')}", f"{help_of(f)} (default: the preset's)".replace("%", "%%")
+    """Adds an option for each field of a run's config and of a recipe; what is not given is None."""
+    for f in (*_RUN_OPTIONS, *fields(Recipe)):
+        default = "the preset's" if f.name in _RECIPE else "all" if f.default is None else f.default
+        option, text = f"--{f.name.replace('_', '-')}", f"{help_of(f)} (default: {default})".replace("%", "%%")
         if f.type == "bool":
             parser.add_argument(option, action=argparse.BooleanOptionalAction, help=text)
             continue
-        kind: Any = {"int": int, "float": float, "str": str}.get(str(f.type), _widths)
+        kind: Any = {"int": int, "float": float}.get(str(f.type), _widths if str(f.type).startswith("tuple") else str)
         choices = f.metadata.get("choices")
-        metavar = None if choices else "N,N" if kind is _widths else "N"
+        metavar = None if choices else {_widths: "N,N", str: "CLASS"}.get(kind, "N")
         parser.add_argument(option, type=kind, choices=choices and list(choices), metavar=metavar, help=text)
+
+
+_SHARED = ("seed", "device")  # options that other verbs have, too
+_RUN_OPTIONS = [f for f in fields(TrainConfig) if f.metadata and f.name not in _SHARED]
+_RECIPE = {f.name for f in fields(Recipe)}
 
 
 def train(args: argparse.Namespace) -> int:
@@ -99,27 +98,18 @@ def _folder(args: argparse.Namespace) -> Path:
 
 def _config(args: argparse.Namespace) -> TrainConfig:
     """What to train. Raises ValueError where a run that goes on is to have other settings than its own."""
-    settings = {f.name: v for f in fields(Recipe) if f.name != "epochs" and (v := getattr(args, f.name)) is not None}
-    fixed = [
-        *settings,
-        *(n for n in ("dataset", "only", "seed", "precision", "save_seconds") if getattr(args, n) is not None),
-        *(["half"] if args.half else []),
-    ]
-    if args.resume and fixed:
+    given = {name: value for name, value in vars(args).items() if value is not None}
+    settings = {name: value for name, value in given.items() if name in _RECIPE and name != "epochs"}
+    own = {name: given[name] for name in (*(f.name for f in _RUN_OPTIONS), "dataset", "seed") if name in given}
+    if args.resume and (fixed := [*settings, *own]):
         raise ValueError(f"--resume goes on with a run's own settings: leave --{fixed[0].replace('_', '-')} out")
     return TrainConfig(
-        preset=args.preset or "",
-        dataset=args.dataset,
-        only=args.only,
+        preset=given.get("preset", ""),
         epochs=args.epochs,
-        seed=args.seed or 0,
         device=args.device,
-        precision=args.precision or "auto",
-        half=args.half,
-        umap=not args.no_umap,
-        save_seconds=60.0 if args.save_seconds is None else args.save_seconds,
         data_root=args.data_root,
         settings=settings,
+        **own,
     )
 
 

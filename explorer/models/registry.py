@@ -60,7 +60,7 @@ class Registry(Mapping[str, T], Generic[T]):
     @property
     def help(self) -> str:
         """What each choice means, in one clause."""
-        return "; ".join(f"{name}: {help}" for name, (_, help) in self._words.items())
+        return "; ".join(f"{name} – {help}" for name, (_, help) in self._words.items())
 
 
 FAMILIES: Registry[type[LatentModel]] = Registry()

@@ -90,7 +90,7 @@ def _cosine(epoch: float, epochs: int, steps: int) -> float:
     return float(0.01 + 0.99 * 0.5 * (1 + torch.cos(progress * torch.pi)))
 
 
-@SCHEDULES.register("one-cycle", "one-cycle", "up over the first 30% of the steps and then far down")
+@SCHEDULES.register("one-cycle", "one-cycle", "up over the first third of the steps and then far down")
 def _one_cycle(epoch: float, epochs: int, steps: int) -> float:
     """Smith & Topin 2018, arXiv:1708.07120, as OneCycleLR does it."""
     step, count = epoch * steps, epochs * steps

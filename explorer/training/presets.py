@@ -276,9 +276,7 @@ class TrainConfig:
     Attributes:
         preset: a name in `PRESETS`.
         dataset: a data set's name; None for the preset's own.
-        only: the name of the one class to train and measure on; None for all images.
         epochs: passes over the training set; None for the preset's.
-        device: auto, cpu, cuda or mps.
         data_root: where data sets lie; None for $EXPLORER_DATA or `data`.
         settings: other fields of `Recipe` that differ from the preset's.
 
@@ -287,7 +285,11 @@ class TrainConfig:
 
     preset: str
     dataset: str | None = None
-    only: str | None = None
+    only: str | None = option(
+        *("Only class", "run"),
+        "Train and measure on the images of one class alone, as the models of healthy and of infected cells are",
+        None,
+    )
     epochs: int | None = None
     seed: int = option(
         *("Seed", "run"),
@@ -296,7 +298,9 @@ class TrainConfig:
         minimum=0,
         maximum=2**32 - 1,  # UMAP's generator takes no other; it would say so only at the end of the run
     )
-    device: str = "auto"
+    device: str = option(
+        "Device", "run", "What computes: auto is the first GPU if there is one, else the processor", "auto"
+    )
     precision: str = option("Precision", "run", "How numbers are computed", "auto", choices=PRECISIONS)
     half: bool = option(
         *("Half precision", "run"),
@@ -313,6 +317,7 @@ class TrainConfig:
         "At most so many seconds of work are lost when the machine dies; 0 saves after every epoch",
         60.0,
         minimum=0.0,
+        step=5.0,
     )
     data_root: Path | None = None
     settings: dict[str, Any] = field(default_factory=dict)

@@ -155,7 +155,7 @@ def test_options_of_the_run_itself():
     made = run_form.config(at.session_state["train_form"])
     assert (made.seed, made.device, made.precision, made.save_seconds, made.umap) == (11, "cpu", "float32", 5.0, False)
     at.number_input(key="option_seed").set_value(-1).run()
-    assert "seed must be a whole number" in texts(at.main.error)
+    assert "Seed must be zero or more" in texts(at.main.error)
 
 
 def test_one_click_to_learnt_noise():

@@ -13,7 +13,7 @@ from explorer.models.devices import device_names
 from explorer.models.options import help_of
 from explorer.models.registry import LIKELIHOODS
 from explorer.training.config import GROUPS, Recipe
-from explorer.training.presets import PRESETS
+from explorer.training.presets import PRESETS, TrainConfig
 from explorer.ui.markdown import plain
 from explorer.ui.train import run_form
 from explorer.ui.train.run_form import WIDTHS, Form
@@ -51,10 +51,10 @@ def _about_preset(form: Form) -> None:
 
 
 def _label(name: str) -> str:
-    return _RUN[name][0] if name in _RUN else str(_FIELDS[name].metadata["label"])
+    return str(_FIELDS[name].metadata["label"])
 
 
-_FIELDS: dict[str, Field[Any]] = {f.name: f for f in fields(Recipe)}
+_FIELDS: dict[str, Field[Any]] = {f.name: f for f in (*fields(Recipe), *fields(TrainConfig)) if f.metadata}
 
 
 def _group(group: str, form: Form) -> None:
@@ -65,8 +65,6 @@ def _group(group: str, form: Form) -> None:
         for f in _FIELDS.values():
             if f.metadata["group"] == group:
                 _widget(f, form)
-        if group == "run":
-            _run_options(form)
     if group == "objective":
         st.button(
             "Warm up over 3/7 of the epochs",
@@ -116,9 +114,13 @@ def _widget(f: Field[Any], form: Form) -> None:
     key, label, value = f"option_{f.name}", str(f.metadata["label"]), form.value(f.name)
     take = partial(run_form.change, f.name)
     known: dict[str, Any] = {"key": key, "help": f"{help_of(f)}.", "disabled": _pointless(f.name, form)}
-    if choices := f.metadata.get("choices"):
+    choices = device_names() if f.name == "device" else f.metadata.get("choices")
+    if f.name == "only":
+        _only(form, label, known)
+    elif choices is not None:
         bind(key, value)
-        st.selectbox(label, choices, on_change=from_widget(key, take), **known)
+        # A run that is duplicated may have been on a device that is not here.
+        st.selectbox(label, list(dict.fromkeys([*choices, value])), on_change=from_widget(key, take), **known)
     elif f.name in WIDTHS:
         bind(key, run_form.widths_text(value))
         st.text_input(label, on_change=from_widget(key, lambda text: take(run_form.widths(text))), **known)
@@ -130,8 +132,8 @@ def _widget(f: Field[Any], form: Form) -> None:
         st.number_input(label, step=1, on_change=from_widget(key, take), **known)
     else:
         bind(key, float(value))
-        published = float(getattr(PRESETS[form.preset].recipe, f.name))
-        st.number_input(label, step=_step(published), format="%g", on_change=from_widget(key, take), **known)
+        step = f.metadata.get("step") or _step(float(getattr(PRESETS[form.preset].recipe, f.name)))
+        st.number_input(label, step=step, format="%g", on_change=from_widget(key, take), **known)
 
 
 def _step(value: float) -> float:
@@ -145,59 +147,6 @@ def _pointless(name: str, form: Form) -> bool:
         return not LIKELIHOODS[form.value("likelihood")].takes_noise
     weighs_kl = name in ("beta", "warmup_epochs", "warmup_share", "free_bits")
     return weighs_kl and not run_form.has_prior(form)
-
-
-# --- the run's own options -----------------------------------------------------------------------------------------
-
-_RUN: dict[str, tuple[str, str]] = {
-    "seed": ("Seed", "Of the first weights, the order of the images and the noise: the same seed gives the same run."),
-    "device": ("Device", "What computes: auto is the first GPU if there is one, else the processor."),
-    "precision": (
-        "Precision",
-        "bfloat16 is faster for convolutions where the hardware multiplies it; auto takes it exactly there.",
-    ),
-    "umap": (
-        "UMAP at the end",
-        "Lay out the codes as a UMAP when training ends: half a minute, for more than two latents only.",
-    ),
-    "save_seconds": (
-        "Save every, s",
-        "At most so many seconds of work are lost when the machine dies; 0 saves after every epoch.",
-    ),
-    "only": (
-        "Only class",
-        "Train and measure on the images of one class alone, as the models of healthy and of infected cells are. "
-        "A class that is not offered can be typed.",
-    ),
-    "half": (
-        "Half precision",
-        "Store the finished model's weights in 16 bits: half the size, measured as it is stored.",
-    ),
-}
-
-
-def _run_options(form: Form) -> None:
-    choices = {"device": device_names(), "precision": ["auto", "float32", "bfloat16"]}
-    for name, (label, help) in _RUN.items():
-        key, value = f"option_{name}", form.options[name]
-        known: dict[str, Any] = {
-            "key": key,
-            "help": help,
-            "on_change": from_widget(key, partial(run_form.change, name)),
-        }
-        if name == "only":
-            _only(form, label, known)
-            continue
-        bind(key, value)
-        if name in choices:
-            offered = choices[name] if value in choices[name] else [*choices[name], value]
-            st.selectbox(label, offered, **known)
-        elif name in ("umap", "half"):
-            st.checkbox(label, **known)
-        elif name == "seed":
-            st.number_input(label, step=1, **known)
-        else:
-            st.number_input(label, step=5.0, format="%g", **known)
 
 
 _ALL = "all classes"
@@ -215,4 +164,4 @@ def _only(form: Form, label: str, known: dict[str, Any]) -> None:
         name = (name or "").strip()
         run_form.change("only", None if name in ("", _ALL) else name)
 
-    st.selectbox(label, offered, accept_new_options=True, **{**known, "on_change": from_widget(key, take)})
+    st.selectbox(label, offered, accept_new_options=True, on_change=from_widget(key, take), **known)

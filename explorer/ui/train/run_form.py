@@ -32,12 +32,8 @@ BASICS = ("latent", "epochs", "beta")  # what the sidebar shows of a recipe
 
 _FORM = "train_form"
 # Names that only a program would use, which errors do.
-_LABELS = {f.name: f.metadata["label"] for f in fields(Recipe) if "_" in f.name}
-_RUN_OPTIONS: dict[str, Any] = {
-    f.name: f.default
-    for f in fields(TrainConfig)
-    if f.name in ("seed", "device", "precision", "umap", "save_seconds", "only", "half")
-}
+_LABELS = {f.name: f.metadata["label"] for f in (*fields(Recipe), *fields(TrainConfig)) if f.metadata and "_" in f.name}
+_RUN_OPTIONS: dict[str, Any] = {f.name: f.default for f in fields(TrainConfig) if f.metadata}
 
 
 @dataclass
