@@ -62,18 +62,19 @@ def load(
     root: str | os.PathLike[str] | None = None,
     size: int | None = None,
     channels: int | None = None,
-    progress: ByteProgress | None = None,
 ) -> ImageDataset:
-    """The `train` or `test` split of data set `name`: one of `available()`, `own:NAME` or `folder:PATH`.
+    """Loads a split of a data set. The same call again returns the same object: treat it as read-only.
 
-    `malaria` has a `validation` split, too, of patients that are in neither of the others.
-    Images come as they are unless `size` (pixels a side) or `channels` (1: gray, 3: colour) is given;
-    images in a folder are brought to a common shape chosen by their content. The same call again returns
-    the same object: treat it as read-only. `progress` is called with bytes done and bytes in all while many
-    files are decoded.
+    Args:
+        name: one of `available()`, `own:NAME` or `folder:PATH`.
+        split: `train` or `test`; `malaria` also has `validation`, of patients that are in neither of the others.
+        root: the folder of the data sets; see `data_root`.
+        size: pixels a side. None leaves images as they are; those in a folder get a shape that suits them all.
+        channels: 1 (gray) or 3 (colour); None as for `size`.
 
-    Raises DatasetMissing if it is not on this machine, DatasetError if it is damaged, unknown, or cannot be
-    had in this shape.
+    Raises:
+        DatasetMissing: it is not on this machine.
+        DatasetError: it is damaged, unknown, or cannot be had in this shape.
     """
     check_size(size, channels)
     source, place = _source(name), data_root(root)
@@ -82,7 +83,7 @@ def load(
 
     def read() -> ImageDataset:
         try:
-            dataset = source.load(split, place, size, channels, progress)
+            dataset = source.load(split, place, size, channels)
         except OSError as error:
             raise DatasetError(f"{name} could not be read: {_reason(error)}.") from error
         images = resize_batch(dataset.images, size, channels)
@@ -93,13 +94,13 @@ def load(
 
 
 def available(root: str | os.PathLike[str] | None = None) -> list[DatasetInfo]:
-    """Every data set with a name of its own, there or not, a person's own last. Quick: no data are read."""
+    """Lists every data set with a name of its own, there or not, a person's own last. Quick: no data are read."""
     place = data_root(root)
     return [source.info(place) for source in SOURCES.values()] + catalog.available(place)
 
 
 def check(name: str, root: str | os.PathLike[str] | None = None) -> None:
-    """Raise DatasetMissing, with how to get it, or DatasetError unless a data set of that name is there. Fast."""
+    """Raises DatasetMissing, with how to get it, or DatasetError unless a data set of that name is there. Fast."""
     source, place = _source(name), data_root(root)
     try:
         there = source.present(place)
@@ -110,10 +111,13 @@ def check(name: str, root: str | os.PathLike[str] | None = None) -> None:
 
 
 def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: ByteProgress | None = None) -> None:
-    """Download data set `name` to `root`; what is there and intact is not fetched again.
+    """Downloads a data set; what is there and intact, or arrived before a download was cut off, is not fetched again.
 
-    An exception that `progress` raises cancels the download. What has arrived of one that was cut off or cancelled is
-    not fetched again. Raises DatasetError if it fails or if the data set is not one that can be downloaded.
+    Args:
+        progress: called with bytes done and bytes in all; an exception that it raises cancels the download.
+
+    Raises:
+        DatasetError: it fails, or the data set is not one that can be downloaded.
     """
     try:
         _source(name).fetch(data_root(root), progress)
@@ -123,7 +127,7 @@ def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: ByteP
 
 
 def clear_cache() -> None:
-    """Forget what has been loaded, to free memory or after files were changed by hand."""
+    """Forgets what has been loaded, to free memory or after files were changed by hand."""
     _cache.clear()
 
 

@@ -1,4 +1,4 @@
-"""What every data set is once it is loaded, what every source of one must offer, and how both go wrong."""
+"""A data set once it is loaded, and what every source of one must offer."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ImageDataset:
     """What a person should know about this data, one sentence each: files left out, a subset in use."""
 
     def __post_init__(self) -> None:
-        """Raise DatasetError if the parts do not fit together."""
+        """Checks that the parts fit together; raises DatasetError."""
         if self.images.dtype != torch.uint8 or self.images.dim() != 4:
             raise DatasetError(
                 f"{self.name}: images must be uint8 [N, C, H, W], not {self.images.dtype} {list(self.images.shape)}."
@@ -167,16 +167,15 @@ class Source(ABC):
         """One sentence that says how to get it."""
 
     @abstractmethod
-    def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
-    ) -> ImageDataset:
-        """Read one split. A source may leave `size` and `channels` to the caller, who resizes what differs.
+    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
+        """Reads one split. A source may leave `size` and `channels` to the caller, who resizes what differs.
 
-        Raises DatasetMissing or DatasetError.
+        Raises:
+            DatasetMissing, DatasetError: it is not there, or damaged.
         """
 
     def fetch(self, root: Path, progress: ByteProgress | None) -> None:
-        """Download it to `root`. Raises DatasetError if that fails, or if there is nowhere to get it."""
+        """Downloads it to `root`. Raises DatasetError if that fails, or if there is nowhere to get it."""
         raise DatasetError(f"{self.name} cannot be downloaded. {self.how(root)}")
 
     def addresses(self, file: str) -> list[str]:
@@ -199,7 +198,7 @@ class Source(ABC):
         return DatasetMissing(f"{self.name} is not on this machine. {self.how(root)}")
 
     def info(self, root: Path) -> DatasetInfo:
-        """What `explorer.datasets.available` says of it."""
+        """Describes it for `explorer.datasets.available`."""
         try:
             present = self.present(root)
         except OSError:  # a folder that may not be looked into

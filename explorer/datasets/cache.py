@@ -1,4 +1,4 @@
-"""Loaded data sets, kept so that an app with many sessions parses each of them once."""
+"""Keeps loaded data sets, so that an app with many sessions parses each of them once."""
 
 from __future__ import annotations
 
@@ -18,38 +18,30 @@ class DatasetCache:
     def __init__(self, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
         self.max_entries, self.max_bytes = max_entries, max_bytes
         self._entries: OrderedDict[Hashable, ImageDataset] = OrderedDict()
-        self._loading: dict[Hashable, threading.Event] = {}
+        self._loading: dict[Hashable, threading.Lock] = {}  # held by the one thread that loads this
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, load: Callable[[], ImageDataset]) -> ImageDataset:
-        """What is kept under `key`, else what `load` returns.
+        """Returns what is kept under `key`, else what `load` returns.
 
         Threads that ask for the same key at once wait for one of them to load it. If that one fails, the next
         tries for itself: the failure may have been its own, such as a session that went away.
         """
-        while True:
+        with self._lock:
+            loading = self._loading.setdefault(key, threading.Lock())
+        with loading:
             with self._lock:
                 if key in self._entries:
                     self._entries.move_to_end(key)
                     return self._entries[key]
-                other = self._loading.get(key)
-                if other is None:
-                    mine = self._loading[key] = threading.Event()
-                    break
-            other.wait()
-        try:
             dataset = load()
             with self._lock:
                 self._entries[key] = dataset
                 self._evict()
             return dataset
-        finally:
-            with self._lock:
-                del self._loading[key]
-            mine.set()
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forgets everything."""
         with self._lock:
             self._entries.clear()
 
@@ -58,3 +50,4 @@ class DatasetCache:
         while len(self._entries) > 1 and (len(self._entries) > self.max_entries or total > self.max_bytes):
             _, oldest = self._entries.popitem(last=False)
             total -= oldest.images.nbytes
+        self._loading = {key: lock for key, lock in self._loading.items() if key in self._entries or lock.locked()}

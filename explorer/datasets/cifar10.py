@@ -58,15 +58,13 @@ class Cifar10(Source):
     def how(self, root: Path) -> str:
         return self.how_to_fetch(ARCHIVE_BYTES, ARCHIVE, root)
 
-    def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
-    ) -> ImageDataset:
+    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
         if all((root / FOLDER / name).is_file() for name in BATCHES[split]):
             batches = [_read_batch(root / FOLDER / name) for name in BATCHES[split]]
         elif (root / ARCHIVE).is_file():
             batches = _read_archive(root / ARCHIVE, BATCHES[split])
         elif subset := self._subset(root):
-            return self._load_subset(subset, split, root, progress)
+            return self._load_subset(subset, split, root)
         else:
             raise self.missing(root)
         records = np.concatenate(batches)
@@ -96,8 +94,8 @@ class Cifar10(Source):
             return folder
         return archive if archive.is_file() else None
 
-    def _load_subset(self, path: Path, split: str, root: Path, progress: ByteProgress | None) -> ImageDataset:
-        found = FolderSource(path, self.name).load(split, root, 32, 3, progress)
+    def _load_subset(self, path: Path, split: str, root: Path) -> ImageDataset:
+        found = FolderSource(path, self.name).load(split, root, 32, 3)
         strange = sorted(set(found.classes) - set(CLASSES))
         if strange or found.labels is None:
             raise DatasetError(f"{path} does not have CIFAR-10's classes ({', '.join(strange) or 'none at all'}).")

@@ -51,10 +51,8 @@ class FolderSource(Source):
     def stamp(self, root: Path) -> Hashable:
         return str(self.path.absolute()), stamp(self.path)
 
-    def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
-    ) -> ImageDataset:
-        return load_folder(self.path, split, size=size, channels=channels, progress=progress, name=self.name)
+    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
+        return load_folder(self.path, split, size=size, channels=channels, name=self.name)
 
 
 def load_folder(

@@ -76,9 +76,7 @@ class Malaria(Source):
         path = self._find(root)
         return path and (str(path), stamp(path))
 
-    def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
-    ) -> ImageDataset:
+    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
         """The cells of a split's patients, by class and then by name; `group` has each cell's patient."""
         path = self._find(root)
         if path is None:
@@ -89,7 +87,7 @@ class Malaria(Source):
             if not wanted:
                 raise DatasetError(f"{path} has too few patients for a {split} set.")
             entries = [entry for entry, _, _ in wanted]
-            images, reasons = decode_all(files, entries, size or SIZE, channels or 3, progress)
+            images, reasons = decode_all(files, entries, size or SIZE, channels or 3)
         if reasons:
             notes.append(unreadable_note({entries[i].path: why for i, why in reasons.items()}, len(wanted)))
         if len(images) == 0:

