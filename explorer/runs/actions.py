@@ -28,7 +28,7 @@ def cancel(name: str) -> None:
     with locked_queue():
         info = run(name)
         if not info.active:
-            raise RunError(f"{name} has ended: it is {info.state}.")
+            raise RunError(f"{name} has already ended: it is {info.state}.")
         files = RunFiles(info.path)
         with write_errors():
             if info.state is RunState.QUEUED and not files.alive:
@@ -62,7 +62,7 @@ def restore(token: str) -> RunInfo:
     """Undoes a `delete`, under another name if its own has been taken since. Raises RunError."""
     found = _trash().find(token)
     if found is None:
-        raise RunError("What was deleted is gone: the trash keeps it for a day.")
+        raise RunError("It is no longer in the trash, which keeps deleted runs for a day.")
     name, source = found
     with locked_queue(), write_errors():
         target = path_of(name)

@@ -71,7 +71,7 @@ def locked_queue() -> Iterator[None]:
 
 
 def suggested_epochs(preset_name: str, dataset: str) -> int:
-    """What a preset trains on a data set in well under a minute on two cores; at most the published number."""
+    """Suggests how many epochs take well under a minute on two cores; at most the published number."""
     recipe = preset(preset_name).recipe
     images = _TRAINING_IMAGES.get(dataset, 60_000)
     if dataset.startswith("own:"):
@@ -87,7 +87,7 @@ _TRAINING_IMAGES = {"mnist-5k": 4_000, "mnist": 60_000, "fashion-mnist": 60_000,
 
 
 def propose_name(dataset: str, preset_name: str) -> str:
-    """A name that is free: `mnist-5k-mlp-2d`, then `mnist-5k-mlp-2d-2` and so on."""
+    """Proposes a name that is free: `mnist-5k-mlp-2d`, then `mnist-5k-mlp-2d-2` and so on."""
     stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in dataset.split(":")[-1])
     base = f"{stem.strip('-._')[:32] or 'data'}-{preset_name}"[:56]
     taken = {path.name for path in folders()}
@@ -95,7 +95,7 @@ def propose_name(dataset: str, preset_name: str) -> str:
 
 
 def submit(config: TrainConfig, name: str) -> RunInfo:
-    """Queue a run, and start it if its device is free.
+    """Queues a run, and starts it if its device is free.
 
     Raises:
         RunError: the name is bad or taken, or the folder cannot be written.
@@ -119,7 +119,7 @@ def next_name(name: str) -> str:
 
 
 def resume(name: str, epochs: int | None = None) -> RunInfo:
-    """Queue a run again that was cancelled, interrupted or failed; `epochs` is how many it shall have in all.
+    """Queues a run again that was cancelled, interrupted or failed; `epochs` is how many it shall have in all.
 
     Raises:
         RunError: it runs, has finished, or cannot go on.
@@ -127,11 +127,11 @@ def resume(name: str, epochs: int | None = None) -> RunInfo:
     with locked_queue():
         info = run(name)
         if info.active:
-            raise RunError(f"{name} is {info.state} already.")
+            raise RunError(f"{name} is already {info.state}.")
         if not info.resumable:
-            raise RunError(f"{name} cannot go on: duplicate its settings into a new run instead.")
+            raise RunError(f"{name} cannot be resumed: copy its settings into a new run instead.")
         if epochs is not None and epochs <= info.epochs_done:
-            raise RunError(f"{name} has done {info.epochs_done} epochs: ask for more than that.")
+            raise RunError(f"{name} has trained for {info.epochs_done} epochs already: ask for more.")
         files = RunFiles(info.path)
         config = info.config if epochs is None else replace(info.config, epochs=epochs)
         with write_errors():
@@ -149,7 +149,7 @@ def _enqueue(files: RunFiles) -> None:
 
 
 def advance() -> None:
-    """Start what is next in the queue of each free device. A thread of the app calls this every second."""
+    """Starts what is next in the queue of each free device. The app calls this every second."""
     _reap()
     if not any(info.state is RunState.QUEUED for info in active()):
         return
@@ -167,7 +167,7 @@ def advance() -> None:
 
 
 def take_turn(name: str) -> bool:
-    """For a process that holds its queued run: whether its turn has come; then the state says that it runs."""
+    """Says, to a process that holds its queued run, whether its turn has come; from then on the run is running."""
     advance()
     with _queue_if_free() as mine:
         if not mine or name not in [info.name for info in _next_up()]:
@@ -184,7 +184,7 @@ def train_here(
     on_wait: Callable[[RunInfo], None] = lambda _: None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Run:
-    """Train a run in this process, when its turn has come: what the command line does, for the app to watch.
+    """Trains a run in this process, when its turn has come: what the command line does, for the app to watch.
 
     Args:
         again: go on with the run of that name.
@@ -243,13 +243,13 @@ _children: list[subprocess.Popen[bytes]] = []
 
 
 def _reap() -> None:
-    """Collect the exit codes of workers that ended, or they would stay as zombies."""
+    """Collects the exit codes of workers that ended, or they would stay as zombies."""
     with _threads:
         _children[:] = [child for child in _children if child.poll() is None]
 
 
 def _start(info: RunInfo) -> None:
-    """Start the worker of a queued run. It holds the run's lock from its first instant, as it inherits it."""
+    """Starts the worker of a queued run, which holds the run's lock from its first instant, as it inherits it."""
     files = RunFiles(info.path)
     held = lock(files.lock_file)
     if held is None:

@@ -84,13 +84,12 @@ class StoredFrame:
 @dataclass(frozen=True)
 class FrameIndex:
     """What `index.json` says: the frames in order of epoch, and of the probe set the `name` of its files, how many
-    images are `shown`, the `tile` they take in pixels (width, height), how many `points` the map has, the `labels`
-    that occur among them or None, and the `classes` that the labels name."""
+    images are `shown`, the `tile` they take in pixels (width, height), the `labels` that occur among the map's points
+    or None, and the `classes` that the labels name."""
 
     name: str
     shown: int
     tile: tuple[int, int]
-    points: int
     labels: list[int] | None
     classes: list[str]
     frames: tuple[StoredFrame, ...] = ()
@@ -130,7 +129,6 @@ class FrameFolder:
             "name": self._store("probe", pictures.sheet(probe.originals, ACROSS), points, lossless=True)[0],
             "shown": shown,
             "tile": (width, height),
-            "points": len(probe.index),
             "labels": None if labels is None else sorted(set(labels)),
             "classes": probe.classes,
         }

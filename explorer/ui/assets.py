@@ -139,18 +139,14 @@ _store = _Store()
 
 
 def publish(key: str, make: Callable[[], bytes], media_type: str) -> str:
-    """Register a blob that `make` computes when a browser first asks, and return its URL path.
+    """Registers a blob that `make` computes when a browser first asks; returns its URL path.
 
-    Parameters
-    ----------
-    key
-        Identifies the content: whenever the bytes differ, so must the key. 1 to 200 characters of
-        `[A-Za-z0-9._-]`, starting with a letter or digit, such as `f"{digest}-atlas-40.webp"`.
-    make
-        Returns the bytes. Runs in a thread of the server, outside any session: it must not call Streamlit
-        commands. The newest 4,000 of the last twelve hours are kept, so it should hold on to little.
-    media_type
-        Sent as the Content-Type.
+    Args:
+        key: identifies the content: whenever the bytes differ, so must the key. 1 to 200 characters of
+            `[A-Za-z0-9._-]`, starting with a letter or digit, such as `f"{digest}-atlas-40.webp"`.
+        make: returns the bytes. Runs in a thread of the server, outside any session: it must not call Streamlit
+            commands. The newest 4,000 of the last twelve hours are kept, so it should hold on to little.
+        media_type: sent as the Content-Type.
     """
     if not _KEY.fullmatch(key) or key == _PLOTLY:
         raise ValueError(f"not a key for an asset: {key!r}")
@@ -159,7 +155,7 @@ def publish(key: str, make: Callable[[], bytes], media_type: str) -> str:
 
 
 def publish_sheets(key: str, make: Callable[[int], bytes], *, count: int) -> str:
-    """Register `count` blobs of one kind and return the template of their URL paths.
+    """Registers `count` WebP sheets of one kind; returns the template of their URL paths.
 
     `key` has `{sheet}` where the number of the sheet goes, as the URL has: `f"{digest}-sprites-{{sheet}}.webp"`.
     `make(sheet)` returns the bytes of one.

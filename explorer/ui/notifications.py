@@ -26,12 +26,12 @@ class Ended:
 
 
 def follow(name: str) -> None:
-    """Expect an end of this run, even if it comes before anyone looks."""
+    """Expects an end of this run, even if it comes before anyone looks."""
     st.session_state.setdefault(_SEEN, set()).add(name)
 
 
 def update(active: list[RunInfo]) -> list[RunInfo]:
-    """Compare with what was active when last looked; the runs whose end was not dismissed yet, newest first."""
+    """Compares with what was active before; returns the runs whose end was not dismissed yet, newest first."""
     seen: set[str] = st.session_state.setdefault(_SEEN, set())
     ended: dict[str, Ended] = st.session_state.setdefault(_ENDED, {})
     now = {info.name for info in active}
@@ -60,7 +60,7 @@ def dismiss(name: str) -> None:
 
 
 def open_in_explore(name: str) -> None:
-    """As a callback: show a run's model on the Explore page, whatever that page showed before."""
+    """As a callback: shows a run's model on the Explore page, whatever that page showed before."""
     cache.all_checkpoints.clear()  # which may not know it yet
     address.forget_notices()
     st.session_state["explore_model"] = f"runs/{name}"
@@ -69,6 +69,6 @@ def open_in_explore(name: str) -> None:
 
 
 def open_in_train(name: str) -> None:
-    """As a callback: show a run on the Train page."""
+    """As a callback: shows a run on the Train page."""
     st.session_state["train_run"] = name
     page_switch.go(page_switch.TRAIN)

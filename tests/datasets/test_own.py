@@ -47,8 +47,8 @@ def assert_same(dataset, expected):
 def test_what_is_kept_outlives_the_source(zipped, root, write_tree, picture):
     path = write_tree(cells(picture, 10, 5), zipped=zipped)
     expected = {split: datasets.load_folder(path, split) for split in SPLITS}
-    info = own.create("cells", path, title="My  cells")
-    assert (info.name, info.title, info.present, info.how) == ("own:cells", "My cells", True, "")
+    info = own.create("cells", path)
+    assert (info.name, info.title, info.present, info.how) == ("own:cells", "cells, your own images", True, "")
     assert info.image_shape == (3, 32, 32)
     assert info.origin == f"Your own, from {path.name}"
     path.unlink() if zipped else shutil.rmtree(path)

@@ -40,30 +40,23 @@ def create(
     size: int | None = None,
     channels: int | None = None,
     progress: ByteProgress | None = None,
-    title: str = "",
     label: str | None = None,
     root: str | os.PathLike[str] | None = None,
 ) -> DatasetInfo:
-    """Decode the images in a folder or .zip and keep them as `own:NAME`.
+    """Decodes the images in a folder or .zip and keeps them as `own:NAME`.
 
-    Parameters
-    ----------
-    name
-        Up to 40 letters, digits, dots, dashes and underscores.
-    size
-        Pixels a side: 28, 32, 64 or 128; None chooses 28, 32 or 64 by the images.
-    channels
-        1 (gray) or 3 (RGB); None chooses by the images.
-    progress
-        Called with bytes done and bytes in all; an exception that it raises cancels, and leaves nothing behind.
-    title
-        What lists call it; made of the name if empty.
-    label
-        What sentences call the source, such as the name of an uploaded file; its path if None.
+    Args:
+        name: up to 40 letters, digits, dots, dashes and underscores.
+        size: pixels a side: 28, 32, 64 or 128; None chooses 28, 32 or 64 by the images.
+        channels: 1 (gray) or 3 (RGB); None chooses by the images.
+        progress: called with bytes done and bytes in all; an exception that it raises cancels, and leaves nothing.
+        label: what sentences call the source, such as the name of an uploaded file; its path if None.
 
-    Raises AlreadyHere if the same files are kept already in this size and colour, DatasetMissing if there is nothing
-    at `source`, and DatasetError, one sentence, if the name is none or taken, the source cannot be used, the images
-    would take more than MAX_BYTES, or they cannot be stored.
+    Raises:
+        AlreadyHere: the same files are kept already in this size and colour.
+        DatasetMissing: there is nothing at `source`.
+        DatasetError: the name is none or taken, the source cannot be used, the images would take more than MAX_BYTES,
+            or they cannot be stored.
     """
     check_name(name)
     check_shape(size, channels)
@@ -80,7 +73,7 @@ def create(
     _refuse_again(called, root, size, channels, lambda other: other.digest == digest)
     made = Stored(
         name=name,
-        title=" ".join(title.split())[:100] or f"{name}, your own images",
+        title=f"{name}, your own images",
         origin=f"Your own, from {printable(Path(label or source).name)}",
         size=size,
         channels=channels,
@@ -106,7 +99,7 @@ def create(
 
 
 def _check_room(layout: Layout, size: int, channels: int, place: Path) -> None:
-    """Say before the work begins that the images would not fit, or may not be stored."""
+    """Says before the work begins that the images would not fit, or may not be stored."""
     count = len(layout.everything)
     needed = count * channels * size * size
     images = f"{count:,} images of {size} x {size} {'in colour ' if channels == 3 else ''}would take"

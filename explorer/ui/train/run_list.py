@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from html import escape
@@ -10,7 +11,6 @@ from html import escape
 import streamlit as st
 
 from explorer import runs
-from explorer.errors import RunError
 from explorer.runs import RunInfo
 from explorer.ui import notifications, page_switch
 from explorer.ui.markdown import plain
@@ -24,7 +24,7 @@ _ACTIONS = {
     "watch": ":material/monitoring: Watch",
     "cancel": ":material/stop_circle: Cancel",
     "resume": ":material/resume: Resume",
-    "settings": ":material/content_copy: Use its settings",
+    "settings": ":material/content_copy: Copy its settings",
     "rename": ":material/edit: Rename",
     "delete": ":material/delete: Delete",
 }
@@ -41,19 +41,12 @@ _HEAD = (
     '<div class="lx-run lx-run-head" aria-hidden="true"><span>State</span><span>Run</span>'
     "<span>Test ELBO</span><span>Time</span><span>Started</span></div>"
 )
+# What is being renamed; what was deleted last, and the token that brings it back, by name; what went wrong.
 _RENAMING, _DELETED, _PROBLEM = "run_renaming", "run_deleted", "run_problem"
 
 
-@dataclass(frozen=True)
-class _Deleted:
-    """What was deleted last, and the tokens that bring it back."""
-
-    names: tuple[str, ...]
-    tokens: tuple[str, ...]
-
-
 def run_list(found: list[RunInfo]) -> None:
-    """Draw the list. `found` is what `runs.runs()` has just said; the list looks again when it reruns by itself."""
+    """Draws the list. `found` is what `runs.runs()` has just said; the list looks again when it reruns by itself."""
     fresh = [found]
     st.fragment(_list)(fresh)
 
@@ -78,7 +71,7 @@ def _list(fresh: list[list[RunInfo]]) -> None:
         )
         matching = [info for info in found if _matches(info, searched)]
         if not matching:
-            st.caption("No run has all of these words.")
+            st.caption("No run matches your search.")
         pages = max(1, -(-len(matching) // _PAGE))
         page = min(int(st.session_state.get("runs_page", 1)), pages)
         now = datetime.now(UTC)
@@ -165,33 +158,40 @@ def _possible(info: RunInfo) -> list[str]:
     return [action for action in _ACTIONS if able.get(action, True)]
 
 
-def _act(info: RunInfo) -> None:
-    action = st.session_state[f"run_menu_{info.name}"]
-    st.session_state.pop(_RENAMING, None)
+@contextlib.contextmanager
+def _problem_shown() -> Iterator[None]:
+    """Keeps what goes wrong, to be shown above the list."""
     try:
+        yield
+    except (ValueError, OSError) as error:  # a RunError is a ValueError
+        st.session_state[_PROBLEM] = run_form.sentence(error)
+
+
+def _act(info: RunInfo) -> None:
+    action, name = st.session_state[f"run_menu_{info.name}"], info.name
+    st.session_state.pop(_RENAMING, None)
+    if action == "rename":
+        st.session_state[_RENAMING] = name
+        return
+    with _problem_shown():
         if action == "explore":
-            notifications.open_in_explore(info.name)
+            notifications.open_in_explore(name)
         elif action == "watch":
-            st.session_state["train_run"] = info.name
+            st.session_state["train_run"] = name
         elif action == "cancel":
-            runs.cancel(info.name)
+            runs.cancel(name)
         elif action == "resume":
-            resume(info.name)
+            resume(name)
         elif action == "settings":
             run_form.duplicate(info)
-            st.toast(f"The settings of {plain(info.name)} are in the form.")
-        elif action == "rename":
-            st.session_state[_RENAMING] = info.name
+            st.toast(f"The form now has the settings of {plain(name)}.")
         elif action == "delete":
-            _delete([info.name])
-    except (RunError, ValueError, OSError) as error:
-        st.session_state[_PROBLEM] = run_form.sentence(error)
-    if action != "rename":
-        page_switch.refresh()
+            _delete([name])
+    page_switch.refresh()
 
 
 def resume(name: str, epochs: int | None = None) -> None:
-    """Let a run go on, up to so many epochs in all, and watch it. Raises RunError or ValueError."""
+    """Resumes a run, up to so many epochs in all, and watches it. Raises RunError or ValueError."""
     runs.resume(name, epochs)
     notifications.follow(name)
     st.session_state["train_run"] = name
@@ -207,63 +207,53 @@ def _rename(info: RunInfo) -> None:
     ):
         st.text_input("New name", info.name, key="run_new_name", max_chars=64)
         st.form_submit_button("Rename", key="run_rename_save", type="primary", on_click=_renamed, args=(info.name,))
-        st.form_submit_button("Leave it", key="run_rename_cancel", on_click=_leave_name)
+        st.form_submit_button("Keep the name", key="run_rename_cancel", on_click=_keep_name)
 
 
-def _leave_name() -> None:
+def _keep_name() -> None:
     st.session_state.pop(_RENAMING, None)
 
 
 def _renamed(old: str) -> None:
     new = str(st.session_state["run_new_name"]).strip()
-    try:
+    with _problem_shown():
         runs.rename(old, new)
-    except (RunError, ValueError, OSError) as error:
-        st.session_state[_PROBLEM] = run_form.sentence(error)
-        return
-    st.session_state.pop(_RENAMING, None)
-    if st.session_state.get("train_run") == old:
-        st.session_state["train_run"] = new
-    page_switch.refresh()
+        st.session_state.pop(_RENAMING, None)
+        if st.session_state.get("train_run") == old:
+            st.session_state["train_run"] = new
+        page_switch.refresh()
 
 
 def _delete(names: list[str]) -> None:
     """Raises RunError for the first that cannot be deleted; what was deleted before can still be had back."""
-    tokens: list[str] = []
-    try:
-        for name in names:
-            tokens.append(runs.delete(name))
-            st.session_state[pick_key(name)] = False
-            notifications.dismiss(name)
-    finally:
-        if tokens:
-            st.session_state[_DELETED] = _Deleted(tuple(names[: len(tokens)]), tuple(tokens))
+    deleted: dict[str, str] = {}
+    for name in names:
+        deleted[name] = runs.delete(name)
+        st.session_state[_DELETED] = deleted
+        st.session_state[pick_key(name)] = False
+        notifications.dismiss(name)
 
 
 def _undo() -> None:
-    deleted: _Deleted | None = st.session_state.get(_DELETED)
-    if deleted is None:
+    deleted: dict[str, str] | None = st.session_state.get(_DELETED)
+    if not deleted:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="run_deleted_line"):
-        what = deleted.names[0] if len(deleted.names) == 1 else f"{len(deleted.names)} runs"
+        what = next(iter(deleted)) if len(deleted) == 1 else f"{len(deleted)} runs"
         st.markdown(f"Deleted **{what}**.", width="content")
         st.button("Undo", key="run_undo", type="tertiary", icon=":material/undo:", on_click=_restore, args=(deleted,))
 
 
-def _restore(deleted: _Deleted) -> None:
+def _restore(deleted: dict[str, str]) -> None:
     st.session_state.pop(_DELETED, None)
-    try:
-        for token in deleted.tokens:
+    with _problem_shown():
+        for token in deleted.values():
             runs.restore(token)
-    except (RunError, OSError) as error:
-        st.session_state[_PROBLEM] = run_form.sentence(error)
     page_switch.refresh()
 
 
 def _delete_all(names: list[str]) -> None:
     """As a callback."""
-    try:
+    with _problem_shown():
         _delete(names)
-    except (RunError, OSError) as error:
-        st.session_state[_PROBLEM] = run_form.sentence(error)
     page_switch.refresh()

@@ -1,4 +1,4 @@
-"""Several runs of the list together: their curves laid over each other, and one button that deletes them all."""
+"""Several runs of the list together: their curves in one chart, and a button that deletes them all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def pick_key(name: str) -> str:
 
 
 def run_selection(found: list[RunInfo], on_delete: Callable[[list[str]], None]) -> None:
-    """Draw what is made of the selected runs; without any, nothing."""
+    """Draws the curves of the selected runs and a button that deletes them; without any, nothing."""
     chosen = [info for info in found if st.session_state.get(pick_key(info.name))]
     if not chosen:
         return
@@ -35,7 +35,7 @@ def run_selection(found: list[RunInfo], on_delete: Callable[[list[str]], None]) 
             args=([info.name for info in chosen],),
         )
     if len(chosen) < 2:
-        st.caption("Select another to lay their curves over each other.")
+        st.caption("Select a second run to compare their curves.")
         return
     metric = st.segmented_control(
         "Curve",
@@ -48,7 +48,7 @@ def run_selection(found: list[RunInfo], on_delete: Callable[[list[str]], None]) 
     )
     histories = {info.name: read_history(info.path) for info in chosen[:_MOST_CURVES]}
     if len(chosen) > _MOST_CURVES:
-        st.caption(f"The newest {_MOST_CURVES} of them.")
+        st.caption(f"Only the newest {_MOST_CURVES} are drawn.")
     st.plotly_chart(learning_curves(histories, metric or "elbo"), key="runs_curves", config={"displayModeBar": False})
 
 
