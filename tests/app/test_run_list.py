@@ -126,7 +126,7 @@ def test_delete_and_undo(three):
 def test_several_together(three):
     at = train()
     at.checkbox(key="run_pick_one").check().run()
-    assert "Select another" in texts(at.caption)
+    assert "Select a second run" in texts(at.caption)
     at.checkbox(key="run_pick_three").check().run()
     assert len(sound(at).get("plotly_chart")) == 1
     curves = json.loads(at.get("plotly_chart")[0].proto.spec)["data"]
