@@ -77,7 +77,7 @@ def train(args: argparse.Namespace) -> int:
     if run.status == "finished":
         print(f"{run.path}: {_one_line(run.metrics)}")
         return 0
-    if run.status == "stopped":
+    if run.status == "cancelled":
         print(f"{run.path}: stopped after {len(run.history)} epochs; go on with --resume {run.path}")
         return 130
     print(f"explorer: {run.message}", file=sys.stderr)

@@ -11,6 +11,7 @@ from explorer.files.locks import Lock
 from explorer.runs.queue import LOCK_FD
 from explorer.training import lifecycle
 from explorer.training.run_folder import RunFiles
+from explorer.training.run_state import RunState
 from explorer.training.status import describe_error
 
 
@@ -30,7 +31,7 @@ def main(path: Path) -> int:
             traceback.print_exc()
             return 1
     print(f"{run.status} after {len(run.history)} epochs" + (f": {run.message}" if run.message else ""))
-    return {"finished": 0, "stopped": 130}.get(run.status, 1)
+    return {RunState.FINISHED: 0, RunState.CANCELLED: 130}.get(run.status, 1)
 
 
 def _lock(path: Path) -> Lock:

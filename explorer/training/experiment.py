@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,9 +20,8 @@ from explorer.training import saved_state
 from explorer.training.optimizer import make_optimizer
 from explorer.training.presets import Recipe, TrainConfig, preset
 from explorer.training.run_folder import RunFiles
+from explorer.training.run_state import RunState
 from explorer.training.saved_state import Position
-
-Status = Literal["finished", "stopped", "diverged", "running"]
 
 
 class Experiment:
@@ -61,7 +60,7 @@ class Experiment:
         self.optimizer = make_optimizer(self.model, recipe)
         self.at = Position(generator=torch.Generator(self.device).manual_seed(config.seed))
         self.history: list[dict[str, Any]] = []
-        self.status: Status = "running"
+        self.status = RunState.RUNNING
         self.message = ""
 
     def _load(self, split: str, like: ImageDataset | None = None) -> ImageDataset:
@@ -131,7 +130,7 @@ class Experiment:
 
     def diverge(self, where: str) -> None:
         """Says that training cannot go on, and what to do; `where` is what was not finite, and when."""
-        self.status = "diverged"
+        self.status = RunState.FAILED
         self.message = f"{where} the weights are those of the last good epoch; try a lower learning rate"
 
     def snapshot(self) -> dict[str, Tensor]:

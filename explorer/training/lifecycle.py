@@ -38,8 +38,8 @@ def train(
     """Train a model into the folder `out`, where the app can watch it.
 
     Ctrl-C (in the main thread), `should_stop` and the app's cancel end the run within 32 steps with a checkpoint
-    that loads and resumes; a second Ctrl-C ends it at once. A loss that is not finite ends it with status `diverged`
-    and the last good epoch's weights.
+    that loads and resumes, and with status `cancelled`; a second Ctrl-C ends it at once. A loss that is not finite
+    ends it with status `failed` and the last good epoch's weights.
 
     Args:
         config: when resuming, only its epochs, device and data_root count, where they are not the defaults.

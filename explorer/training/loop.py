@@ -18,10 +18,10 @@ from torch import Tensor
 from explorer.models.devices import threads
 from explorer.models.evaluation import to_float
 from explorer.training.config import beta_at
-from explorer.training.experiment import Experiment, Status
+from explorer.training.experiment import Experiment
 from explorer.training.frames import FrameWriter
 from explorer.training.optimizer import learning_rate
-from explorer.training.run_state import Progress
+from explorer.training.run_state import Progress, RunState
 from explorer.training.saving import Saver, kl_by_group
 from explorer.training.status import StatusWriter
 
@@ -36,7 +36,7 @@ class Run:
     """A run that has ended: its folder, how it ended, and its final test metrics."""
 
     path: Path
-    status: Status
+    status: RunState
     metrics: dict[str, Any]
     history: list[dict[str, Any]]
     message: str = ""
@@ -98,7 +98,7 @@ def _train(
     labels = labels.to(run.device) if labels is not None and run.model.conditional else None
     good = run.snapshot()
 
-    while at.epoch < recipe.epochs and run.status == "running":
+    while at.epoch < recipe.epochs and run.status is RunState.RUNNING:
         seed = run.config.seed * 1_000_003 + at.epoch
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).to(run.device)
         first, seconds, since = at.step, 0.0, time.perf_counter()  # of this epoch, as far as it is trained here
@@ -120,12 +120,12 @@ def _train(
             report(_progress(run, seconds, at.step - first))
             if at.step < steps:
                 if should_stop():
-                    run.status = "stopped"
+                    run.status = RunState.CANCELLED
                     break
                 if run.config.save_seconds and saver.due:
                     saver.save()
                 since = time.perf_counter()
-        if run.status != "running":
+        if run.status is not RunState.RUNNING:
             break
 
         evaluation = saver.evaluate()
@@ -146,13 +146,13 @@ def _train(
         good = run.snapshot()
         if at.epoch < recipe.epochs:
             if should_stop():
-                run.status = "stopped"
+                run.status = RunState.CANCELLED
             elif saver.due:
                 saver.save()
 
-    if run.status == "running":
-        run.status = "finished"
-    if run.status == "diverged":
+    if run.status is RunState.RUNNING:
+        run.status = RunState.FINISHED
+    if run.status is RunState.FAILED:
         run.restore(good)
     metrics = saver.finish(lambda phase: report(_at_the_end(run, phase)))
     return Run(run.path, run.status, metrics, run.history, run.message)

@@ -17,6 +17,7 @@ from explorer.models.evaluation import Evaluation, evaluate
 from explorer.training import saved_state
 from explorer.training.experiment import Experiment
 from explorer.training.presets import preset
+from explorer.training.run_state import RunState
 
 SAVE_SHARE = 0.03  # of the time that saving may take, however short the interval asked for; zero means every epoch
 
@@ -47,7 +48,7 @@ class Saver:
     def finish(self, on_phase: Callable[[str], None]) -> dict[str, Any]:
         """Writes the last checkpoint, and gives its metrics; `on_phase` hears what is done. Raises OSError."""
         run = self.run
-        finished = run.status == "finished"
+        finished = run.status is RunState.FINISHED
         self.half = finished and run.config.half
         if self.half:  # first: what is measured and encoded is then of the weights that are stored
             run.model.load_state_dict(self._weights())

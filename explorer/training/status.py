@@ -17,9 +17,6 @@ from explorer.training.run_state import Progress, RunState
 
 EVERY_SECONDS = 0.5  # between two writes of the status: a person sees no more
 
-# What the end of training is called in lists of runs.
-ENDS = {"finished": RunState.FINISHED, "stopped": RunState.CANCELLED, "diverged": RunState.FAILED}
-
 
 class StatusWriter:
     """Writes the status of the run that this process trains."""
@@ -71,11 +68,11 @@ class StatusWriter:
             last = history[-1]
             self.status = replace(self.status, test=last["test"], seconds=last["seconds"], epochs_done=last["epoch"])
 
-    def ended(self, status: str, message: str) -> None:
+    def ended(self, state: RunState, message: str) -> None:
         """Raises OSError."""
         self.files.forget_stop()
-        retry = status != "diverged"  # it would diverge again
-        self._write(state=ENDS[status], since=time.time(), message=message, progress=None, retry=retry)
+        retry = state is not RunState.FAILED  # a loss that diverged would diverge again
+        self._write(state=state, since=time.time(), message=message, progress=None, retry=retry)
 
     def failed(self, error: BaseException) -> None:
         """Says why a run ended that could not go on, as far as the disk lets us."""

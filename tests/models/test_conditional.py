@@ -188,7 +188,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(small_train):
     whole = small_train("whole", **options)
     looks = iter([False, True])
     stopped = small_train("stopped", should_stop=lambda: next(looks, True), **options)
-    assert stopped.status == "stopped"
+    assert stopped.status == "cancelled"
     resumed = small_train(out=stopped.path, resume=True)
     assert resumed.metrics == whole.metrics
 

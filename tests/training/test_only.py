@@ -69,7 +69,7 @@ def test_a_resumed_run_keeps_to_its_class(small_train, tmp_path):
     whole = train("whole")
     looks = iter([False, True])
     stopped = train("stopped", should_stop=lambda: next(looks, True))
-    assert stopped.status == "stopped"
+    assert stopped.status == "cancelled"
     (stopped.path / "run.json").unlink()  # as of a checkpoint from elsewhere
     resumed = small_train(out=stopped.path, resume=True)
     assert resumed.metrics == whole.metrics
@@ -121,7 +121,7 @@ def test_of_checkpoint_asks_for_what_was_asked(sevens, halved):
 def test_a_stopped_run_is_stored_in_full(small_train):
     looks = iter([False, True])
     stopped = small_train("stopped", epochs=3, half=True, batch_size=40, should_stop=lambda: next(looks, True))
-    assert stopped.status == "stopped"
+    assert stopped.status == "cancelled"
     assert {w.dtype for w in read_tensors(stopped.path / "model.safetensors").values()} == {torch.float32}
     resumed = small_train(out=stopped.path, resume=True)
     assert {w.dtype for w in read_tensors(resumed.path / "model.safetensors").values()} == {torch.float16}

@@ -126,7 +126,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
     chosen = {**SMALL, "optimizer": optimizer, "schedule": schedule}
     out = tmp_path_factory.mktemp("stopped") / "run"
     run = small_train(out=out, should_stop=stop_at(look), **chosen)
-    if run.status == "stopped":
+    if run.status == "cancelled":
         position = read_tensors(out / "optimizer.safetensors")["position"].tolist()
         assert position[0] * 100 + position[1] < 300
         assert len(run.history) == position[0]
@@ -140,7 +140,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
 def test_a_run_may_be_stopped_again_and_again(small_train, undisturbed, tmp_path):
     run = small_train(should_stop=stop_at(1), **SMALL)
     stops = 0
-    while run.status == "stopped":
+    while run.status == "cancelled":
         stops += 1
         run = small_train(out=run.path, resume=True, should_stop=stop_at(1))
     assert stops > 5
@@ -163,7 +163,7 @@ def test_a_stopped_convolution_goes_on_too(small_train, monkeypatch, optimizer):
     }
     whole = small_train("whole", **chosen)
     stopped = small_train("stopped", should_stop=stop_at(1), **chosen)
-    assert stopped.status == "stopped"
+    assert stopped.status == "cancelled"
     assert read_tensors(stopped.path / "optimizer.safetensors")["position"].tolist() == [0, 32]
     assert_same_run(whole, small_train("stopped", resume=True))
 
@@ -195,7 +195,7 @@ def test_a_run_that_diverges_keeps_its_last_good_epoch(small_train, monkeypatch)
     good = small_train("good", epochs=2)
     monkeypatch.setattr(loop, "learning_rate", lambda recipe, epoch, steps: 1e-3 if epoch < 2 else 1e30)
     run = small_train("bad", epochs=5)
-    assert run.status == "diverged"
+    assert run.status == "failed"
     assert "not finite" in run.message
     assert "step" in run.message
     assert "epoch 3" in run.message
@@ -203,7 +203,7 @@ def test_a_run_that_diverges_keeps_its_last_good_epoch(small_train, monkeypatch)
     assert len(run.history) == 2
     assert all(torch.isfinite(w).all() for w in weights(run.path).values())
     assert_same_tensors(weights(run.path), weights(good.path))
-    assert find(run.path).config["status"] == "diverged"
+    assert find(run.path).config["status"] == "failed"
     assert find(run.path).config["message"] == run.message
     assert math.isfinite(run.metrics["elbo"])
     # The cause gone, it goes on from there.
@@ -213,7 +213,7 @@ def test_a_run_that_diverges_keeps_its_last_good_epoch(small_train, monkeypatch)
 
 def test_a_run_that_diverges_at_once_keeps_its_first_weights(small_train):
     run = small_train(epochs=3, learning_rate=1e30, optimizer="rmsprop")
-    assert run.status == "diverged"
+    assert run.status == "failed"
     assert run.history == []
     assert all(torch.isfinite(w).all() for w in weights(run.path).values())
     assert load(run.path, device="cpu").sample(1).isfinite().all()
@@ -468,7 +468,7 @@ def test_an_interrupted_command_leaves_a_run_that_goes_on(small_train, undisturb
     assert process.returncode == 130, err
     assert b"Traceback" not in err
     assert f"go on with --resume {tmp_path / 'run'}".encode() in out
-    assert find(tmp_path / "run").config["status"] == "stopped"
+    assert find(tmp_path / "run").config["status"] == "cancelled"
     assert load(tmp_path / "run", device="cpu").sample(1).shape == (1, 1, 28, 28)
     resumed = small_train(out=tmp_path / "run", resume=True)
     assert_same_run(resumed, undisturbed(epochs=8, batch_size=40))
