@@ -20,7 +20,7 @@ SPLITS = ("train", "test")
 
 
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:
-    """The folder of the data sets: `root`, else $EXPLORER_DATA, else ./data. It need not exist."""
+    """Gives the folder of the data sets: `root`, else $EXPLORER_DATA, else ./data. It need not exist."""
     return Path(root or os.environ.get("EXPLORER_DATA") or "data").expanduser()
 
 
@@ -83,7 +83,7 @@ class ImageDataset:
         return channels, height, width
 
     def positions_of(self, name: str) -> torch.Tensor:
-        """Where the images of the class called `name` are: int64 [M]. Raises DatasetError if there are none."""
+        """Finds the images of the class called `name`: int64 [M]. Raises DatasetError if there are none."""
         if self.labels is None or name not in self.classes:
             known = f"it has {', '.join(self.classes)}" if self.classes else "its images have no classes"
             raise DatasetError(f"{self.name} has no class {name!r}: {known}.")
@@ -102,9 +102,10 @@ class ImageDataset:
         return digest.hexdigest()
 
     def subset(self, index: torch.Tensor | np.ndarray | Sequence[int] | slice) -> ImageDataset:
-        """The images that `index` (positions, a mask bool [N], or a slice) picks, in its order.
+        """Picks the images that `index` (positions, a mask bool [N], or a slice) names, in its order.
 
-        Raises DatasetError for a position that is out of range.
+        Raises:
+            DatasetError: a position is out of range.
         """
         try:
             if not isinstance(index, slice):
@@ -141,7 +142,7 @@ class DatasetInfo:
 
 
 def incomplete_notes(found: int, split: str, complete: int, title: str) -> list[str]:
-    """A sentence for a split that has not as many images as the complete data set has; none if it has."""
+    """Words a note for a split that has not as many images as the complete data set has; none if it has."""
     return [] if found == complete else [f"{found:,} {split} images, not the {complete:,} of the complete {title}."]
 
 
@@ -160,11 +161,11 @@ class Source(ABC):
 
     @abstractmethod
     def present(self, root: Path) -> bool:
-        """Whether all of it lies under `root` or where the system keeps it. Fast: look, do not read."""
+        """Says whether all of it lies under `root` or where the system keeps it. Fast: look, do not read."""
 
     @abstractmethod
     def how(self, root: Path) -> str:
-        """One sentence that says how to get it."""
+        """Says in one sentence how to get it."""
 
     @abstractmethod
     def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
@@ -179,11 +180,11 @@ class Source(ABC):
         raise DatasetError(f"{self.name} cannot be downloaded. {self.how(root)}")
 
     def addresses(self, file: str) -> list[str]:
-        """Where a file of it can be downloaded, in the order in which to try."""
+        """Lists where a file of it can be downloaded, in the order in which to try."""
         return [folder + file for folder in mirrors(self.name, self.urls)]
 
     def how_to_fetch(self, nbytes: int, files: str, place: Path) -> str:
-        """The sentence for `how` of a source that can be downloaded: so many bytes, or `files` put into `place`."""
+        """Words `how` for a source that can be downloaded: so many bytes, or `files` put into `place`."""
         return (
             f"Download it ({nbytes / 1e6:.0f} MB) with `python -m explorer data fetch {self.name}`, "
             f"or put {files} into {place}."
@@ -194,7 +195,7 @@ class Source(ABC):
         return None
 
     def missing(self, root: Path) -> DatasetMissing:
-        """The error that says that it is not there and how to get it."""
+        """Makes the error that says that it is not there and how to get it."""
         return DatasetMissing(f"{self.name} is not on this machine. {self.how(root)}")
 
     def info(self, root: Path) -> DatasetInfo:

@@ -79,7 +79,7 @@ class Cifar10(Source):
         )
 
     def fetch(self, root: Path, progress: ByteProgress | None) -> None:
-        """Download the archive into `root`. It stays packed: reading it takes two seconds."""
+        """Downloads the archive into `root`. It stays packed: reading it takes two seconds."""
         download(
             self.addresses(ARCHIVE),
             root / ARCHIVE,
@@ -124,7 +124,7 @@ def _read_batch(path: Path) -> np.ndarray:
 
 
 def _read_archive(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
-    """The batches called `names`, in that order, read in memory: nothing is extracted, no path is trusted."""
+    """Reads the batches called `names`, in that order, in memory: nothing is extracted, no path is trusted."""
     found: dict[str, np.ndarray] = {}
     try:
         with tarfile.open(path, "r:gz") as archive:

@@ -27,9 +27,10 @@ CHUNK = 1 << 20
 
 
 def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
-    """The array in an IDX file, gzipped or plain (told apart by content, not by name): uint8, writable.
+    """Reads the array in an IDX file, gzipped or plain (told apart by content, not by name): uint8, writable.
 
-    Raises DatasetError, naming the file, for anything but a complete IDX file of unsigned bytes.
+    Raises:
+        DatasetError: it is anything but a complete IDX file of unsigned bytes.
     """
     path = Path(path)
     try:
@@ -49,7 +50,7 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def load_idx(path: str | os.PathLike[str], *, size: int | None = None, channels: int | None = None) -> ImageDataset:
-    """The images [N, H, W] or [N, C, H, W] of an IDX file, without labels, as a data set with the split `all`.
+    """Reads the images [N, H, W] or [N, C, H, W] of an IDX file, without labels, as a data set with the split `all`.
 
     They are resized to `size` and converted to `channels` if these are given. Raises DatasetError.
     """

@@ -58,7 +58,7 @@ class Malaria(Source):
     urls = ("https://data.lhncbc.nlm.nih.gov/public/Malaria/",)
 
     def _find(self, root: Path) -> Path | None:
-        """The folder or zip that is read: the complete set's before a smaller version of it."""
+        """Finds the folder or zip that is read: the complete set's before a smaller version of it."""
         own = root / self.name
         for path in (own / "cell_images", own, root / "cell_images"):
             if any(_has_classes(inner) for inner in (path, path / "cell_images")):
@@ -77,7 +77,7 @@ class Malaria(Source):
         return path and (str(path), stamp(path))
 
     def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
-        """The cells of a split's patients, by class and then by name; `group` has each cell's patient."""
+        """Reads the cells of a split's patients, by class and then by name; `group` has each cell's patient."""
         path = self._find(root)
         if path is None:
             raise self.missing(root)
@@ -115,7 +115,7 @@ class Malaria(Source):
 
 
 def split_of(patient: str) -> str:
-    """The split that all cells of a patient, such as `C47`, are in: see SHARES."""
+    """Tells the split that all cells of a patient, such as `C47`, are in: see SHARES."""
     digest = hashlib.sha256(f"{SEED}/{patient}".encode()).digest()
     place = int.from_bytes(digest[:8], "big") / 2**64
     for split, share in SHARES[:-1]:
@@ -126,7 +126,7 @@ def split_of(patient: str) -> str:
 
 
 def check_archive(path: Path) -> None:
-    """Raise DatasetError unless a zip holds cells of both classes, each file of it intact."""
+    """Raises DatasetError unless a zip holds cells of both classes, each file of it intact."""
     with open_files(path) as files:
         _cells(files, path.name)
         for entry in files.entries:
@@ -141,7 +141,7 @@ def _has_classes(path: Path) -> bool:
 
 
 def _cells(files: Files, name: str) -> tuple[list[Cell], list[str]]:
-    """The cells, by class and then by name, and notes on them. Raises DatasetError if a class has none.
+    """Finds the cells, by class and then by name, and notes on them. Raises DatasetError if a class has none.
 
     Copies of one file deeper down, as in the version that Kaggle serves, count once.
     """

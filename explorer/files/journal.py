@@ -11,13 +11,17 @@ others would no longer be where people, `sha256sum -c` and every checkpoint that
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import secrets
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from explorer.files.locks import lock
 
+NEW = ".new-"  # begins the name of a folder that is being made
 _NEXT, _COMMIT, _PLAN = ".next", ".commit", ".plan"
 
 
@@ -47,7 +51,7 @@ def commit(folder: Path, files: Mapping[str, bytes], remove: Iterable[str] = ())
 
 
 def pending(folder: Path) -> bool:
-    """Whether files of a commit are still to be moved."""
+    """Says whether files of a commit are still to be moved."""
     return os.path.isdir(folder / _COMMIT)  # which, unlike Path.is_dir, takes a name of any length
 
 
@@ -102,14 +106,37 @@ def write_through(file: Path, data: bytes) -> None:
 
 
 def replace_file(file: Path, data: bytes) -> None:
-    """Replaces one small file: readers see the old or the new one."""
-    fresh = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    """Replaces one small file, or the link that is there: readers see the old or the new one."""
+    # A name that nobody can foresee, and "x": nobody can have laid a link there that is then written through.
+    fresh = file.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        fresh.write_bytes(data)
+        with open(fresh, "xb") as f:
+            f.write(data)
         os.replace(fresh, file)
     except BaseException:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             fresh.unlink()
+        raise
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Makes a folder as a whole or not at all: what is written into the one that is given appears at `path`.
+
+    Raises:
+        FileExistsError: something of that name is there.
+        OSError: it cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=NEW))
+    try:
+        yield fresh
+        fresh.chmod(0o755)  # mkdtemp's 0700 would lock others out of a shared folder
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        fresh.rename(path)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
         raise
 
 

@@ -33,7 +33,7 @@ class Lock:
 
 
 def lock(path: Path, *, wait: float = _SECONDS) -> Lock | None:
-    """Lock a folder, or a file that is made if need be; None when another process holds it after `wait` seconds.
+    """Locks a folder, or a file that is made if need be; None when another process holds it after `wait` seconds.
 
     Raises:
         OSError: the file cannot be made or opened.
@@ -54,7 +54,7 @@ def lock(path: Path, *, wait: float = _SECONDS) -> Lock | None:
 
 
 def is_locked(file: Path) -> bool:
-    """Whether a living process holds the lock."""
+    """Says whether a living process holds the lock."""
     try:
         fd = os.open(file, os.O_RDONLY)
     except OSError:

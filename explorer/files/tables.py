@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
-import secrets
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from explorer.errors import DatasetError
+from explorer.files.journal import replace_file
 
 # A cell that begins so is a formula to a spreadsheet, which may then fetch an address or start a program:
 # OWASP, "CSV Injection". An apostrophe before it makes it text.
@@ -17,7 +16,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """The table with a line a row, each ended by a line feed.
+    """Writes out the table with a line a row, each ended by a line feed.
 
     Args:
         rows: of cells. A `str` is text, and gets an apostrophe before it where a spreadsheet would take it for a
@@ -33,27 +32,20 @@ def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write what `table_text` gives into a file. One that is there is replaced, at once; a link is replaced itself.
+    """Writes what `table_text` gives into a file. One that is there is replaced, at once; a link is replaced itself.
 
     Raises:
         DatasetError: it cannot be written; nothing is left behind then.
     """
     text = table_text(header, rows)
-    # A name that nobody can foresee, and "x": nobody can have laid a link there that is then written through.
-    temporary = path.parent / f".{secrets.token_hex(8)}.part"
     try:
-        with open(temporary, "x", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-        os.replace(temporary, path)
+        replace_file(path, text.encode())
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise DatasetError(f"{path} could not be written: {getattr(error, 'strerror', None) or error}.") from error
-    finally:
-        with suppress(OSError, ValueError):  # it is not there, having taken its place or never been made
-            os.unlink(temporary)
 
 
 def check_place(path: Path) -> None:
-    """Raise DatasetError if a table at `path` could not be written, as far as one can know before: for long work."""
+    """Raises DatasetError if a table at `path` could not be written, as far as one can know before: for long work."""
     if os.path.isdir(path):  # which, unlike Path.is_dir, never raises
         raise DatasetError(f"{path} is a folder: name a file in it, such as {path / 'scores.csv'}.")
     if not os.path.isdir(path.parent):

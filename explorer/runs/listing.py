@@ -70,7 +70,7 @@ def active() -> list[RunInfo]:
 
 
 def run(name: str) -> RunInfo:
-    """The run of that name. Raises RunError when there is none."""
+    """Finds the run of that name. Raises RunError when there is none."""
     info = _read(path_of(name))
     if info is None:
         raise RunError(f"There is no run {name[:80]!r}: it was renamed or deleted.")
@@ -80,7 +80,7 @@ def run(name: str) -> RunInfo:
 
 
 def log_tail(name: str, lines: int = 12) -> str:
-    """The last lines of what the run's process printed, from its last start on."""
+    """Gives the last lines of what the run's process printed, from its last start on."""
     try:
         with open(path_of(name) / "log.txt", "rb") as f:
             f.seek(max(0, os.fstat(f.fileno()).st_size - 16_384))
@@ -94,7 +94,7 @@ def log_tail(name: str, lines: int = 12) -> str:
 
 
 def folders() -> list[Path]:
-    """The folders that may hold a run, by name."""
+    """Lists the folders that may hold a run, by name."""
     try:
         with os.scandir(runs_folder()) as entries:
             names = [e.name for e in entries if e.is_dir() and is_slug(e.name)]
@@ -131,7 +131,7 @@ def _may_be_active(path: Path) -> bool:
 
 
 def _read(path: Path) -> RunInfo | None:
-    """What a folder says of itself, or None when it holds no run."""
+    """Reads what a folder says of itself; None when it holds no run."""
     files = RunFiles(path)
     try:
         recover(path)
@@ -191,7 +191,7 @@ def _finished(path: Path) -> Status | None:
 
 
 def _from_checkpoint(path: Path) -> RunInfo | None:
-    """A checkpoint that came without a request: made elsewhere, or by an older version."""
+    """Reads a checkpoint that came without a request: made elsewhere, or by an older version."""
     if not (path / "config.json").exists():
         return None
     config = _json(path / "config.json")

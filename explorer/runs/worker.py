@@ -16,7 +16,7 @@ from explorer.training.status import describe_error
 
 
 def main(path: Path) -> int:
-    """Train the run in a folder; the exit code. Its state and its log say how it went."""
+    """Trains the run in a folder; returns the exit code. Its state and its log say how it went."""
     with _lock(path):
         if hasattr(os, "nice"):
             os.nice(5)  # whoever watches should not wait for the one who trains

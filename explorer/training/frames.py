@@ -28,7 +28,7 @@ SHARE = 0.02  # of the time that frames may take
 
 
 def choose_probe(labels: Tensor | None, count: int) -> Tensor:
-    """Positions of the probe set among `count` images: one of each class first, then in a fixed random order."""
+    """Chooses the probe set among `count` images: one of each class first, then in a fixed random order."""
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
     if labels is not None:
         seen: set[int] = set()
@@ -71,7 +71,7 @@ class FrameWriter:
         self._cost, self._written = 0.0, -torch.inf
 
     def offer(self, model: LatentModel, epoch: int, kl: Tensor, *, last: bool = False) -> None:
-        """Write the frame of an epoch, unless that would slow the training down. The last one is always written.
+        """Writes the frame of an epoch, unless that would slow the training down. The last one is always written.
 
         Raises:
             OSError: the disk is full or the folder is gone.

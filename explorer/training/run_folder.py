@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-import tempfile
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.checkpoints.folder import history_bytes
-from explorer.files.journal import replace_file
+from explorer.files.journal import new_folder, replace_file
 from explorer.files.locks import is_locked
 from explorer.training.presets import TrainConfig
 from explorer.training.run_state import RunState, Status
@@ -48,30 +46,21 @@ class RunFiles:
             FileExistsError: something of that name is there.
             OSError: it cannot be made.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists():
-            raise FileExistsError(f"{self.path} is there already")
-        # Made beside its place: nobody sees a run without a request or a state.
-        fresh = RunFiles(Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent)))
-        try:
-            fresh.path.chmod(0o755)
+        with new_folder(self.path) as path:  # nobody sees a run without a request or a status
+            fresh = RunFiles(path)
             fresh.write_request(config, device, datetime.now(UTC).isoformat(timespec="seconds"))
             fresh.write_status(status)
-            fresh.path.rename(self.path)
-        except BaseException:
-            shutil.rmtree(fresh.path, ignore_errors=True)
-            raise
 
     def write_request(self, config: TrainConfig, device: str, created: str) -> None:
         request = {"schema": SCHEMA, "config": config.to_json(), "created": created, "device": device}
         replace_file(self.path / "run.json", (json.dumps(request, indent=1, default=list) + "\n").encode())
 
     def request(self) -> dict[str, Any]:
-        """What was asked for; empty when there is no request that can be read."""
+        """Reads what was asked for; empty when there is no request that can be read."""
         return _read(self.path / "run.json")
 
     def config(self) -> TrainConfig:
-        """The settings asked for. Raises ValueError when they cannot be read."""
+        """Reads the settings asked for. Raises ValueError when they cannot be read."""
         return TrainConfig.from_json(self.request().get("config") or {})
 
     def status(self) -> Status:

@@ -46,7 +46,7 @@ class StatusWriter:
         self._written = time.monotonic()
 
     def start(self, history: list[dict[str, Any]], device: torch.device, epochs: int) -> None:
-        """The data are loaded, the model is built; `history` is what the run had when it was saved."""
+        """Says that data and model are there; `history` is what the run had when it was saved."""
         self.device = device
         self.files.write_history(history)
         self._count(history)

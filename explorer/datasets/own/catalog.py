@@ -12,6 +12,7 @@ from explorer.datasets.own import stored as storage
 from explorer.datasets.own.stored import Stored
 from explorer.errors import DatasetError, DatasetMissing
 from explorer.files import trash
+from explorer.files.journal import NEW
 
 PREFIX = "own:"
 MAX_NAME = 40
@@ -35,7 +36,7 @@ class OwnSource(Source):
         return f"Add it on the Train screen, or with `python -m explorer data add FOLDER_OR_ZIP --name {self.stem}`."
 
     def problem(self, root: Path) -> str:
-        """Why it cannot be loaded, as a sentence; empty if nothing is known to be wrong."""
+        """Says in a sentence why it cannot be loaded; empty if nothing is known to be wrong."""
         path = folder(root) / self.stem
         if not path.is_dir():
             return f"{self.name} is not on this machine. {self.how(root)}"
@@ -88,14 +89,16 @@ def folder(root: str | os.PathLike[str] | None = None) -> Path:
 
 
 def available(root: str | os.PathLike[str] | None = None) -> list[DatasetInfo]:
-    """All of them as lists show them; a damaged one is not present, and `how` says what is wrong."""
+    """Lists all of them; a damaged one is not present, and `how` says what is wrong."""
     return [OwnSource(name).info(data_root(root)) for name in names(root)]
 
 
 def remove(name: str, root: str | os.PathLike[str] | None = None) -> str:
-    """Take `NAME` away; returns a token with which `restore` brings it back within a week.
+    """Puts `NAME` into the trash; returns a token with which `restore` brings it back within a week.
 
-    Raises DatasetMissing if there is none, DatasetError if it cannot be moved.
+    Raises:
+        DatasetMissing: there is none.
+        DatasetError: it cannot be moved.
     """
     check_name(name)
     place = folder(root)
@@ -110,7 +113,7 @@ def remove(name: str, root: str | os.PathLike[str] | None = None) -> str:
 
 
 def restore(token: str, root: str | os.PathLike[str] | None = None) -> DatasetInfo:
-    """Bring back what `remove` took away. Raises DatasetError if it is gone, or if the name is taken by now."""
+    """Brings back what `remove` took away. Raises DatasetError if it is gone, or if the name is taken by now."""
     check_name(token.partition("~")[0])
     found = _trash(root).find(token)
     if found is None:
@@ -126,7 +129,7 @@ def restore(token: str, root: str | os.PathLike[str] | None = None) -> DatasetIn
 
 
 def names(root: str | os.PathLike[str] | None = None) -> list[str]:
-    """The names of all that is kept, damaged or not, without `own:`, sorted."""
+    """Lists the names of all that is kept, damaged or not, without `own:`, sorted."""
     try:
         with os.scandir(folder(root)) as found:
             return sorted(entry.name for entry in found if _NAME.fullmatch(entry.name) and entry.is_dir())
@@ -142,7 +145,7 @@ def details(name: str, root: str | os.PathLike[str] | None = None) -> Stored:
 
 
 def check_name(name: str) -> None:
-    """Raise DatasetError unless a data set can have this name."""
+    """Raises DatasetError unless a data set can have this name."""
     if not name:
         raise DatasetError("Give the data set a name, such as cells.")
     if not _NAME.fullmatch(name):
@@ -154,12 +157,12 @@ def check_name(name: str) -> None:
 
 
 def taken(name: str, root: str | os.PathLike[str] | None = None) -> bool:
-    """Whether a data set has that name, in capitals or not: some disks cannot tell them apart."""
+    """Says whether a data set has that name, in capitals or not: some disks cannot tell them apart."""
     return os.path.lexists(folder(root) / name) or name.lower() in {other.lower() for other in names(root)}
 
 
 def propose_name(text: str, root: str | os.PathLike[str] | None = None) -> str:
-    """A name that is free, made of the name of a file or folder: `Blood Cells.zip` gives blood-cells."""
+    """Proposes a name that is free, made of the name of a file or folder: `Blood Cells.zip` gives blood-cells."""
     stem = Path(text).name
     stem = stem[: -len(".zip")] if stem.lower().endswith(".zip") else stem
     base = re.sub("[^a-z0-9._]+", "-", stem.lower()).strip("-._")[:MAX_NAME].strip("-._") or "images"
@@ -171,9 +174,9 @@ def propose_name(text: str, root: str | os.PathLike[str] | None = None) -> str:
 
 
 def sweep(root: str | os.PathLike[str] | None = None) -> None:
-    """Delete what has been in the trash for a week, and what processes left that died. Never raises."""
+    """Deletes what has been in the trash for a week, and what processes left that died. Never raises."""
     _trash(root).empty()
-    trash.sweep(folder(root), storage.TEMPORARY, _LEFT_SECONDS)
+    trash.sweep(folder(root), NEW, _LEFT_SECONDS)
 
 
 def _trash(root: str | os.PathLike[str] | None) -> trash.Trash:

@@ -148,7 +148,7 @@ def _taken(name: str) -> DatasetError:
 def _decode(
     files: Files, layout: Layout, size: int, channels: int, called: str, progress: ByteProgress | None
 ) -> tuple[dict[str, ImageDataset], str]:
-    """Both splits, and the digest of their files."""
+    """Decodes both splits; also gives the digest of their files."""
     total = sum(entry.size for entry, _ in layout.everything)
     splits, digest, before = {}, hashlib.sha256(), 0
     for split in SPLITS:

@@ -46,7 +46,7 @@ def preview(
     seed: int = 0,
     label: str | None = None,
 ) -> Preview:
-    """Some `count` images of a folder or .zip as `create` would keep them, and what else it would do. Takes a second.
+    """Shows some `count` images of a folder or .zip as `create` would keep them, in about a second.
 
     The classes take turns; `seed` draws the images of each. Raises as `create` does, for the source.
     """

@@ -10,11 +10,8 @@ Written to a temporary folder beside and renamed; never pickled. How it comes to
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import shutil
-import tempfile
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -26,9 +23,9 @@ from safetensors.torch import save_file
 
 from explorer.datasets.base import SPLITS, ImageDataset
 from explorer.errors import DatasetError
+from explorer.files.journal import new_folder
 
 SCHEMA = 1
-TEMPORARY = ".new-"
 _DATA, _INFO = "data.safetensors", "info.json"
 _MAX_INFO_BYTES = 16 << 20
 
@@ -79,13 +76,13 @@ def files(path: Path) -> tuple[Path, Path]:
 
 
 def write(path: Path, stored: Stored, splits: dict[str, ImageDataset]) -> Stored:
-    """Store the splits at `path` as a whole or not at all; returns `stored` with the size on the disk.
+    """Stores the splits at `path` as a whole or not at all; returns `stored` with the size on the disk.
 
-    Raises FileExistsError if something is at `path` by now, OSError if the disk is full or may not be written to.
+    Raises:
+        FileExistsError: something is at `path` by now.
+        OSError: the disk is full or may not be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=TEMPORARY))
-    try:
+    with new_folder(path) as temporary:
         tensors = {}
         for split, dataset in splits.items():
             tensors[f"{split}.images"] = dataset.images
@@ -101,18 +98,11 @@ def write(path: Path, stored: Stored, splits: dict[str, ImageDataset]) -> Stored
         for name in (_DATA, _INFO):  # else a machine that dies may find the name, and nothing behind it
             with (temporary / name).open("rb+") as file:
                 os.fsync(file.fileno())
-        temporary.chmod(0o755)  # mkdtemp's 0700 would lock others out of a shared data folder
-        if os.path.lexists(path):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-        temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
     return read_info(path)
 
 
 def read_info(path: Path) -> Stored:
-    """What is stored at `path`, without reading the images. Raises DatasetError with a clause on what is wrong."""
+    """Reads what is stored at `path`, but for the images. Raises DatasetError with a clause on what is wrong."""
     try:
         with (path / _INFO).open("rb") as file:
             values = json.loads(file.read(_MAX_INFO_BYTES))
@@ -158,7 +148,7 @@ def _parsed(values: Any) -> Stored:
 
 
 def read_split(path: Path, split: str, name: str) -> ImageDataset:
-    """A split of what is stored at `path`, in memory, checked to be what was written; `name` is the data set's.
+    """Reads a split of what is stored at `path`, checked to be what was written; `name` is the data set's.
 
     Raises DatasetError with a clause on what is wrong.
     """

@@ -115,7 +115,7 @@ _lock = threading.Lock()
 
 
 def feed(info: RunInfo) -> Feed:
-    """The newest of a run. Costs a look at its folder when nothing has changed."""
+    """Gives the newest of a run. Costs a look at its folder when nothing has changed."""
     # Not by name alone: another run may have had it before.
     key = sha256(f"{info.path.absolute()}\n{info.created.isoformat()}".encode()).hexdigest()[:16]
     with _lock:

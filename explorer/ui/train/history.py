@@ -61,14 +61,14 @@ class History:
 
 
 def thinned(rows: Sequence[dict[str, Any]], keep: Collection[int] = ()) -> list[dict[str, Any]]:
-    """At most about a thousand of the rows: always the first, the last and those of the epochs to `keep`."""
+    """Picks at most about a thousand of the rows: always the first, the last and those of the epochs to `keep`."""
     step = -(-len(rows) // MOST_EPOCHS)
     last = len(rows) - 1
     return [row for i, row in enumerate(rows) if i % step == 0 or i == last or row["epoch"] in keep] if rows else []
 
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> str:
-    """JSON of the rows by column: `epochs`, `train` and `test` by metric, learning rate, beta, seconds.
+    """Writes the rows as JSON by column: `epochs`, `train` and `test` by metric, learning rate, beta, seconds.
 
     Numbers are rounded, what is not finite is null, and a column that never changes is a single value.
     """
