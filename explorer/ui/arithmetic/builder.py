@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from explorer.latents import ExpressionError, Reference, Scope, build, evaluate
+from explorer.latents import ExpressionError, Scope, build, evaluate, parse
 from explorer.ui.codes.code_picker import references
 
 _SIGNS = (1, -1, 1)
@@ -14,23 +14,17 @@ _LARGEST = 100.0  # weight
 
 def builder(scope: Scope, text_key: str) -> None:
     """Draws the three terms before the text input of that key; what they say is written into it."""
-    choices = {reference.text: reference for reference in references(scope)}
     text = st.session_state.get(text_key) or ""
     # Before the widgets are made: those of another screen's visit may be gone, and the text may be new.
     fits = _follow(text, scope)
-    for i in range(len(_SIGNS)):
-        if st.session_state.get(f"builder_term_{i}") not in (_NOTHING, *choices):
-            extra = _reference(st.session_state.get(f"builder_term_{i}"), scope)
-            if extra is None:
-                st.session_state[f"builder_term_{i}"] = _NOTHING
-            else:
-                choices[extra.text] = extra
+    typed = [st.session_state[f"builder_term_{i}"] for i in range(len(_SIGNS))]
+    choices = dict.fromkeys([_NOTHING, *(reference.text for reference in references(scope)), *typed])
 
     def write() -> None:
         terms = [
-            (sign * float(st.session_state.get(f"builder_weight_{i}") or 0.0), choices[chosen])
+            (sign * float(st.session_state[f"builder_weight_{i}"] or 0.0), parse(chosen).references()[0])
             for i, sign in enumerate(_SIGNS)
-            if (chosen := st.session_state.get(f"builder_term_{i}")) in choices
+            if (chosen := st.session_state[f"builder_term_{i}"]) != _NOTHING
         ]
         st.session_state[text_key] = build(terms)
 
@@ -41,7 +35,7 @@ def builder(scope: Scope, text_key: str) -> None:
         with column.container(gap="xsmall"):
             st.selectbox(
                 label,
-                [_NOTHING, *choices],
+                list(choices),
                 key=f"builder_term_{i}",
                 on_change=write,
                 disabled=not fits,
@@ -60,15 +54,6 @@ def builder(scope: Scope, text_key: str) -> None:
             )
     if not fits:
         st.caption("The buttons hold three terms with weights up to 100; this expression has more than that.")
-
-
-def _reference(text: str | None, scope: Scope) -> Reference | None:
-    """Reads a text that is one reference alone, such as item(42)."""
-    try:
-        terms = evaluate(text or "", scope).terms
-    except ExpressionError:
-        return None
-    return terms[0].reference if len(terms) == 1 and terms[0].weight == 1 else None
 
 
 def _follow(text: str, scope: Scope) -> bool:

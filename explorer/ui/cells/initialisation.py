@@ -9,7 +9,7 @@ import streamlit as st
 from torch import Tensor
 
 from explorer.cells import figures, initialisation
-from explorer.cells.initialisation import Comparison, Sharpness
+from explorer.cells.initialisation import Comparison
 from explorer.errors import CheckpointError
 from explorer.figures import learning_curves
 from explorer.images import pictures
@@ -123,30 +123,18 @@ def _sheet(decode: Callable[[Tensor], Tensor], codes: Tensor) -> bytes:
 
 def _rows(found: Comparison) -> list[list[str]]:
     results = [found.result(init) for init in found.courses]
-
-    def pair(name: str, digits: int, real: float) -> list[list[str]]:
-        return [
-            [*(f"{getattr(getattr(result, kind), name):.{digits}f}" for result in results), f"{real:.{digits}f}"]
-            for kind in ("generated", "reconstructed")
-        ]
-
-    measures = {
-        field: pair(field, digits, getattr(found.real, field))
-        for field, digits in (("edge", 3), ("spots", 2), ("spectrum", 1))
-    }
-    assert set(measures) == set(Sharpness.__dataclass_fields__)
-    return [
+    rows = [
         ["ELBO, nats", *(number(result.elbo) for result in results), ""],
         ["squared error", *(f"{result.mse:.4f}" for result in results), ""],
-        *(
-            [f"{label}, {kind}", *row]
-            for field, label in _MEASURES.items()
-            for kind, row in zip(("generated", "reconstructed"), measures[field], strict=True)
-        ),
     ]
+    for field, label, digits in _MEASURES:
+        for kind in ("generated", "reconstructed"):
+            values = [getattr(cells, field) for cells in (*(getattr(r, kind) for r in results), found.real)]
+            rows.append([f"{label}, {kind}", *(f"{value:.{digits}f}" for value in values)])
+    return rows
 
 
-_MEASURES = {"edge": "outline", "spots": "dark spots", "spectrum": "spectrum off, dB"}
+_MEASURES = (("edge", "outline", 3), ("spots", "dark spots", 2), ("spectrum", "spectrum off, dB", 1))
 
 
 def _layers(found: Comparison, moments: tuple[str, str]) -> None:
