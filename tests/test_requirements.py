@@ -16,6 +16,7 @@ DEVELOPMENT = ["tests", "benchmarks", "docs"]
 OURS = {"explorer", *DEVELOPMENT}
 TOOLS = {  # which `make` and pytest run without an import of ours
     "beartype",
+    "deno",
     "hatch-requirements-txt",
     "hatchling",
     "import-linter",
