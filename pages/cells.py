@@ -23,7 +23,7 @@ PARTS: dict[str, tuple[str, Callable[[], dict[str, str]]]] = {
 
 
 def pick_part() -> str:
-    """Which part of the screen is open."""
+    """Draws the choice of a part of the screen; returns the one that is open."""
     names = {name: title for name, (title, _) in PARTS.items()}
     return pickers.pick_one("Part", "part", _PART, names, "the part", label_visibility="collapsed")
 

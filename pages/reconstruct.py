@@ -8,8 +8,8 @@ from explorer.ui import address, cache, page_switch, pickers, selection
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
 from explorer.ui.reconstruct import compare, corruption
-from explorer.ui.reconstruct.analysis import Looked, look
-from explorer.ui.reconstruct.corruption import spoil_panel
+from explorer.ui.reconstruct.analysis import Analysis, analyse
+from explorer.ui.reconstruct.corruption import corruption_panel
 from explorer.ui.reconstruct.place import place_panel
 from explorer.ui.reconstruct.ranking import rank_panel
 from explorer.ui.reconstruct.result import result
@@ -20,39 +20,39 @@ _ADDRESS_SECONDS = 2.0  # a slider's every move would be a step back in the brow
 TOOLS = {"spoil": "Noise, blur, gaps", "rank": "Rank a folder or zip"}
 
 WORDS = """
-- **Reconstruction**: the picture turned into a code, a few numbers, and the code into a picture again. A model can
-  only draw what it has learnt: the difference shows what it does not know.
-- **ELBO**: how well the model accounts for the picture, in nats; higher is better. It is the **reconstruction** term
-  (how close the reconstruction comes) less the **KL** (how much the code tells beyond the prior).
-- **Better than 12% of the test images**: 12% of the images that the model was measured on have a smaller ELBO.
-- **Nearest**: the images whose codes lie closest to the picture's, and so the model finds them alike.
+- **Reconstruction**: the picture encoded into a few numbers, its code, and decoded again. A model can only draw what it
+  has learnt: the difference shows what it does not know.
+- **ELBO**: how well the model explains the picture, in nats; higher is better. It is the **reconstruction** term (how
+  close the reconstruction comes) minus the **KL** (how much the code tells beyond the prior).
+- **Better than 12% of its test images**: 12% of the images the model was tested on have a smaller ELBO.
+- **Nearest**: the images whose codes lie closest to the picture's, so that the model finds them alike.
 - **Unusual code**: it lies where hardly any test image's code does.
 """
 
 
 def pick_tool() -> str:
-    """Which of the tools is open."""
+    """Draws the choice of a tool; returns the one that is open."""
     return pickers.pick_one("Tool", "tool", _TOOL, TOOLS, "the tool", label_visibility="collapsed")
 
 
 def empty(source: str) -> None:
-    """What to do, where the result will be."""
+    """Says what to do, where the result will be."""
     texts = {
-        "draw": "**Draw a digit** with the mouse or a finger: the model reconstructs it while you draw.",
-        "upload": "**Drop pictures** on the field, choose, paste or photograph them. Any format, size and shape will "
-        "do: each is cropped, padded and resized to what the model knows, and you see how.",
-        "test": "**Choose a test image**, once the images are here.",
+        "draw": "**Draw a digit** with the mouse or a finger: the model reconstructs it as you draw.",
+        "upload": "**Drop pictures** on the field, or choose, paste or photograph them. Any format, size and shape "
+        "will do: each is cropped, padded and resized to suit the model, and you see how.",
+        "test": "**Choose a test image**, once the data set is on this machine.",
     }
     with st.container(key="nothing_yet", border=True):
         st.markdown(texts[source])
         st.caption(
-            "Then this shows the picture as the model sees it, its reconstruction and the difference, how well the "
-            "model accounts for it compared with its test images, and where it lies among them."
+            "You will then see the picture as the model sees it, its reconstruction and the difference, how well the "
+            "model explains it compared with its test images, and where it lies among them."
         )
 
 
 def workspace(model: cache.Model) -> None:
-    """All that follows a picture: one fragment, so that a stroke does not rerun the whole page."""
+    """Draws all that follows a picture: one fragment, so that a stroke does not rerun the whole page."""
     page_switch.hand_over()
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     controls = st.container(horizontal=True, vertical_alignment="bottom")
@@ -65,15 +65,15 @@ def workspace(model: cache.Model) -> None:
     below = st.container()
     with left:
         subject, source = source_panel(data, pick)
-    looked: list[Looked] = []
+    analyses: list[Analysis] = []
     with right if subject is None or not others else below:
         if subject is None:
             empty(source)
         else:
-            looked = [look(subject, one) for one in (data, *others)]
-            result(looked)
+            analyses = [analyse(subject, one) for one in (data, *others)]
+            result(analyses)
     color = pickers.chosen_color(data)
-    place_panel(data, looked, pick, source, color)
+    place_panel(data, analyses, pick, source, color)
 
     def write_address() -> None:
         more = {**pickers.query(data), **compare.query(others), **corruption.query()}
@@ -85,15 +85,17 @@ def workspace(model: cache.Model) -> None:
     tool = pick_tool()
     # Always there: what a fragment within this one sends must not come before the place that it belongs to, and when
     # strokes follow one another, Streamlit drops what the last run has made of this one but keeps what is within.
-    hint, spoil, rank = st.container(), st.container(key="spoil"), st.container(key="rank")
+    hint, corrupted, rank = st.container(), st.container(key="spoil"), st.container(key="rank")
     if tool == "rank":
         with rank:
             rank_panel(data)
-    elif looked:
-        with spoil:
-            spoil_panel(looked[0])
+    elif analyses:
+        with corrupted:
+            corruption_panel(analyses[0])
     else:
-        hint.caption("With a picture above, sliders spoil it here, and you see what the model makes of that.")
+        hint.caption(
+            "With a picture above, sliders appear here that corrupt it, and you see what the model makes of it."
+        )
     st.fragment(write_address)()
     for text in [*address.notices(), *data.notes]:
         notices.warning(plain(text))

@@ -9,14 +9,14 @@ from typing import Any
 from explorer.cli.common import add_device, add_name, add_seed, add_verb, progress_bar, say_left_out
 
 _DESCRIPTION = """\
-Rank pictures by how well a model accounts for them: the most unusual come first.
+Rank pictures by how well a model explains them, the most unusual first.
 
 Each picture is prepared for the model as an upload of the app is: cropped, padded, inverted, whatever makes it look
 like what the model was trained on. The table has a row for each that can be read:
   file            its path below the folder or within the zip
-  elbo            the evidence lower bound in nats, at one draw of the code: the higher, the better accounted for
+  elbo            the evidence lower bound in nats, at one draw of the code: higher is better
   reconstruction  its first term, log p(x|z): how close the reconstruction comes
-  kl              its second term: how much the code tells beyond the prior. elbo = reconstruction - kl
+  kl              its second term: how much the code tells beyond the prior; elbo = reconstruction - kl
   better_than     the share of the model's own test images with a smaller elbo. Of pictures like these, one in a
                   hundred is below 0.01: many more of yours there are of another kind, or damaged
 A plain autoencoder has no ELBO: its elbo is the reconstruction term, its kl 0.

@@ -33,7 +33,7 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # contro
 
 @contextmanager
 def open_zip(path: Path, label: str, limit: int) -> Iterator[zipfile.ZipFile]:
-    """The zip at `path`, which sentences call `label`.
+    """Opens the zip at `path`, which sentences call `label`.
 
     Raises DatasetMissing if there is nothing at `path`, DatasetError if it is no zip, cannot be read, is damaged
     or lists more than `limit` files.
@@ -63,7 +63,7 @@ def open_zip(path: Path, label: str, limit: int) -> Iterator[zipfile.ZipFile]:
 
 
 def members(archive: zipfile.ZipFile, label: str, limit: int) -> tuple[list[Member], list[str]]:
-    """The files of a zip in the order of its directory, and notes on what was left out.
+    """Lists the files of a zip in the order of its directory, and notes on what was left out.
 
     Of files of one name the last counts, as when unpacking. Raises DatasetError if they would unpack to more than
     `limit` bytes or if a name leads out of the zip.
@@ -103,7 +103,7 @@ def members(archive: zipfile.ZipFile, label: str, limit: int) -> tuple[list[Memb
 
 
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """The bytes of one file, in no more memory than the size that it declares. From several threads if need be.
+    """Reads the bytes of one file in no more memory than the size it declares; from several threads if need be.
 
     Raises RuntimeError if it is encrypted, NotImplementedError for a method that cannot be bounded, and whatever
     zipfile and zlib raise for damage: a size that is not the declared one is damage.
@@ -124,12 +124,12 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 def is_encrypted(info: zipfile.ZipInfo) -> bool:
-    """Whether a file needs a password."""
+    """Tells whether a file needs a password."""
     return bool(info.flag_bits & _ENCRYPTED)
 
 
 def printable(name: str) -> str:
-    """A name in no known encoding, or with control characters, must not break or garble what prints it later."""
+    """Makes a name in no known encoding, or with control characters, safe for what prints it later."""
     if name.isascii() and name.isprintable():
         return name
     shown = _UNKNOWN.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", name)  # names that differ stay different
@@ -163,7 +163,7 @@ class _Bounded(io.BufferedReader):
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """A file's name. macOS writes UTF-8 without the flag that says so, and zipfile then reads it as code page 437."""
+    """Reads a file's name: macOS writes UTF-8 without the flag that says so, which zipfile takes for code page 437."""
     if info.flag_bits & _UTF8 or info.filename.isascii():
         return info.filename
     try:

@@ -1,4 +1,4 @@
-"""What can be done to an image to see what a model makes of it: noise, blur, a missing patch, a rotation."""
+"""Corruptions of an image, to see what a model makes of it: noise, blur, a missing patch, a rotation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Corruption:
-    """How images are spoilt, in this order: rotated, blurred, a patch removed, noise added.
+    """How images are corrupted, in this order: rotated, blurred, a patch removed, noise added.
 
     Attributes:
         noise: standard deviation of Gaussian noise, in units of full brightness.
@@ -45,7 +45,7 @@ class Corruption:
 
 
 def corrupt(images: UInt8[Tensor, "n c h w"], c: Corruption) -> UInt8[Tensor, "n c h w"]:
-    """The images, spoilt; the same ones if nothing is to be done.
+    """Corrupts images; returns the same ones if nothing is to be done.
 
     Each image gets the same patch and the same noise, so that an image's result does not depend on its company.
     """
@@ -68,7 +68,7 @@ def corrupt(images: UInt8[Tensor, "n c h w"], c: Corruption) -> UInt8[Tensor, "n
 
 
 def _turned(x: Float[Tensor, "n c h w"], degrees: float) -> Float[Tensor, "n c h w"]:
-    """Rotated about the middle of the image, bilinearly interpolated, black outside."""
+    """Rotates images about their middle, bilinearly interpolated, black outside."""
     height, width = x.shape[2:]
     angle = math.radians(degrees)
     cos, sin = math.cos(angle), math.sin(angle)
@@ -79,7 +79,7 @@ def _turned(x: Float[Tensor, "n c h w"], degrees: float) -> Float[Tensor, "n c h
 
 
 def _blurred(x: Float[Tensor, "n c h w"], sigma: float) -> Float[Tensor, "n c h w"]:
-    """Convolved with a Gaussian cut off at four standard deviations; beyond the edge the edge's pixels go on."""
+    """Convolves with a Gaussian cut off at four standard deviations; beyond the edge the edge's pixels go on."""
     radius = max(1, int(4 * sigma + 0.5))
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
     kernel = torch.exp(-0.5 * (offsets / sigma).square())
@@ -92,7 +92,7 @@ def _blurred(x: Float[Tensor, "n c h w"], sigma: float) -> Float[Tensor, "n c h 
 
 
 def _without_patch(x: Float[Tensor, "n c h w"], share: float, place: Float[Tensor, " 2"]) -> Float[Tensor, "n c h w"]:
-    """A square of that share of the shorter side is black; `place` in [0, 1) says where, from the upper left."""
+    """Blackens a square of that share of the shorter side; `place` in [0, 1) says where, from the upper left."""
     height, width = x.shape[2:]
     side = round(share * min(height, width))
     top, left = (int(p * (room + 1)) for p, room in zip(place.tolist(), (height - side, width - side), strict=True))

@@ -16,7 +16,7 @@ _FASTEST = 50  # frames a second; browsers slow a GIF down whose frames last les
 
 
 def gif(images: Tensor, *, fps: int = 12, size: int = 280, back: bool = False) -> bytes:
-    """Images [N, C, H, W], float in [0, 1] or uint8, as a GIF that loops for ever.
+    """Encodes images [N, C, H, W], float in [0, 1] or uint8, as a GIF that loops for ever.
 
     Every pixel becomes a square of so many that the longer side has at least `size`. Gray is exact; a colour frame
     has the 256 colours that suit it best. `back` plays the inner images once more in reverse. Equal images in a row
@@ -39,7 +39,7 @@ def gif(images: Tensor, *, fps: int = 12, size: int = 280, back: bool = False) -
 
 
 def mp4(images: Tensor, *, fps: int = 12, size: int = 280, back: bool = False, loops: int = 1) -> bytes:
-    """Images [N, C, H, W], float in [0, 1] or uint8, as an MP4 (H.264, yuv420p) that every browser and slide plays.
+    """Encodes images [N, C, H, W], float in [0, 1] or uint8, as an MP4 (H.264, yuv420p), which plays everywhere.
 
     Scaled as a GIF is, to even sides, as the format wants; the film is played `loops` times over.
 
@@ -69,7 +69,7 @@ def mp4(images: Tensor, *, fps: int = 12, size: int = 280, back: bool = False, l
 
 
 def strip(images: Tensor, *, columns: int | None = None) -> bytes:
-    """Images [N, C, H, W] side by side as a PNG, pixel by pixel: in one row, or `columns` to a row.
+    """Encodes images [N, C, H, W] as one PNG, pixel by pixel: in one row, or `columns` to a row.
 
     Raises:
         ValueError: there are no images.

@@ -14,14 +14,14 @@ from torch import Tensor
 
 
 def to_uint8(images: Tensor) -> np.ndarray:
-    """Images in [0, 1], float [N, C, H, W], as uint8 [N, H, W, C], rounded to the nearest; uint8 passes through."""
+    """Turns images, float [N, C, H, W] in [0, 1], into uint8 [N, H, W, C], rounded; uint8 passes through."""
     if images.dtype != torch.uint8:
         images = images.clamp(0, 1).mul(255).round().to(torch.uint8)
     return images.permute(0, 2, 3, 1).cpu().numpy()
 
 
 def sheet(images: Tensor, columns: int | None = None) -> Image.Image:
-    """Images [N, C, H, W] side by side, row by row, `columns` to a row (default: a square); black where none is left.
+    """Joins images [N, C, H, W], row by row, `columns` to a row (default: a square); black where none is left.
 
     Raises:
         ValueError: there are no images.
@@ -39,7 +39,7 @@ def sheet(images: Tensor, columns: int | None = None) -> Image.Image:
 
 
 def mosaic(parts: Sequence[Image.Image], columns: int, *, gap: int = 0) -> Image.Image:
-    """Pictures of one size and mode side by side, row by row, `gap` clear or black pixels apart.
+    """Joins pictures of one size and mode, row by row, `gap` clear or black pixels apart.
 
     Raises:
         ValueError: there are none.
@@ -56,7 +56,7 @@ def mosaic(parts: Sequence[Image.Image], columns: int, *, gap: int = 0) -> Image
 
 
 def showcase(images: Sequence[Tensor], columns: int, *, times: int = 2, gap: int = 16) -> Image.Image:
-    """Images [C, H, W] of one size on black, `columns` to a row, enlarged smoothly, `gap` pixels apart and around.
+    """Lays images [C, H, W] of one size on black, `columns` to a row, enlarged smoothly, `gap` pixels apart and around.
 
     Raises:
         ValueError: there are no images.
@@ -67,7 +67,7 @@ def showcase(images: Sequence[Tensor], columns: int, *, times: int = 2, gap: int
 
 
 def encode(picture: Image.Image, format: str, *, lossless: bool = False) -> bytes:
-    """A picture's bytes as `PNG` or `WEBP`, which is small, for sheets that are only looked at, unless `lossless`."""
+    """Encodes a picture as `PNG`, or as `WEBP`, which is small unless `lossless`, for what is only looked at."""
     data = io.BytesIO()
     # method 0: a sheet is encoded while somebody waits for it, and 4 would take five times as long.
     options = {"quality": 82, "method": 0, "lossless": lossless} if format == "WEBP" else {}
@@ -76,12 +76,12 @@ def encode(picture: Image.Image, format: str, *, lossless: bool = False) -> byte
 
 
 def save_grid(images: Tensor, path: Path) -> None:
-    """Images as one PNG. Raises OSError when the file cannot be written."""
+    """Saves images as one PNG. Raises OSError when the file cannot be written."""
     Path(path).write_bytes(encode(sheet(images), "PNG"))
 
 
 def single(image: Tensor) -> Image.Image:
-    """One image [C, H, W] as a picture, pixel by pixel."""
+    """Turns one image [C, H, W] into a picture, pixel by pixel."""
     return sheet(image[None], 1)
 
 
@@ -91,7 +91,7 @@ _AGREED = 238  # a light gray, which differs from both, and on which both are se
 
 
 def difference(original: Tensor, reconstruction: Tensor, *, gain: float = 1.0) -> Image.Image:
-    """Where a reconstruction is brighter (orange) or darker (blue) than its original; light gray where they agree.
+    """Shows where a reconstruction is brighter (orange) or darker (blue) than its original; light gray for neither.
 
     Both are [C, H, W], uint8 or float in [0, 1]; channels are averaged, and the difference is multiplied by `gain`.
     """
@@ -103,7 +103,7 @@ def difference(original: Tensor, reconstruction: Tensor, *, gain: float = 1.0) -
 
 
 def left_over(original: Tensor, reconstruction: Tensor, *, gain: float = 1.0, background: float = 0.0) -> Image.Image:
-    """Original minus reconstruction in colour, on a middle gray: what of the original its reconstruction lacks.
+    """Shows original minus reconstruction in colour, on a middle gray: what the reconstruction lacks.
 
     Both are RGB [3, H, W], uint8 or float in [0, 1]; the difference is multiplied by `gain`. Where the original's
     channels have less than `background` on average, in [0, 1], all is gray.
@@ -118,7 +118,7 @@ EVIDENCE = (226, 12, 44)
 
 
 def evidence(original: Tensor, values: Tensor, *, low: float, high: float, edge: float) -> Image.Image:
-    """An RGB image [3, H, W] with a map of values [h, w] on it: red from `low`, where it is clear, to `high`.
+    """Lays a map of values [h, w] on an RGB image [3, H, W]: red from `low`, where it is clear, to `high`.
 
     The image is paler than it was, so that no stain is taken for the red, and a line goes around places above `edge`.
     Places that are NaN stay clear; between places values are interpolated. 256 pixels wide and high.

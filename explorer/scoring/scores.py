@@ -28,7 +28,7 @@ class Judgement:
         images: what was judged, uint8 [N, C, H, W].
         reconstruction: the decoder's image at the posterior's mean, [N, C, H, W] in [0, 1].
         posterior: mean and logvar [N, D].
-        told: the class that a conditional decoder was told of each, int64 [N]; None for other models.
+        condition: the class that a conditional decoder was given for each, int64 [N]; None for other models.
         log_likelihood: log p(x|z) in nats [N] at one draw of z, the ELBO's reconstruction term; see `score`.
         kl: in nats [N]; zero for a plain autoencoder.
         better_than: the share of stored test items whose score is smaller, [N] in [0, 1]; see `score`.
@@ -43,7 +43,7 @@ class Judgement:
     images: UInt8[Tensor, "n c h w"]
     reconstruction: Float[Tensor, "n c h w"]
     posterior: Posterior
-    told: Int[Tensor, " n"] | None
+    condition: Int[Tensor, " n"] | None
     log_likelihood: Float[Tensor, " n"]
     kl: Float[Tensor, " n"]
     better_than: Float[Tensor, " n"]
@@ -55,16 +55,16 @@ class Judgement:
 
     @property
     def code(self) -> Float[Tensor, "n d"]:
-        """The posterior's means."""
+        """The posterior's means, [N, D]."""
         return self.posterior.mean
 
     @property
     def elbo(self) -> Float[Tensor, " n"]:
-        """In nats; of a plain autoencoder, which has none, the reconstruction term alone."""
+        """The ELBO in nats [N]; of a plain autoencoder, which has none, the reconstruction term alone."""
         return self.log_likelihood - self.kl
 
     def sentence(self, row: int = 0) -> str:
-        """How one of the pictures compares, for the screen."""
+        """Says how one of the pictures compares, for the screen."""
         return sentence(float(self.better_than[row]), self.test_items)
 
 
@@ -72,17 +72,17 @@ class Judgement:
 class Scores:
     """The terms of the ELBO of N pictures in nats [N], and their posterior [N, D].
 
-    `told` int64 [N] is the class that a conditional decoder was told.
+    `condition`, int64 [N], is the class that a conditional decoder was given.
     """
 
     posterior: Posterior
     log_likelihood: Float[Tensor, " n"]
     kl: Float[Tensor, " n"]
-    told: Int[Tensor, " n"] | None
+    condition: Int[Tensor, " n"] | None
 
     @property
     def elbo(self) -> Float[Tensor, " n"]:
-        """In nats; of a plain autoencoder, whose KL is zero, the reconstruction term."""
+        """The ELBO in nats [N]; of a plain autoencoder, whose KL is zero, the reconstruction term."""
         return self.log_likelihood - self.kl
 
 
@@ -97,13 +97,13 @@ def judge(
     without: int | None = None,
     scored: Scores | None = None,
 ) -> Judgement:
-    """Judge pictures by what the model's checkpoint stores of its test set.
+    """Judges pictures by what the model's checkpoint stores of its test set.
 
     A picture of that test set is compared with the others: its own stored code is none of its neighbours and no part
     of the density. It is found by coinciding with the picture's (`Density.stored_at`).
 
     Args:
-        labels: what a conditional decoder is told; see `score`.
+        labels: the classes that a conditional decoder is given, int64 [N]; see `score`.
         seed: of the draws of z.
         k: neighbours in code space, fewer where fewer codes are stored.
         density: of the stored codes, for who keeps it; making it takes up to a second.
@@ -127,9 +127,9 @@ def judge(
     rows = _neighbours(code, latents.mean, k, own)
     return Judgement(
         images=images,
-        reconstruction=model.decode(code, found.told),
+        reconstruction=model.decode(code, found.condition),
         posterior=found.posterior,
-        told=found.told,
+        condition=found.condition,
         log_likelihood=found.log_likelihood,
         kl=found.kl,
         better_than=better_than(model, found.elbo),
@@ -149,7 +149,7 @@ def score(
     seed: int = 0,
     noise_of: UInt8[Tensor, "n c h w"] | None = None,
 ) -> Scores:
-    """The terms of the ELBO, log p(x|z) at one draw of z and KL(q(z|x) || p(z)), of pictures; a higher ELBO is better.
+    """Computes the ELBO's terms of pictures, log p(x|z) at one draw of z and KL(q(z|x) || p(z)); higher is better.
 
     Kingma & Welling 2014, arXiv:1312.6114, eq. 3 with L = 1, by `explorer.models.evaluation.evaluate`: just as the
     figures of the test set that a checkpoint stores. An average of several draws varies less from picture to picture
@@ -162,7 +162,7 @@ def score(
     nor on whether it is looked at twice, and no draw shifts a whole set of pictures. `noise_of` gives the pictures
     whose draws are taken instead: see `rescore`.
 
-    A conditional decoder is told `labels`, as `evaluate` is for the stored figures; without them it is told for each
+    A conditional decoder is given `labels`, as by `evaluate` for the stored figures; without them it is given for each
     picture the class that is likeliest at the posterior's mean, which flatters the picture by that choice.
 
     Raises:
@@ -170,29 +170,39 @@ def score(
     """
     if images.dtype != torch.uint8:
         raise ValueError("pictures are judged as uint8 images, as a data set holds them")
-    told = labels if model.conditional else None
+    condition = labels if model.conditional else None
     if model.conditional and labels is None:
-        told = model.likeliest(images, model.encode(images).mean)
+        condition = model.likeliest(images, model.encode(images).mean)
     noise = _noise(images if noise_of is None else noise_of, model.latent, seed)
-    found = evaluate(model.network, images, told, noise=noise)
-    return Scores(found.posterior, found.reconstruction, found.kl, told)
+    found = evaluate(model.network, images, condition, noise=noise)
+    return Scores(found.posterior, found.reconstruction, found.kl, condition)
 
 
-def rescore(model: Model, judged: Judgement, versions: UInt8[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-    """The ELBO of other versions of judged pictures, under the draws of z and the classes that these were judged by.
+def rescore(
+    model: Model, judged: Judgement, versions: UInt8[Tensor, "n c h w"], drawn: Float[Tensor, " n"] | None = None
+) -> Float[Tensor, " n"]:
+    """Computes the ELBO [N] of other versions of judged pictures, under these pictures' draws of z and classes.
 
     So it differs from `judged.elbo` by what was done to the pictures alone.
+
+    Args:
+        model: the model.
+        judged: the pictures.
+        versions: what became of them.
+        drawn: the pictures' own ELBO by `score`, for who keeps it: the judgement's may be a stored one, whose draws
+            are not known.
 
     Raises:
         ValueError: the shape is not the model's, or the images are not uint8.
     """
-    now = score(model, versions, judged.told, noise_of=judged.images)
-    before = score(model, judged.images, judged.told)
-    return judged.elbo + now.elbo - before.elbo  # which is `before`, but for stored scores: their draws are not known
+    now = score(model, versions, judged.condition, noise_of=judged.images)
+    if drawn is None:
+        drawn = score(model, judged.images, judged.condition).elbo
+    return judged.elbo + now.elbo - drawn
 
 
 def better_than(model: Model, elbo: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """The share of the model's stored test items with a smaller ELBO than each of these, 0 to 1.
+    """Computes the share of the model's stored test items with a smaller ELBO than each of these, 0 to 1.
 
     Of a plain autoencoder the stored KL is zero too, and so the reconstruction terms are compared. For ELBOs of
     `score` this is a percentile: those of images like the test set's are spread evenly from 0 to 1.
@@ -202,7 +212,7 @@ def better_than(model: Model, elbo: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
 
 
 def compared(share: float) -> tuple[str, str]:
-    """What `better_than` says, in words that claim no more than it can tell: ("better", "12%").
+    """Puts `better_than` in words that claim no more than it can tell: ("better", "12%").
 
     A picture below the first percentile is ("worse", "more than 99%"), or even ("worse", "every one").
     """
@@ -214,13 +224,13 @@ def compared(share: float) -> tuple[str, str]:
 
 
 def sentence(share: float, items: int) -> str:
-    """What `better_than` says, for the screen: a share of so many test images."""
+    """Puts `better_than`, a share of so many test images, in a sentence for the screen."""
     how, which = compared(share)
-    return f"The model accounts for it {how} than for {which} of the {items:,} test images that it was measured on."
+    return f"The model explains it {how} than {which} of its {items:,} test images."
 
 
 def _noise(images: UInt8[Tensor, "n c h w"], latent: int, seed: int) -> Float[Tensor, "n d"]:
-    """A standard normal draw for each picture, by its pixels."""
+    """Draws from N(0, I) for each picture, by its pixels: [N, D]."""
     noise = torch.empty(len(images), latent)
     for row, image in zip(noise, images, strict=True):
         digest = sha256(f"{seed}".encode() + image.numpy().tobytes()).digest()
@@ -231,7 +241,7 @@ def _noise(images: UInt8[Tensor, "n c h w"], latent: int, seed: int) -> Float[Te
 def _neighbours(
     code: Float[Tensor, "n d"], stored: Float[Tensor, "m d"], k: int, own: Int[Tensor, " n"]
 ) -> Int[Tensor, "n k"]:
-    """Rows of the k stored codes that are nearest to each code, without its `own` (-1 for none)."""
+    """Finds the rows of the k stored codes that are nearest to each code, without its `own` (-1 for none)."""
     _, rows = nearest(code, stored, k + 1)
     k = min(k, len(stored) - int((own >= 0).any()))
     return torch.stack([row[row != mine][:k] for row, mine in zip(rows, own, strict=True)])

@@ -28,7 +28,7 @@ class Origin:
 
     @contextlib.contextmanager
     def path(self) -> Iterator[Path]:
-        """Where it lies: for an upload a temporary file under a name of ours, gone afterwards. Raises OSError."""
+        """Puts an upload into a temporary file under a name of ours, which goes afterwards. Raises OSError."""
         if isinstance(self.data, Path):
             yield self.data
             return
@@ -49,7 +49,7 @@ _unlink_at_exit: set[str] = set()
 
 
 def remove_leftovers() -> None:
-    """Remove the uploads of servers that were killed: what a person handed in must not stay on the disk."""
+    """Removes the uploads of servers that were killed: what a person handed in must not stay on the disk."""
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*.zip"):
         pid = path.name.removeprefix(_PREFIX).split("-")[0]
         if pid.isdecimal() and not _is_alive(int(pid)):
@@ -75,7 +75,7 @@ def _unlink(path: str | Path) -> None:
 
 @atexit.register
 def _unlink_all() -> None:
-    """A job's thread is broken off where the server ends: nothing of it gets to clean up."""
+    """Removes uploads where the server ends: a job's thread is broken off, and cannot clean up."""
     for name in list(_unlink_at_exit):
         _unlink(name)
 
@@ -98,7 +98,7 @@ def name_folder(
 
 
 def may_name_folders() -> bool:
-    """Whether whoever uses the app sits at this computer, and may look into its folders anyway."""
+    """Tells whether whoever uses the app sits at this computer, and may look into its folders anyway."""
     if st.get_option("server.address") not in _LOCAL:
         return False
     # A proxy would let others in to a server that listens here only. It shows by its headers, by the name that it asks

@@ -97,7 +97,7 @@ def keys(at: AppTest) -> set[str]:
 def test_at_first_it_says_what_to_hand_in():
     at = page()
     assert not at.exception
-    assert "one folder for each class" in said(at.markdown)
+    assert "one folder per class" in said(at.markdown)
     assert "healthy" in at.code[0].value
     assert "up to 200 MB" in said(at.caption)
     assert "own_add" not in keys(at)

@@ -118,12 +118,12 @@ def test_a_test_image_has_the_score_that_explore_shows_and_does_not_vote_for_its
     """Neither among the stored codes nor among those that are encoded now."""
     for query, row in ({"index": "7"}, 7), ({"index": "4007", "data": "mnist-5k"}, 4007):
         at = page(source="test", tool="rank", **query)
-        (looked,) = at.session_state["reconstruct_looked"].values()
+        (looked,) = at.session_state["reconstruct_analyses"].values()
         shown = looked.data.latents
         assert looked.data.row_of(row) == row
-        assert float(looked.judged.elbo[0]) == float(shown.reconstruction[row] - shown.kl[row])
-        assert len(looked.judged.neighbours[0]) == 15
-        assert 7 not in looked.judged.neighbours
+        assert float(looked.judgement.elbo[0]) == float(shown.reconstruction[row] - shown.kl[row])
+        assert len(looked.judgement.neighbours[0]) == 15
+        assert 7 not in looked.judgement.neighbours
 
 
 def test_several_uploads_are_chosen_removed_cleared_and_undone():
@@ -292,10 +292,10 @@ def test_the_address_round_trip_and_what_is_wrong_with_one():
     at = page(**query)
     assert dict(at.query_params) == {"model": PLANE, **query}
     assert at.session_state["spoil_values"] == {"noise": 0.25, "blur": 0.0, "patch": 0.0, "turn": -30.0}
-    assert nats_shown(at, "ELBO, spoilt")[0] < nats_shown(at, "ELBO, clean")[0]
-    assert "what it takes away" in texts(at.html)
+    assert nats_shown(at, "ELBO, corrupted")[0] < nats_shown(at, "ELBO, clean")[0]
+    assert "what it removes" in texts(at.html)
     at = page(source="test", data="mnist-5k", index="12")
-    assert "what it takes away" not in texts(at.html)  # nothing is
+    assert "what it removes" not in texts(at.html)  # nothing is
     assert "Move a slider" in texts(at.markdown)
     at = page(source="radio", noise="loud", patch="2", blur="nan", spoil_seed="x", tool="saw", compare="x" * 99)
     said = texts(at.warning)

@@ -1,4 +1,4 @@
-"""The Reconstruct screen in a real browser: models see what is drawn, uploaded and spoilt."""
+"""The Reconstruct screen in a real browser: models see what is drawn, uploaded and corrupted."""
 
 from __future__ import annotations
 
@@ -191,14 +191,14 @@ def test_a_slider_is_followed_and_said_in_the_address(new_page: Callable[..., Pa
     expect(picture).not_to_have_attribute("data-noise", "0")
     screen.idle()
     screen.wait_for_query("noise", picture.get_attribute("data-noise"))
-    spoilt = pixels_of(picture.get_attribute("src") or "")
-    assert np.abs(spoilt - clean)[:, :212].mean() > 3
+    corrupted = pixels_of(picture.get_attribute("src") or "")
+    assert np.abs(corrupted - clean)[:, :212].mean() > 3
     expect(screen.key("spoil")).to_contain_text("than the clean image")
     noise_said = screen.query()["noise"]
     screen.page.reload()
     expect(picture).to_have_attribute("data-noise", noise_said)
     screen.idle()
-    assert np.abs(pixels_of(picture.get_attribute("src") or "") - spoilt).max() == 0
+    assert np.abs(pixels_of(picture.get_attribute("src") or "") - corrupted).max() == 0
 
 
 def test_on_a_phone_with_quick_strokes(new_page: Callable[..., Page], models: Callable[[str], Model]):

@@ -144,7 +144,7 @@ def test_every_tool_of_arithmetic(tool):
 def test_reconstruct_scores_and_places_a_picture():
     at = page("reconstruct", source="test", index="17")
     assert "<span>ELBO</span>" in pictures(at)
-    assert "The model accounts for it" in texts(at.markdown)
+    assert "The model explains it" in texts(at.markdown)
 
 
 def test_codes_that_do_not_blend_show_a_sentence_for_each_tool_that_does_not_apply():

@@ -104,6 +104,8 @@ def test_versions_of_a_picture_are_scored_under_one_draw(model, digits):
     stored = Scores(posterior, latents.reconstruction[:100], latents.kl[:100], None)
     for judged in (judge(model, first), judge(model, first, scored=stored)):
         torch.testing.assert_close(rescore(model, judged, first), judged.elbo)
+        drawn = score(model, first).elbo
+        assert torch.equal(rescore(model, judged, first, drawn), rescore(model, judged, first))
         paired, apart = rescore(model, judged, fainter), score(model, fainter).elbo
         assert (paired - judged.elbo).std() < 0.5 * (apart - score(model, first, seed=1).elbo).std()
 
@@ -139,9 +141,7 @@ def test_noise_is_worse_than_every_digit(model):
     noise = torch.randint(0, 256, (2, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     found = judge(model, noise)
     assert (found.better_than == 0).all()
-    assert found.sentence(1) == (
-        "The model accounts for it worse than for every one of the 1,000 test images that it was measured on."
-    )
+    assert found.sentence(1) == ("The model explains it worse than every one of its 1,000 test images.")
 
 
 def test_a_plain_autoencoder_is_judged_by_its_reconstruction(made):
@@ -165,12 +165,12 @@ def test_a_conditional_model_is_told_the_likelier_class_or_the_given_one(made):
     fits = torch.stack(
         [model.network.likelihood.log_prob(model.network.logits(code, torch.full((12,), y)), x / 255) for y in (0, 1)]
     )
-    assert torch.equal(found.told, fits.argmax(0))
-    torch.testing.assert_close(found.reconstruction, model.decode(code, found.told))
+    assert torch.equal(found.condition, fits.argmax(0))
+    torch.testing.assert_close(found.reconstruction, model.decode(code, found.condition))
     ones = torch.ones(12, dtype=torch.int64)
     told = judge(model, x, ones)
-    assert torch.equal(told.told, ones)
-    same = found.told == 1
+    assert torch.equal(told.condition, ones)
+    same = found.condition == 1
     torch.testing.assert_close(told.elbo[same], found.elbo[same])
     with pytest.raises(ValueError, match="labels"):
         judge(model, x, torch.full((12,), 2))
@@ -200,8 +200,7 @@ def test_what_cannot_be_judged(model, digits):
 )  # fmt: skip
 def test_sentences(share, how, which):
     assert compared(share) == (how, which)
-    measured = "the 10,000 test images that it was measured on."
-    assert sentence(share, 10_000) == f"The model accounts for it {how} than for {which} of {measured}"
+    assert sentence(share, 10_000) == f"The model explains it {how} than {which} of its 10,000 test images."
 
 
 def test_a_test_image_is_compared_with_the_others_alone(model, digits):

@@ -21,8 +21,9 @@ OUTSIDE = -20.0  # nats: a place off the cell is no evidence
 def residual_channels(
     images: Float[Tensor, "n 3 h w"], reconstructions: Sequence[Float[Tensor, "n 3 h w"]]
 ) -> Float[Tensor, "n k h w"]:
-    """What the detector sees, K = 3 M + 1 channels for M models: image minus reconstruction in RGB for each, and the
-    cell's mask. Zero off the cell. Images and reconstructions are in [0, 1].
+    """Computes what the detector sees: image minus reconstruction in RGB for each of M models, and the cell's mask.
+
+    Zero off the cell; K = 3 M + 1 channels. Images and reconstructions are in [0, 1].
     """
     mask = (images.mean(1, keepdim=True) > BACKGROUND).to(images.dtype)
     left = [(images - reconstruction) * (_GAIN * mask) for reconstruction in reconstructions]
@@ -65,14 +66,14 @@ class Detector(nn.Module):
 
 
 def pooled(evidence: Float[Tensor, "n h w"]) -> Float[Tensor, " n"]:
-    """A cell's score from its map of evidence: log sum exp over its places, in nats, before it is calibrated."""
+    """Pools a cell's map of evidence into its score: log sum exp over its places, in nats, not calibrated."""
     return torch.logsumexp(evidence.flatten(1), 1)
 
 
 def read(
     detector: nn.Module, channels: Float[Tensor, "n k h w"]
 ) -> tuple[Float[Tensor, "n h2 w2"], Float[Tensor, " n"]]:
-    """What a detector makes of cells in any position: their maps of evidence and their scores, in nats.
+    """Reads cells in any position by a detector: their maps of evidence and their scores, in nats.
 
     A cell has no upside and the detector's weights know of it only from training, so both are means over the four
     quarter turns of the image, as Krizhevsky, Sutskever & Hinton 2012 (section 4.1) average over crops and
@@ -91,7 +92,7 @@ def read(
 
 
 def residual_score(images: Float[Tensor, "n 3 h w"], reconstructions: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
-    """The largest smoothed local residual inside the cell: how much more purple than its reconstruction a place is.
+    """Measures the largest smoothed local residual in a cell: how much more purple than its reconstruction a place is.
 
     Nothing in it was learnt from infected cells when the model behind it saw healthy ones alone. Purple is green
     that is missing where blue is not: Giemsa stains a parasite's chromatin so. The difference to the surroundings
@@ -108,7 +109,7 @@ def residual_score(images: Float[Tensor, "n 3 h w"], reconstructions: Float[Tens
 
 
 def _blur(x: Float[Tensor, "n 1 h w"], sigma: float) -> Float[Tensor, "n 1 h w"]:
-    """A Gaussian blur, zero beyond the border."""
+    """Blurs by a Gaussian, zero beyond the border."""
     reach = int(3 * sigma + 0.5)
     kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=x.device) / sigma) ** 2)
     kernel = (kernel / kernel.sum()).to(x.dtype)

@@ -17,8 +17,9 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def fused(network: Network) -> Network:
-    """A copy of a network in evaluation mode that computes the same, with no batch norm left after a convolution or
-    a linear layer in the `nn.Sequential`s that are its own parts. The network itself stays as it is.
+    """Copies a network in evaluation mode, with batch norms folded into the convolutions and linear layers before them.
+
+    The copy computes the same. Only the `nn.Sequential`s that are the network's own parts are folded.
 
     Raises:
         ValueError: the network is in training mode, in which batch norm depends on the batch.
@@ -34,7 +35,7 @@ def fused(network: Network) -> Network:
 
 
 def layout_of(device: torch.device) -> torch.memory_format:
-    """The memory layout of images for convolutions: oneDNN on a CPU takes less than half the time channels last."""
+    """Chooses the memory layout for convolutions: oneDNN on a CPU takes less than half the time channels last."""
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
 
 

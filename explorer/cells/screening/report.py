@@ -70,7 +70,7 @@ class Report:
 
 @cache
 def report() -> Report:
-    """The stored figures; `benchmarks.screening` measured them."""
+    """Reads the stored figures; `benchmarks.screening` measured them."""
     stored = json.loads(files("explorer.cells.screening").joinpath("report.json").read_text("utf-8"))
     methods = {
         name: Method(tuple(m["auc"]), tuple(m["patient_auc"]), (tuple(m["roc"][0]), tuple(m["roc"][1])))

@@ -134,7 +134,7 @@ class Screener:
         return self.models[0].image_shape
 
     def prepare(self, images: Tensor | np.ndarray | Iterable[Picture]) -> UInt8[Tensor, "n 3 h w"]:
-        """Images as the models see them: RGB on a black square, resized.
+        """Prepares images as the models see them: RGB on a black square, resized.
 
         Args:
             images: uint8 [N, C, H, W] or [N, H, W, C] with 1 or 3 channels, red first, or pictures: paths, the bytes of
@@ -166,7 +166,7 @@ class Screener:
 
     @torch.inference_mode()
     def screen(self, images: Tensor | np.ndarray | Iterable[Picture], *, progress: Progress | None = None) -> Screening:
-        """Screen images; what they may be is told at `prepare`. Raises ValueError or ImageError as it does."""
+        """Screens images, given as for `prepare`. Raises ValueError or ImageError as it does."""
         prepared = self.prepare(images)
         parts = []
         for start in range(0, len(prepared), _BATCH):
@@ -189,7 +189,7 @@ class Screener:
     def examine(
         self, images: Tensor | np.ndarray | Iterable[Picture], *, samples: int = _IMPORTANCE_SAMPLES
     ) -> Examination:
-        """Look at a few cells closely, with `samples` draws from each posterior for the log-likelihoods.
+        """Looks at a few cells closely, with `samples` draws from each posterior for the log-likelihoods.
 
         Raises:
             ValueError, ImageError: as `prepare`.
@@ -208,7 +208,7 @@ class Screener:
         )
 
     def _look(self, x: Float[Tensor, "n 3 h w"]) -> _Seen:
-        """Images in [0, 1], on the device, through both models and the detector."""
+        """Takes images in [0, 1], on the device, through both models and the detector."""
         x = x.contiguous(memory_format=self._layout)
         codes = tuple(network.posterior(x).mean for network in self._networks)
         reconstructions = tuple(network.decode(z) for network, z in zip(self._networks, codes, strict=True))
@@ -226,7 +226,7 @@ class _Seen:
 def screen(
     images: Tensor | np.ndarray | Iterable[Picture], *, device: str = "auto", progress: Progress | None = None
 ) -> Screening:
-    """How likely cells are to be infected, by the models that come with the program. Not a medical device.
+    """Estimates how likely cells are to be infected, by the models that come with the program. Not a medical device.
 
     Args:
         images: uint8 [N, 3, H, W] of any size, or pictures; see `Screener.prepare`.
@@ -243,7 +243,7 @@ def screen(
 
 @lru_cache(maxsize=2)
 def screener(device: str = "auto") -> Screener:
-    """The screener of the shipped models, opened once for each device.
+    """Opens the screener of the shipped models, once for each device.
 
     Raises:
         CheckpointError: the models are missing or damaged, or their detector is.

@@ -38,7 +38,7 @@ class Typicality:
     densities: Float[Tensor, " m"]
 
     def log_density(self, features: Float[Tensor, "n f"]) -> Float[Tensor, " n"]:
-        """The logarithm of the mixture's density at standardised features, in nats."""
+        """Computes the logarithm of the mixture's density at standardised features, in nats."""
         x = (features.double() - self.mean.double()) / self.scale.double()
         whitening = self.whitening.double()
         white = torch.einsum("nkf,kfg->nkg", x[:, None] - self.centres.double(), whitening)
@@ -47,7 +47,7 @@ class Typicality:
         return torch.logsumexp(parts, 1).float() - 0.5 * features.shape[1] * math.log(2 * math.pi)
 
     def of(self, features: Float[Tensor, "n f"]) -> Float[Tensor, " n"]:
-        """The share of the cells that it was fitted on which lie in less dense places, in [0, 1]."""
+        """Computes the share of the cells it was fitted on that lie in less dense places, in [0, 1]."""
         return torch.searchsorted(self.densities, self.log_density(features)).float() / len(self.densities)
 
 
@@ -56,7 +56,7 @@ def cell_features(
     reconstructions: Sequence[Float[Tensor, "n 3 h w"]],
     codes: Sequence[Float[Tensor, "n d"]],
 ) -> Float[Tensor, "n f"]:
-    """What a picture is judged by as a cell.
+    """Computes the features by which a picture is judged as a cell, float [N, F].
 
     For each model the logarithm of its squared error and of its code's squared length. Once the logarithms of the share
     of pixels that are not background, of their mean green, and of their mean red and blue over it: cells are pink, by
@@ -76,7 +76,7 @@ def cell_features(
 
 
 def _apart_from_a_disc(mask: Float[Tensor, "n h w"]) -> Float[Tensor, " n"]:
-    """The polar second moment of a mask about its centroid over that of a disc of its area, A² / 2 pi; 1 if empty."""
+    """Computes a mask's polar moment about its centroid over that of a disc of its area, A² / 2 pi; 1 if empty."""
     _, height, width = mask.shape
     y = torch.arange(height, device=mask.device, dtype=mask.dtype)[:, None]
     x = torch.arange(width, device=mask.device, dtype=mask.dtype)
@@ -88,10 +88,10 @@ def _apart_from_a_disc(mask: Float[Tensor, "n h w"]) -> Float[Tensor, " n"]:
 
 
 def _rim_share(mask: Float[Tensor, "n h w"]) -> Float[Tensor, " n"]:
-    """The share of a mask's outermost pixels that are in it."""
+    """Computes the share of a mask's outermost pixels that are in it."""
     return torch.cat([mask[:, 0], mask[:, -1], mask[:, 1:-1, 0], mask[:, 1:-1, -1]], 1).mean(1)
 
 
 def colourless(images: Float[Tensor, "n 3 h w"]) -> Bool[Tensor, " n"]:
-    """Which images have no colour: a parasite is told by its colour, so that nothing can be said of these."""
+    """Tells which images have no colour: a parasite is known by its colour, so nothing can be said of these."""
     return (images.amax(1) - images.amin(1)).flatten(1).amax(1) <= _COLOUR

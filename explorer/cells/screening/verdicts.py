@@ -1,4 +1,4 @@
-"""Looking at screened cells one by one: their verdicts, where the evidence lies, which training cells are near."""
+"""Screened cells one by one: their verdicts, where the evidence lies, which training cells are near."""
 
 from __future__ import annotations
 
@@ -58,30 +58,30 @@ class Verdict:
         return _CALLED.get(self.state, "unlike any cell")
 
     def at_share(self, share: float) -> float:
-        """The probability of an infection where that share of the cells, in (0, 1), is infected: Bayes' rule."""
+        """Computes the probability where that share of the cells, in (0, 1), is infected: Bayes' rule."""
         return 1 / (1 + math.exp(min(700.0, -self.log_ratio - math.log(share / (1 - share)))))
 
 
 def verdicts(screening: Screening) -> list[Verdict]:
-    """One a cell, in order."""
+    """Lists a verdict for each cell, in order."""
     columns = (screening.p_infected, screening.log_ratio, screening.typicality, screening.residual_score)
     return [Verdict(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def scores_csv(rows: Iterable[tuple[str, Verdict]]) -> str:
-    """File names and verdicts as a table: p_infected and typicality in [0, 1], log_ratio in nats, as many digits as
+    """Tabulates file names and verdicts: p_infected and typicality in [0, 1], log_ratio in nats, as many digits as
     tell any two float32 apart.
     """
     return table_text(COLUMNS, score_rows(rows))
 
 
 def score_rows(rows: Iterable[tuple[str, Verdict]]) -> list[list[object]]:
-    """The rows of that table, under COLUMNS."""
+    """Makes the rows of that table, under COLUMNS."""
     return [[name, *map(np.float32, (v.p_infected, v.log_ratio, v.typicality))] for name, v in rows]
 
 
 def summary(found: Sequence[Verdict]) -> str:
-    """How many pictures there are, how many of them are cells, and what these are called; without a full stop."""
+    """Counts pictures, cells among them, and what these are called, in words without a full stop."""
     counts = Counter(verdict.state for verdict in found)
     unlike, count = counts["unlike"], len(found)
     if not unlike:
@@ -92,7 +92,7 @@ def summary(found: Sequence[Verdict]) -> str:
 
 
 def _cells(counts: Counter[State], count: int, listed: str) -> str:
-    """How many cells, and what they are called; `listed` is how several kinds are put."""
+    """Counts cells and what they are called; `listed` is how several kinds are put."""
     kinds = [f"{counts[state]:,} {name}" for state, name in _CALLED.items() if counts[state]]
     if len(kinds) > 1:
         return _many(count, "cell") + listed.format(", ".join(kinds))
@@ -105,7 +105,7 @@ def _many(count: int, what: str) -> str:
 
 
 def alone(evidence: Float[Tensor, "h w"], calibration: Calibration) -> Float[Tensor, "h w"]:
-    """A map of local evidence as what each place alone would say of the cell: nats for an infection, 0 undecided.
+    """Turns local evidence into what each place alone would say of the cell: nats for an infection, 0 undecided.
 
     Scores are pooled by log-sum-exp, so that a cell with one place that stands out has the log ratio of that place.
     """
@@ -129,7 +129,7 @@ class TrainingCells:
     patients: list[str]
 
     def nearest(self, code: Float[Tensor, " d"], count: int) -> Near:
-        """Those nearest to a code by Euclidean distance."""
+        """Finds those nearest to a code [D] by Euclidean distance."""
         distances, index = nearest(code[None], self.codes, count)
         rows = index[0].tolist()
         return Near(self.codes[rows], [self.patients[row] for row in rows], distances[0].tolist())
@@ -143,7 +143,7 @@ class TrainingCells:
 
 @cache
 def training_cells() -> dict[str, TrainingCells]:
-    """The stored ones, by class.
+    """Reads the stored ones, by class.
 
     Raises:
         OSError, SafetensorError: the file is missing or damaged.

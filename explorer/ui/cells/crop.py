@@ -15,29 +15,29 @@ _STEPS = 500  # of a slider: more than its length on the screen
 _PREVIEW, _CUT = 280, 150
 _MOVED = "cells_upload_moved"
 _BRIGHT = (
-    " With the slide's own background around it, even a whole cell is unlike those in training: paint it black, and "
-    "upload the cell."
+    " With the slide's background around it, even a whole cell is unlike those in training: paint the background "
+    "black and upload the cell again."
 )
 
 
 def crop_panel(cell: UploadedCell) -> None:
-    """Draw it for a picture that is large; nothing for another."""
+    """Draws it for a picture that is large; nothing for another."""
     if not cell.is_large:
         return
     width, height = cell.size
     bright = _BRIGHT if cell.verdict.unlike else ""
     with st.container(key="cells_upload_large", border=True):
         st.markdown(
-            f"**This picture has {width:,} × {height:,} pixels: it looks like a slide, and the screen wants single "
-            "cells,** cut out along their outline, on black. "
+            f"**This picture has {width:,} × {height:,} pixels, like a slide. Screening needs single cells,** cut out "
+            "along their outline, on black. "
             + (
-                f"Below is what it makes of a square of {cell.crop.side:,} pixels.{bright}"
+                f"Below is the result for a square of {cell.crop.side:,} pixels.{bright}"
                 if cell.crop
-                else "Below is what it makes of the picture as a whole, which says nothing about the cells on it."
+                else "Below is the result for the whole picture, which says nothing about the cells on it."
             )
         )
         if cell.large is None:
-            st.caption("To cut a cell out of it, clear some of the large pictures and upload it again.")
+            st.caption("To cut a cell out of it, remove some of the large pictures and upload it again.")
             return
         _choose(cell, cell.large)
 
@@ -48,8 +48,8 @@ def _choose(cell: UploadedCell, large: Large) -> None:
         most = large.largest
         side = _slider(cell, "Side of the square, in pixels", "side", min(_SMALLEST, most), most, min(_USUAL, most))
         width, height = large.size
-        x = _slider(cell, "Its middle, from the left", "x", 0, width, width // 2)
-        y = _slider(cell, "Its middle, from the top", "y", 0, height, height // 2)
+        x = _slider(cell, "Its centre, from the left", "x", 0, width, width // 2)
+        y = _slider(cell, "Its centre, from the top", "y", 0, height, height // 2)
         try:
             large = _at(cell, large, (x, y))
         except ImageError as error:
@@ -66,7 +66,7 @@ def _choose(cell: UploadedCell, large: Large) -> None:
             )
             if cell.crop is not None:
                 whole = (cell, large, None)
-                st.button("Use all of it", key="cells_upload_whole", on_click=recrop, args=whole)
+                st.button("Use the whole picture", key="cells_upload_whole", on_click=recrop, args=whole)
     with right:
         st.html(_preview(large, side))
 
@@ -80,19 +80,19 @@ def _slider(cell: UploadedCell, label: str, what: str, least: int, most: int, us
 
 
 def _at(cell: UploadedCell, large: Large, place: tuple[int, int]) -> Large:
-    """The picture with its window at a place: the last one is kept, since decoding can take a second."""
+    """Moves the picture's window to a place; the last one is kept, since decoding can take a second."""
     if place == large.place:
         return large
     known: tuple[str, Large] | None = st.session_state.get(_MOVED)
     if known is None or (known[0], known[1].place) != (cell.digest, place):
-        with st.spinner("Looking there …"):
+        with st.spinner("Reading that place …"):
             known = cell.digest, large.at(place)
         st.session_state[_MOVED] = known
     return known[1]
 
 
 def _preview(large: Large, side: int) -> str:
-    """The picture with the square on it, and what is in the square."""
+    """Draws the picture with the square on it, and what is in the square."""
     left, top, right, bottom = large.outline(side)
     width, height = large.overview.size
     scale = _PREVIEW / max(width, height)

@@ -33,7 +33,7 @@ _COLORS = {"healthy": PALETTE[2], "infected": PALETTE[3]}
 
 
 def examined(cell: UploadedCell) -> None:
-    """Draw it. Raises CheckpointError."""
+    """Draws it. Raises CheckpointError."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"##### {plain(cell.title)}")
         st.button(
@@ -51,14 +51,14 @@ def examined(cell: UploadedCell) -> None:
         st.html(_headline(cell.verdict))
         for note in cell.notes:
             st.caption(plain(note))
-    with left, st.spinner("Looking closely …"):
+    with left, st.spinner("Examining the cell …"):
         found = _examine(cell)
     with left:
         st.html(html.table(["evidence", "", "what it means"], _evidence(cell.verdict, found)))
         if not cell.verdict.unlike:
             st.caption(
-                f"Probabilities hold where every second cell is infected. Where {_RARE:.0%} of them are, this cell's "
-                f"would be {plain(chance(cell.verdict.at_share(_RARE)))}."
+                f"This assumes that half of the cells are infected. Where {_RARE:.0%} are, the probability would be "
+                f"{plain(chance(cell.verdict.at_share(_RARE)))}."
             )
     with right:
         _pictures(found, unlike=cell.verdict.unlike)
@@ -70,7 +70,7 @@ def examined(cell: UploadedCell) -> None:
 
 
 def _examine(cell: UploadedCell) -> Examination:
-    """The examination, kept for this session's last cells."""
+    """Examines a cell; kept for this session's last ones."""
     known: dict[int, Examination] = st.session_state.setdefault(_EXAMINED, {})
     if cell.ident not in known:
         if len(known) >= _MOST_EXAMINED:
@@ -80,17 +80,17 @@ def _examine(cell: UploadedCell) -> Examination:
 
 
 def _headline(verdict: Verdict) -> str:
-    """The probability in large figures, or that there is none."""
+    """Draws the probability in large figures, or that there is none."""
     if verdict.unlike:
         large = "Unlike any cell in training"
         small = (
-            "Of 1,000 real cells, fewer than one is as odd as this picture. A probability of an infection would mean "
+            "Fewer than one real cell in 1,000 is as odd as this picture. A probability of infection would mean "
             "nothing, so none is given."
         )
         size = "1.7rem"
     else:
         large, size = chance(verdict.p_infected).replace("<", "&lt;").replace(">", "&gt;"), "3rem"
-        small = "is how likely this cell is to be infected with <i>Plasmodium falciparum</i>."
+        small = "probability that this cell is infected with <i>Plasmodium falciparum</i>."
         if verdict.state == "uncertain":
             large, size = f"Uncertain: {large}", "2.2rem"
             small = f"An infection is neither likely nor ruled out. {doubt()}"
@@ -110,7 +110,7 @@ def _evidence(verdict: Verdict, found: Examination) -> list[list[str]]:
         [
             "largest residual, healthy model",
             f"{verdict.residual_score:.3f}",
-            "of full brightness: the most purple spot that a model which never saw a parasite cannot draw",
+            "of full brightness: the most purple spot that a model which never saw a parasite fails to draw",
         ],
         [
             "difference of log-likelihoods",
@@ -122,7 +122,7 @@ def _evidence(verdict: Verdict, found: Examination) -> list[list[str]]:
 
 
 def _weak() -> str:
-    """How weak, where that was measured."""
+    """Says how weak, where that was measured."""
     report = measured()
     if report is None or ELBOS not in report.methods:
         return ""
@@ -139,7 +139,7 @@ def _unbroken(text: str) -> str:
 
 
 def _pictures(found: Examination, *, unlike: bool) -> None:
-    """What the models see, what they make of it, and of a cell what is left, and where that speaks for an infection."""
+    """Draws what the models see and make of it, and of a cell what is left, and where that speaks for an infection."""
     seen = found.images[0]
     healthy, infected = (r[0] for r in found.reconstructions)
     st.html(
@@ -170,13 +170,13 @@ def _pictures(found: Examination, *, unlike: bool) -> None:
         + _legend(local)
     )
     st.caption(
-        "Left over is the picture minus its reconstruction, on gray, inside the cell: what a model could not draw. "
-        "A parasite is purple there."
+        "Left over: the picture minus its reconstruction, on gray, inside the cell. That is what a model could not "
+        "draw. A parasite is purple there."
     )
 
 
 def _legend(local: Tensor) -> str:
-    """The scale of the red, and its strongest place."""
+    """Draws the scale of the red, and its strongest place."""
     red = ",".join(str(v) for v in pictures.EVIDENCE)
     values = local[~local.isnan()]
     most = _nats(float(values.max())) if len(values) else "none: there is no cell"
@@ -186,12 +186,12 @@ def _legend(local: Tensor) -> str:
         'border:1px solid color-mix(in srgb,currentColor 18%,transparent)"></div>'
         f'<div style="display:flex;justify-content:space-between"><span>{_nats(_CLEAR)} or less</span>'
         f"<span>0, undecided: the line</span><span>{_nats(_FULL)} or more</span></div>"
-        f"<div>Red: what a place alone would say for an infection. Its strongest place: {most}.</div></div>"
+        f"<div>Red: the evidence for an infection from that place alone. Strongest place: {most}.</div></div>"
     )
 
 
 def _among(cell: UploadedCell, state: str, model: Model, code: Tensor) -> None:
-    """Where the cell falls among the cells of one class, and the training cells next to it."""
+    """Draws where the cell falls among the cells of one class, and the training cells next to it."""
     latents = model.latents
     kind = "umap" if "umap" in latents.maps else next(iter(latents.maps))
     place = latents.maps[kind]
@@ -203,8 +203,7 @@ def _among(cell: UploadedCell, state: str, model: Model, code: Tensor) -> None:
         config={"displayModeBar": False},
     )
     st.caption(
-        f"{len(latents):,} {state} cells of test patients as the {state} model sees them; the cross is where this "
-        "picture falls among them."
+        f"{len(latents):,} {state} cells of test patients on the {state} model's map; the cross marks this picture."
     )
     try:
         cells = training_cells()[state]
@@ -215,7 +214,7 @@ def _among(cell: UploadedCell, state: str, model: Model, code: Tensor) -> None:
     st.html(_nearest(model, state, near))
     st.caption(
         f"The nearest of {len(cells.codes):,} {state} training cells, decoded from their codes, with their patient and "
-        f"their distance. From one training cell to the next it is {cells.spacing:.1f}, half of the time less.",
+        f"their distance. The median distance from a training cell to its nearest neighbour is {cells.spacing:.1f}.",
     )
 
 

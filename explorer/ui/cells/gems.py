@@ -24,14 +24,14 @@ _HOTTEST, _MOST_ACROSS, _LAST_SEED = 20, 14, 10**6
 
 
 def gems_panel() -> dict[str, str]:
-    """Draw the panel; what the URL says of it. Nothing where the models are missing, as the pair's panel says."""
+    """Draws the panel; returns what the URL says of it: nothing where the models are missing."""
     here = kinds()
     found = {kind: label for kind, label in STONES.items() if kind in here}
     if not found:
         return {}
     with st.container(key="cells_gems"):
         st.markdown("##### Gems", help=_HELP)
-        st.caption("A game: push the models of cells far beyond all that they know, and they draw coloured stones.")
+        st.caption("A game: push the models of cells far beyond what they know, and they draw coloured stones.")
         stones, source, temperature, across = _controls(found)
         seed = int(st.session_state[_SEED])
         states = [state for state, name in enumerate(STATES) if source in ("mixed", name)]
@@ -122,7 +122,7 @@ def _sheet(pair: Pair, states: list[int], codes: Tensor, across: int, format: st
 
 
 def _how(models: list[Model], count: int, temperature: int, seed: int, *, state_told: bool) -> str:
-    """How the picture was made, so that it can be made again."""
+    """Says how the picture was made, so that it can be made again."""
     names = " and ".join(f"`{model.info.id}`" for model in models)
     turns = ", told the state" if state_told else " in turn" if len(models) > 1 else ""
     beta = models[0].info.config["recipe"]["beta"]
@@ -135,7 +135,7 @@ def _how(models: list[Model], count: int, temperature: int, seed: int, *, state_
 
 
 def _far(found: OriginDistances) -> str:
-    """How far outside of what the models know this is."""
+    """Says how far outside what the models know this is."""
     where = (
         f"The nearest of these codes lies {found.nearest:.1f} from the origin and half of them beyond "
         f"{found.middle:.1f}; the furthest of {found.count:,} real cells, of patients that no model was trained on, "

@@ -26,7 +26,7 @@ _PLAIN = {"displayModeBar": False}
 
 
 def init_panel() -> dict[str, str]:
-    """Draw the panel; what the URL says of it."""
+    """Draws the panel; returns what the URL says of it."""
     found = initialisation.comparison()
     epochs = len(next(iter(found.courses.values())).history)
     moments = {"end": f"After {epochs} epochs", "start": "At the start"}
@@ -72,13 +72,13 @@ def _next_seed() -> None:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _network(init: str, moment: str) -> LatentModel:
-    """A network whose weights come with the package, or from the seed."""
+    """Opens a network whose weights come with the package, or draws them from the seed."""
     found = initialisation.comparison()
     return found.first(init) if moment == "start" else initialisation.stored_decoder(found.model)
 
 
 def _decoder(found: Comparison, init: str, moment: str) -> tuple[str, Callable[[Tensor], Tensor]]:
-    """What decodes, with a name of its weights. Raises CheckpointError or OSError."""
+    """Finds what decodes, with a name of its weights. Raises CheckpointError or OSError."""
     if moment == "end" and init != initialisation.STORED:
         infos = {info.id: info for info in cache.all_checkpoints() if not info.problem}
         if found.checkpoint not in infos:
@@ -93,7 +93,7 @@ def _decoder(found: Comparison, init: str, moment: str) -> tuple[str, Callable[[
 
 
 def _samples(found: Comparison, moment: str, seed: int) -> None:
-    """A grid of cells for each initialisation, from the same codes."""
+    """Draws a grid of cells for each initialisation, from the same codes."""
     codes = initialisation.draw(_SIDE**2, found.model.latent, seed=seed)
     for column, init in zip(st.columns(len(found.courses), gap="medium"), found.courses, strict=True):
         with column:

@@ -24,7 +24,7 @@ _TILE_PX = 72
 
 
 def chance(p: float) -> str:
-    """A probability as a percentage that never claims to be certain."""
+    """Formats a probability as a percentage that never claims to be certain."""
     if p < 0.001:
         return "< 0.1%"
     if p > 0.999:
@@ -33,12 +33,12 @@ def chance(p: float) -> str:
 
 
 def rarer(share: float) -> str:
-    """A typicality as a percentage, with no more digits than it has meaning."""
+    """Formats a typicality as a percentage, with no more digits than it has meaning."""
     return "less than 0.1%" if share < 0.001 else f"{share:.1%}"
 
 
 def overview(state: Uploads[UploadedCell]) -> None:
-    """Draws it."""
+    """Draws all cells, the likeliest to be infected first."""
     cells = by_probability(state.items)
     st.markdown(f"**{summary([cell.verdict for cell in cells])}** · {DEVICE}")
     grid, buttons, table = (st.container() for _ in range(3))
@@ -63,7 +63,7 @@ def overview(state: Uploads[UploadedCell]) -> None:
 
 
 def as_csv(cells: Sequence[UploadedCell]) -> str:
-    """The table to download."""
+    """Makes the table to download."""
     return scores_csv((cell.title, cell.verdict) for cell in cells)
 
 
@@ -98,7 +98,7 @@ def _briefly(verdict: Verdict) -> str:
 
 
 def _table(cells: list[UploadedCell]) -> None:
-    st.caption(f"**{DEVICE}.** Probabilities hold where every second cell is infected.")
+    st.caption(f"**{DEVICE}.** Probabilities assume that half of the cells are infected.")
     st.dataframe(
         {
             "file": [cell.title for cell in cells],

@@ -47,7 +47,7 @@ class Pair:
         return model.decode(codes, state) if model.conditional else model.decode(codes)
 
     def draw_pixels(self, codes: Tensor, state: int, seed: int) -> Tensor:
-        """The same, with the noise that the model claims: other noise in the other state."""
+        """Draws the same with the noise that the model claims: other noise in the other state."""
         model, seed = self.models[state], 2 * seed + state
         return model.draw_pixels(codes, state if model.conditional else None, seed=seed)
 
@@ -57,13 +57,13 @@ def _names(kind: str) -> list[str]:
 
 
 def kinds() -> dict[str, str]:
-    """The kinds of pairs that are here, with their names on the screen."""
+    """Lists the kinds of pairs that are here, with their names on the screen."""
     usable = {c.id for c in cache.all_checkpoints() if not c.problem}
     return {kind: label for kind, label in KINDS.items() if usable.issuperset(_names(kind))}
 
 
 def open_pair(kind: str) -> Pair:
-    """The models of a kind. Raises CheckpointError or OSError."""
+    """Opens the models of a kind. Raises CheckpointError or OSError."""
     infos = {c.id: c for c in cache.all_checkpoints()}
     content = [cache.digest(infos[name]) for name in _names(kind)]
     models = [cache.open_model(name, digest) for name, digest in zip(_names(kind), content, strict=True)]
@@ -71,7 +71,7 @@ def open_pair(kind: str) -> Pair:
 
 
 def pair_panel() -> dict[str, str]:
-    """Draw the panel; what the URL says of it."""
+    """Draws the panel; returns what the URL says of it."""
     found = kinds()
     if not found:
         st.info("The models of blood cells that come with the program, in checkpoints/cells-…, are missing or damaged.")
@@ -134,7 +134,7 @@ _HOW = {
 
 
 def _noise(pair: Pair) -> str:
-    """What a draw of the pixels is, in words."""
+    """Says what a draw of the pixels is."""
     if pair.healthy.config.likelihood == "bernoulli":
         return _SPECKLE
     sizes = [f"{model.network.noise_variance_value**0.5:.3f}" for model in dict.fromkeys(pair.models)]
@@ -174,14 +174,15 @@ def _controls(found: dict[str, str]) -> tuple[str, int, float, bool]:
         step=0.05,
         key=_TEMPERATURE,
         persist_state="session",
-        help="Scale of the draws: at 0 all are the average cell, at 1 they vary as the prior does, above they stray.",
+        help="Scale of the draws: at 0 every cell is the average one, at 1 they vary as the prior does, above 1 they "
+        "stray.",
     )
     return kind, side, temperature, pixels == "sampled"
 
 
 _PIXELS_HELP = (
-    "A model claims for each pixel not one value but how likely each value is. Sharp shows the mean of that claim. As "
-    "sampled shows one draw from it, with all the noise that the model thinks pictures of cells have."
+    "For each pixel a model claims not one value but how likely each value is. Sharp shows the mean of that claim; as "
+    "sampled shows one draw from it, with all the noise the model expects in pictures of cells."
 )
 
 

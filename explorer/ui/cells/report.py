@@ -14,7 +14,7 @@ _PLAIN = {"displayModeBar": False}
 
 
 def measured() -> Report | None:
-    """The report that comes with the program, or None where it is missing or damaged."""
+    """Reads the report that comes with the program; None where it is missing or damaged."""
     try:
         return report()
     except (OSError, ValueError, KeyError, TypeError):
@@ -22,24 +22,24 @@ def measured() -> Report | None:
 
 
 def report_panel() -> None:
-    """Draw it, closed."""
+    """Draws the report, closed."""
     found = measured()
     with st.expander("Calibration and ROC"):
         if found is None:
             st.caption("The measurements on test patients are missing from this installation.")
             return
         st.caption(
-            f"Measured on {found.cells:,} real cells of {found.patients:,} patients, of whom nothing was used for "
+            f"Measured on {found.cells:,} real cells of {found.patients:,} patients, none of whom was used for "
             "training or calibration."
         )
         left, right = st.columns(2, gap="medium")
         with left:
-            st.markdown("###### Can a probability be taken at its word?")
+            st.markdown("###### Are the probabilities calibrated?")
             st.plotly_chart(figures.calibration(found.calibration), key="cells_upload_calibration", config=_PLAIN)
             st.caption(
-                f"{_middle(found)} Brier score {found.brier:.3f}: the mean squared error of the probability, 0.25 for "
-                f"always saying 50%. {html.percent(found.unlike)} of these real cells are flagged as unlike any in "
-                "training."
+                f"{_middle(found)} Brier score {found.brier:.3f}: the mean squared error of the probability; always "
+                f"saying 50% would score 0.25. {html.percent(found.unlike)} of these real cells are flagged as unlike "
+                "any in training."
             )
         with right:
             st.markdown("###### Infected cells found, against false alarms")
@@ -56,13 +56,13 @@ def _middle(found: Report) -> str:
     if middle is None:
         return f"No cell has a probability {between}."
     return (
-        f"Of the {middle.cells:,} cells with a probability {between}, {middle.infected:.0%} are infected, where it "
-        f"says {middle.said:.0%} on average."
+        f"Of the {middle.cells:,} cells with a probability {between}, {middle.infected:.0%} are infected; their mean "
+        f"probability is {middle.said:.0%}."
     )
 
 
 def doubt() -> str:
-    """What a probability that is called uncertain is worth, in a sentence, with figures where they were measured."""
+    """Says what a probability that is called uncertain is worth, with figures where they were measured."""
     text = f"Probabilities between {HEALTHY:.0%} and {INFECTED:.0%} are often wrong"
     found = measured()
     if found is None or found.middle is None:

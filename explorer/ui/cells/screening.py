@@ -65,8 +65,8 @@ def _empty() -> None:
 
 
 _HELP = (
-    "Malaria parasites are too small for the models to draw: what is left when a cell's reconstruction is taken away "
-    "shows them. A small detector reads these residuals, and its score is turned into a probability on patients that "
-    "it was not trained on. The pictures of training were cut out along the outline of the cell and lie on black, as "
-    "NIH's malaria data set has them: cut out yours alike."
+    "Malaria parasites are too small for the models to draw, so they show in what is left when a cell's reconstruction "
+    "is subtracted. A small detector reads these residuals; its score was calibrated to a probability on patients it "
+    "was not trained on. The training pictures, from NIH's malaria data set, are cut out along the cell's outline, on "
+    "black: cut out yours the same way."
 )

@@ -52,13 +52,13 @@ class Upload:
     _seen: dict[str, Seen] = field(default_factory=dict)
 
     def turned(self, data: EncodedDataset) -> Upload:
-        """The same, inverted the other way for the model of the mapped data."""
+        """Inverts it the other way for the model of the mapped data."""
         steps = self.seen_by(data).prepared.steps
         chosen = {**self.chosen, data.content: replace(steps, invert=not steps.invert)}
         return Upload(self.name, self.picture, chosen, self.notes)
 
     def seen_by(self, data: EncodedDataset) -> Seen:
-        """Prepared for, encoded and decoded by the model of the mapped data; once for each."""
+        """Shows it to the model of the mapped data: prepares, encodes and decodes it, once for each model."""
         if data.content not in self._seen:
             if len(self._seen) >= _MOST_MODELS:
                 self._seen.clear()
@@ -79,12 +79,12 @@ def current() -> Upload | None:
 
 
 def use(name: str, picture: Image.Image, data: EncodedDataset, steps: Steps) -> None:
-    """Let another picture be `upload`, taken through these steps for the model of the mapped data."""
+    """Lets another picture be `upload`, taken through these steps for the model of the mapped data."""
     st.session_state[_UPLOAD] = Upload(name, picture, {data.content: steps})
 
 
 def upload_popover(data: EncodedDataset) -> None:
-    """The button that opens the upload; what was uploaded is `upload` in expressions."""
+    """Draws the button that opens the upload; what was uploaded is `upload` in expressions."""
     last = current()
     with st.popover("Upload a picture", icon=":material/upload:", type="tertiary", key="upload_box"):
         file = st.file_uploader(

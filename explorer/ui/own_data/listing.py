@@ -17,7 +17,7 @@ _REMOVED, _REFUSED = "own_removed", "own_refusal"
 
 
 def own_list(on_choose: Callable[[str], None] | None) -> None:
-    """Draw the list; `on_choose` is called with `own:NAME` by the button of a data set."""
+    """Draws the list; `on_choose` is called with `own:NAME` by the button of a data set."""
     names = own.names()
     with st.container(key="own_sets", gap="xsmall"):
         if names:
@@ -53,14 +53,14 @@ def _row(name: str, on_choose: Callable[[str], None] | None, now: datetime) -> N
             ":material/delete:",
             key=f"own_remove_{name}",
             type="tertiary",
-            help=f"Remove own:{name}; it can be brought back",
+            help=f"Remove own:{name}; you can undo this",
             on_click=_remove,
             args=(name,),
         )
 
 
 def _undo() -> None:
-    """What was taken away last, with the way back, and what could not be done."""
+    """Draws what was taken away last, with the way back, and what could not be done."""
     if refusal := st.session_state.pop(_REFUSED, ""):
         st.error(plain(refusal))
     if token := st.session_state.get(_REMOVED):

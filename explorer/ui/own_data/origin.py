@@ -22,9 +22,12 @@ cells.zip
 
 
 def choose_origin(*, disabled: bool, on_change: Callable[[], None], on_again: Callable[[], None]) -> Origin | None:
-    """The widgets, and what was handed in, once there is something.
+    """Draws the choice of a zip or a folder; returns what was handed in, once there is something.
 
-    `on_change` is the callback for something else, `on_again` the one for another look at the same folder.
+    Args:
+        disabled: whether nothing can be chosen.
+        on_change: the callback for something else.
+        on_again: the callback for another look at the same folder.
     """
     limit = st.get_option("server.maxUploadSize")
     larger = (
@@ -33,13 +36,13 @@ def choose_origin(*, disabled: bool, on_change: Callable[[], None], on_again: Ca
     )
     if not may_name_folders():
         st.caption(
-            "Only a zip can be handed in here: this app can be reached from other computers, so it opens no folder "
-            "that somebody names."
+            "Only a zip can be uploaded here: other computers can reach this app, so it opens no folder that somebody "
+            "names."
         )
     elif _choose_way(disabled, on_change) == _FOLDER:
         return _folder(disabled, on_change, on_again)
     else:
-        larger = f"A zip may have up to {limit} MB here; a larger one, or a folder, can be named as a “{_FOLDER}”."
+        larger = f"A zip may have up to {limit} MB here; for a larger one, or a folder, choose “{_FOLDER}”."
     upload = st.file_uploader("A zip of images", type=["zip"], key="own_upload", on_change=on_change, disabled=disabled)
     st.caption(larger)
     return None if upload is None else Origin(f"upload {upload.file_id}", upload.name, upload.getvalue())
@@ -74,13 +77,13 @@ def _choose_way(disabled: bool, on_change: Callable[[], None]) -> str:
 
 
 def how_to() -> None:
-    """What to hand in, for who has nothing in hand yet."""
+    """Says what to hand in, for who has nothing in hand yet."""
     words, tree = st.columns([3, 2], gap="medium")
     words.markdown(
-        "Put the pictures into folders, **one folder for each class**, named as the class shall be called, and zip the "
-        "folder around them. No classes? Zip the pictures just as they are.\n\n"
-        "PNG, JPEG, TIFF and most other formats, of any size, will do: every picture is brought to one size. A fifth "
-        "of each class is kept aside for testing. If there are folders `train` and `test` with the classes inside "
-        "them, that split is kept."
+        "Put the pictures into folders, **one folder per class**, named after the class, and zip the folder around "
+        "them. No classes? Just zip the pictures.\n\n"
+        "PNG, JPEG, TIFF and most other formats will do, in any size: all pictures are resized alike. A fifth of each "
+        "class is set aside for testing. If there are folders `train` and `test` with the classes inside them, that "
+        "split is kept."
     )
     tree.code(_TREE.strip("\n"), language=None)

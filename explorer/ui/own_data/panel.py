@@ -25,7 +25,7 @@ _JOB, _LOOKED, _PROBLEM, _EXISTING, _ADDED = "own_job", "own_looked", "own_probl
 
 
 def own_data_panel(on_ready: OnReady | None = None) -> None:
-    """Draw the panel: a form with a preview, what is on its way in, and the data sets that are there.
+    """Draws the panel: a form with a preview, what is on its way in, and the data sets that are there.
 
     `on_ready` is called with `own:NAME` when a data set has been added, or chosen from the list. That may be in the
     middle of a run or in a callback, so it may only set state that is no widget's; the whole page reruns afterwards.
@@ -79,8 +79,8 @@ def _options(origin: Origin, *, disabled: bool) -> None:
         key="own_size",
         format_func=lambda text: "Automatic" if text == _AUTO else f"{text} × {text}",
         disabled=disabled,
-        help="Pixels a side that every image is brought to, on a black square. Small ones train faster: 28 is that of "
-        "handwritten digits, 64 does for cells, 128 takes 20 times as long as 28.",
+        help="Every image is resized to this many pixels a side, on a black square. Smaller ones train faster: 28 "
+        "suits handwritten digits, 64 suits cells, and 128 takes 20 times as long as 28.",
     )
     channel_choice = channels.selectbox(
         "Colour",
@@ -88,7 +88,7 @@ def _options(origin: Origin, *, disabled: bool) -> None:
         key="own_channels",
         format_func=lambda text: {_AUTO: "Automatic", "gray": "Gray", "RGB": "Colour (RGB)"}[text],
         disabled=disabled,
-        help="Gray images take a third of the memory and of the time.",
+        help="Gray images need a third of the memory and time.",
     )
     shape = (None if size_choice == _AUTO else int(size_choice), _CHANNELS[channel_choice])
     with st.container(key="own_preview"):
@@ -101,14 +101,14 @@ def _options(origin: Origin, *, disabled: bool) -> None:
 
 
 def _look(origin: Origin, size: int | None, channels: int | None) -> own.Preview | str:
-    """The preview, or a sentence on why there is none. Kept until something else is asked for."""
+    """Makes the preview, or a sentence on why there is none; kept until something else is asked for."""
     key = (origin.ident, size, channels)
     looked: tuple[Any, own.Preview | str] | None = st.session_state.get(_LOOKED)
     if looked is not None and looked[0] == key:
         return looked[1]
     found: own.Preview | str
     try:
-        with st.spinner("Looking at the images …"), origin.path() as path:
+        with st.spinner("Reading the images …"), origin.path() as path:
             found = own.preview(path, size=size, channels=channels, label=origin.label)
     except DatasetError as error:
         found = str(error)
@@ -152,14 +152,14 @@ def _finish(job: Job[DatasetInfo], on_ready: OnReady | None) -> None:
         if on_ready is not None:
             on_ready(job.result.name)
     elif job.cancelled:
-        st.toast("Cancelled; nothing was added.")
+        st.toast("Cancelled: nothing was added.")
     else:
         st.session_state[_PROBLEM] = job.problem
         st.session_state[_EXISTING] = job.error.name if isinstance(job.error, own.AlreadyHere) else ""
 
 
 def _success() -> bool:
-    """What has just been added, with the form put away, so that the browser lets go of the upload; False if nothing."""
+    """Draws what has just been added in place of the form, so that the browser drops the upload; False if nothing."""
     name = st.session_state.get(_ADDED)
     if name is None:
         return False

@@ -21,7 +21,7 @@ _MOST_NOTES = 6
 
 
 def show_preview(found: Preview, ident: str) -> None:
-    """Draw it. `ident` names the source."""
+    """Draws the preview. `ident` names the source."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
         st.caption("A sample, as a model will see it")
@@ -40,7 +40,7 @@ def show_preview(found: Preview, ident: str) -> None:
 
 
 def _sample(found: Preview, ident: str) -> None:
-    """The images: few classes each in rows of their own, many in one grid with names below."""
+    """Draws the images: few classes each in rows of their own, many in one grid with names below."""
     labels = [0] * len(found.images) if found.labels is None else found.labels.tolist()
     if not 0 < len(found.classes) <= _MOST_GROUPS:
         _grid(found, ident, range(len(labels)), [found.classes[label] for label in labels] if found.classes else None)
@@ -78,13 +78,13 @@ def _short(name: str) -> str:
 def _facts(found: Preview) -> list[tuple[str, str, str]]:
     count = sum(found.counts.values())
     size = count * found.channels * found.size**2
-    chosen = "chosen by a sample of the images" if found.size == found.suggested_size else "as you chose"
+    chosen = "chosen from a sample of the images" if found.size == found.suggested_size else "as you chose"
     return [
-        ("To train on", f"{found.counts['train']:,}", "images that a model learns from"),
-        ("To test on", f"{found.counts['test']:,}", "images that it never learns from, to judge it by"),
+        ("To train on", f"{found.counts['train']:,}", "images the model learns from"),
+        ("To test on", f"{found.counts['test']:,}", "images it never learns from, to test it on"),
         ("Size", f"{found.size} × {found.size}", chosen),
         ("Colour", "gray" if found.channels == 1 else "RGB", "one number a pixel" if found.channels == 1 else "three"),
-        ("In memory", _bytes(size), "and about as much on the disk"),
+        ("In memory", _bytes(size), "and about as much on disk"),
     ]
 
 
@@ -93,7 +93,7 @@ def _bytes(count: int) -> str:
 
 
 def _classes(found: Preview) -> str:
-    """The classes with the number of their images as bars: the faint part is for testing."""
+    """Draws the classes with the number of their images as bars: the faint part is for testing."""
     train, test = found.class_counts["train"], found.class_counts["test"]
     most = max(a + b for a, b in zip(train, test, strict=True))
     rows = []

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 
 import streamlit as st
 import torch
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from explorer.images.preparation import Prepared, Steps
 from explorer.models import Posterior
-from explorer.scoring.scores import Judgement, Scores, judge
+from explorer.scoring.scores import Judgement, Scores, judge, score
 from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.codes import computed
 
-_LOOKED, _CHANGED = "reconstruct_looked", "reconstruct_steps"
-_MOST_LOOKED = 24
+_ANALYSES, _CHANGED = "reconstruct_analyses", "reconstruct_steps"
+_MOST = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,7 @@ class Subject:
         slot: what changes of its steps are kept for: a drawing keeps them from stroke to stroke.
         name: as sentences call it.
         picture: of mode L or RGB.
-        remarks: on how it was read, a sentence each.
+        notes: on how it was read, a sentence each.
         own: `content` of the model whose test image it is: that one sees it as it is.
         label: its class, where that is known.
         index: of a test image in its data set.
@@ -39,44 +41,49 @@ class Subject:
     slot: str
     name: str
     picture: Image.Image
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     own: str = ""
     label: str | None = None
     index: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
-    """A subject as the model of the mapped data sees it and judges it."""
+class Analysis:
+    """A subject as the model of the mapped data sees it and judges it; `changed` if a person chose its steps."""
 
     subject: Subject
     data: EncodedDataset
     changed: bool
     prepared: Prepared
-    judged: Judgement
+    judgement: Judgement
+
+    @cached_property
+    def drawn(self) -> Float[Tensor, " 1"]:
+        """The ELBO at the draw of z that corrupted versions are scored by; the judgement's may be the stored one."""
+        return score(self.data.model, self.judgement.images, self.judgement.condition).elbo
 
 
-def look(subject: Subject, data: EncodedDataset) -> Looked:
-    """Prepare and judge the subject, by the steps that a person has chosen, or else by what suits it."""
+def analyse(subject: Subject, data: EncodedDataset) -> Analysis:
+    """Prepares and judges a subject, by the steps that a person has chosen, or else by those that suit it."""
     chosen = steps_of(subject, data)
     key = (subject.ident, subject.own, subject.label, data.key, data.map.kind, data.drawn_as, chosen)
-    kept: OrderedDict[tuple[object, ...], Looked] = st.session_state.setdefault(_LOOKED, OrderedDict())
+    kept: OrderedDict[tuple[object, ...], Analysis] = st.session_state.setdefault(_ANALYSES, OrderedDict())
     if key not in kept:
-        kept[key] = _look(subject, data, chosen)
-        while len(kept) > _MOST_LOOKED:
+        kept[key] = _analyse(subject, data, chosen)
+        while len(kept) > _MOST:
             kept.popitem(last=False)
     kept.move_to_end(key)
     return kept[key]
 
 
-def _look(subject: Subject, data: EncodedDataset, chosen: Steps | None) -> Looked:
+def _analyse(subject: Subject, data: EncodedDataset, chosen: Steps | None) -> Analysis:
     size = data.model.image_shape[1]
     as_it_is = subject.own == data.content or (subject.index is not None and subject.picture.size == (size, size))
     prepared = data.model.prepare(subject.picture, chosen or (Steps() if as_it_is else None))
     known = data.model.conditional and subject.label in data.model.classes
     label = torch.tensor([data.model.classes.index(str(subject.label))]) if known else None
     row = data.row_of(subject.index) if subject.own == data.content and subject.index is not None else None
-    judged = judge(
+    judgement = judge(
         data.model,
         prepared.image[None],
         label,
@@ -84,11 +91,11 @@ def _look(subject: Subject, data: EncodedDataset, chosen: Steps | None) -> Looke
         without=row if data.name == STORED else None,
         scored=None if row is None or prepared.stages else _scored(data, row, label),
     )
-    return Looked(subject, data, chosen is not None, prepared, judged)
+    return Analysis(subject, data, chosen is not None, prepared, judgement)
 
 
 def _scored(data: EncodedDataset, row: int, label: Tensor | None) -> Scores | None:
-    """What was measured of an image of the mapped data, and is shown elsewhere; None if its class was not told then."""
+    """Gives the scores of an image of the mapped data that other screens show; None if its class was not given then."""
     if data.model.conditional and label is None:
         return None
     found, at = data.latents, slice(row, row + 1)
@@ -97,13 +104,13 @@ def _scored(data: EncodedDataset, row: int, label: Tensor | None) -> Scores | No
 
 
 def steps_of(subject: Subject, data: EncodedDataset) -> Steps | None:
-    """The steps that a person has chosen for it and this model; None where they are left to what suits it."""
+    """Gives the steps that a person has chosen for it and this model; None where they are left to what suits it."""
     found: Steps | None = st.session_state.get(_CHANGED, {}).get((subject.slot, data.model.info.id))
     return found
 
 
 def choose_steps(subject: Subject, data: EncodedDataset, steps: Steps | None) -> None:
-    """Take these steps from now on; None for what suits it."""
+    """Takes these steps from now on; None for what suits it."""
     changed = st.session_state.setdefault(_CHANGED, {})
     if steps is None:
         changed.pop((subject.slot, data.model.info.id), None)

@@ -16,7 +16,7 @@ _MOST = 3  # beside the chosen one: four columns are as many as can be read
 
 
 def pick_others(model: cache.Model) -> list[EncodedDataset]:
-    """The control, and the codes of the models chosen; those that cannot be opened get a sentence."""
+    """Draws the control; returns the codes of the models chosen. Those that cannot be opened get a sentence."""
     usable = {info.id: info for info in cache.all_checkpoints() if not info.problem and info.id != model.info.id}
     _restore(list(usable), model.info.id)
     chosen = st.multiselect(
@@ -26,7 +26,7 @@ def pick_others(model: cache.Model) -> list[EncodedDataset]:
         max_selections=_MOST,
         persist_state="session",
         placeholder="other models",
-        help="Up to three models of any shape see the same picture, each in its own size.",
+        help="Up to three other models see the same picture, each at its own size.",
         width=420,
     )
     found = []
@@ -39,12 +39,12 @@ def pick_others(model: cache.Model) -> list[EncodedDataset]:
 
 
 def query(others: list[EncodedDataset]) -> dict[str, str]:
-    """What the URL says of it."""
+    """Gives what the URL says of it."""
     return {"compare": ",".join(one.model.info.id for one in others)} if others else {}
 
 
 def _restore(usable: list[str], itself: str) -> None:
-    """Start from the address, and drop what is no choice any more."""
+    """Starts from the address, and drops what is no choice any more."""
     asked = address.asked("compare")
     if asked is not None:
         wanted = list(dict.fromkeys(asked.split(",")))
@@ -57,7 +57,7 @@ def _restore(usable: list[str], itself: str) -> None:
 
 
 def _opened(info: cache.CheckpointInfo) -> EncodedDataset:
-    """The model's stored codes on its first map."""
+    """Opens the model's stored codes on its first map."""
     content = cache.digest(info)
     model = cache.open_model(info.id, content)
     kinds = cache.projections(model)

@@ -1,4 +1,4 @@
-"""Denoise: what a model makes of a picture with noise, blur, a missing patch or a rotation."""
+"""A picture with noise, blur, a missing patch or a rotation, and what a model makes of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from explorer.images.corruptions import Corruption, corrupt
 from explorer.scoring.scores import better_than, rescore, sentence
 from explorer.ui import address, html
 from explorer.ui.components.code_sliders.component import Knob, code_sliders
-from explorer.ui.reconstruct.analysis import Looked
+from explorer.ui.reconstruct.analysis import Analysis
 from explorer.ui.wording import nats
 
 _VALUES, _SEED = "spoil_values", "spoil_seed"
@@ -33,7 +33,7 @@ _DIGITS = {"noise": 2, "blur": 1, "patch": 2, "turn": 0}
 
 
 def current() -> Corruption:
-    """What the sliders say, or the address on the session's first run."""
+    """Reads the sliders, or the address on the session's first run."""
     if _VALUES not in st.session_state:
         st.session_state[_VALUES] = {name: _asked(name) for name in LIMITS}
     address.restore_number("spoil_seed", _SEED, 0, _MOST_SEED, default=0)
@@ -42,10 +42,10 @@ def current() -> Corruption:
 
 
 def query() -> dict[str, str]:
-    """What the URL says of it."""
-    spoilt = current()
-    found = {name: f"{getattr(spoilt, name):.4g}" for name in LIMITS if getattr(spoilt, name)}
-    return {**found, **({"spoil_seed": str(spoilt.seed)} if spoilt.seed else {})}
+    """Gives what the URL says of it."""
+    corruption = current()
+    found = {name: f"{getattr(corruption, name):.4g}" for name in LIMITS if getattr(corruption, name)}
+    return {**found, **({"spoil_seed": str(corruption.seed)} if corruption.seed else {})}
 
 
 def _asked(name: str) -> float:
@@ -63,63 +63,63 @@ def _asked(name: str) -> float:
     return 0.0
 
 
-def spoil_panel(looked: Looked) -> None:
-    """Draw the sliders and what follows them."""
-    st.fragment(_live)(looked)
+def corruption_panel(analysis: Analysis) -> None:
+    """Draws the sliders and what follows them."""
+    st.fragment(_live)(analysis)
 
 
-def _live(looked: Looked) -> None:
-    """The part that runs for each move of a slider."""
-    spoilt = current()
-    after = corrupt(looked.prepared.image[None], spoilt)
+def _live(analysis: Analysis) -> None:
+    """Draws the part that runs for each move of a slider."""
+    corruption = current()
+    after = corrupt(analysis.prepared.image[None], corruption)
     # As the clean image's class: the score is of the same thing.
-    made = looked.data.model.reconstruct(after, looked.judged.told)[0]
+    made = analysis.data.model.reconstruct(after, analysis.judgement.condition)[0]
     left, right = st.columns([3, 4], gap="large")
     with left:
-        _sliders(spoilt, html.source(_beside(after[0], made)))
+        _sliders(corruption, html.source(_beside(after[0], made)))
     with right:
-        if spoilt.changes:
-            _lost(looked, after, made)
+        if corruption.changes:
+            _lost(analysis, after, made)
         else:
             st.markdown(
-                "Move a slider. A model that has learnt what its images are like takes noise away and fills what is "
-                "missing; what it cannot explain costs it score."
+                "Move a slider. A model that has learnt what its images look like removes noise and fills gaps; what "
+                "it cannot explain lowers the score."
             )
 
 
-def _lost(looked: Looked, given: Tensor, made: Tensor) -> None:
-    """What the model makes of the spoilt image [1, C, H, W], and how much less well it accounts for it."""
-    model = looked.data.model
-    found = rescore(model, looked.judged, given)
-    now, clean = float(found[0]), float(looked.judged.elbo[0])
+def _lost(analysis: Analysis, given: Tensor, made: Tensor) -> None:
+    """Draws what the model makes of the corrupted image [1, C, H, W], and how much less well it explains it."""
+    model = analysis.data.model
+    found = rescore(model, analysis.judgement, given, analysis.drawn)
+    now, clean = float(found[0]), float(analysis.judgement.elbo[0])
     st.html(
         html.row(
-            html.difference(given[0], made, "what it takes away"),
-            html.difference(looked.prepared.image, made, "what it gets wrong"),
+            html.difference(given[0], made, "what it removes"),
+            html.difference(analysis.prepared.image, made, "what it gets wrong"),
         )
     )
     name = "ELBO" if model.has_prior else "Reconstruction"
     st.html(
         html.facts(
             [
-                (f"{name}, spoilt", nats(now), f"{name} of the image with what was done to it"),
-                (f"{name}, clean", nats(clean), f"{name} of the image before"),
+                (f"{name}, corrupted", nats(now), f"{name} of the corrupted image"),
+                (f"{name}, clean", nats(clean), f"{name} of the image as it was"),
             ]
         )
     )
     share = float(better_than(model, found)[0])
     change = f"{nats(abs(clean - now))} {'worse' if clean > now else 'better'} than the clean image"
-    st.markdown(f"{change[:1].upper()}{change[1:]}. {sentence(share, looked.judged.test_items)}")
+    st.markdown(f"{change[:1].upper()}{change[1:]}. {sentence(share, analysis.judgement.test_items)}")
 
 
 def _beside(given: Tensor, made: Tensor) -> Image.Image:
-    """What the model is given and what it makes of it, as one picture that stays in view while a slider moves."""
+    """Joins what the model is given and what it makes of it: one picture that stays in view while a slider moves."""
     size = (_HALF, _HALF)
     halves = [pictures.single(image).convert("RGB").resize(size, Image.Resampling.NEAREST) for image in (given, made)]
     return pictures.mosaic([half.convert("RGBA") for half in halves], 2, gap=_GAP)
 
 
-def _sliders(spoilt: Corruption, picture: str) -> None:
+def _sliders(corruption: Corruption, picture: str) -> None:
     def moved(values: dict[int, float]) -> None:
         names = list(LIMITS)
         kept: dict[str, float] = st.session_state[_VALUES]
@@ -130,20 +130,20 @@ def _sliders(spoilt: Corruption, picture: str) -> None:
     code_sliders(
         key="spoil_sliders",
         knobs=[
-            Knob(i, _NAMES[name], getattr(spoilt, name), *limits, home=0.0, hint=_UNITS[name], digits=_DIGITS[name])
+            Knob(i, _NAMES[name], getattr(corruption, name), *limits, home=0.0, hint=_UNITS[name], digits=_DIGITS[name])
             for i, (name, limits) in enumerate(LIMITS.items())
         ],
         picture=picture,
-        picture_alt="the image with what was done to it, and its reconstruction",
-        picture_data={name: f"{getattr(spoilt, name):.6g}" for name in LIMITS},
-        caption="what the model is given · its reconstruction",
+        picture_alt="the corrupted image, and its reconstruction",
+        picture_data={name: f"{getattr(corruption, name):.6g}" for name in LIMITS},
+        caption="what the model sees · its reconstruction",
         revision="spoil",
         columns=1,
-        label="What is done to the image",
+        label="Corruption of the image",
         on_move=moved,
     )
     st.button(
-        "Other noise, other patch", key="spoil_again", on_click=_again, disabled=not (spoilt.noise or spoilt.patch)
+        "New noise, new patch", key="spoil_again", on_click=_again, disabled=not (corruption.noise or corruption.patch)
     )
 
 

@@ -183,7 +183,7 @@ def _title(ranking: Ranking, row: int) -> str:
 
 
 def _caption(ranking: Ranking, row: int) -> str:
-    """The file's name, without its middle where it is long, and its score."""
+    """Gives the file's name, without its middle where it is long, and its score."""
     name = ranking.files[row].rpartition("/")[2]
     if len(name) > _START + _END + 1:
         name = f"{name[:_START]}\u2060…\u2060{name[-_END:]}"  # word joiners: a line may not end there

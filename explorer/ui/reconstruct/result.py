@@ -14,7 +14,7 @@ from explorer.scoring.scores import compared
 from explorer.ui import html, page_switch
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.markdown import plain
-from explorer.ui.reconstruct.analysis import Looked
+from explorer.ui.reconstruct.analysis import Analysis
 from explorer.ui.reconstruct.steps import steps_panel
 from explorer.ui.wording import nats
 
@@ -23,31 +23,32 @@ _ACROSS = 3  # models side by side; four go into two rows
 _NARROW = 0.06  # of the bar: a class's name does not fit
 
 
-def result(looked: Sequence[Looked]) -> None:
-    """Draw what the chosen model makes of it, and beside it what others do, which wants all of the page's width."""
-    if len(looked) == 1:
+def result(analyses: Sequence[Analysis]) -> None:
+    """Draws what the chosen model makes of it, and beside it what others do, which takes all of the page's width."""
+    if len(analyses) == 1:
         with st.container(key="result"):
-            _alone(looked[0])
+            _alone(analyses[0])
         return
-    across = len(looked) if len(looked) <= _ACROSS else 2
-    columns = [column for _ in looked[::across] for column in st.columns(across, gap="medium")]
-    for i, (column, one) in enumerate(zip(columns, looked, strict=False)):
+    across = len(analyses) if len(analyses) <= _ACROSS else 2
+    columns = [column for _ in analyses[::across] for column in st.columns(across, gap="medium")]
+    for i, (column, one) in enumerate(zip(columns, analyses, strict=False)):
         suffix = f"_{i}" if i else ""
         with column, st.container(key=f"result{suffix}", border=True):
             _beside(one, suffix, in_one_row=across == 2)
     st.caption(
-        "Nats of models of another size, family or noise cannot be compared; how each model's own test images do can."
+        "Nats cannot be compared between models of different size, family or noise; the place among each model's own "
+        "test images can."
     )
 
 
-def _alone(one: Looked) -> None:
+def _alone(one: Analysis) -> None:
     seen, made, apart = _figures(one)
     st.html(html.row(seen, made, apart, _code(one)))
     _judged(one, "")
     steps_panel(one)
 
 
-def _beside(one: Looked, suffix: str, *, in_one_row: bool) -> None:
+def _beside(one: Analysis, suffix: str, *, in_one_row: bool) -> None:
     seen, made, apart = _figures(one)
     channels, size, _ = one.data.model.image_shape
     st.markdown(f"**{plain(one.data.model.info.id)}**")
@@ -58,43 +59,45 @@ def _beside(one: Looked, suffix: str, *, in_one_row: bool) -> None:
     steps_panel(one, suffix)
 
 
-def _figures(one: Looked) -> tuple[str, str, str]:
-    image, made = one.prepared.image, one.judged.reconstruction[0]
-    told = "" if one.judged.told is None else f" as {one.data.model.classes[int(one.judged.told[0])]}"
+def _figures(one: Analysis) -> tuple[str, str, str]:
+    image, made = one.prepared.image, one.judgement.reconstruction[0]
+    told = "" if one.judgement.condition is None else f" as {one.data.model.classes[int(one.judgement.condition[0])]}"
     return (
         html.image(pictures.single(image), "as the model sees it", alt="as the model sees it"),
         html.image(
             pictures.single(made),
             f"reconstruction{told}",
             alt="the reconstruction",
-            code=html.code_text(one.judged.code[0]),
+            code=html.code_text(one.judgement.code[0]),
         ),
         html.difference(image, made, "difference"),
     )
 
 
-def _code(one: Looked) -> str:
+def _code(one: Analysis) -> str:
     model = one.data.model
-    return html.code_bars(one.judged.code[0], model.latents.kl_by_latent)
+    return html.code_bars(one.judgement.code[0], model.latents.kl_by_latent)
 
 
-def _judged(one: Looked, suffix: str) -> None:
-    judged, data = one.judged, one.data
-    st.html(html.facts(terms(float(judged.log_likelihood[0]), float(judged.kl[0]), has_prior=judged.has_prior)))
-    lines = [judged.sentence()]
-    if judged.code_share is not None:
-        lines.append(_usual(float(judged.code_share[0])))
-    if judged.told is not None and one.subject.label not in data.model.classes:
-        lines.append("It was told the class that suits the picture best, which flatters it a little.")
+def _judged(one: Analysis, suffix: str) -> None:
+    judgement, data = one.judgement, one.data
+    st.html(
+        html.facts(terms(float(judgement.log_likelihood[0]), float(judgement.kl[0]), has_prior=judgement.has_prior))
+    )
+    lines = [judgement.sentence()]
+    if judgement.code_share is not None:
+        lines.append(_usual(float(judgement.code_share[0])))
+    if judgement.condition is not None and one.subject.label not in data.model.classes:
+        lines.append("The model was given the class that suits the picture best, which flatters it a little.")
     st.markdown(" ".join(lines))
-    if judged.class_votes is not None:
+    if judgement.class_votes is not None:
         only = _only_class(data)
         if only is None:
-            st.html(_votes(one, judged.class_votes[0]))
+            st.html(_votes(one, judgement.class_votes[0]))
         else:
             st.caption(
-                f"This model was trained on {plain(only)} {'cells' if _of_cells(data) else 'images'} only, so its "
-                "neighbours say nothing about the class."
+                f"This model was trained on {plain(only)} {'cells' if _of_cells(data) else 'images'} only, so the "
+                "nearest ones say nothing about the class."
             )
     if _of_cells(data):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -106,7 +109,8 @@ def _judged(one: Looked, suffix: str) -> None:
                 on_click=page_switch.go,
                 args=(page_switch.CELLS,),
                 kwargs={page_switch.CELLS_PART: "upload"},
-                help="There models of both kinds of cells see your picture, and how likely each is comes of both.",
+                help="There, a model of healthy and one of infected cells see your picture, and tell how likely an "
+                "infection is.",
             )
             st.caption("Not a medical device", width="content")
 
@@ -116,20 +120,20 @@ def _of_cells(data: EncodedDataset) -> bool:
 
 
 def _only_class(data: EncodedDataset) -> str | None:
-    """The class of all the model's stored codes, where they are of one."""
+    """Finds the class of all the model's stored codes, where they are of one."""
     found = [] if data.model.latents.labels is None else data.model.latents.labels.unique().tolist()
     return data.model.classes[found[0]] if len(found) == 1 else None
 
 
 def terms(log_likelihood: float, kl: float, *, has_prior: bool) -> list[tuple[str, str, str]]:
-    """The score in nats as facts: the ELBO and its terms, or the one term of a plain autoencoder."""
+    """Lists the score in nats as facts: the ELBO and its terms, or the one term of a plain autoencoder."""
     if not has_prior:
-        return [("Reconstruction", nats(log_likelihood), "log p(x|z) at the picture's code: the higher, the closer")]
-    what = "log p(x|z) at one draw of z, as for the test images: the higher, the closer the image"
+        return [("Reconstruction", nats(log_likelihood), "log p(x|z) at the picture's code: higher is closer")]
+    what = "log p(x|z) at one draw of z, as for the test images: higher is closer"
     return [
         ("ELBO", nats(log_likelihood - kl), "Reconstruction − KL: a lower bound of the image's log-likelihood"),
         ("Reconstruction", nats(log_likelihood), what),
-        ("KL", nats(kl), "How much the code tells about this image, beyond the prior"),
+        ("KL", nats(kl), "How much the code tells about this image beyond the prior"),
     ]
 
 
@@ -138,12 +142,12 @@ def _usual(share: float) -> str:
     place = f"in a {'denser' if how == 'better' else 'less dense'} place than {which} of the test images' codes"
     if share < _RARE:
         return f"Its code is unusual: it lies {place}."
-    return f"Its code is {'an ordinary one' if share >= _COMMON else 'a little off the crowd'}: it lies {place}."
+    return f"Its code is {'ordinary' if share >= _COMMON else 'a little off the crowd'}: it lies {place}."
 
 
-def _votes(one: Looked, votes: Sequence[tuple[str, float]]) -> str:
-    """The classes of the nearest test images, as a bar in the map's colours."""
-    count, classes = one.judged.neighbours.shape[1], one.data.model.classes
+def _votes(one: Analysis, votes: Sequence[tuple[str, float]]) -> str:
+    """Draws the classes of the nearest test images as a bar in the map's colours."""
+    count, classes = one.judgement.neighbours.shape[1], one.data.model.classes
     colors = dict(zip(classes, palette(len(classes)), strict=True))
     parts = "".join(
         f'<span style="flex-grow:{share:.4f};background:{colors[name]}" title="{escape(_said(name, share, count))}">'

@@ -33,12 +33,12 @@ _DIGITS = ("mnist", "mnist-5k")
 
 
 def default_source(data: EncodedDataset) -> str:
-    """What a newcomer is offered: to draw, for a model of handwritten digits."""
+    """Chooses what a newcomer is offered: to draw, for a model of handwritten digits."""
     return "draw" if data.model.info.config["dataset"]["name"] in _DIGITS else "upload"
 
 
 def source_panel(data: EncodedDataset, pick: Pick | None) -> tuple[Subject | None, str]:
-    """Draw the choice and what belongs to it; the picture, if there is one yet, and the source's name."""
+    """Draws the choice and what belongs to it; returns the picture, if there is one yet, and the source's name."""
     source = pickers.pick_one(
         "Where the picture comes from",
         "source",
@@ -57,7 +57,7 @@ def source_panel(data: EncodedDataset, pick: Pick | None) -> tuple[Subject | Non
 
 
 def use_test_image() -> None:
-    """As a callback: look at the picked item."""
+    """As a callback: looks at the picked item."""
     st.session_state[_SOURCE] = "test"
 
 
@@ -142,7 +142,7 @@ def _choose(state: Uploads[UploadedPicture]) -> None:
 
 
 def _test_image(data: EncodedDataset, pick: Pick | None) -> Subject | None:
-    """The picked item, or the first one while none is picked."""
+    """Draws the choice of a test image: the picked item, or the first one while none is picked."""
     originals = data.originals()
     if isinstance(originals, str):
         _not_here(data, originals)
@@ -163,15 +163,15 @@ def _test_image(data: EncodedDataset, pick: Pick | None) -> Subject | None:
     st.session_state[_NUMBER] = index
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input("Number", 0, last, key=_NUMBER, on_change=chosen, help=f"0 to {last:,}", width=140)
-        st.button("Another one", key="test_another", icon=":material/casino:", on_click=another)
+        st.button("Random image", key="test_another", icon=":material/casino:", on_click=another)
     image = data.original(row)
     if image is None:
-        st.info("This image is not among those on this machine.")
+        st.info("This image is not in the data set on this machine.")
         return None
     name = selection.row_name(data, row)
     st.markdown(f"**{plain(name)}** of {plain(data.source)}")
     if data.name != STORED:
-        st.caption("The model may have been trained on images of this set.")
+        st.caption("The model may have been trained on some of these images.")
     label = None if data.latents.labels is None else data.classes[int(data.latents.labels[row])]
     ident, slot = f"{data.key}-{index}", f"test image {index}"
     return Subject(ident, slot, name, pictures.single(image), own=data.content, label=label, index=index)
@@ -182,7 +182,7 @@ def _not_here(data: EncodedDataset, why: str) -> None:
     trained = data.model.info.config["dataset"]["name"]
     if trained not in _DIGITS or data.name == "mnist-5k":
         return
-    st.markdown("Images of the same kind are here: the 5,000 digits of `mnist-5k`.")
+    st.markdown("Similar images are here: the 5,000 digits of `mnist-5k`.")
 
     def use() -> None:
         changes: dict[str, Any] = {"map_data": "mnist-5k"}

@@ -1,4 +1,4 @@
-"""How a picture became what a model sees: each stage as a small picture, each step to be changed."""
+"""How a picture became what a model sees: each stage as a small picture, each step open to change."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from PIL import Image
 from explorer.images.preparation import Steps
 from explorer.ui import html
 from explorer.ui.markdown import plain
-from explorer.ui.reconstruct.analysis import Looked, choose_steps
+from explorer.ui.reconstruct.analysis import Analysis, choose_steps
 from explorer.ui.reconstruct.thumbnails import thumb
 
-_CROPS = {"whole": "Nothing", "content": "To its content", "square": "To its middle, a square"}
-_PADS = {"square": "To a square", "margin": "In a margin, as MNIST's digits"}
-_FILLS = {"black": "Black", "white": "White", "rim": "The colour of its rim"}
+_CROPS = {"whole": "Not at all", "content": "To its content", "square": "To the central square"}
+_PADS = {"square": "To a square", "margin": "With a margin, like MNIST's digits"}
+_FILLS = {"black": "Black", "white": "White", "rim": "The colour of its edges"}
 _TURNS = {0: "Upright", 1: "Turned left", 2: "Upside down", 3: "Turned right"}
 _CHOICES: tuple[tuple[str, str, dict[Any, str]], ...] = (
     ("Turn", "turn", _TURNS),
@@ -27,19 +27,19 @@ _CHOICES: tuple[tuple[str, str, dict[Any, str]], ...] = (
 _THUMB = 96
 
 
-def steps_panel(looked: Looked, suffix: str = "") -> None:
-    """Draw the stages, why they were taken, and the button to change them; `suffix` tells models apart."""
+def steps_panel(analysis: Analysis, suffix: str = "") -> None:
+    """Draws the stages, why they were taken, and the button to change them; `suffix` tells models apart."""
     with st.container(key=f"stages{suffix}", gap="xsmall"):
-        st.html(_stages(looked))
-        if said := (*looked.subject.remarks, *looked.prepared.why):
+        st.html(_stages(analysis))
+        if said := (*analysis.subject.notes, *analysis.prepared.why):
             st.caption(plain(" ".join(said)))
         with st.popover("Steps", icon=":material/tune:", key=f"steps{suffix}", type="tertiary"):
-            _choose(looked, suffix)
+            _choose(analysis, suffix)
 
 
-def _stages(looked: Looked) -> str:
-    stages = looked.prepared.stages
-    figures = [_figure(looked.subject.picture, "the picture" if stages else "the picture, seen as it is")]
+def _stages(analysis: Analysis) -> str:
+    stages = analysis.prepared.stages
+    figures = [_figure(analysis.subject.picture, "the picture" if stages else "the picture, used as it is")]
     figures += [_figure(after, words) for words, after in stages]
     return f'<div class="lx-stages">{"<span aria-hidden=true>→</span>".join(figures)}</div>'
 
@@ -48,9 +48,9 @@ def _figure(picture: Image.Image, words: str) -> str:
     return html.image(thumb(picture, _THUMB), words, alt=words)
 
 
-def _choose(looked: Looked, suffix: str) -> None:
-    """The widgets. They show the steps in effect, and a change of one makes all of them a person's own."""
-    steps, subject, data = looked.prepared.steps, looked.subject, looked.data
+def _choose(analysis: Analysis, suffix: str) -> None:
+    """Draws widgets that show the steps in effect; a change of one makes all of them a person's own."""
+    steps, subject, data = analysis.prepared.steps, analysis.subject, analysis.data
     keys = {field.name: f"steps_{field.name}{suffix}" for field in fields(Steps)}
     for name, key in keys.items():
         value = getattr(steps, name)
@@ -70,22 +70,22 @@ def _choose(looked: Looked, suffix: str) -> None:
             "Fill with", list(_FILLS), format_func=_FILLS.__getitem__, key=keys["background"], on_change=changed
         )
     with right:
-        st.toggle("Invert", key=keys["invert"], on_change=changed, help="Dark becomes bright, and bright dark.")
+        st.toggle("Invert", key=keys["invert"], on_change=changed, help="Dark becomes bright and bright becomes dark.")
         st.toggle(
             "Clean the background",
             key=keys["clean"],
             on_change=changed,
-            help="What surrounds the content becomes plain: shadows and the grain of paper go.",
+            help="Makes what surrounds the content one even colour: shadows and paper grain go.",
         )
         st.toggle(
             "Thicken strokes",
             key=keys["thicken"],
             on_change=changed,
-            help="A thin pen's strokes are drawn over by ones as thick as MNIST's.",
+            help="Makes a thin pen's strokes as thick as MNIST's.",
         )
         if data.model.image_shape[0] == 3:
-            st.toggle("Take colours away", key=keys["gray"], on_change=changed)
-        if looked.changed:
+            st.toggle("Convert to gray", key=keys["gray"], on_change=changed)
+        if analysis.changed:
             st.button(
                 "As suggested",
                 key=f"steps_suggested{suffix}",
@@ -93,5 +93,5 @@ def _choose(looked: Looked, suffix: str) -> None:
                 on_click=choose_steps,
                 args=(subject, data, None),
             )
-    if steps == Steps() and not looked.changed:
-        st.caption("Nothing had to be changed.")
+    if steps == Steps() and not analysis.changed:
+        st.caption("Nothing had to be done.")

@@ -16,19 +16,19 @@ _INK = (32, 34, 37)  # around pictures that are no squares: neither black nor wh
 
 
 def thumb(picture: Image.Image, side: int) -> Image.Image:
-    """The picture, shrunk so that its longer side has that many pixels; a smaller one is left as it is."""
+    """Shrinks a picture so that its longer side has that many pixels; a smaller one is left as it is."""
     small = picture.copy()
     small.thumbnail((side, side))
     return small
 
 
 def tile(picture: Image.Image) -> Image.Image:
-    """The picture in a square of TILE pixels."""
+    """Fits a picture into a square of TILE pixels."""
     return ImageOps.pad(picture.convert("RGB"), (TILE, TILE), color=_INK)
 
 
 def sheet_of(idents: tuple[int, ...], small: Sequence[Image.Image]) -> str:
-    """URL of tiles in one row; the last one's is kept in the session, as long as the idents are the same."""
+    """Gives the URL of tiles in one row, kept in the session as long as the idents are the same."""
     made: tuple[tuple[int, ...], str] | None = st.session_state.get(_SHEET)
     if made is None or made[0] != idents:
         made = st.session_state[_SHEET] = (idents, html.source(pictures.mosaic(small, len(small)), "WEBP"))
