@@ -54,26 +54,22 @@ _RECIPE = {f.name for f in fields(Recipe)}
 
 
 def train(args: argparse.Namespace) -> int:
-    from explorer.checkpoints.folder import runs_folder
-    from explorer.runs import RunInfo, train_here
-    from explorer.training.lifecycle import train as train_alone
+    from explorer.runs import RunInfo
+    from explorer.runs import train as train_run
 
     out = _folder(args)
     config = _config(args)
-    told = False
+    said = False
 
-    def wait(info: RunInfo) -> None:
-        nonlocal told
-        if not told:
-            told = True
+    def on_wait(info: RunInfo) -> None:
+        nonlocal said
+        if not said:
+            said = True
             before = "one run goes" if info.position < 2 else f"{info.position} runs go"
             print(f"waiting for {info.device}: {before} first (--now does not wait)", file=sys.stderr)
 
     with contextlib.closing(_Bar()) as bar:
-        if not args.now and out.resolve().parent == runs_folder().resolve():
-            run = train_here(config, out.name, again=bool(args.resume), on_wait=wait, on_progress=bar.show)
-        else:
-            run = train_alone(config, out, resume=bool(args.resume), on_progress=bar.show)
+        run = train_run(config, out, resume=bool(args.resume), wait=not args.now, on_wait=on_wait, on_progress=bar.show)
     if run.status == "finished":
         print(f"{run.path}: {_one_line(run.metrics)}")
         return 0

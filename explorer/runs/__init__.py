@@ -8,7 +8,7 @@ restart of the app loses nothing: a run that says that it is running while nobod
 from explorer.errors import RunError
 from explorer.runs.actions import archive, cancel, delete, rename, restore
 from explorer.runs.listing import RunInfo, active, log_tail, run, runs
-from explorer.runs.queue import advance, propose_name, resume, submit, suggested_epochs, train_here
+from explorer.runs.queue import advance, propose_name, resume, submit, suggested_epochs, train
 
 __all__ = [
     "RunError",
@@ -27,5 +27,5 @@ __all__ = [
     "runs",
     "submit",
     "suggested_epochs",
-    "train_here",
+    "train",
 ]

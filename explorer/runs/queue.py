@@ -176,36 +176,53 @@ def take_turn(name: str) -> bool:
         return True
 
 
-def train_here(
+def train(
     config: TrainConfig,
-    name: str,
+    out: str | Path,
     *,
-    again: bool = False,
+    resume: bool = False,
+    wait: bool = True,
     on_wait: Callable[[RunInfo], None] = lambda _: None,
     on_progress: Callable[[Progress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Run:
-    """Trains a run in this process, when its turn has come: what the command line does, for the app to watch.
+    """Trains a model into the folder `out`, in this process, where the app can watch it.
+
+    A run in the runs folder waits for those before it on its device; another folder's is nobody else's business.
+    Ctrl-C (in the main thread), `should_stop` and the app's cancel end it within 32 steps with a checkpoint that loads
+    and resumes, and with status `cancelled`; a second Ctrl-C ends it at once. A loss that is not finite ends it with
+    status `failed` and the last good epoch's weights.
 
     Args:
-        again: go on with the run of that name.
+        config: when resuming, only its epochs, device and data_root count, where they are not the defaults.
+        out: the checkpoint folder; its name must be a slug.
+        resume: go on with the run in `out`.
+        wait: for other runs; without it the run begins at once.
         on_wait: called with the run as long as it waits, twice a second.
+        on_progress: called with every look at the loss.
+        should_stop: asked at every look at the loss.
 
     Raises:
-        RunError, ValueError, DatasetError: as `submit`, and as `explorer.train`.
+        ValueError: a bad setting, a folder that is taken or in use, or nothing to resume.
+        DatasetError: the data set is missing or damaged.
+        OSError: the folder cannot be written.
         KeyboardInterrupt: Ctrl-C, or the app's cancel, before its turn came.
     """
-    path = path_of(name)
+    path = Path(out)
+    if not wait or path.resolve().parent != runs_folder().resolve():
+        return lifecycle.train(config, path, resume=resume, on_progress=on_progress, should_stop=should_stop)
+    name, path = path.name, path_of(path.name)
     files = RunFiles(path)
-    if not again:
+    if not resume:
         datasets.check(config.dataset or preset(config.preset).dataset, config.data_root)
     elif not path.is_dir():
         raise RunError(f"There is no run {name!r}.")
     with locked_queue():  # so that nobody sees it queued before it is held, and starts it
-        if not again:
+        if not resume:
             lifecycle.create_run(path, config, queued=True)
         held = lifecycle.lock_run(path)
         try:
-            if again:
+            if resume:
                 config = lifecycle.resumed_config(path, config)
                 _enqueue(files)
         except BaseException:
@@ -223,7 +240,7 @@ def train_here(
             files.change_status(RunState.CANCELLED)
             files.forget_stop()
             raise
-        return lifecycle.train_run(path, config, on_progress=on_progress)
+        return lifecycle.train_run(path, config, on_progress=on_progress, should_stop=should_stop)
 
 
 def _next_up() -> list[RunInfo]:

@@ -35,16 +35,7 @@ def train(
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Run:
-    """Train a model into the folder `out`, where the app can watch it.
-
-    Ctrl-C (in the main thread), `should_stop` and the app's cancel end the run within 32 steps with a checkpoint
-    that loads and resumes, and with status `cancelled`; a second Ctrl-C ends it at once. A loss that is not finite
-    ends it with status `failed` and the last good epoch's weights.
-
-    Args:
-        config: when resuming, only its epochs, device and data_root count, where they are not the defaults.
-        out: the checkpoint folder; its name must be a slug.
-        resume: go on with the run in `out`.
+    """Trains a model into the folder `out` at once; see `explorer.train`, which waits for other runs first.
 
     Raises:
         ValueError: a bad setting, a folder that is taken or in use, or nothing to resume.

@@ -108,7 +108,7 @@ def test_a_device_has_one_name(one, other):
 def test_a_finished_run_stays_finished_when_somebody_resumes_it(folder):
     finished(folder, "one")
     with pytest.raises(ValueError, match="it has finished"):
-        runs.train_here(config(3), "one", again=True)
+        runs.train(config(3), folder / "one", resume=True)
     with pytest.raises(ValueError, match="it has finished"):
         explorer.train(config(3), folder / "one", resume=True)
     assert state("one") == "finished"

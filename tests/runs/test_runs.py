@@ -398,3 +398,16 @@ def test_a_thousand_runs_are_listed_quickly_enough_to_be_read_at_all(folder):
     found = runs.runs()
     assert len(found) == 1001
     assert all(info.state == "finished" for info in found)
+
+
+def test_python_waits_for_its_turn_too(folder):
+    forever("app")
+    seen = []
+
+    def wait(info):
+        seen.append((info.name, info.state, info.position))
+        runs.cancel("app")
+
+    assert explorer.train(config(1), folder / "here", on_wait=wait).status == "finished"
+    assert seen[0] == ("here", "queued", 1)
+    assert state("here") == "finished"
