@@ -56,6 +56,19 @@ def test_the_dot_follows_the_film(screen):
     assert at(screen, x - 0.01, y).max() < 60
 
 
+def test_nothing_leans_on_what_is_there_for_tests(new_page):
+    page = new_page()
+    page.add_init_script("Object.defineProperty(navigator, 'webdriver', { get: () => false })")  # as a person's is
+    page.goto("/?show=map", wait_until="commit")
+    for root in (".lx-map", ".lx-film"):
+        expect(page.locator(f'{root}[data-state="ready"]')).to_be_visible()
+    page.get_by_role("slider", name="Step").fill("8")
+    page.wait_for_function(
+        "([x, y]) => document.querySelector('.lx-plot').layout?.shapes?.at(-1).xanchor === x", arg=TRAIL[8]
+    )
+    assert page.evaluate("Object.keys(window).filter((name) => name.startsWith('__l') || name === '__films')") == []
+
+
 def test_the_dot_moves_without_drawing_the_map_anew(screen):
     screen.page.evaluate(
         "window.plots = 0, document.querySelector('.st-key-map .lx-plot').on('plotly_afterplot', () => window.plots++)"
