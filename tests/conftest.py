@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from jaxtyping import config as shape_checks
 from jaxtyping import install_import_hook
 
-_CHECKED = [f"explorer.{name}" for name in ("cells.screening", "latents", "models.evaluation", "models.objectives")]
-if imported := [name for name in _CHECKED if name in sys.modules]:
-    raise RuntimeError(f"{imported[0]} was imported before its shapes could be checked")
-install_import_hook(_CHECKED, "beartype.beartype")
+import tests.shapes  # noqa: F401
+
+if "explorer" in sys.modules:
+    raise RuntimeError("explorer was imported before its types and shapes could be checked")
+install_import_hook("explorer", "tests.shapes.check")
 
 import torch  # noqa: E402
 
@@ -62,6 +64,14 @@ def data_root() -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _unchecked_where_marked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test marked `unchecked` sees what the code itself says of values of wrong types."""
+    shape_checks.update("jaxtyping_disable", request.node.get_closest_marker("unchecked") is not None)
+    yield
+    shape_checks.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(autouse=True)

@@ -6,12 +6,12 @@ Header: two zero bytes, the type (0x08: unsigned byte), the number of dimensions
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import os
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -64,7 +64,7 @@ def load_idx(path: str | os.PathLike[str], *, size: int | None = None, channels:
     return ImageDataset(name=Path(path).name, split="all", images=images, labels=None, classes=[])
 
 
-def _read(stream: BinaryIO | gzip.GzipFile, name: str) -> np.ndarray:
+def _read(stream: io.BufferedIOBase, name: str) -> np.ndarray:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
         raise DatasetError(f"{name} is not an IDX file: it does not begin with the format's magic number.")

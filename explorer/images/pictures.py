@@ -55,7 +55,7 @@ def mosaic(parts: Sequence[Image.Image], columns: int, *, gap: int = 0) -> Image
     return canvas
 
 
-def showcase(images: Sequence[Tensor], columns: int, *, times: int = 2, gap: int = 16) -> Image.Image:
+def showcase(images: Sequence[Tensor] | Tensor, columns: int, *, times: int = 2, gap: int = 16) -> Image.Image:
     """Lays images [C, H, W] of one size on black, `columns` to a row, enlarged smoothly, `gap` pixels apart and around.
 
     Raises:

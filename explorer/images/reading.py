@@ -12,7 +12,6 @@ import warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -137,7 +136,7 @@ def read_picture(
 
 
 def _decoded(
-    stream: BinaryIO,
+    stream: io.BytesIO | io.BufferedReader,
     length: int,
     name: str,
     at_least: int | None,

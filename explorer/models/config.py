@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, no_type_check
 
 from explorer.models.options import check_options, option
 from explorer.models.registry import FAMILIES, INITIALISATIONS, LIKELIHOODS, NETWORKS, OUTPUTS
@@ -11,6 +11,7 @@ from explorer.models.registry import FAMILIES, INITIALISATIONS, LIKELIHOODS, NET
 _MOST = 65_536  # units of a layer, sides of an image: a config may come from anywhere, and sizes allocate memory
 
 
+@no_type_check  # by annotations: it takes anything and says what is wrong with it
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
     """The hyperparameters of a model that do not depend on the data.
@@ -72,6 +73,7 @@ class ModelSettings:
         NETWORKS[self.network].check(self)
 
 
+@no_type_check
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(ModelSettings):
     """What it takes to build a network again: the JSON under `model` in a checkpoint's config."""

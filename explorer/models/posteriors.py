@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -35,7 +35,7 @@ class Posterior(NamedTuple):
         """log p(z) - log q(z|x) in nats at the draws that this noise gives."""
         raise NotImplementedError
 
-    def repeat(self, k: int) -> Self:
+    def repeat(self, k: int) -> Posterior:
         """The posterior of each image k times in a row."""
         return type(self)(*(field.repeat_interleave(k, 0) for field in self))
 

@@ -7,6 +7,7 @@ the JSON in a checkpoint's config (`explorer.models.options`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import no_type_check
 
 from explorer.models import ModelSettings
 from explorer.models.options import option
@@ -15,6 +16,7 @@ from explorer.training.optimizer import OPTIMISERS, SCHEDULES
 GROUPS = ("model", "objective", "optimiser", "run")
 
 
+@no_type_check  # like `ModelSettings`
 @dataclass(frozen=True, kw_only=True)
 class Recipe(ModelSettings):
     """Every hyperparameter of a training run that does not depend on the data set.

@@ -70,11 +70,23 @@ def test_help_is_there(capsys, verb):
     assert options >= {"-h", "--help"}
 
 
-def test_serve_becomes_the_server_of_the_app(monkeypatch):
+def becoming(monkeypatch, work):
+    """The command that this process would become."""
+
+    def become(path, command):
+        became.extend(command)
+        raise SystemExit(0)  # it does not come back
+
     became = []
-    monkeypatch.setattr(os, "execv", lambda path, command: became.append(command))
-    main(["serve", "--port", "9000", "--host", "0.0.0.0"])
-    main_part, options = became[0][:-2], became[0][-2:]
+    monkeypatch.setattr(os, "execv", become)
+    with pytest.raises(SystemExit):
+        work()
+    return became
+
+
+def test_serve_becomes_the_server_of_the_app(monkeypatch):
+    became = becoming(monkeypatch, lambda: main(["serve", "--port", "9000", "--host", "0.0.0.0"]))
+    main_part, options = became[:-2], became[-2:]
     assert main_part == [sys.executable, "-P", "-m", "streamlit", "run", str(ROOT / "app.py")]
     assert options == ["--server.port=9000", "--server.address=0.0.0.0"]
 
@@ -85,11 +97,8 @@ def test_serve_becomes_the_server_of_the_app(monkeypatch):
     ids=" ".join,
 )
 def test_the_installed_command_serves_without_a_verb(monkeypatch, typed, options):
-    became = []
-    monkeypatch.setattr(os, "execv", lambda path, command: became.append(command))
     monkeypatch.setattr(sys, "argv", ["latent-explorer", *typed])
-    installed()
-    assert became[0][6:] == options
+    assert becoming(monkeypatch, installed)[6:] == options
 
 
 def test_the_installed_command_has_the_other_verbs(monkeypatch, capsys):

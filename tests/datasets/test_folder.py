@@ -63,7 +63,7 @@ def test_a_file_that_is_added_moves_few_others(write_tree, picture):
 
 
 def _test_names(tree):
-    layout = arrange([Entry(tuple(name.split("/")), 1, None) for name in sorted(tree)], "it")
+    layout = arrange([Entry(tuple(name.split("/")), 1, "") for name in sorted(tree)], "it")
     return {entry.path for entry, _ in layout.splits["test"]}
 
 
@@ -286,7 +286,7 @@ PARTS = st.lists(st.sampled_from(["a", "b", "train", "test", "x"]), max_size=4)
 
 @given(paths=st.lists(st.tuples(PARTS, st.sampled_from(["1.png", "2.png", "3.gif", "no"])), min_size=1, unique_by=str))
 def test_every_layout_makes_sense(paths):
-    found = [Entry((*parts, name), 1, None) for parts, name in paths]
+    found = [Entry((*parts, name), 1, "") for parts, name in paths]
     found.sort(key=lambda entry: entry.parts)
     layout = arrange(found, "it")
     train, test = (layout.splits[split] for split in ("train", "test"))

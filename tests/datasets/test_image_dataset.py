@@ -83,6 +83,7 @@ def test_subset_of_nothing_and_of_images_alone():
     assert len(_dataset().subset(slice(0, 0))) == 0
 
 
+@pytest.mark.unchecked
 @pytest.mark.parametrize("index", [[6], [-7], ["a"], [0.5], torch.ones(5, dtype=torch.bool), None])
 def test_no_such_subset(index):
     with pytest.raises(DatasetError, match=r"^some: no such subset"):

@@ -192,6 +192,7 @@ def test_rims():
     assert rim(torch.from_numpy(np.array(picture))[None].float() / 255) == pytest.approx(0.2)
 
 
+@pytest.mark.unchecked
 def test_steps_are_plain_data_and_checked():
     steps = Steps(crop="content", pad="margin", background="rim", invert=True, gray=True, turn=3, clean=True)
     assert Steps(**json.loads(json.dumps(asdict(steps)))) == steps

@@ -8,7 +8,7 @@ from scipy.stats import chi
 
 from explorer.latents import OriginDistances
 from explorer.latents.origin_distances import distances
-from explorer.models import Posterior
+from explorer.models import GaussianPosterior, Posterior
 
 
 def posterior_of(n, d, seed=0):
@@ -19,7 +19,7 @@ def posterior_of(n, d, seed=0):
 def test_the_distance_is_that_of_draws():
     posterior = posterior_of(5, 12)
     generator = torch.Generator().manual_seed(1)
-    draws = Posterior(posterior.mean.repeat(20_000, 1), posterior.logvar.repeat(20_000, 1)).sample(generator)
+    draws = GaussianPosterior(posterior.mean.repeat(20_000, 1), posterior.logvar.repeat(20_000, 1)).sample(generator)
     expected = draws.square().sum(1).reshape(20_000, 5).mean(0).sqrt()
     torch.testing.assert_close(distances(posterior), expected, rtol=0.01, atol=0)
     certain = Posterior(posterior.mean, torch.full((5, 12), -torch.inf))
