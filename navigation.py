@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.ui import address, page_switch
+from explorer.ui import address, page_switch, panels
 from explorer.ui.sidebar import sidebar
 
 UI = Path(page_switch.__file__).parent
@@ -22,6 +22,7 @@ page = st.navigation(
     position="top",
 )
 address.follow_history()
+panels.begin()
 page_switch.follow(fragment=False)
 sidebar(whole_page=page.url_path == "train")
 page.run()

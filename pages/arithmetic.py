@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -18,7 +19,7 @@ from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import computed, upload
 from explorer.ui.codes.abilities import why_no_blends
 from explorer.ui.codes.map_marks import MapMarks
-from explorer.ui.codes.map_view import map_view
+from explorer.ui.codes.map_view import map_notes, map_view
 from explorer.ui.markdown import plain
 
 _TOOL = page_switch.ARITHMETIC_TOOL
@@ -87,12 +88,14 @@ def main() -> None:
             trails=shown.trails,
             follows=shown.follows,
             pick_label="here",
+            on_click=partial(selection.choose_click, data),
             height=480,
         )
+        map_notes(data, color)
     for text in [*address.notices(), *data.notes]:
         notices.warning(plain(text))
-    more = {**pickers.query(data), **({} if tool == "expression" else {"tool": tool}), **shown.address}
-    address.write_url(model.info.id, color, data.map.kind, data.name, pick, more)
+    more = {**({} if tool == "expression" else {"tool": tool}), **shown.address}
+    address.write_url(data, color, pick, more)
 
 
 main()

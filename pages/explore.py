@@ -4,48 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from explorer.ui import address, cache, pickers, selection, sheets
+from explorer.ui import address, pickers, selection, sheets
 from explorer.ui.cache import EncodedDataset
-from explorer.ui.codes.map_view import map_view
-from explorer.ui.components.latent_map.component import Selected
-from explorer.ui.explore.decoded import decoded_panel
-from explorer.ui.explore.grid import grid_panel
+from explorer.ui.codes.map_view import map_notes, map_view
+from explorer.ui.components.latent_map.component import Click, Selected
+from explorer.ui.explore.decoded import decoded_neighbours, decoded_picture
+from explorer.ui.explore.grid import grid_panel, grid_state
 from explorer.ui.explore.group import group_panel
 from explorer.ui.explore.samples import samples_panel
 from explorer.ui.markdown import plain
-from explorer.ui.selection import Pick
-
-
-def pick_map(model: cache.Model) -> tuple[EncodedDataset, str, bool]:
-    """The controls above the map: the mapped data, what colours it, whether holes are shown."""
-    controls = st.container(horizontal=True, vertical_alignment="bottom")
-    color_box = controls.container(width=180)  # first on the screen, though what it offers depends on the data
-    mapped = pickers.pick_data(model, controls)
-    color = pickers.pick_color(mapped, color_box)
-    show_holes = mapped.map.exact and controls.toggle(
-        "Show holes",
-        key="holes",
-        persist_state="session",
-        help="Where the prior would draw codes but hardly any image is encoded: the decoder was never there.",
-    )
-    return mapped, color, show_holes
-
-
-def draw_map(data: EncodedDataset, color: str, show_holes: bool, pick: Pick | None) -> Selected | None:
-    """The map, with its holes when they are asked for."""
-    overlay, mass = sheets.holes(data) if show_holes else (None, 0.0)
-    selected = map_view(
-        data, pick, key="map", color=color, overlay=overlay, selected=selection.selected(), on_select=selection.select
-    )
-    if show_holes:
-        prior = "the prior" if data.model.has_prior else "a Gaussian fitted to the codes (it has no prior)"
-        st.markdown(
-            f"**{mass:.0%} of what {prior} would draw falls into holes** (striped): fewer than a tenth of the expected "
-            "codes lie there, so nobody taught the decoder what to draw. The KL term of a VAE presses its codes into "
-            "the prior's shape; a plain autoencoder lets them lie anywhere."
-        )
-    return selected
-
+from explorer.ui.panels import follow, panel
 
 WORDS = """
 - **Code**: a few numbers that stand for an image. The *encoder* turns an image into a distribution over codes, the
@@ -67,21 +35,78 @@ def main() -> None:
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        data, color, show_holes = pick_map(model)
-        address.restore_pick(data)
-        pick = selection.current(data)
-        selected = draw_map(data, color, show_holes, pick)
-    with right:
-        decoded_panel(data, pick)
-    group_panel(data, selected)
+        controls = st.container(horizontal=True, vertical_alignment="bottom")
+        color_box = controls.container(width=180)  # first on the screen, though what it offers depends on the data
+        data = pickers.pick_data(model, controls)
+        pickers.pick_color(data, color_box, on_change=follow)
+        if data.map.exact:
+            controls.toggle("Show holes", key="holes", persist_state="session", on_change=follow, help=HOLES_HELP)
+        map_place = st.container()
+        panel("map_notes", lambda: notes(data), lambda: (pickers.chosen_color(data), shows_holes(data)))
+    address.restore_pick(data)
+    with right.container(key="decoded", border=True):
+        panel(
+            "pick",
+            lambda: picked(data, map_place),
+            lambda: (selection.current(data), pickers.chosen_color(data), shows_holes(data)),
+        )
+    panel("group", lambda: group_panel(data), lambda: selection.selected(data))
     below_left, below_right = st.columns(2, gap="medium")
-    with below_left:
-        grid_panel(data, pick)
-    with below_right:
-        samples_panel(data)
+    with below_left.container(key="grid", border=True):
+        panel("grid", lambda: grid_panel(data), lambda: grid_state(data))
+    with below_right.container(key="samples", border=True):
+        panel("samples", lambda: samples_panel(data))
     for text in [*address.notices(), *data.notes]:
         notices.warning(plain(text))
-    address.write_url(model.info.id, color, data.map.kind, data.name, pick, pickers.query(data))
+
+
+def picked(data: EncodedDataset, map_place: st.delta_generator.DeltaGenerator) -> None:
+    """The pick on the map and decoded beside it: one panel, as the map's clicks are what it follows most."""
+
+    def clicked(click: Click) -> None:
+        selection.choose_click(data, click)
+        follow("pick")
+
+    def outlined(found: Selected | None) -> None:
+        selection.select(found)
+        follow("pick", shown=True)
+
+    pick = selection.current(data)
+    decoded_picture(data, pick)  # first: it is what a click waits for
+    with map_place:
+        map_view(
+            data,
+            pick,
+            key="map",
+            color=pickers.chosen_color(data),
+            overlay=sheets.holes(data)[0] if shows_holes(data) else None,
+            selected=selection.selected(data),
+            on_click=clicked,
+            on_select=outlined,
+        )
+    if pick is not None:
+        decoded_neighbours(data, pick)
+    address.write_url(data, pickers.chosen_color(data), pick)
+
+
+HOLES_HELP = "Where the prior would draw codes but hardly any image is encoded: the decoder was never there."
+
+
+def shows_holes(data: EncodedDataset) -> bool:
+    return data.map.exact and bool(st.session_state.get("holes"))
+
+
+def notes(data: EncodedDataset) -> None:
+    """What there is to say of the map."""
+    map_notes(data, pickers.chosen_color(data))
+    if shows_holes(data):
+        prior = "the prior" if data.model.has_prior else "a Gaussian fitted to the codes (it has no prior)"
+        share = sheets.holes(data)[1]
+        st.markdown(
+            f"**{share:.0%} of what {prior} would draw falls into holes** (striped): fewer than a tenth of the "
+            "expected codes lie there, so nobody taught the decoder what to draw. The KL term of a VAE presses its "
+            "codes into the prior's shape; a plain autoencoder lets them lie anywhere."
+        )
 
 
 main()

@@ -76,10 +76,10 @@ def workspace(model: cache.Model) -> None:
     place_panel(data, analyses, pick, source, color)
 
     def write_address() -> None:
-        more = {**pickers.query(data), **compare.query(others), **corruption.query()}
+        more = {**compare.query(others), **corruption.query()}
         more |= {} if source == default_source(data) else {"source": source}
         more |= {} if tool == "spoil" else {"tool": tool}
-        address.write_url(model.info.id, color, data.map.kind, data.name, pick, more)
+        address.write_url(data, color, pick, more)
         pulse("address_pulse", _ADDRESS_SECONDS)
 
     tool = pick_tool()

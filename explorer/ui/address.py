@@ -153,23 +153,22 @@ def restore_number(param: str, key: str, low: int, high: int, *, default: int) -
     st.session_state.setdefault(key, default)
 
 
-def write_url(
-    model: str, color: str, projection: str, data: str, pick: Pick | None, more: Mapping[str, str] | None = None
-) -> None:
+def write_url(data: EncodedDataset, color: str, pick: Pick | None, more: Mapping[str, str] | None = None) -> None:
     """Put the view in the URL, with what else a screen has; what is the default stays out of it."""
-    view = {"model": model}
+    view = {"model": data.model.info.id}
     if color != "class":
         view["color"] = color
-    if projection not in ("plane", "umap"):
-        view["projection"] = projection
-    if data != STORED:
-        view["data"] = data
+    if data.map.kind not in ("plane", "umap"):
+        view["projection"] = data.map.kind
+    if data.name != STORED:
+        view["data"] = data.name
+    if data.drawn_as:
+        view["as"] = data.model.classes[data.drawn_as]
     if pick is not None and pick.index is not None:
         view["index"] = str(pick.index)
     elif pick is not None:
         view["z"] = html.code_text(pick.tensor())
-    view |= {name: value for name, value in (more or {}).items() if len(value) < _MOST_TEXT}
-    put_address(view)
+    put_address(view | {name: value for name, value in (more or {}).items() if len(value) < _MOST_TEXT})
 
 
 def put_address(params: Mapping[str, str]) -> None:

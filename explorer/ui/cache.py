@@ -61,6 +61,11 @@ class EncodedDataset:
     drawn_as: int | None = None  # the class that a conditional decoder is told of a code that is no item's
 
     @property
+    def map_key(self) -> str:
+        """Names the points of the map: which codes, laid out how."""
+        return f"{self.key}-{self.map.kind}"
+
+    @property
     def quality(self) -> dict[str, float]:
         """The map's figures of quality that are defined; older checkpoints store NaN for those that are not."""
         return {name: value for name, value in self.latents.quality.get(self.map.kind, {}).items() if value == value}
@@ -94,13 +99,19 @@ class EncodedDataset:
     def decode_rows(self, rows: Tensor | slice) -> Tensor:
         """The decoder's images of some rows' codes, each as its own class where the decoder is told classes."""
         labels = self.latents.labels
-        return self.model.decode(self.latents.mean[rows], self.told(None if labels is None else labels[rows]))
+        return self.model.decode(self.latents.mean[rows], self.conditions(None if labels is None else labels[rows]))
 
-    def told(self, labels: Tensor | None) -> Tensor | int | None:
-        """What the decoder is told of items with some labels: their classes, where they are its own ones."""
+    def conditions(self, labels: Tensor | None) -> Tensor | int | None:
+        """The classes that items with some labels are decoded as: their own, where they are the model's ones."""
         if not self.model.conditional:
             return None
         return self.drawn_as if labels is None or self.classes != self.model.classes else labels
+
+    def condition_of(self, row: int) -> int | None:
+        """The class that a row's code is decoded as; None where the decoder is told none."""
+        labels = self.latents.labels
+        found = self.conditions(None if labels is None else labels[row])
+        return None if found is None else int(found)
 
     @cached_property
     def _rows(self) -> Tensor:

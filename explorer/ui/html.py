@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -55,6 +56,22 @@ def arrow(caption: str) -> str:
 
 def row(*figures: str) -> str:
     return f'<div class="lx-row">{"".join(figures)}</div>'
+
+
+def stack(*parts: str) -> str:
+    """Parts below one another, as far apart as elements of Streamlit's are."""
+    return f'<div class="lx-stack">{"".join(parts)}</div>'
+
+
+def title(text: str) -> str:
+    """A panel's heading."""
+    return f"<h5>{escape(text)}</h5>"
+
+
+def caption(text: str) -> str:
+    """A quiet sentence; what is between backticks is set as code."""
+    marked = re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
+    return f'<p class="lx-quiet">{marked}</p>'
 
 
 def equation(parts: list[tuple[str, str]]) -> str:

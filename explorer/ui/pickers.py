@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal, TypeVar
 
@@ -106,22 +106,23 @@ def colors(data: EncodedDataset) -> dict[str, str]:
     return {"class": COLORS["class"], "group": GROUP, **COLORS}
 
 
-def pick_color(data: EncodedDataset, controls: DeltaGenerator) -> str:
-    """What colours the map's points: a key of `pickers.colors`."""
+def pick_color(data: EncodedDataset, controls: DeltaGenerator, on_change: Callable[[], None]) -> None:
+    """Draw the choice of what colours the map's points: a key of `colors`."""
     offered = colors(data)
     address.restore_choice("color", "color_by", offered, "the colouring", usual="class")
-    return controls.selectbox(
+    controls.selectbox(
         "Colour by",
         list(offered),
         format_func=offered.__getitem__,
         key="color_by",
         persist_state="session",
+        on_change=on_change,
         width=180,
     )
 
 
 def chosen_color(data: EncodedDataset) -> str:
-    """The same for a screen without the control: what was chosen on Explore, or what the address says."""
+    """What was chosen to colour the map, here or on Explore, or what the address says."""
     address.restore_choice("color", "color_by", colors(data), "the colouring", usual="class")
     return str(st.session_state.get("color_by", "class"))
 
@@ -178,8 +179,3 @@ def _pick_class(model: cache.Model, controls: DeltaGenerator) -> int:
         "Items are drawn as their own class; spots, samples, means and sums as the one chosen here.",
     )
     return model.classes.index(chosen)
-
-
-def query(data: EncodedDataset) -> dict[str, str]:
-    """What the URL says of these choices beyond `address.write_url`'s own: the class, where it is not the first."""
-    return {"as": data.model.classes[data.drawn_as]} if data.drawn_as else {}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from explorer.ui.cache import EncodedDataset
-from explorer.ui.components.latent_map.component import Selected
+from explorer.ui.components.latent_map.component import Click, Selected
 from explorer.ui.wording import GROUP
 
 _PICK, _SELECTED = "explore_pick", "explore_selection"
@@ -76,6 +76,14 @@ def choose_spot(data: EncodedDataset, x: float, y: float) -> None:
     choose_code(data, code, "the map", xy=(x, y), approximate=not data.map.exact)
 
 
+def choose_click(data: EncodedDataset, click: Click) -> None:
+    """Pick what a click on the map has hit: an item, or the empty plane."""
+    if click.id is not None and click.id < len(data.latents):
+        choose_row(data, click.id)
+    else:
+        choose_spot(data, click.x, click.y)
+
+
 def clear() -> None:
     """Forget the pick."""
     st.session_state.pop(_PICK, None)
@@ -110,9 +118,10 @@ def row_name(data: EncodedDataset, row: int) -> str:
     return f"{label}{group}#{int(data.latents.index[row])}"
 
 
-def selected() -> Selected | None:
-    """What is selected on Explore's map, also after a visit to another screen."""
-    return st.session_state.get(_SELECTED)
+def selected(data: EncodedDataset) -> Selected | None:
+    """What is selected on this map in Explore, also after a visit to another screen; None on another map's turn."""
+    found: Selected | None = st.session_state.get(_SELECTED)
+    return found if found is not None and found.revision == data.map_key else None
 
 
 def select(found: Selected | None) -> None:

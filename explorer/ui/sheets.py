@@ -211,7 +211,6 @@ def holes(data: EncodedDataset) -> tuple[Overlay, float]:
 def map_figure(data: EncodedDataset, color_by: str) -> str:
     """URL of the map's figure, coloured by a key of `pickers.colors`."""
     axes = ("latent 0", "latent 1") if data.map.exact else None
-    revision = f"{data.key}-{data.map.kind}"
 
     def make() -> bytes:
         labels = None if data.latents.labels is None else data.latents.labels.numpy()
@@ -237,8 +236,8 @@ def map_figure(data: EncodedDataset, color_by: str) -> str:
             bounds=plane_bounds(data) if data.map.exact else None,
             # Without a prior the two latents have no common scale, and one may spread ten times as far.
             equal=data.model.has_prior or not data.map.exact,
-            revision=revision,
+            revision=data.map_key,
         )
         return str(figure.to_json()).encode()
 
-    return assets.publish(f"{revision}-{color_by}.json", make, "application/json")
+    return assets.publish(f"{data.map_key}-{color_by}.json", make, "application/json")

@@ -66,12 +66,12 @@ def test_the_line_says_what_a_model_is():
 
 def test_an_item_in_the_address():
     at = sound(page(model=PLANE, index="17"))
-    assert "#17" in texts(at.markdown)
+    assert "#17" in texts(at.html)
     assert any('data-index="17"' in element.value for element in at.html)
     assert at.query_params["index"] == "17"
     at.button(key="clear_pick").click().run()
     assert "index" not in sound(at).query_params
-    assert "centre of the prior" in texts(at.markdown)
+    assert "centre of the prior" in texts(at.html)
 
 
 def test_a_code_in_the_address():
@@ -115,7 +115,7 @@ def test_a_bad_address_gets_a_sentence(query, sentence):
     assert not at.exception
     assert len(at.warning) == 1
     assert sentence in at.warning[0].value
-    assert "centre of the prior" in texts(at.markdown)
+    assert "centre of the prior" in texts(at.html)
     assert at.query_params == {"model": PLANE}  # what is not followed does not stay
 
 
@@ -161,6 +161,7 @@ def test_holes():
     at = sound(page(model=AUTOENCODER))
     at.toggle(key="holes").set_value(True).run()
     assert "falls into holes" in texts(sound(at).markdown)
+    at.run()  # the page as a whole: the toggle reran two panels only
     at.selectbox(key="explore_model").select(CONV).run()
     assert "falls into holes" not in texts(sound(at).markdown)
 

@@ -43,7 +43,12 @@ def expression_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
         else:
             _sum(data, result)
             _facts(data, result)
-            neighbour_tiles(data, result.code, key="expression_neighbours", origin="the neighbours")
+            neighbour_tiles(
+                data,
+                result.code,
+                key="expression_neighbours",
+                on_pick=lambda row: selection.choose_row(data, row, "the neighbours"),
+            )
             shown = MapMarks(rings(data, result), address=query)
         kept_list(set(scope.names))
         return shown

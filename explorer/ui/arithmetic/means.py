@@ -36,7 +36,7 @@ def means_panel(data: EncodedDataset) -> ClassMeans | None:
         tiles(
             key="means_tiles",
             sheet_url=sheets.decoded_sheet(
-                f"{data.key}-means", data.model, found.codes[have], _ACROSS, data.told(torch.tensor(have))
+                f"{data.key}-means", data.model, found.codes[have], _ACROSS, data.conditions(torch.tensor(have))
             ),
             count=len(have),
             columns=_ACROSS,

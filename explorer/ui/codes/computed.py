@@ -97,7 +97,7 @@ _OF_MEANS: Hashes = {
 def _drawn_as_another(data: EncodedDataset, originals: ImageDataset, means: ClassMeans) -> dict[int, int]:
     assert data.latents.labels is not None
     have = torch.nonzero(means.counts).flatten()
-    drawn = data.model.decode(means.codes[have], data.told(have))
+    drawn = data.model.decode(means.codes[have], data.conditions(have))
     images = originals.images[data.latents.index]
     votes = latents.image_votes(drawn, images, data.latents.labels, len(means.counts))
     own = votes[torch.arange(len(have)), have]

@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.figures import palette
 from explorer.latents.maps import guess_accuracy
-from explorer.ui import selection, sheets
+from explorer.ui import sheets
 from explorer.ui.cache import STORED, EncodedDataset, Votes, group_votes
 from explorer.ui.components.latent_map.component import Click, LegendEntry, Mark, Overlay, Selected, Trail, latent_map
 from explorer.ui.markdown import plain
@@ -28,25 +28,15 @@ def map_view(
     pick_label: str = "",
     overlay: Overlay | None = None,
     selected: Selected | None = None,
+    on_click: Callable[[Click], None] | None = None,
     on_select: Callable[[Selected | None], None] | None = None,
     height: int = 560,
-    clickable: bool = True,
-) -> Selected | None:
-    """Draw the map with a ring around the pick; clicks become picks, if it is `clickable`. Returns what is selected."""
-
-    def clicked(click: Click) -> None:
-        if not clickable:
-            return
-        if click.id is not None and click.id < len(data.latents):
-            selection.choose_row(data, click.id)
-        else:
-            selection.choose_spot(data, click.x, click.y)
-
+) -> None:
+    """Draws the map with a ring around the pick."""
     rings = list(marks)
     if pick is not None:
         x, y = pick.xy if pick.xy is not None else data.map.place(pick.tensor()[None])[0].tolist()
         rings.append(Mark(x, y, pick_label))
-    revision = f"{data.key}-{data.map.kind}"
     latent_map(
         key=key,
         figure_url=sheets.map_figure(data, color),
@@ -59,19 +49,22 @@ def map_view(
         follows=follows,
         overlay=overlay,
         names=data.classes,
-        revision=revision,
+        revision=data.map_key,
         empty_hint=_empty_hint(data),
         height=height,
         selected=selected,
-        on_click=clicked,
+        on_click=on_click,
         on_select=on_select,
     )
+
+
+def map_notes(data: EncodedDataset, color: str) -> None:
+    """Says under a map how far it can be trusted, and how a decoder that is told classes is used."""
     by_group = data.latents.group is not None and color in ("class", "group")
     st.caption(_quality_line(data, by_group=by_group), help=_FOLLOWS_HELP if by_group else None)
     if data.drawn_as is not None:
         name = plain(data.model.classes[data.drawn_as])
         st.caption(f"This decoder is told the class: items are drawn as their own, any other code as **{name}**.")
-    return selected if selected is not None and selected.revision == revision else None
 
 
 def _empty_hint(data: EncodedDataset) -> str:

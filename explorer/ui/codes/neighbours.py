@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 from torch import Tensor
 
@@ -14,17 +16,29 @@ _COUNT = 8
 
 
 def neighbour_tiles(
-    data: EncodedDataset, code: Tensor, *, key: str, origin: str | None, without: int | None = None
+    data: EncodedDataset,
+    code: Tensor,
+    *,
+    key: str,
+    on_pick: Callable[[int], None] | None,
+    without: int | None = None,
+    captioned: bool = True,
 ) -> None:
-    """Draw them in a row, nearest first, without one row (the item itself).
+    """Draws them in a row, nearest first.
 
-    A click chooses one, unless there is no `origin` to say where it was chosen.
+    Args:
+        data: The images, by their codes.
+        code: float32 [D].
+        key: Of the component.
+        on_pick: Called with the row of the one that is clicked; None lets nobody choose.
+        without: A row that is left out: the code's own.
+        captioned: Whether `neighbours_caption` stands above them.
     """
     near = neighbours(code, data.latents.mean, k=_COUNT, without=without)
     if len(near) == 0:
         return
-    here = not isinstance(data.originals(), str)
-    st.caption("Nearest in latent space" if here else "Nearest in latent space, reconstructed: the images are not here")
+    if captioned:
+        st.caption(neighbours_caption(data))
     tiles(
         key=key,
         sheet_url=sheets.rows_sheet(data, near, _COUNT),
@@ -36,5 +50,12 @@ def neighbour_tiles(
         max_tile_px=56,
         gap=3,
         label="Nearest items in latent space",
-        on_pick=None if origin is None else lambda i: selection.choose_row(data, int(near[i]), origin),
+        on_pick=None if on_pick is None else lambda i: on_pick(int(near[i])),
     )
+
+
+def neighbours_caption(data: EncodedDataset) -> str:
+    """What the tiles are: originals, or reconstructions where the images are not here."""
+    if isinstance(data.originals(), str):
+        return "Nearest in latent space, reconstructed: the images are not here"
+    return "Nearest in latent space"

@@ -7,108 +7,119 @@ import streamlit as st
 from explorer.images import pictures
 from explorer.ui import html, selection
 from explorer.ui.cache import EncodedDataset
-from explorer.ui.codes.neighbours import neighbour_tiles
-from explorer.ui.markdown import plain
+from explorer.ui.codes.neighbours import neighbour_tiles, neighbours_caption
+from explorer.ui.panels import follow
 from explorer.ui.selection import Pick
 from explorer.ui.wording import nats
 
-
-def decoded_panel(data: EncodedDataset, pick: Pick | None) -> None:
-    """Draw the panel; without a pick, the centre of the prior with a hint."""
-    with st.container(key="decoded", border=True):
-        if pick is None and not data.model.continuous:
-            st.caption("Click a point of the map to see that image.")
-            return
-        if pick is None:
-            centre, _ = data.model.spread
-            shown = Pick(data.model.info.id, tuple(centre.tolist()))
-            st.markdown(
-                "##### The centre of the codes" if not data.model.has_prior else "##### The centre of the prior"
-            )
-            _spot(data, shown)
-            st.caption("Click a point of the map to see that image, or any spot to see what the decoder makes of it.")
-            return
-        row = selection.row_of(data, pick)
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"##### {plain(_title(data, pick, row))}", width="content")
-            st.button("Clear", key="clear_pick", on_click=selection.clear, type="tertiary", help="Forget this pick")
-        if row is None:
-            _spot(data, pick)
-        else:
-            _item(data, pick, row)
-        neighbour_tiles(data, pick.tensor(), key="neighbours", origin="its neighbours", without=row)
+_MOST_OTHERWISE = 2  # pictures that fit beside the code
 
 
-def _title(data: EncodedDataset, pick: Pick, row: int | None) -> str:
-    if row is not None:
-        return selection.row_name(data, row)
-    return f"A spot from {pick.origin}" if pick.origin else "A spot"
+def decoded_picture(data: EncodedDataset, pick: Pick | None) -> None:
+    """Draws the pick decoded, and what is known of it; without a pick, the centre of the codes with a hint.
+
+    All in one element: each costs a click a message and the browser a redraw.
+    """
+    if pick is None and not data.model.continuous:
+        st.html(html.caption("Click a point of the map to see that image."))
+        return
+    if pick is None:
+        title = "The centre of the prior" if data.model.has_prior else "The centre of the codes"
+        parts = [_spot(data, data.model.spread[0]), _HINT]
+    elif (row := selection.row_of(data, pick)) is not None:
+        title, parts = selection.row_name(data, row), _item(data, pick, row)
+    else:
+        title = f"A spot from {pick.origin}" if pick.origin else "A spot"
+        parts = [_spot(data, pick.tensor(), ", code estimated" if pick.approximate else "")]
+        if pick.approximate:
+            parts.append(html.caption(f"{_NO_INVERSE} {_ESTIMATES[data.map.kind]}"))
+    below = [] if pick is None else [html.caption(neighbours_caption(data))]
+    st.html(html.stack(html.title(title), *parts, *below))
 
 
-def _spot(data: EncodedDataset, pick: Pick) -> None:
-    image = data.decode(pick.tensor()[None])[0]
-    caption = f"decoded{_as(data, data.drawn_as)}{', code estimated' if pick.approximate else ''}"
-    shown = html.image(pictures.single(image), caption, alt="the decoder's image", code=html.code_text(pick.tensor()))
-    st.html(html.row(shown, *_otherwise(data, pick, data.drawn_as), _bars(data, pick)))
-    if pick.approximate:
-        st.caption(
-            "A map of this kind has no inverse everywhere: this code is the "
-            + ("point of the principal plane." if data.map.kind == "pca" else "weighted mean of its neighbours' codes.")
-        )
+_HINT = html.caption("Click a point of the map to see that image, or any spot to see what the decoder makes of it.")
+_NO_INVERSE = "Several codes may lie on one spot of such a map. This one is estimated:"
+_ESTIMATES = {
+    "pca": "the point of the principal plane.",
+    "umap": "the weighted mean of the codes of its neighbours on the map.",
+}
 
 
-def _item(data: EncodedDataset, pick: Pick, row: int) -> None:
-    labels = data.latents.labels
-    told = data.told(None if labels is None else labels[row])
-    told = None if told is None else int(told)
-    image = data.model.decode(pick.tensor()[None], told)[0]
+def decoded_neighbours(data: EncodedDataset, pick: Pick) -> None:
+    """Draws the images with the nearest codes, and the button that forgets the pick."""
+
+    def choose(row: int) -> None:
+        selection.choose_row(data, row, "its neighbours")
+        follow("pick")
+
+    def clear() -> None:
+        selection.clear()
+        follow("pick")
+
+    row = selection.row_of(data, pick)
+    neighbour_tiles(data, pick.tensor(), key="neighbours", on_pick=choose, without=row, captioned=False)
+    st.button("Clear", key="clear_pick", on_click=clear, type="tertiary", help="Forget this pick")
+
+
+def _spot(data: EncodedDataset, code: torch.Tensor, how: str = "") -> str:
+    image = data.decode(code[None])[0]
     shown = html.image(
         pictures.single(image),
-        f"reconstruction{_as(data, told)}",
+        f"decoded{_as(data, data.drawn_as)}{how}",
+        alt="the decoder's image",
+        code=html.code_text(code),
+    )
+    return html.row(shown, *_otherwise(data, code, data.drawn_as), _bars(data, code))
+
+
+def _item(data: EncodedDataset, pick: Pick, row: int) -> list[str]:
+    code = pick.tensor()
+    label = data.condition_of(row)
+    image = data.model.decode(code[None], label)[0]
+    shown = html.image(
+        pictures.single(image),
+        f"reconstruction{_as(data, label)}",
         alt="the reconstruction",
-        code=html.code_text(pick.tensor()),
+        code=html.code_text(code),
         index=pick.index,
     )
+    others, bars = _otherwise(data, code, label), _bars(data, code)
     original = data.original(row)
     if original is None:
-        st.html(html.row(shown, *_otherwise(data, pick, told), _bars(data, pick)))
         why = str(data.originals()).removeprefix(f"{data.source} is not on this machine. ")
-        st.caption(f"The original is not on this machine. {why}")
-    else:
-        first = html.image(pictures.single(original), "original", alt="the original image")
-        apart = html.difference(original, image, "difference")
-        if others := _otherwise(data, pick, told):  # next to what they are to be compared with
-            st.html(html.row(first, shown, *others))
-            st.html(html.row(apart, _bars(data, pick)))
-        else:
-            st.html(html.row(first, shown, apart))
-            st.html(_bars(data, pick))
+        missing = html.caption(f"The original is not on this machine. {why}")
+        return [html.row(shown, *others, bars), missing, _terms(data, row)]
+    first = html.image(pictures.single(original), "original", alt="the original image")
+    apart = html.difference(original, image, "difference")
+    if others:  # next to what they are to be compared with
+        return [html.row(first, shown, *others), html.row(apart, bars), _terms(data, row)]
+    return [html.row(first, shown, apart), bars, _terms(data, row)]
+
+
+def _terms(data: EncodedDataset, row: int) -> str:
     reconstruction, kl = float(data.latents.reconstruction[row]), float(data.latents.kl[row])
     terms = [("Reconstruction", nats(reconstruction), "log p(x|z) at one draw of z: the higher, the closer the image")]
     if data.model.has_prior:
         elbo = ("ELBO", nats(reconstruction - kl), "reconstruction − KL: a lower bound of the image's log-likelihood")
         terms = [elbo, *terms, ("KL", nats(kl), "how much the code tells about this image, beyond the prior")]
-    st.html(html.facts(terms))
+    return html.facts(terms)
 
 
-_MOST_OTHERWISE = 2  # pictures that fit beside the code
+def _as(data: EncodedDataset, label: int | None) -> str:
+    return "" if label is None else f" as {data.model.classes[label]}"
 
 
-def _as(data: EncodedDataset, told: int | None) -> str:
-    return "" if told is None else f" as {data.model.classes[told]}"
-
-
-def _otherwise(data: EncodedDataset, pick: Pick, told: int | None) -> list[str]:
-    """The same code as the decoder draws it when it is told another class, where it is told any and they are few."""
-    if told is None or len(data.model.classes) > _MOST_OTHERWISE + 1:
+def _otherwise(data: EncodedDataset, code: torch.Tensor, label: int | None) -> list[str]:
+    """The same code decoded as the other classes, where the decoder is told one and they are few."""
+    if label is None or len(data.model.classes) > _MOST_OTHERWISE + 1:
         return []
-    others = [label for label in range(len(data.model.classes)) if label != told]
-    images = data.model.decode(pick.tensor().repeat(len(others), 1), others)
+    others = [other for other in range(len(data.model.classes)) if other != label]
+    images = data.model.decode(code.repeat(len(others), 1), others)
     return [
-        html.image(pictures.single(image), f"the same code{_as(data, label)}", alt="decoded as another class")
-        for image, label in zip(images, others, strict=True)
+        html.image(pictures.single(image), f"the same code{_as(data, other)}", alt="decoded as another class")
+        for image, other in zip(images, others, strict=True)
     ]
 
 
-def _bars(data: EncodedDataset, pick: Pick) -> str:
-    return html.code_bars(pick.tensor(), data.latents.kl_by_latent)
+def _bars(data: EncodedDataset, code: torch.Tensor) -> str:
+    return html.code_bars(code, data.latents.kl_by_latent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 import torch
+from torch import Tensor
 
 from explorer.latents import planes
 from explorer.latents.planes import Plane
@@ -12,67 +13,84 @@ from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import abilities
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import sentence
+from explorer.ui.panels import follow
 from explorer.ui.selection import Pick
 
 _CORNERS = ("A", "B", "C")
+_SAME = 1e-4  # as far as a code from the address has digits
 
 
-def grid_panel(data: EncodedDataset, pick: Pick | None) -> None:
-    """Draw the grid with its controls."""
-    with st.container(key="grid", border=True):
-        st.markdown("##### The grid", help=_HELP)
-        if reason := abilities.why_no_plane(data.model):
-            st.info(reason)
-            return
-        left, right = st.columns(2)
-        n = left.slider("Images a side", 5, 30, 15, key="grid_n", persist_state="session")
-        outer = right.slider(
-            "Outer quantile",
-            0.005,
-            0.25,
-            0.05,
-            0.005,
-            format="%.3f",
-            key="grid_outer",
-            persist_state="session",
-            help="The grid runs from this quantile of the prior to its mirror image: smaller reaches further out.",
-        )
-        found = _plane(data, pick)
-        if isinstance(found, str):
-            st.info(found)
-            return
-        plane, (across, up) = found
-        axis = planes.quantiles(n, outer)
-        codes = plane.grid(axis)
-        v, u = torch.meshgrid(axis.flip(0), axis, indexing="ij")
-        titles = [f"{across} {a:.2f}, {up} {b:.2f}" for a, b in zip(u.flatten(), v.flatten(), strict=True)]
-        tiles(
-            key="grid_tiles",
-            sheet_url=sheets.decoded_sheet(f"{data.key}-grid", data.model, codes, n, data.drawn_as),
-            count=len(codes),
-            columns=n,
-            tile=sheets.tile_size(data.model),
-            titles=titles,
-            selected=_selected(codes, pick),
-            max_tile_px=64,
-            label="The latent plane, decoded",
-            on_pick=lambda i: selection.choose_code(data, codes[i], "the grid"),
-        )
-        st.caption("Click an image to pick its code.")
+def grid_panel(data: EncodedDataset) -> None:
+    """Draws the grid with its controls."""
+    pick = selection.current(data)
+    st.markdown("##### The grid", help=_HELP)
+    if reason := abilities.why_no_plane(data.model):
+        st.info(reason)
+        return
+    left, right = st.columns(2)
+    n = left.slider("Images a side", 5, 30, 15, key="grid_n", persist_state="session")
+    outer = right.slider(
+        "Outer quantile",
+        0.005,
+        0.25,
+        0.05,
+        0.005,
+        format="%.3f",
+        key="grid_outer",
+        persist_state="session",
+        help="The grid runs from this quantile of the prior to its mirror image: smaller reaches further out.",
+    )
+    found = _plane(data, pick)
+    if isinstance(found, str):
+        st.session_state.pop(_CODES, None)
+        st.info(found)
+        return
+    plane, (across, up) = found
+    axis = planes.quantiles(n, outer)
+    codes = st.session_state[_CODES] = plane.grid(axis)
+
+    def choose(i: int) -> None:
+        selection.choose_code(data, codes[i], "the grid")
+        follow("grid", shown=True)
+
+    ticks = axis.tolist()
+    tiles(
+        key="grid_tiles",
+        sheet_url=sheets.decoded_sheet(f"{data.key}-grid", data.model, codes, n, data.drawn_as),
+        count=len(codes),
+        columns=n,
+        tile=sheets.tile_size(data.model),
+        titles=[f"{across} {a:.2f}, {up} {b:.2f}" for b in reversed(ticks) for a in ticks],
+        selected=_ring(codes, pick),
+        max_tile_px=64,
+        label="The latent plane, decoded",
+        on_pick=choose,
+    )
+    st.caption("Click an image to pick its code.")
 
 
+def grid_state(data: EncodedDataset) -> tuple[int | None, object]:
+    """Gives what the grid shows of the pick: the image with the ring, and what its plane and its buttons make of it."""
+    pick = selection.current(data)
+    codes: Tensor | None = st.session_state.get(_CODES)
+    through = {"latents": None if pick is None else pick.code, "points": pick is not None}
+    return None if codes is None else _ring(codes, pick), through.get(st.session_state.get("grid_plane", ""))
+
+
+_CODES = "grid_codes"  # the codes that are shown, for `grid_state`
 _HELP = (
     "The decoder's images at equally likely places of the prior: norm.ppf of equally spaced quantiles on both axes. "
     "With more than two latents, choose which plane through the code space to look at."
 )
 
 
-def _selected(codes: torch.Tensor, pick: Pick | None) -> int | None:
-    if pick is None:
+def _ring(codes: Tensor, pick: Pick | None) -> int | None:
+    """The image [n * n, D] whose code is the pick's."""
+    if pick is None or len(pick.code) != codes.shape[1]:
         return None
     apart = (codes - pick.tensor()).abs().amax(1)
     nearest = int(apart.argmin())
-    return nearest if float(apart[nearest]) < 1e-4 else None
+    return nearest if float(apart[nearest]) < _SAME else None
 
 
 def _plane(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:

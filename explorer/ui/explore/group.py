@@ -23,14 +23,21 @@ from explorer.ui.codes.saved_names import KeptGroup
 from explorer.ui.components.latent_map.component import Selected
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import plain
+from explorer.ui.panels import follow
 from explorer.ui.wording import GROUP, GROUPS
 
 _TYPICAL = 24
 _ACROSS = 8
 
 
-def group_panel(data: EncodedDataset, selected: Selected | None) -> None:
-    """Draw the panel; without a selection, nothing but how to make one."""
+def group_panel(data: EncodedDataset) -> None:
+    """Draws the panel; without a selection, nothing but how to make one."""
+    selected = selection.selected(data)
+
+    def choose(i: int) -> None:
+        selection.choose_row(data, int(members.typical[i]), "the selection")
+        follow("group", shown=True)
+
     rows = [] if selected is None else [i for i in selected.ids if 0 <= i < len(data.latents)]
     with st.container(key="group", border=bool(rows)):
         if selected is None or not rows:
@@ -60,7 +67,7 @@ def group_panel(data: EncodedDataset, selected: Selected | None) -> None:
                 max_tile_px=56,
                 gap=3,
                 label="Most typical members of the selection",
-                on_pick=lambda i: selection.choose_row(data, int(members.typical[i]), "the selection"),
+                on_pick=choose,
             )
 
 

@@ -9,60 +9,64 @@ from explorer.ui import selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import abilities
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.panels import follow
 
 _COUNT, _ACROSS = 64, 8
 _SEED = "samples_seed"
-
-
-def samples_panel(data: EncodedDataset) -> None:
-    """Draw a grid of samples with its controls."""
-    with st.container(key="samples", border=True):
-        st.markdown("##### Samples", help=_HELP if data.model.has_prior else _HELP_AE)
-        if reason := abilities.why_no_draws(data.model):
-            st.info(reason)
-            return
-        left, right = st.columns([3, 1], vertical_alignment="bottom")
-        temperature = left.slider(
-            "Temperature",
-            0.0,
-            2.0,
-            1.0,
-            0.05,
-            key="samples_temperature",
-            persist_state="session",
-            help="Scale of the draws: below 1 they stay near the centre, typical and alike; above 1 they stray.",
-        )
-        seed = st.session_state.setdefault(_SEED, 0)
-        right.button("New draws", key="samples_new", on_click=_next_seed, help="Draw other codes (the next seed)")
-        codes = data.model.draw(_COUNT, temperature=temperature, seed=seed)
-        tiles(
-            key="samples_tiles",
-            sheet_url=sheets.decoded_sheet(f"{data.key}-samples", data.model, codes, _ACROSS, data.drawn_as),
-            count=_COUNT,
-            columns=_ACROSS,
-            tile=sheets.tile_size(data.model),
-            max_tile_px=64,
-            gap=2,
-            label="Samples",
-            on_pick=lambda i: selection.choose_code(data, codes[i], "the samples"),
-        )
-        footer = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
-        footer.caption(f"Seed {seed}. Click an image to pick its code.", width="content")
-        footer.download_button(
-            "Download PNG",
-            lambda: pictures.encode(pictures.sheet(data.decode(codes), _ACROSS), "PNG"),
-            f"{data.model.info.name}-samples-{seed}.png",
-            "image/png",
-            key="samples_png",
-            on_click="ignore",
-        )
-
 
 _HELP = "Codes drawn from the prior N(0, I) and decoded: what the model dreams up, not what it has seen."
 _HELP_AE = (
     "A plain autoencoder has no prior to draw from: these codes come from the Gaussian fitted to its codes, "
     "and many of them fall into its holes."
 )
+
+
+def samples_panel(data: EncodedDataset) -> None:
+    """Draws a grid of samples with its controls."""
+    st.markdown("##### Samples", help=_HELP if data.model.has_prior else _HELP_AE)
+    if reason := abilities.why_no_draws(data.model):
+        st.info(reason)
+        return
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    temperature = left.slider(
+        "Temperature",
+        0.0,
+        2.0,
+        1.0,
+        0.05,
+        key="samples_temperature",
+        persist_state="session",
+        help="Scale of the draws: below 1 they stay near the centre, typical and alike; above 1 they stray.",
+    )
+    seed = st.session_state.setdefault(_SEED, 0)
+    right.button("New draws", key="samples_new", on_click=_next_seed, help="Draw other codes (the next seed)")
+    codes = data.model.draw(_COUNT, temperature=temperature, seed=seed)
+
+    def choose(i: int) -> None:
+        selection.choose_code(data, codes[i], "the samples")
+        follow("samples", shown=True)
+
+    tiles(
+        key="samples_tiles",
+        sheet_url=sheets.decoded_sheet(f"{data.key}-samples", data.model, codes, _ACROSS, data.drawn_as),
+        count=_COUNT,
+        columns=_ACROSS,
+        tile=sheets.tile_size(data.model),
+        max_tile_px=64,
+        gap=2,
+        label="Samples",
+        on_pick=choose,
+    )
+    footer = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+    footer.caption(f"Seed {seed}. Click an image to pick its code.", width="content")
+    footer.download_button(
+        "Download PNG",
+        lambda: pictures.encode(pictures.sheet(data.decode(codes), _ACROSS), "PNG"),
+        f"{data.model.info.name}-samples-{seed}.png",
+        "image/png",
+        key="samples_png",
+        on_click="ignore",
+    )
 
 
 def _next_seed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -11,7 +12,7 @@ from explorer.ui.arithmetic import expression
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import upload
 from explorer.ui.codes.map_marks import ring
-from explorer.ui.codes.map_view import map_view
+from explorer.ui.codes.map_view import map_notes, map_view
 from explorer.ui.codes.neighbours import neighbour_tiles
 from explorer.ui.markdown import plain
 from explorer.ui.reconstruct.analysis import Analysis
@@ -40,8 +41,9 @@ def place_panel(data: EncodedDataset, analyses: Sequence[Analysis], pick: Pick |
             marks=marks,
             pick_label="picked",
             height=_HEIGHT,
-            clickable=shown is data,
+            on_click=partial(selection.choose_click, data) if shown is data else None,
         )
+        map_notes(shown, color)
     with right:
         if one is None:
             st.caption("The map shows the codes of the test images; a ring will mark your picture.")
@@ -53,7 +55,7 @@ def place_panel(data: EncodedDataset, analyses: Sequence[Analysis], pick: Pick |
             one.data,
             one.judgement.code[0],
             key="neighbours",
-            origin="the nearest images" if shown is data else None,
+            on_pick=partial(selection.choose_row, data, origin="the nearest images") if shown is data else None,
             without=row,
         )
         if beside is not None:

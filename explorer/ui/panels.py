@@ -1,0 +1,61 @@
+"""Panels of a page that run by themselves: a change in one of them reruns those that show what has changed.
+
+A panel is a Streamlit fragment with a name, and with what it shows of the session. A person's action reruns the panel
+that it was in. Where it changes what others show, its callback ends with `follow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+_PANELS = "panels"
+
+
+@dataclass
+class _Panel:
+    state: Callable[[], object]
+    drawn: object  # its state when it was drawn last
+
+
+def begin() -> None:
+    """At the start of the script: forget the panels of the page before."""
+    st.session_state[_PANELS] = {}
+
+
+def panel(name: str, draw: Callable[[], None], state: Callable[[], object] = tuple) -> None:
+    """Draws a panel where it is called.
+
+    Args:
+        name: Of no other panel of the page.
+        draw: Draws it, and is called again whenever it runs.
+        state: What it shows of the session, to be compared by `==`.
+    """
+
+    def run() -> None:
+        _panels()[name] = _Panel(state, state())
+        draw()
+
+    st.fragment(run, key=name)()
+
+
+def follow(source: str = "", *, shown: bool = False) -> None:
+    """At the end of a callback: reruns the panels whose state has changed, in place of what would rerun else.
+
+    Args:
+        source: The panel that the callback is of. It reruns anyway where nothing else has changed.
+        shown: Whether the browser shows in that panel what has changed, so that it need not rerun with the others.
+    """
+    panels = _panels()
+    if shown and source in panels:
+        panels[source].drawn = panels[source].state()
+    stale = [name for name, panel in panels.items() if panel.state() != panel.drawn]
+    if stale and stale != [source]:
+        st.rerun(stale)
+
+
+def _panels() -> dict[str, _Panel]:
+    found: dict[str, _Panel] = st.session_state.setdefault(_PANELS, {})
+    return found
