@@ -6,17 +6,20 @@ import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
 
-from explorer.ui import assets
+from explorer.ui import assets, front_page
+from explorer.ui.shell import NAVIGATION
 
 _LOG = logging.getLogger(__name__)
 
 
 async def keep_queue() -> None:
-    """Start the runs that wait, whether or not somebody has the app open."""
+    """Starts the runs that wait, whether or not somebody has the app open."""
     from explorer import runs
 
     said = ""
@@ -30,19 +33,28 @@ async def keep_queue() -> None:
         await asyncio.sleep(1.0)
 
 
+def warm() -> None:
+    """Imports what the first page needs, while its visitor's browser still loads Streamlit."""
+    for name in ("sidebar", "codes.map_view", "explore.decoded", "explore.group", "explore.grid", "explore.samples"):
+        import_module(f"explorer.ui.{name}")
+    assets.plotly()
+    gc.freeze()
+
+
 @asynccontextmanager
 async def ready(app: Any) -> AsyncIterator[None]:
-    """Import what every page needs before the first visitor waits for it, and look after the queue."""
+    """Imports what every page needs before the first visitor waits for it, and looks after the queue."""
     import explorer.ui.cache  # noqa: F401
 
     # The imports leave half a million objects that live as long as the server: no collection need look at them.
     gc.collect()
     gc.freeze()
-    queue = asyncio.create_task(keep_queue())
+    tasks = [asyncio.create_task(keep_queue()), asyncio.create_task(asyncio.to_thread(warm))]
     yield
-    queue.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await queue
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
-app = st.App("navigation.py", routes=assets.routes(), lifespan=ready)
+app = st.App(NAVIGATION, routes=assets.routes(), middleware=[Middleware(front_page.EarlyTags)], lifespan=ready)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from scipy.ndimage import gaussian_filter
 
 # Ten hues that stay apart on white and on near-black, for people who see red and green alike too: neighbours
 # in the circle differ in lightness.
@@ -174,6 +173,8 @@ def density(points: np.ndarray) -> np.ndarray:
 
     A histogram of 128 cells a side, smoothed by a Gaussian of 1.5 cells, read off at the points' own cells.
     """
+    from scipy.ndimage import gaussian_filter  # not before somebody asks for it: half a second
+
     bins = 128
     low, high = points.min(0), points.max(0)
     cell = np.clip(((points - low) / np.maximum(high - low, 1e-9) * bins).astype(int), 0, bins - 1)

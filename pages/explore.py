@@ -48,7 +48,7 @@ def main() -> None:
         panel(
             "pick",
             lambda: picked(data, map_place),
-            lambda: (selection.current(data), pickers.chosen_color(data), shows_holes(data)),
+            lambda: (selection.current(data), selection.selected(data), pickers.chosen_color(data), shows_holes(data)),
         )
     panel("group", lambda: group_panel(data), lambda: selection.selected(data))
     below_left, below_right = st.columns(2, gap="medium")
@@ -69,7 +69,7 @@ def picked(data: EncodedDataset, map_place: st.delta_generator.DeltaGenerator) -
 
     def outlined(found: Selected | None) -> None:
         selection.select(found)
-        follow("pick", shown=True)
+        follow("pick")
 
     pick = selection.current(data)
     decoded_picture(data, pick)  # first: it is what a click waits for

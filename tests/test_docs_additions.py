@@ -22,9 +22,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("program")
     for folder in ("explorer", "pages"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("navigation.py", "pyproject.toml", "tests/app/whole_app.py"):
-        (copy / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / file, copy / file)
+    shutil.copy(ROOT / "pyproject.toml", copy / "pyproject.toml")
     (copy / "checkpoints").symlink_to(ROOT / "checkpoints")
     for page in PAGES:
         add(page.read_text("utf-8"), copy)

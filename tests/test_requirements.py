@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-PROGRAM = ["explorer", "pages", "app.py", "navigation.py"]
+PROGRAM = ["explorer", "pages", "app.py"]
 DEVELOPMENT = ["tests", "benchmarks", "docs"]
 OURS = {"explorer", *DEVELOPMENT}
 TOOLS = {  # which `make` and pytest run without an import of ours

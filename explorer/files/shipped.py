@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def shipped(name: str) -> Path:
-    """Returns the path of `app.py`, `pages`, `checkpoints` or `navigation.py`.
+    """Returns the path of `app.py`, `pages` or `checkpoints`.
 
     They lie at the top of the repository, and in `explorer/_app` once a wheel has been installed (pyproject.toml).
     """

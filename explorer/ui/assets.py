@@ -5,7 +5,7 @@ the first request for the URL, in a thread, once, however many browsers ask at t
 stay in memory until newer ones need the room, and are made again when asked for after that. The key names
 the content (a digest with a suffix), so browsers may keep an answer for ever.
 
-    app = st.App("navigation.py", routes=assets.routes())
+    app = st.App(script, routes=assets.routes())
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.metadata import version
-from importlib.resources import files
 
 import streamlit as st
 from starlette.requests import Request
@@ -31,14 +30,14 @@ from starlette.routing import Route
 
 from explorer.checkpoints.folder import is_slug, runs_folder
 from explorer.training.frame_files import frame_file
+from explorer.ui import plotly_js
 
-__all__ = ["frames_url", "keep", "plotly_url", "publish", "publish_sheets", "routes"]
+__all__ = ["frames_url", "keep", "plotly", "plotly_url", "publish", "publish_sheets", "routes"]
 
 _LOG = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _PREFIX = "/assets"
-_PLOTLY = "plotly.min.js"
 
 _MAX_BYTES = 128 * 2**20  # a 40x40 atlas is 0.2 MB, the points of a map 0.5 MB: some hundreds of views
 _MAX_RECIPES = 4_000  # a recipe is a closure; what it holds on to, such as a model, stays alive with it
@@ -148,7 +147,7 @@ def publish(key: str, make: Callable[[], bytes], media_type: str) -> str:
             commands. The newest 4,000 of the last twelve hours are kept, so it should hold on to little.
         media_type: sent as the Content-Type.
     """
-    if not _KEY.fullmatch(key) or key == _PLOTLY:
+    if not _KEY.fullmatch(key) or key == plotly_js.FILE:
         raise ValueError(f"not a key for an asset: {key!r}")
     _store.register(key, _Recipe(make, media_type))
     return f"{_base()}{_PREFIX}/{key}"
@@ -184,7 +183,7 @@ def keep(folder: str, file: str, body: bytes, media_type: str) -> None:
 
 def plotly_url() -> str:
     """URL path of plotly.js, with its version, as the browser keeps it for a year."""
-    return f"{_base()}{_PREFIX}/{_PLOTLY}?v={version('plotly')}"
+    return f"{_base()}{_PREFIX}/{plotly_js.FILE}?v={version('plotly')}"
 
 
 def frames_url(run: str) -> str:
@@ -201,7 +200,7 @@ def routes() -> list[Route]:
     bases = dict.fromkeys((_base(), ""))
     found = []
     for base in bases:
-        found.append(Route(f"{base}{_PREFIX}/{_PLOTLY}", _serve_plotly, methods=["GET"]))
+        found.append(Route(f"{base}{_PREFIX}/{plotly_js.FILE}", _serve_plotly, methods=["GET"]))
         found.append(Route(f"{base}{_PREFIX}/frames/{{run}}/{{name}}", _serve_frame, methods=["GET"]))
         found.append(Route(f"{base}{_PREFIX}/{{key}}", _serve_blob, methods=["GET"]))
         found.append(Route(f"{base}{_PREFIX}/{{path:path}}", _serve_kept, methods=["GET"]))
@@ -218,17 +217,17 @@ _plotly_lock = threading.Lock()
 
 @lru_cache(maxsize=1)
 def _plotly() -> _Blob:
-    body = files("plotly").joinpath("package_data", _PLOTLY).read_bytes()
-    return _Blob(gzip.compress(body, 6, mtime=0), "text/javascript", gzipped=True)
+    return _Blob(gzip.compress(plotly_js.source().encode(), 6, mtime=0), "text/javascript", gzipped=True)
 
 
-def _plotly_once() -> _Blob:
+def plotly() -> _Blob:
+    """Returns plotly.js as it is served; the first call takes a second."""
     with _plotly_lock:  # lru_cache alone lets two first requests both compress
         return _plotly()
 
 
 async def _serve_plotly(request: Request) -> Response:
-    return _answer(request, await asyncio.to_thread(_plotly_once))
+    return _answer(request, await asyncio.to_thread(plotly))
 
 
 async def _serve_blob(request: Request) -> Response:

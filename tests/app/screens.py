@@ -14,9 +14,9 @@ from streamlit.testing.v1 import AppTest
 from explorer import runs
 from explorer.files.locks import is_locked
 from explorer.ui import cache
+from explorer.ui.shell import NAVIGATION as APP
 from tests import background
 
-APP = Path(__file__).parent / "whole_app.py"
 PAGES = Path(__file__).parents[2] / "pages"
 TIMEOUT = 60.0  # a worker imports PyTorch first, on a machine that may be busy
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shutil
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.ui import cache
 from explorer.ui.pickers import COLORS
+from explorer.ui.shell import NAVIGATION as APP
 from tests.app.tiny_runs import AUTOENCODER, CONV, DAMAGED, PLANE, edit_config
 
 pytestmark = pytest.mark.usefixtures("own_runs")
-APP = Path(__file__).parent / "whole_app.py"
 TIMEOUT = 60  # a first run opens a model, on a machine that may be busy
 
 

@@ -94,7 +94,7 @@ def test_a_umap_map_says_that_its_codes_are_estimates(explore, models, digits):
     assert shown.index is None
     shown.assert_decodes(model)
     expect(explore.key("decoded")).to_contain_text("estimated")
-    expect(explore.key("decoded")).to_contain_text("neighbours' codes")
+    expect(explore.key("decoded")).to_contain_text("codes of its neighbours on the map")
     (mark,) = explore.map("marks")  # where it was clicked, not where the estimate would be placed
     np.testing.assert_allclose([mark["x"], mark["y"]], explore.place_of(spot), atol=1e-2)
 

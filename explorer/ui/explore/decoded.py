@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from torch import Tensor
 
 from explorer.images import pictures
 from explorer.ui import html, selection
@@ -61,7 +62,7 @@ def decoded_neighbours(data: EncodedDataset, pick: Pick) -> None:
     st.button("Clear", key="clear_pick", on_click=clear, type="tertiary", help="Forget this pick")
 
 
-def _spot(data: EncodedDataset, code: torch.Tensor, how: str = "") -> str:
+def _spot(data: EncodedDataset, code: Tensor, how: str = "") -> str:
     image = data.decode(code[None])[0]
     shown = html.image(
         pictures.single(image),
@@ -109,7 +110,7 @@ def _as(data: EncodedDataset, label: int | None) -> str:
     return "" if label is None else f" as {data.model.classes[label]}"
 
 
-def _otherwise(data: EncodedDataset, code: torch.Tensor, label: int | None) -> list[str]:
+def _otherwise(data: EncodedDataset, code: Tensor, label: int | None) -> list[str]:
     """The same code decoded as the other classes, where the decoder is told one and they are few."""
     if label is None or len(data.model.classes) > _MOST_OTHERWISE + 1:
         return []
@@ -121,5 +122,5 @@ def _otherwise(data: EncodedDataset, code: torch.Tensor, label: int | None) -> l
     ]
 
 
-def _bars(data: EncodedDataset, code: torch.Tensor) -> str:
+def _bars(data: EncodedDataset, code: Tensor) -> str:
     return html.code_bars(code, data.latents.kl_by_latent)

@@ -22,20 +22,23 @@ let loading = null;
  */
 export function loadPlotly(url) {
   loading ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
+    // The page's head asks for it (front_page.py): it may be there, or on its way.
+    const early = /** @type {HTMLScriptElement | null} */ (document.querySelector(`script[src="${url}"]`));
+    const script = early ?? document.createElement("script");
     const fail = () => {
       script.remove();
       loading = null; // so that Retry tries again
       reject(new Error("plotly.js did not load"));
     };
-    script.src = url;
-    script.onload = () => {
+    const done = () => {
       const { Plotly } = /** @type {{ Plotly?: Plotly }} */ (globalThis);
       if (Plotly) resolve(Plotly);
       else fail();
     };
-    script.onerror = fail;
-    document.head.appendChild(script);
+    if (early && "Plotly" in globalThis) return done();
+    script.addEventListener("load", done);
+    script.addEventListener("error", fail);
+    if (!early) document.head.append(Object.assign(script, { src: url }));
   });
   return loading;
 }

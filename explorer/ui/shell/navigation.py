@@ -10,7 +10,6 @@ from explorer.ui.sidebar import sidebar
 UI = Path(page_switch.__file__).parent
 st.set_page_config(page_title="Latent Explorer", page_icon=UI / "favicon.png", layout="wide")
 st.logo(UI / "favicon.png", size="large")
-st.html(UI / "style.css")
 page = st.navigation(
     [
         st.Page(page_switch.EXPLORE, title="Explore", icon=":material/scatter_plot:", default=True),

@@ -1,0 +1,68 @@
+"""What a browser fetches while Streamlit's own scripts start: the app's style sheet, and plotly.js for the maps.
+
+Streamlit sends one HTML page for all addresses. Without this the style would come with the first messages of the
+script, and plotly.js, half of all bytes that a first map needs, only once the page is drawn around it.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from explorer.ui import assets
+
+__all__ = ["EarlyTags"]
+
+_STYLE = (Path(__file__).parent / "style.css").read_bytes()
+_STYLE_KEY = f"app-{sha256(_STYLE).hexdigest()[:20]}.css"
+_WITHOUT_MAP = ("/cells", "/train")
+
+
+class EarlyTags:
+    """Middleware that adds to the head of Streamlit's page; another answer goes through as it is."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or "text/html" not in Headers(scope=scope).get("accept", ""):
+            await self._app(scope, receive, send)
+            return
+        # As plain text, whatever the browser reads, and in full, whatever it has: the page itself is 3 kB.
+        unwanted = (b"accept-encoding", b"if-none-match", b"if-modified-since")
+        plain = {**scope, "headers": [item for item in scope["headers"] if item[0] not in unwanted]}
+        start: Message | None = None
+        body = b""
+
+        async def add(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start" and _is_page(message):
+                start = message
+            elif start is None or message["type"] != "http.response.body":
+                await send(message)
+            elif message.get("more_body"):
+                body += message.get("body", b"")
+            else:
+                body = _with_tags(body + message.get("body", b""), scope["path"])
+                headers = MutableHeaders(scope=start)
+                headers["content-length"] = str(len(body))
+                del headers["etag"], headers["last-modified"]  # those of the page without the tags
+                await send(start)
+                await send({"type": "http.response.body", "body": body})
+
+        await self._app(plain, receive, add)
+
+
+def _is_page(message: Message) -> bool:
+    return message["status"] == 200 and Headers(raw=message["headers"]).get("content-type", "").startswith("text/html")
+
+
+def _with_tags(page: bytes, path: str) -> bytes:
+    """The page with the tags before its head's end; as it is where Streamlit has come to send none."""
+    tags = f'<link rel="stylesheet" href="{assets.publish(_STYLE_KEY, lambda: _STYLE, "text/css")}">'
+    if not path.endswith(_WITHOUT_MAP):
+        tags += f'<script async src="{assets.plotly_url()}" onerror="this.remove()"></script>'
+    return page.replace(b"</head>", tags.encode() + b"</head>", 1)
