@@ -1,0 +1,74 @@
+"""What a click makes the server send: counted, not timed."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from tests.app.tiny_runs import CONV, PLANE
+from tests.browser.screen import Explore
+
+pytestmark = pytest.mark.browser
+
+MOST_MESSAGES, MOST_BYTES = 12, 12_000  # a click on the map
+
+
+class Listener:
+    """The messages that a page receives."""
+
+    def __init__(self, explore: Explore) -> None:
+        self.received: list[bytes] = []
+        explore.page.on("websocket", lambda socket: socket.on("framereceived", self.received.append))
+
+    def take(self) -> list[bytes]:
+        found, self.received[:] = list(self.received), []
+        return found
+
+
+def drawn(messages: list[bytes]) -> set[str]:
+    """The kinds of elements in some messages: a component by its name and key, a container by its key."""
+    found = set()
+    for delta in (ForwardMsg.FromString(message).delta for message in messages):
+        element, block = delta.new_element, delta.add_block
+        if component := element.bidi_component.id:
+            found.add(component.rsplit("-", 1)[-1])
+        elif kind := element.WhichOneof("type"):
+            found.add(kind)
+        elif block.id:
+            found.add(block.id.rsplit("-", 1)[-1])
+    return found
+
+
+@pytest.mark.parametrize("ident", [PLANE, CONV])
+def test_a_click_on_the_map_redraws_the_pick_alone(explore, models, ident):
+    listener = Listener(explore)
+    explore.open(ident)
+    latents = models(ident).latents
+    points = next(latents.maps[kind].points for kind in ("plane", "umap") if kind in latents.maps).numpy()
+    explore.after(lambda: explore.click_point(explore.lonely_points(points, 1)[0]))
+    for spot in explore.empty_spots(points, 3):
+        listener.take()
+        explore.after(lambda spot=spot: explore.page.mouse.click(*spot))
+        messages = listener.take()
+        assert drawn(messages) == {"map", "html", "neighbours", "button"}
+        assert len(messages) <= MOST_MESSAGES
+        assert sum(map(len, messages)) <= MOST_BYTES
+
+
+def test_what_else_redraws_what(explore, models):
+    """A tile leaves its own grid as it is; a click on the map after it takes the ring away from there, once."""
+    listener = Listener(explore)
+    explore.open(PLANE)
+    spots = explore.empty_spots(models(PLANE).latents.mean.numpy(), 2)
+
+    def sent(action) -> set[str]:
+        listener.take()
+        explore.after(action)
+        return drawn(listener.take()) & {"map", "neighbours", "grid_tiles", "samples_tiles", "navigation"}
+
+    assert sent(explore.tile("grid", 3).click) == {"map", "neighbours"}
+    assert explore.tile("grid", 3).get_attribute("aria-selected") == "true"
+    assert sent(lambda: explore.page.mouse.click(*spots[0])) == {"map", "neighbours", "grid_tiles"}
+    assert explore.tile("grid", 3).get_attribute("aria-selected") == "false"
+    assert sent(lambda: explore.page.mouse.click(*spots[1])) == {"map", "neighbours"}
+    assert sent(explore.tile("samples", 5).click) == {"map", "neighbours"}
