@@ -18,6 +18,7 @@ _Option = TypeVar("_Option", bound=str)
 
 COLORS = {"class": "class", "kl": "KL", "error": "reconstruction error", "density": "density"}  # of any map
 PROJECTIONS = {"umap": "UMAP", "pca": "principal components"}
+_LABELS = "explore_model_labels"
 
 
 def pick_one(
@@ -72,10 +73,15 @@ def pick_model() -> cache.Model:
         usable, key=lambda i: (not usable[i].shipped, i != "mnist-mlp-2d", usable[i].config["model"]["latent"], i)
     )
     address.restore_choice("model", "explore_model", order, "the model", usual=order[0])
+    labels = {i: f"{i} — {usable[i].summary}" for i in order}
+    if "explore_model" in st.session_state and st.session_state.get(_LABELS) != labels:
+        # The browser keeps the label that it has shown, with the ELBO of before a run went on, unless it is set.
+        st.session_state["explore_model"] = st.session_state["explore_model"]
+    st.session_state[_LABELS] = labels
     chosen = st.selectbox(
         "Model",
         order,
-        format_func=lambda i: f"{i} — {usable[i].summary}",
+        format_func=labels.__getitem__,
         key="explore_model",
         persist_state="session",
         on_change=address.forget_notices,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 import shutil
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -198,6 +202,29 @@ def test_with_damaged_ones_only(nothing_ships, runs):
     assert not at.exception
     assert "There is no model yet" in at.info[0].value
     assert "newer version" in texts(at.expander[0].markdown)
+
+
+def test_a_model_that_was_trained_further_has_its_new_elbo_in_the_picker(nothing_ships, runs):
+    shutil.copytree(runs / "tiny-2d", nothing_ships / "tiny-2d")
+    at = sound(page(model=PLANE))
+    before = at.selectbox(key="explore_model").options
+    trained_further(nothing_ships / "tiny-2d", elbo=-12.5)
+    cache.all_checkpoints.clear()
+    picker = sound(at.run()).selectbox(key="explore_model")
+    (label,) = picker.options
+    assert label not in before
+    assert "-12.5" in label
+    assert (picker.value, picker.proto.raw_value) == (PLANE, label)  # the browser is told, which has the old one
+    assert not sound(at.run()).selectbox(key="explore_model").proto.set_value
+
+
+def trained_further(place: Path, **metrics: float) -> None:
+    """Leave what a resumed run leaves: other figures, and the sums of the files."""
+    found = json.loads((place / "metrics.json").read_text())
+    (place / "metrics.json").write_text(json.dumps(found | metrics))
+    digest = hashlib.sha256((place / "metrics.json").read_bytes()).hexdigest()
+    sums = (place / "SHA256SUMS").read_text()
+    (place / "SHA256SUMS").write_text(re.sub(r"[0-9a-f]{64}(?=\s+\*?metrics\.json)", digest, sums))
 
 
 def test_a_model_that_vanishes(nothing_ships, runs):

@@ -18,7 +18,10 @@ class Listener:
 
     def __init__(self, explore: Explore) -> None:
         self.received: list[bytes] = []
-        explore.page.on("websocket", lambda socket: socket.on("framereceived", self.received.append))
+        explore.page.on("websocket", lambda socket: socket.on("framereceived", self._heard))
+
+    def _heard(self, payload: bytes) -> None:
+        self.received.append(payload)
 
     def take(self) -> list[bytes]:
         found, self.received[:] = list(self.received), []

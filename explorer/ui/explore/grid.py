@@ -144,13 +144,19 @@ def _two_latents(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[
 
 def _three_codes(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
     corners: dict[str, tuple[float, ...]] = st.session_state.setdefault(f"grid_corners_{data.model.info.id}", {})
+
+    def set_corner(name: str) -> None:
+        if (now := selection.current(data)) is not None:  # the pick may have changed since this was drawn
+            corners[name] = now.code
+
     for column, name in zip(st.columns(3), _CORNERS, strict=True):
         column.button(
             f"{name} ✓" if name in corners else f"Set {name}",
             key=f"grid_corner_{name}",
             disabled=pick is None,
             help=f"Make the picked code corner {name} of the plane",
-            on_click=lambda name=name: corners.update({name: pick.code}) if pick is not None else None,
+            on_click=set_corner,
+            args=(name,),
         )
     if len(corners) < 3:
         missing = ", ".join(name for name in _CORNERS if name not in corners)
