@@ -50,12 +50,14 @@ def main() -> None:
             lambda: picked(data, map_place),
             lambda: (selection.current(data), selection.selected(data), pickers.chosen_color(data), shows_holes(data)),
         )
-    panel("group", lambda: group_panel(data), lambda: selection.selected(data))
+    panel(
+        "group", lambda: group_panel(data), lambda: (selection.selected(data), selection.among_shown("typical", data))
+    )
     below_left, below_right = st.columns(2, gap="medium")
     with below_left.container(key="grid", border=True):
         panel("grid", lambda: grid_panel(data), lambda: grid_state(data))
     with below_right.container(key="samples", border=True):
-        panel("samples", lambda: samples_panel(data))
+        panel("samples", lambda: samples_panel(data), lambda: selection.among_shown("samples", data))
     for text in [*address.notices(), *data.notes]:
         notices.warning(plain(text))
 

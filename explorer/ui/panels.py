@@ -35,8 +35,8 @@ def panel(name: str, draw: Callable[[], None], state: Callable[[], object] = tup
     """
 
     def run() -> None:
-        _panels()[name] = _Panel(state, state())
         draw()
+        _panels()[name] = _Panel(state, state())
 
     st.fragment(run, key=name)()
 

@@ -17,6 +17,7 @@ from explorer.ui.components.latent_map.component import Click, Selected
 from explorer.ui.wording import GROUP
 
 _PICK, _SELECTED = "explore_pick", "explore_selection"
+_SAME = 1e-4  # as far as a code from the address has digits
 MAX_MAGNITUDE = 1e6  # a code further out than this is a typing error
 
 
@@ -109,6 +110,26 @@ def current(data: EncodedDataset) -> Pick | None:
 def row_of(data: EncodedDataset, pick: Pick) -> int | None:
     """The row of a picked item among the mapped data."""
     return data.row_of(pick.index) if pick.index is not None and pick.items == items_of(data) else None
+
+
+def among(codes: Tensor, pick: Pick | None) -> int | None:
+    """Finds which of some codes [N, D] the pick is."""
+    if pick is None or len(pick.code) != codes.shape[1]:
+        return None
+    apart = (codes - pick.tensor()).abs().amax(1)
+    nearest = int(apart.argmin())
+    return nearest if float(apart[nearest]) < _SAME else None
+
+
+def among_shown(panel: str, data: EncodedDataset) -> int | None:
+    """The same of the codes that a panel has shown last: what `show_codes` keeps."""
+    codes: Tensor | None = st.session_state.get(f"{panel}_codes")
+    return None if codes is None else among(codes, current(data))
+
+
+def show_codes(panel: str, codes: Tensor | None) -> None:
+    """Keep the codes that a panel shows; None where it shows none."""
+    st.session_state[f"{panel}_codes"] = codes
 
 
 def row_name(data: EncodedDataset, row: int) -> str:

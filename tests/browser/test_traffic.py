@@ -24,8 +24,14 @@ class Listener:
         self.received.append(payload)
 
     def take(self) -> list[bytes]:
-        found, self.received[:] = list(self.received), []
-        return found
+        """What has come since it was asked last, without what the sidebar brings every few seconds."""
+        found, self.received = self.received, []
+        runs: list[list[bytes]] = [[]]
+        for message in found:
+            if ForwardMsg.FromString(message).HasField("new_session"):
+                runs.append([])
+            runs[-1].append(message)
+        return [message for run in runs if "train_pulse" not in drawn(run) for message in run]
 
 
 def drawn(messages: list[bytes]) -> set[str]:

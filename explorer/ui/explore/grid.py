@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 import torch
-from torch import Tensor
 
 from explorer.latents import planes
 from explorer.latents.planes import Plane
@@ -17,7 +16,6 @@ from explorer.ui.panels import follow
 from explorer.ui.selection import Pick
 
 _CORNERS = ("A", "B", "C")
-_SAME = 1e-4  # as far as a code from the address has digits
 
 
 def grid_panel(data: EncodedDataset) -> None:
@@ -42,12 +40,13 @@ def grid_panel(data: EncodedDataset) -> None:
     )
     found = _plane(data, pick)
     if isinstance(found, str):
-        st.session_state.pop(_CODES, None)
+        selection.show_codes("grid", None)
         st.info(found)
         return
     plane, (across, up) = found
     axis = planes.quantiles(n, outer)
-    codes = st.session_state[_CODES] = plane.grid(axis)
+    codes = plane.grid(axis)
+    selection.show_codes("grid", codes)
 
     def choose(i: int) -> None:
         selection.choose_code(data, codes[i], "the grid")
@@ -61,7 +60,7 @@ def grid_panel(data: EncodedDataset) -> None:
         columns=n,
         tile=sheets.tile_size(data.model),
         titles=[f"{across} {a:.2f}, {up} {b:.2f}" for b in reversed(ticks) for a in ticks],
-        selected=_ring(codes, pick),
+        selected=selection.among(codes, pick),
         max_tile_px=64,
         label="The latent plane, decoded",
         on_pick=choose,
@@ -72,25 +71,14 @@ def grid_panel(data: EncodedDataset) -> None:
 def grid_state(data: EncodedDataset) -> tuple[int | None, object]:
     """Gives what the grid shows of the pick: the image with the ring, and what its plane and its buttons make of it."""
     pick = selection.current(data)
-    codes: Tensor | None = st.session_state.get(_CODES)
     through = {"latents": None if pick is None else pick.code, "points": pick is not None}
-    return None if codes is None else _ring(codes, pick), through.get(st.session_state.get("grid_plane", ""))
+    return selection.among_shown("grid", data), through.get(st.session_state.get("grid_plane", ""))
 
 
-_CODES = "grid_codes"  # the codes that are shown, for `grid_state`
 _HELP = (
     "The decoder's images at equally likely places of the prior: norm.ppf of equally spaced quantiles on both axes. "
     "With more than two latents, choose which plane through the code space to look at."
 )
-
-
-def _ring(codes: Tensor, pick: Pick | None) -> int | None:
-    """The image [n * n, D] whose code is the pick's."""
-    if pick is None or len(pick.code) != codes.shape[1]:
-        return None
-    apart = (codes - pick.tensor()).abs().amax(1)
-    nearest = int(apart.argmin())
-    return nearest if float(apart[nearest]) < _SAME else None
 
 
 def _plane(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:

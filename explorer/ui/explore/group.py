@@ -41,9 +41,12 @@ def group_panel(data: EncodedDataset) -> None:
     rows = [] if selected is None else [i for i in selected.ids if 0 <= i < len(data.latents)]
     with st.container(key="group", border=bool(rows)):
         if selected is None or not rows:
+            selection.show_codes("typical", None)
             st.caption("Draw a lasso or a box on the map (its toolbar has both) to look at many items together.")
             return
         members = select(data.latents.mean, torch.tensor(rows), typical=_TYPICAL)
+        codes = data.latents.mean[members.typical]
+        selection.show_codes("typical", codes)
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"##### {len(rows):,} items selected", width="content")
             with st.container(horizontal=True, width="content"):
@@ -64,6 +67,7 @@ def group_panel(data: EncodedDataset) -> None:
                 columns=_ACROSS,
                 tile=sheets.tile_size(data.model),
                 ids=[int(data.latents.index[r]) for r in members.typical],
+                selected=selection.among(codes, selection.current(data)),
                 max_tile_px=56,
                 gap=3,
                 label="Most typical members of the selection",

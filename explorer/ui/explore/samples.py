@@ -41,6 +41,7 @@ def samples_panel(data: EncodedDataset) -> None:
     seed = st.session_state.setdefault(_SEED, 0)
     right.button("New draws", key="samples_new", on_click=_next_seed, help="Draw other codes (the next seed)")
     codes = data.model.draw(_COUNT, temperature=temperature, seed=seed)
+    selection.show_codes("samples", codes)
 
     def choose(i: int) -> None:
         selection.choose_code(data, codes[i], "the samples")
@@ -52,6 +53,7 @@ def samples_panel(data: EncodedDataset) -> None:
         count=_COUNT,
         columns=_ACROSS,
         tile=sheets.tile_size(data.model),
+        selected=selection.among(codes, selection.current(data)),
         max_tile_px=64,
         gap=2,
         label="Samples",
