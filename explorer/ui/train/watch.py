@@ -39,7 +39,7 @@ def _say_trouble(info: RunInfo, found: Feed) -> None:
         st.code(log, language=None, wrap_lines=True)
     if found.older:
         st.caption(
-            "An older version of this program stored the pictures and the map of this run, and they are not shown here."
+            "Pictures, map and KL of each latent are missing: an older version saved them in a form no longer read."
         )
 
 
