@@ -200,13 +200,13 @@ def train(
         wait: for other runs; without it the run begins at once.
         on_wait: called with the run as long as it waits, twice a second.
         on_progress: called with every look at the loss.
-        should_stop: asked at every look at the loss.
+        should_stop: asked at every look at the loss, and while the run waits.
 
     Raises:
         ValueError: a bad setting, a folder that is taken or in use, or nothing to resume.
         DatasetError: the data set is missing or damaged.
         OSError: the folder cannot be written.
-        KeyboardInterrupt: Ctrl-C, or the app's cancel, before its turn came.
+        KeyboardInterrupt: Ctrl-C, `should_stop` or the app's cancel, before its turn came.
     """
     path = Path(out)
     if not wait or path.resolve().parent != runs_folder().resolve():
@@ -232,7 +232,8 @@ def train(
         try:
             while not take_turn(name):
                 info = run(name)
-                if files.asked_to_stop() or info.state is not RunState.QUEUED:
+                stopped = files.asked_to_stop() or bool(should_stop and should_stop())
+                if stopped or info.state is not RunState.QUEUED:
                     raise KeyboardInterrupt
                 on_wait(info)
                 time.sleep(0.5)

@@ -311,6 +311,13 @@ def test_the_lock_dies_with_its_process(tmp_path):
     assert not is_locked(file)
 
 
+def test_training_from_python_can_be_stopped_while_it_waits(folder):
+    forever("first")
+    with pytest.raises(KeyboardInterrupt):
+        explorer.train(config(1), folder / "never", should_stop=lambda: True)
+    assert state("never") == "cancelled"
+
+
 @contextlib.contextmanager
 def shell(folder, name):
     """`python -m explorer train` into a folder of that name, which waits behind a run of the app."""
