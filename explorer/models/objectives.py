@@ -28,7 +28,7 @@ class Terms(NamedTuple):
     logits: Float[Tensor, "n c h w"]
     extra: Float[Tensor, " n"] | None = None
 
-    def loss(self, beta: float = 1.0, free_bits: float = 0.0) -> Float[Tensor, ""]:
+    def loss(self, beta: float | Tensor = 1.0, free_bits: float = 0.0) -> Float[Tensor, ""]:
         """What training minimises: the batch's mean, the KL weighted by beta."""
         loss = self.nll.mean() + beta * kl_penalty(self.kl, free_bits)
         return loss if self.extra is None else loss + self.extra.mean()

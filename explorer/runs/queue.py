@@ -189,9 +189,9 @@ def train(
     """Trains a model into the folder `out`, in this process, where the app can watch it.
 
     A run in the runs folder waits for those before it on its device; another folder's is nobody else's business.
-    Ctrl-C (in the main thread), `should_stop` and the app's cancel end it within 32 steps with a checkpoint that loads
-    and resumes, and with status `cancelled`; a second Ctrl-C ends it at once. A loss that is not finite ends it with
-    status `failed` and the last good epoch's weights.
+    Ctrl-C (in the main thread), `should_stop` and the app's cancel end it within 32 steps, on a GPU within a second
+    or so, with a checkpoint that loads and resumes, and with status `cancelled`; a second Ctrl-C ends it at once. A
+    loss that is not finite ends it with status `failed` and the last good epoch's weights.
 
     Args:
         config: when resuming, only its epochs, device and data_root count, where they are not the defaults.

@@ -6,6 +6,7 @@ The order of epoch e is drawn from (seed, e), the posterior's noise from one gen
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from torch import Tensor
 from explorer.models.devices import threads
 from explorer.models.evaluation import to_float
 from explorer.training.config import beta_at
+from explorer.training.cuda_graphs import GraphedStep, Step
 from explorer.training.experiment import Experiment
 from explorer.training.frames import FrameWriter
 from explorer.training.optimizer import learning_rate
@@ -25,10 +27,8 @@ from explorer.training.run_state import Progress, RunState
 from explorer.training.saving import Saver, kl_by_group
 from explorer.training.status import StatusWriter
 
-CHECK_EVERY = 32  # steps between looks at the loss: a look waits for the device, and progress needs no more
-LOOK_SECONDS = 1.0  # between looks where steps are slow
-
-Step = Callable[[Tensor, Tensor | None, Tensor, float, float], Tensor]
+CHECK_EVERY = 32  # steps between looks at the loss, which take a little time, and progress needs no more
+LOOK_SECONDS = 1.0  # between looks where steps are slow, and on a GPU, where a look waits for all steps before it
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,20 @@ class Run:
     message: str = ""
 
 
-def make_step(run: Experiment) -> Step:
-    """Makes the function that does one update of a run's model.
+def make_step(run: Experiment, *, graph: bool = True) -> Step:
+    """Makes the function that does one update of a run's model, on the images of its training set.
 
-    It takes all images, uint8 [N, C, H, W], their labels [N] or None, which of them are the batch [B], the learning
-    rate and beta, and returns the batch's sums of nll, KL and what else the objective charges: [3], left on the device.
+    It takes which of them are the batch, int64 [B], the learning rate and beta, and returns the batch's sums of nll, KL
+    and what else the objective charges: [3], left on the device. On a GPU it replays a CUDA graph, if `graph`, and is
+    good until weights or the optimiser's state are replaced.
     """
     model, optimizer, generator = run.model, run.optimizer, run.at.generator
     device, free_bits, half = run.device, run.recipe.free_bits, run.precision == "bfloat16"
+    images = run.train_set.images.to(device)  # uint8, so it fits where float32 might not
+    labels = run.train_set.labels
+    labels = labels.to(device) if labels is not None and model.conditional else None
 
-    def step(images: Tensor, labels: Tensor | None, index: Tensor, rate: float, beta: float) -> Tensor:
+    def step(index: Tensor, rate: float | Tensor, beta: float | Tensor) -> Tensor:
         x = to_float(images[index], device)
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             terms = model.terms(x, generator, None if labels is None else labels[index])
@@ -63,7 +67,7 @@ def make_step(run: Experiment) -> Step:
         optimizer.step()
         return terms.sums()
 
-    return step
+    return GraphedStep(step, generator, run.recipe.batch_size) if graph and device.type == "cuda" else step
 
 
 def train_loop(
@@ -83,7 +87,8 @@ def _train(
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
 ) -> Run:
-    recipe, at, steps = run.recipe, run.at, run.steps
+    recipe, at, steps, n = run.recipe, run.at, run.steps, len(run.train_set)
+    look_every = sys.maxsize if run.device.type == "cuda" else CHECK_EVERY
 
     def report(progress: Progress) -> None:
         reports.progress(progress)
@@ -93,24 +98,21 @@ def _train(
     frames = FrameWriter(run.path, run.test_set, epoch=at.epoch, positions=run.test_index)
     saver = Saver(run)
     step = make_step(run)
-    images = run.train_set.images.to(run.device)  # uint8, so it fits where float32 might not
-    labels = run.train_set.labels
-    labels = labels.to(run.device) if labels is not None and run.model.conditional else None
     good = run.snapshot()
 
     while at.epoch < recipe.epochs and run.status is RunState.RUNNING:
         seed = run.config.seed * 1_000_003 + at.epoch
-        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).to(run.device)
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).to(run.device)
         first, seconds, since = at.step, 0.0, time.perf_counter()  # of this epoch, as far as it is trained here
         recent: list[Tensor] = []  # sums of the steps since the last look
         looked = since
         while at.step < steps:
             index = order[at.step * recipe.batch_size : (at.step + 1) * recipe.batch_size]
             epoch = at.epoch + at.step / steps
-            recent.append(step(images, labels, index, learning_rate(recipe, epoch, steps), beta_at(recipe, epoch)))
+            recent.append(step(index, learning_rate(recipe, epoch, steps), beta_at(recipe, epoch)))
             at.step += 1
             now = time.perf_counter()
-            if len(recent) < CHECK_EVERY and at.step < steps and now - looked < LOOK_SECONDS:
+            if len(recent) < look_every and at.step < steps and now - looked < LOOK_SECONDS:
                 continue
             if (bad := _account(run, recent)) is not None:
                 run.diverge(f"the loss was not finite at step {bad + 1} of epoch {at.epoch + 1}:")
@@ -133,7 +135,7 @@ def _train(
         if not torch.isfinite(torch.tensor(test["loss"])):
             run.diverge(f"the weights were not finite after epoch {at.epoch + 1}:")
             break
-        trained = min((steps - first) * recipe.batch_size, len(images))
+        trained = min((steps - first) * recipe.batch_size, n)
         line = _history_line(run, test, images_per_second=trained / seconds)
         line["kl_by_latent"] = kl_by_group(evaluation)
         if run.model.likelihood.learns_noise:

@@ -15,8 +15,11 @@ from explorer.models.registry import Registry
 if TYPE_CHECKING:
     from explorer.training.config import Recipe
 
-OPTIMISERS: Registry[Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]] = Registry()
-"""By name, what makes an optimiser of parameters and a learning rate."""
+OPTIMISERS: Registry[Callable[[Iterable[nn.Parameter], float, bool], torch.optim.Optimizer]] = Registry()
+"""By name, what makes an optimiser of parameters, a learning rate, and whether a CUDA graph will capture its steps.
+
+A captured optimiser counts its steps on the GPU, and its rate may be a tensor there: PyTorch calls it `capturable`.
+"""
 SCHEDULES: Registry[Callable[[float, int, int], float]] = Registry()
 """By name, the share of the recipe's rate after so many (fractional) epochs, of so many epochs and steps an epoch."""
 
@@ -26,9 +29,9 @@ FIRST_DIVISOR = 25.0  # the first rate is the highest / 25
 LAST_DIVISOR = 1e4  # and the last the first / 10,000
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Makes the recipe's optimiser of a model's weights."""
-    return OPTIMISERS[recipe.optimizer](model.parameters(), recipe.learning_rate)
+def make_optimizer(model: nn.Module, recipe: Recipe, *, capturable: bool = False) -> torch.optim.Optimizer:
+    """Makes the recipe's optimiser of a model's weights, `capturable` for steps on a GPU."""
+    return OPTIMISERS[recipe.optimizer](model.parameters(), recipe.learning_rate, capturable)
 
 
 def _eager(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,13 +58,13 @@ class _RMSprop(_Eager, torch.optim.RMSprop):
 
 
 @OPTIMISERS.register("adam", "Adam", "Adam, which suits nearly everything")
-def _adam(parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Optimizer:
-    return _Adam(parameters, lr=rate, fused=True)
+def _adam(parameters: Iterable[nn.Parameter], rate: float, capturable: bool) -> torch.optim.Optimizer:
+    return _Adam(parameters, lr=rate, fused=True, capturable=capturable)
 
 
 @OPTIMISERS.register("rmsprop", "RMSprop", "RMSprop with Keras' constants, which some of the write-ups used")
-def _rmsprop(parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Optimizer:
-    return _RMSprop(parameters, lr=rate, alpha=0.9, eps=1e-7)  # rho and epsilon, there
+def _rmsprop(parameters: Iterable[nn.Parameter], rate: float, capturable: bool) -> torch.optim.Optimizer:
+    return _RMSprop(parameters, lr=rate, alpha=0.9, eps=1e-7, capturable=capturable)  # rho and epsilon, there
 
 
 def learning_rate(recipe: Recipe, epoch: float, steps: int = 1) -> float:

@@ -292,9 +292,7 @@ def test_a_batch_larger_than_the_data_set_is_the_data_set(small_train, batch_siz
 
 def test_every_image_counts_once_an_epoch(small_train, monkeypatch):
     seen = []
-    after_each_step(
-        monkeypatch, lambda run, sums, images, labels, index, *_: (seen.append(images[index] / 255), sums)[1]
-    )
+    after_each_step(monkeypatch, lambda run, sums, index, *_: (seen.append(run.train_set.images[index] / 255), sums)[1])
     small_train(epochs=2, batch_size=300)  # which does not divide 4,000
     images = torch.cat(seen)
     expected = explorer.dataset("mnist-5k", split="train").images.double().sum() / 255
