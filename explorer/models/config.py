@@ -32,7 +32,7 @@ class ModelSettings:
     encoder: tuple[int, ...] = option(
         *("Encoder widths", "model"),
         "Units of each hidden layer on the way from the image to its code (channels for conv, where each layer also "
-        "halves the sides)",
+        "halves the sides; of each block for residual, where a change of width does)",
         (256,),
         minimum=1,
         maximum=_MOST,
@@ -40,7 +40,7 @@ class ModelSettings:
     decoder: tuple[int, ...] = option(
         *("Decoder widths", "model"),
         "Units of each hidden layer on the way from a code to its image (channels for conv, where each layer also "
-        "doubles the sides)",
+        "doubles the sides; of each block for residual, where a change of width does)",
         (256,),
         minimum=1,
         maximum=_MOST,

@@ -1,4 +1,4 @@
-"""Encoder and decoder bodies, dense and convolutional, and how their weights start.
+"""Encoder and decoder bodies, dense, convolutional and residual, and how their weights start.
 
 Batch norm, where the config has it, comes after each hidden layer and before its ReLU (Ioffe & Szegedy 2015,
 arXiv:1502.03167, section 3.2).
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from explorer.models.config import ModelConfig, ModelSettings
 from explorer.models.registry import INITIALISATIONS, NETWORKS
+from explorer.models.residual import Residual
 
 
 class Network(Protocol):
@@ -102,6 +103,11 @@ NETWORKS.register("dense", "dense", "fully connected layers, quick, which see al
 NETWORKS.register(
     "conv", "convolutional", "convolutions, which look at neighbourhoods; they suit pictures, and take longer"
 )(Convolutional())
+NETWORKS.register(
+    "residual",
+    "residual",
+    "a deeper kind of convolutions, whose blocks add to what they are given; for a GPU, and best with batch norm",
+)(Residual())
 
 
 def _divisible(config: ModelConfig) -> tuple[int, int, int]:
@@ -132,7 +138,8 @@ def _norm(config: ModelConfig, kind: type[nn.BatchNorm1d] | type[nn.BatchNorm2d]
 def initialise(module: nn.Module, how: str) -> None:
     """Starts the weights of linear and convolutional layers as `INITIALISATIONS` says.
 
-    Biases start at zero but under `pytorch`, which leaves all as it is. Batch norm starts as the identity.
+    Biases start at zero but under `pytorch`, which leaves all as it is. Batch norm starts as the identity. A module
+    with a method `start_weights` has the last word on its own.
     """
     start = INITIALISATIONS[how]
     if start is None:
@@ -143,6 +150,9 @@ def initialise(module: nn.Module, how: str) -> None:
             bias: Tensor | None = layer.bias
             if bias is not None:
                 nn.init.zeros_(bias)
+    for layer in module.modules():
+        if callable(start_weights := getattr(layer, "start_weights", None)):
+            start_weights()
 
 
 def _kaiming(weight: Tensor) -> None:

@@ -4,11 +4,13 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from explorer.models import FAMILIES, GaussianPosterior, ModelConfig, PointPosterior, build
 from explorer.models.likelihoods import Bernoulli, Gaussian
+from explorer.models.residual import Block
 
-NETWORKS = ("dense", "conv")
+NETWORKS = ("dense", "conv", "residual")
 
 
 def config(family="vae", network="dense", **changes):
@@ -59,6 +61,9 @@ def test_images_are_in_the_unit_interval(family, network, shape):
 def test_gradients_reach_every_parameter(family, network, shape):
     torch.manual_seed(0)
     model = build(config(family, network, image_shape=shape))
+    for block in model.modules():
+        if isinstance(block, Block):  # at its start the identity: what is before its last convolution learns after it
+            nn.init.normal_(block.body[-1].weight, std=0.1)
     terms = model.terms(torch.rand(16, *shape), torch.Generator().manual_seed(0))
     (terms.nll + terms.kl.sum(1)).mean().backward()
     for name, parameter in model.named_parameters():

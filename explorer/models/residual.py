@@ -1,0 +1,99 @@
+"""Residual convolutional bodies: deeper than plain ones, and as easy to train.
+
+Pre-activated blocks (He et al. 2016, "Identity mappings in deep residual networks", arXiv:1603.05027) with SiLU, each
+the identity at the start (Goyal et al. 2017, "Accurate, large minibatch SGD", arXiv:1706.02677, section 5.1). A width
+in the config is a block; where it differs from the one before, the sides are halved (doubled by a decoder). Without
+batch norm digits come out black for the first hundred steps or longer, as the first weights have it.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from explorer.models.config import ModelConfig, ModelSettings
+
+NECK = 32  # channels between the last block and the code: a linear layer from all of them would be most of the weights
+
+
+class Block(nn.Module):
+    """x plus two convolutions of it."""
+
+    def __init__(self, config: ModelConfig, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *_activation(config, width),
+            nn.Conv2d(width, width, 3, padding=1),
+            *_activation(config, width),
+            nn.Conv2d(width, width, 3, padding=1),
+        )
+        self.start_weights()
+
+    def start_weights(self) -> None:
+        """Makes the block the identity, whatever weights its layers have been given."""
+        last = self.body[-1]
+        assert isinstance(last, nn.Conv2d)
+        nn.init.zeros_(last.weight)
+        if last.bias is not None:
+            nn.init.zeros_(last.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+class Residual:
+    """Residual blocks of convolutions; the sides are halved and doubled where the width changes."""
+
+    convolves = True
+
+    def check(self, settings: ModelSettings) -> None:
+        if _changes(settings.encoder) != _changes(settings.decoder):
+            raise ValueError(
+                "encoder and decoder must change their width equally often in a residual network, "
+                f"not {_changes(settings.encoder)} and {_changes(settings.decoder)} times"
+            )
+
+    def encoder(self, config: ModelConfig, outputs: int) -> nn.Module:
+        neck = _neck(config)
+        widths = config.encoder
+        layers: list[nn.Module] = [nn.Conv2d(config.image_shape[0], widths[0], 3, padding=1)]
+        for before, width in pairwise((widths[0], *widths)):
+            if width != before:
+                layers += [*_activation(config, before), nn.Conv2d(before, width, 3, stride=2, padding=1)]
+            layers.append(Block(config, width))
+        layers += [*_activation(config, widths[-1]), nn.Conv2d(widths[-1], NECK, 1), *_activation(config, NECK)]
+        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(math.prod(neck), outputs))
+
+    def decoder(self, config: ModelConfig, inputs: int) -> nn.Module:
+        neck = _neck(config)
+        widths = config.decoder
+        layers: list[nn.Module] = [nn.Linear(inputs, math.prod(neck)), nn.Unflatten(1, neck)]
+        layers += [*_activation(config, NECK), nn.Conv2d(NECK, widths[0], 1)]
+        for before, width in pairwise((widths[0], *widths)):
+            if width != before:
+                layers += [*_activation(config, before), nn.Upsample(scale_factor=2)]
+                layers.append(nn.Conv2d(before, width, 3, padding=1))
+            layers.append(Block(config, width))
+        layers += _activation(config, widths[-1])
+        return nn.Sequential(*layers, nn.Conv2d(widths[-1], config.image_shape[0], 3, padding=1))
+
+
+def _activation(config: ModelConfig, width: int) -> list[nn.Module]:
+    return [*([nn.BatchNorm2d(width)] if config.batch_norm else []), nn.SiLU()]
+
+
+def _changes(widths: tuple[int, ...]) -> int:
+    """How often the width changes from one block to the next."""
+    return sum(a != b for a, b in pairwise(widths))
+
+
+def _neck(config: ModelConfig) -> tuple[int, int, int]:
+    """The shape between blocks and code. Raises ValueError where the sides cannot be halved so often."""
+    _, h, w = config.image_shape
+    halvings = _changes(config.encoder)
+    shrink = 2**halvings
+    if h % shrink or w % shrink:
+        raise ValueError(f"{halvings} halvings need sides divisible by {shrink}, not {h} x {w}")
+    return NECK, h // shrink, w // shrink
