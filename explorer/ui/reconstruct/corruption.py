@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import streamlit as st
 from PIL import Image
@@ -16,26 +17,33 @@ from explorer.ui.components.code_sliders.component import Knob, code_sliders
 from explorer.ui.reconstruct.analysis import Analysis
 from explorer.ui.wording import nats
 
+
+class Slider(NamedTuple):
+    """A figure of a corruption, its range, unit, and digits after the point."""
+
+    name: str
+    low: float
+    high: float
+    unit: str
+    digits: int
+
+
 _VALUES, _SEED = "spoil_values", "spoil_seed"
 _MOST_SEED = 9999
 _HALF, _GAP = 212, 8  # pixels of the two pictures side by side, shown at half of that
 
-LIMITS = {"noise": (0.0, 1.0), "blur": (0.0, 4.0), "patch": (0.0, 0.9), "turn": (-180.0, 180.0)}
-_NAMES = {"noise": "Noise", "blur": "Blur", "patch": "Missing patch", "turn": "Rotation"}
-_UNITS = {
-    "noise": "of full brightness",
-    "blur": "pixels",
-    "patch": "of the side",
-    "turn": "degrees",
+SLIDERS = {
+    "noise": Slider("Noise", 0.0, 1.0, "of full brightness", 2),
+    "blur": Slider("Blur", 0.0, 4.0, "pixels", 1),
+    "patch": Slider("Missing patch", 0.0, 0.9, "of the side", 2),
+    "turn": Slider("Rotation", -180.0, 180.0, "degrees", 0),
 }
-
-_DIGITS = {"noise": 2, "blur": 1, "patch": 2, "turn": 0}
 
 
 def current() -> Corruption:
     """Reads the sliders, or the address on the session's first run."""
     if _VALUES not in st.session_state:
-        st.session_state[_VALUES] = {name: _asked(name) for name in LIMITS}
+        st.session_state[_VALUES] = {name: _asked(name) for name in SLIDERS}
     address.restore_number("spoil_seed", _SEED, 0, _MOST_SEED, default=0)
     values: dict[str, float] = st.session_state[_VALUES]
     return Corruption(**values, seed=st.session_state[_SEED])
@@ -44,7 +52,7 @@ def current() -> Corruption:
 def query() -> dict[str, str]:
     """Gives what the URL says of it."""
     corruption = current()
-    found = {name: f"{getattr(corruption, name):.4g}" for name in LIMITS if getattr(corruption, name)}
+    found = {name: f"{getattr(corruption, name):.4g}" for name in SLIDERS if getattr(corruption, name)}
     return {**found, **({"spoil_seed": str(corruption.seed)} if corruption.seed else {})}
 
 
@@ -52,7 +60,7 @@ def _asked(name: str) -> float:
     text = address.asked(name)
     if text is None:
         return 0.0
-    low, high = LIMITS[name]
+    _, low, high, *_ = SLIDERS[name]
     try:
         value = float(text)
     except ValueError:
@@ -121,21 +129,20 @@ def _beside(given: Tensor, made: Tensor) -> Image.Image:
 
 def _sliders(corruption: Corruption, picture: str) -> None:
     def moved(values: dict[int, float]) -> None:
-        names = list(LIMITS)
         kept: dict[str, float] = st.session_state[_VALUES]
         for i, value in values.items():
-            low, high = LIMITS[names[i]]
-            kept[names[i]] = max(low, min(high, value))
+            name, slider = list(SLIDERS.items())[i]
+            kept[name] = max(slider.low, min(slider.high, value))
 
     code_sliders(
         key="spoil_sliders",
         knobs=[
-            Knob(i, _NAMES[name], getattr(corruption, name), *limits, home=0.0, hint=_UNITS[name], digits=_DIGITS[name])
-            for i, (name, limits) in enumerate(LIMITS.items())
+            Knob(i, s.name, getattr(corruption, field), s.low, s.high, home=0.0, hint=s.unit, digits=s.digits)
+            for i, (field, s) in enumerate(SLIDERS.items())
         ],
         picture=picture,
         picture_alt="the corrupted image, and its reconstruction",
-        picture_data={name: f"{getattr(corruption, name):.6g}" for name in LIMITS},
+        picture_data={name: f"{getattr(corruption, name):.6g}" for name in SLIDERS},
         caption="what the model sees · its reconstruction",
         revision="spoil",
         columns=1,

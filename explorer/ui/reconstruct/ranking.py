@@ -109,11 +109,11 @@ def _shown(found: Ranked, origin: Origin | None) -> None:
     ranking, model = found.ranking, found.model
     count = len(ranking.files)
     order = ranking.order.tolist()
+    unusual = f"{ranking.unusual:,}" if ranking.unusual else "none"
     what = "ELBO" if model.has_prior else "reconstruction"
     st.markdown(
         f"**{count:,} {'picture' if count == 1 else 'pictures'}** of {plain(found.label)} ranked by "
-        f"{plain(model.info.id)}, which explains {ranking.unusual:,} of them worse than {1 - RARE:.0%} of its test "
-        "images."
+        f"{plain(model.info.id)}, which explains {unusual} of them worse than {1 - RARE:.0%} of its test images."
     )
     st.download_button(
         "Download the table",

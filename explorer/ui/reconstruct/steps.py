@@ -14,15 +14,16 @@ from explorer.ui.markdown import plain
 from explorer.ui.reconstruct.analysis import Analysis, choose_steps
 from explorer.ui.reconstruct.thumbnails import thumb
 
-_CROPS = {"whole": "Not at all", "content": "To its content", "square": "To the central square"}
-_PADS = {"square": "To a square", "margin": "With a margin, like MNIST's digits"}
-_FILLS = {"black": "Black", "white": "White", "rim": "The colour of its edges"}
-_TURNS = {0: "Upright", 1: "Turned left", 2: "Upside down", 3: "Turned right"}
 _CHOICES: tuple[tuple[str, str, dict[Any, str]], ...] = (
-    ("Turn", "turn", _TURNS),
-    ("Crop", "crop", _CROPS),
-    ("Pad", "pad", _PADS),
-    ("Fill with", "background", _FILLS),
+    ("turn", "Turn", {0: "Upright", 1: "Turned left", 2: "Upside down", 3: "Turned right"}),
+    ("crop", "Crop", {"whole": "Not at all", "content": "To its content", "square": "To the central square"}),
+    ("pad", "Pad", {"square": "To a square", "margin": "With a margin, like MNIST's digits"}),
+    ("background", "Fill with", {"black": "Black", "white": "White", "rim": "The colour of its edges"}),
+)
+_TOGGLES = (
+    ("invert", "Invert", "Dark becomes bright and bright becomes dark."),
+    ("clean", "Clean the background", "Makes what surrounds the content one even colour: shadows and paper grain go."),
+    ("thicken", "Thicken strokes", "Makes a thin pen's strokes as thick as MNIST's."),
 )
 _THUMB = 96
 
@@ -63,26 +64,11 @@ def _choose(analysis: Analysis, suffix: str) -> None:
 
     left, right = st.columns(2, gap="small")
     with left:
-        st.selectbox("Turn", list(_TURNS), format_func=_TURNS.__getitem__, key=keys["turn"], on_change=changed)
-        st.selectbox("Crop", list(_CROPS), format_func=_CROPS.__getitem__, key=keys["crop"], on_change=changed)
-        st.selectbox("Pad", list(_PADS), format_func=_PADS.__getitem__, key=keys["pad"], on_change=changed)
-        st.selectbox(
-            "Fill with", list(_FILLS), format_func=_FILLS.__getitem__, key=keys["background"], on_change=changed
-        )
+        for name, label, words in _CHOICES:
+            st.selectbox(label, list(words), format_func=words.__getitem__, key=keys[name], on_change=changed)
     with right:
-        st.toggle("Invert", key=keys["invert"], on_change=changed, help="Dark becomes bright and bright becomes dark.")
-        st.toggle(
-            "Clean the background",
-            key=keys["clean"],
-            on_change=changed,
-            help="Makes what surrounds the content one even colour: shadows and paper grain go.",
-        )
-        st.toggle(
-            "Thicken strokes",
-            key=keys["thicken"],
-            on_change=changed,
-            help="Makes a thin pen's strokes as thick as MNIST's.",
-        )
+        for name, label, what in _TOGGLES:
+            st.toggle(label, key=keys[name], on_change=changed, help=what)
         if data.model.image_shape[0] == 3:
             st.toggle("Convert to gray", key=keys["gray"], on_change=changed)
         if analysis.changed:

@@ -111,6 +111,8 @@ class Store(Generic[AnItem]):
             job: by which they came, and which has ended.
         """
         before = self.state
+        there = {item.digest for item in before.items}
+        items = [item for item in items if item.digest not in there]  # a second click, before the first was drawn
         new = [replace(item, ident=before.last + 1 + i) for i, item in enumerate(items)]
         self.keep(
             replace(
