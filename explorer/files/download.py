@@ -1,7 +1,7 @@
 """Downloads over HTTP: with progress, checked, and either complete or not there at all.
 
 What has arrived of a download that was cut off or cancelled stays in a hidden file beside its target, and the next
-attempt goes on from there if the server still has the same file. (`pooch` begins anew, and takes no check but a hash.)
+attempt goes on from there if the server still has the same file.
 
 An environment variable `EXPLORER_MIRROR_<NAME>` (the data set's name in capitals, `-` as `_`: for example
 `EXPLORER_MIRROR_FASHION_MNIST=https://files.example.org/fashion/`) names a folder on a server that is used
