@@ -34,6 +34,7 @@ from explorer.files.journal import replace_file
 from explorer.images import pictures
 
 ACROSS = 8  # tiles in a row of a sheet
+STANDARD = (0.0, 0.0, 1.0, 1.0)  # mean and standard deviation of the prior along both axes: N(0, I)
 MOST = 240  # frames that are kept
 MOST_BYTES = 64 << 20  # of a run's frames: where pictures are large, frames are fewer
 _FEWEST = 24  # frames that are kept however large they are
@@ -48,13 +49,17 @@ class Probe:
     """What the frames of a run have in common: the test images shown and the points of the map.
 
     `originals` uint8 [R, C, h, w]; `labels` int64 [P] or None; `index` int64 [P], positions in the test split, of
-    which the first R are the images shown; `classes` the names of the labels.
+    which the first R are the images shown; `classes` the names of the labels. `groups` are the names of the groups of
+    latents, None where each latent is one by itself; `rings` mean and standard deviation of the prior along the map's
+    axes (x, y, x, y), None where nothing is known of a prior.
     """
 
     originals: UInt8[Tensor, "r c h w"]
     labels: Int[Tensor, " p"] | None
     index: Int[Tensor, " p"]
     classes: list[str]
+    groups: list[str] | None = None
+    rings: Sequence[float] | None = STANDARD
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class StoredFrame:
 class FrameIndex:
     """What `index.json` says: the frames in order of epoch, and of the probe set the `name` of its files, how many
     images are `shown`, the `tile` they take in pixels (width, height), the `labels` that occur among the map's points
-    or None, and the `classes` that the labels name."""
+    or None, and the `classes` that the labels name; `groups` and `rings` as `Probe` has them."""
 
     name: str
     shown: int
@@ -93,6 +98,8 @@ class FrameIndex:
     labels: list[int] | None
     classes: list[str]
     frames: tuple[StoredFrame, ...] = ()
+    groups: list[str] | None = None
+    rings: Sequence[float] | None = STANDARD
 
 
 def read_index(path: Path) -> FrameIndex | None:
@@ -131,6 +138,8 @@ class FrameFolder:
             "tile": (width, height),
             "labels": None if labels is None else sorted(set(labels)),
             "classes": probe.classes,
+            "groups": probe.groups,
+            "rings": probe.rings,
         }
         before = read_index(path)
         self.frames = [frame for frame in before.frames if frame.epoch <= epoch] if before else []

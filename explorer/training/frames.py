@@ -49,6 +49,7 @@ class FrameWriter:
     Args:
         path: the run's folder.
         test_set: where the probe set is taken from.
+        model: what is looked at.
         epoch: how many epochs the run has done: frames of later ones, from before it was killed, are removed.
         positions: int64 [N], where in the test split the images of `test_set` are; None if they are all of it.
     """
@@ -57,6 +58,7 @@ class FrameWriter:
         self,
         path: Path,
         test_set: ImageDataset,
+        model: LatentModel,
         *,
         epoch: int = 0,
         positions: Int[Tensor, " n"] | None = None,
@@ -65,12 +67,21 @@ class FrameWriter:
         self.images = test_set.images[index]
         self.labels = None if test_set.labels is None else test_set.labels[index]
         originals = _small(to_float(self.images[:SHOWN], torch.device("cpu")))
-        probe = Probe(originals, self.labels, index if positions is None else positions[index], test_set.classes)
+        self.model, spread = model, model.prior_spread()
+        alone = all(group.size == 1 for group in model.groups)
+        probe = Probe(
+            originals,
+            self.labels,
+            index if positions is None else positions[index],
+            test_set.classes,
+            groups=None if alone else [group.name for group in model.groups],
+            rings=None if spread is None or not model.has_plane else torch.cat(spread).tolist(),
+        )
         self.files = FrameFolder(path, probe, epoch=epoch)
         self.last = self.files.last_points()
         self._cost, self._written = 0.0, -torch.inf
 
-    def offer(self, model: LatentModel, epoch: int, kl: Tensor, *, last: bool = False) -> None:
+    def offer(self, epoch: int, kl: Tensor, *, last: bool = False) -> None:
         """Writes the frame of an epoch, unless that would slow the training down. The last one is always written.
 
         Raises:
@@ -79,14 +90,15 @@ class FrameWriter:
         start = time.perf_counter()
         if not last and (epoch % self.files.stride or start - self._written < self._cost / SHARE):
             return
-        frame = self._draw(model, kl)
+        frame = self._draw(kl)
         self.last = frame.points
         self.files.add(epoch, frame)
         self._written = time.perf_counter()
         self._cost = self._written - start
 
     @torch.inference_mode()
-    def _draw(self, model: LatentModel, kl: Tensor) -> Frame:
+    def _draw(self, kl: Tensor) -> Frame:
+        model = self.model
         device = next(model.parameters()).device
         training = model.training
         model.eval()

@@ -95,7 +95,7 @@ def _train(
         on_progress(progress)
 
     reports.start(run.history, run.device, recipe.epochs)
-    frames = FrameWriter(run.path, run.test_set, epoch=at.epoch, positions=run.test_index)
+    frames = FrameWriter(run.path, run.test_set, run.model, epoch=at.epoch, positions=run.test_index)
     saver = Saver(run)
     step = make_step(run)
     good = run.snapshot()
@@ -144,7 +144,7 @@ def _train(
         reports.epoch(line)
         at.next_epoch()
         with contextlib.suppress(OSError):  # frames are for looking: what matters is said to have failed elsewhere
-            frames.offer(run.model, at.epoch, evaluation.kl_by_group, last=at.epoch == recipe.epochs)
+            frames.offer(at.epoch, evaluation.kl_by_group, last=at.epoch == recipe.epochs)
         good = run.snapshot()
         if at.epoch < recipe.epochs:
             if should_stop():

@@ -198,7 +198,7 @@ def test_frames_show_the_classes(tmp_path):
     model = told_apart()
     labels = torch.arange(12) % 3
     images = ImageDataset("x", "test", grays(labels), labels, ["a", "b", "c"])
-    FrameWriter(tmp_path, images).offer(model, 1, torch.zeros(4), last=True)
+    FrameWriter(tmp_path, images, model).offer(1, torch.zeros(4), last=True)
     frame = read_frame(tmp_path, 1)
     shown = frame.reconstructions[:, 0, 0, 0].float() / 255
     assert shown[:3].tolist() == pytest.approx([0.25, 0.5, 0.75], abs=0.01)

@@ -64,18 +64,18 @@ def test_the_images_shown_are_of_different_classes(digits):
     assert len(choose_probe(None, 3)) == 3
 
 
-def writer(path, data, **options):
+def writer(path, data, model, **options):
     path.mkdir(exist_ok=True)
-    return FrameWriter(path, data, **options)
+    return FrameWriter(path, data, model, **options)
 
 
 def test_frames_are_thinned_and_the_last_is_always_there(tiny_run, digits, tmp_path, monkeypatch):
     monkeypatch.setattr(frame_files, "MOST", 24)
     monkeypatch.setattr(frames, "SHARE", 1e9)
     model = load(tiny_run.path, device="cpu")
-    book = writer(tmp_path / "run", digits)
+    book = writer(tmp_path / "run", digits, model.network)
     for epoch in range(1, 102):
-        book.offer(model.network, epoch, torch.zeros(2), last=epoch == 101)
+        book.offer(epoch, torch.zeros(2), last=epoch == 101)
     epochs = frame_epochs(tmp_path / "run")
     assert epochs == [frame.epoch for frame in book.files.frames]
     assert 12 <= len(epochs) <= 24
@@ -86,19 +86,21 @@ def test_frames_are_thinned_and_the_last_is_always_there(tiny_run, digits, tmp_p
 
 def test_a_run_that_went_back_forgets_the_frames_that_it_had_after_that(tiny_run, digits, tmp_path):
     model = load(tiny_run.path, device="cpu")
-    book = writer(tmp_path / "run", digits)
+    book = writer(tmp_path / "run", digits, model.network)
     for epoch in (1, 2, 3):
-        book.offer(model.network, epoch, torch.zeros(2), last=True)
-    assert writer(tmp_path / "run", digits, epoch=2).files.frames == list(frame_index(tmp_path / "run").frames)
+        book.offer(epoch, torch.zeros(2), last=True)
+    assert writer(tmp_path / "run", digits, model.network, epoch=2).files.frames == list(
+        frame_index(tmp_path / "run").frames
+    )
     assert frame_epochs(tmp_path / "run") == [1, 2]
 
 
 def test_frames_leave_the_training_its_time(tiny_run, digits, tmp_path, monkeypatch):
     """Epochs that end at once: next to none of them is drawn."""
     model = load(tiny_run.path, device="cpu")
-    book = writer(tmp_path / "run", digits)
+    book = writer(tmp_path / "run", digits, model.network)
     for epoch in range(1, 200):
-        book.offer(model.network, epoch, torch.zeros(2))
+        book.offer(epoch, torch.zeros(2))
     assert 1 <= len(book.files.frames) < 20
 
 
@@ -112,8 +114,8 @@ def test_large_images_are_shrunk(tmp_path):
         likelihood="bernoulli",
     )  # fmt: skip
     (tmp_path / "run").mkdir()
-    book = FrameWriter(tmp_path / "run", data)
-    book.offer(build(config), 1, torch.zeros(3))
+    book = FrameWriter(tmp_path / "run", data, build(config))
+    book.offer(1, torch.zeros(3))
     frame = read_frame(tmp_path / "run", 1, 3)
     assert frame.samples.shape == (64, 3, 64, 64)
     assert frame.points.shape == (20, 2)
@@ -158,12 +160,12 @@ def test_no_other_name_is_a_frames_file(tmp_path, name):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 10_000, '{"frames": 1}', '{"frames": [{"epoch": 1}]}'])
-def test_an_index_that_is_not_there_or_damaged_names_no_frames(tmp_path, digits, text):
+def test_an_index_that_is_not_there_or_damaged_names_no_frames(tmp_path, digits, tiny_run, text):
     assert read_index(tmp_path) is None
     (tmp_path / "frames").mkdir()
     (tmp_path / "frames" / "index.json").write_text(text)
     assert read_index(tmp_path) is None
-    assert FrameWriter(tmp_path, digits).last is None  # begins anew
+    assert FrameWriter(tmp_path, digits, load(tiny_run.path, device="cpu").network).last is None  # begins anew
     assert frame_epochs(tmp_path) == []
 
 
@@ -172,7 +174,7 @@ def test_drawing_leaves_the_model_as_it_was(tiny_run, digits, tmp_path):
     before = {k: v.clone() for k, v in model.state_dict().items()}
     torch.manual_seed(5)
     (tmp_path / "run").mkdir()
-    FrameWriter(tmp_path / "run", replace(digits, labels=None, classes=[])).offer(model, 1, torch.zeros(2))
+    FrameWriter(tmp_path / "run", replace(digits, labels=None, classes=[]), model).offer(1, torch.zeros(2))
     drawn = torch.rand(1)
     assert model.training
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())

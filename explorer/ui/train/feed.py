@@ -87,7 +87,13 @@ class _Watched:
 
 
 def _probe(index: FrameIndex) -> dict[str, Any]:
-    return {"name": index.name, "shown": index.shown, "tile": list(index.tile)}
+    return {
+        "name": index.name,
+        "shown": index.shown,
+        "tile": list(index.tile),
+        "groups": index.groups,
+        "rings": index.rings,
+    }
 
 
 def _classes(index: FrameIndex) -> list[list[Any]] | None:

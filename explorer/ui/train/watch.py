@@ -59,7 +59,7 @@ def _view(info: RunInfo, found: Feed) -> None:
         status=_status(info, found),
         data=found.data,
         epochs=_total(info),
-        latent=recipe.latent if recipe else 0,
+        plane=bool(recipe and recipe.latent == 2 and FAMILIES[recipe.family].continuous),
         has_prior=has_prior,
         free_bits=recipe.free_bits if recipe else 0.0,
     )

@@ -180,7 +180,7 @@ function hoverBar(v, event) {
   if (!row) return;
   setAttributes(ring, { x: row.x - 1, width: thick + 2, y: BARS_MARGIN.top, height: y(0) - BARS_MARGIN.top });
   const size = row.value < 0.1 ? plain(row.value) : nats(row.value);
-  setText(tip, `latent ${row.latent}\n${size} nats\n${row.active ? "active" : "collapsed"}`);
+  setText(tip, `${v.data.probe?.groups?.[row.latent] ?? `latent ${row.latent}`}\n${size} nats\n${row.active ? "active" : "collapsed"}`);
   const left = row.x + 14 + tip.offsetWidth > svg.clientWidth ? row.x - 12 - tip.offsetWidth : row.x + thick + 10;
   tip.style.transform = `translate(${Math.round(left)}px, ${BARS_MARGIN.top}px)`;
 }

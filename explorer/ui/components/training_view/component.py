@@ -41,7 +41,8 @@ class RunData:
     behind `past_url`, which changes once in a hundred epochs. `frames` are names `EPOCH-DIGEST`, in order, with blanks
     between: each is a file at `frames_url`, as `.webp` the sheet of its pictures and as `.json` its points and KL.
     `reaches` are five numbers for each of them: what the map's axes and the bars take in. `probe` is what the frames
-    share, with the `name` of its two files; `classes` are [number, name, colour] of each class.
+    share, with the `name` of its two files, the `groups` of latents (null where each is one) and the prior's `rings`;
+    `classes` are [number, name, colour] of each class.
     """
 
     recent: str = ""
@@ -63,7 +64,7 @@ def training_view(
     status: Status,
     data: RunData,
     epochs: int,
-    latent: int,
+    plane: bool,
     has_prior: bool,
     free_bits: float = 0.0,
 ) -> None:
@@ -75,8 +76,8 @@ def training_view(
         status: where it stands.
         data: what there is to see of it.
         epochs: how many there will be.
-        latent: number of latents. Two are shown as they are on the map, any other number as a projection.
-        has_prior: whether the model is a VAE: a plain autoencoder has no KL and no ELBO.
+        plane: whether codes are shown as they are on the map, or else as a projection.
+        has_prior: whether there is a KL and an ELBO.
         free_bits: nats that each latent may use for nothing: a line across the bars.
     """
     _COMPONENT.show(
@@ -85,7 +86,7 @@ def training_view(
             "run": run,
             "status": asdict(status),
             "epochs": epochs,
-            "latent": latent,
+            "plane": plane,
             "has_prior": has_prior,
             "free_bits": free_bits,
             **vars(data),

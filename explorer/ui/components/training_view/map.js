@@ -153,14 +153,14 @@ export function pixelsOf(points, scale) {
 export function drawMap(v) {
   const m = v.map;
   const [width, height] = m.size;
-  const { has_prior: hasPrior, latent, classes } = v.data;
+  const { has_prior: hasPrior, plane, classes } = v.data;
   m.paint.clearRect(0, 0, width, height);
   if (!m.now) return;
   // Two latents without a prior have no common scale.
-  m.scale = scaleOf(m.now.box, m.size, hasPrior || latent !== 2);
+  m.scale = scaleOf(m.now.box, m.size, hasPrior || !plane);
   if (!width) return;
   const theme = readTheme(v.root);
-  if (latent === 2) drawPlane(v, m.scale, theme);
+  if (plane) drawPlane(v, m.scale, theme);
   const colors = new Map((classes ?? []).map(([id, , color]) => [id, color]));
   const { labels } = v.probe;
   const pixels = pixelsOf(m.now.points, m.scale);
@@ -204,7 +204,7 @@ function drawRing(paint, [x, y], { background, text }) {
 }
 
 /**
- * Two latents are a plane with numbers: its axes, and for a VAE the prior's rings at 1, 2 and 3 standard deviations.
+ * A plane of codes has numbers: its axes, and where there is a prior its rings at 1, 2 and 3 standard deviations.
  *
  * @param {TrainingView} v
  * @param {MapScale} scale
@@ -221,15 +221,26 @@ function drawPlane(v, scale, theme) {
   paint.moveTo(0, y);
   paint.lineTo(width, y);
   paint.stroke();
-  if (!v.data.has_prior) return;
+  const rings = ringsOf(v);
+  if (!rings) return;
+  const [x0, y0, sx, sy] = rings;
   paint.setLineDash([2, 4]);
   paint.strokeStyle = withAlpha(theme.text, 0.35);
   for (const sigma of [1, 2, 3]) {
     paint.beginPath();
-    paint.ellipse(scale.x(0), scale.y(0), sigma * scale.sx, sigma * scale.sy, 0, 0, 2 * Math.PI);
+    paint.ellipse(scale.x(x0), scale.y(y0), sigma * sx * scale.sx, sigma * sy * scale.sy, 0, 0, 2 * Math.PI);
     paint.stroke();
   }
   paint.setLineDash([]);
+}
+
+/**
+ * Mean and standard deviation of the prior along x and y; null where there is none to draw.
+ *
+ * @param {TrainingView} v
+ */
+function ringsOf(v) {
+  return v.data.has_prior ? v.data.probe?.rings ?? null : null;
 }
 
 /** @param {TrainingView} v */
@@ -237,8 +248,8 @@ function countOutside(v) {
   const { now, scale, size: [width, height], note, canvas } = v.map;
   if (!now || !scale) return;
   const outside = pixelsOf(now.points, scale).filter(([x, y]) => x < 0 || y < 0 || x > width || y > height).length;
-  const rings = v.data.has_prior ? "; rings: 1, 2 and 3 standard deviations of the prior" : "";
-  const what = v.data.latent === 2
+  const rings = ringsOf(v) ? "; rings: 1, 2 and 3 standard deviations of the prior" : "";
+  const what = v.data.plane
     ? `Both latents as they are${rings}.` : "Two principal components of the codes, turned to fit the epoch before.";
   const beyond = outside === 1 ? " 1 point lies outside." : ` ${outside} points lie outside.`;
   setText(note, what + (outside ? beyond : ""));

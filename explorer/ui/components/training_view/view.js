@@ -34,7 +34,7 @@ import { createPlayer } from "./player.js";
  * @property {string} run  names it
  * @property {Status} status
  * @property {number} epochs  that there will be
- * @property {number} latent  number of latents
+ * @property {boolean} plane  whether the map shows codes as they are
  * @property {boolean} has_prior
  * @property {number} free_bits  nats that each latent may use for nothing
  * @property {string} recent  JSON of a Part: the last of the history
@@ -42,7 +42,9 @@ import { createPlayer } from "./player.js";
  * @property {string} frames  names, with blanks between
  * @property {string} frames_url
  * @property {string} reaches  five numbers a frame, with blanks between
- * @property {{ name: string, shown: number, tile: [number, number] } | null} probe  what the frames share
+ * @property {{ name: string, shown: number, tile: [number, number], groups: string[] | null,
+ *   rings: [number, number, number, number] | null } | null} probe  what the frames share; null groups: each latent
+ *   is one; rings: mean and standard deviation of the prior along x and y
  * @property {[number, string, string][] | null} classes  number, name, colour
  */
 
