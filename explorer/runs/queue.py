@@ -237,11 +237,13 @@ def train(
                     raise KeyboardInterrupt
                 on_wait(info)
                 time.sleep(0.5)
-        except KeyboardInterrupt:
-            files.change_status(RunState.CANCELLED)
-            files.forget_stop()
+        except BaseException:  # whatever it is: left in the queue, it would be started by the app
+            with contextlib.suppress(OSError):
+                files.change_status(RunState.CANCELLED)
+                files.forget_stop()
             raise
-        return lifecycle.train_run(path, config, on_progress=on_progress, should_stop=should_stop)
+        with lifecycle.freed_if_untrained(path, resume=resume):
+            return lifecycle.train_run(path, config, on_progress=on_progress, should_stop=should_stop)
 
 
 def _next_up() -> list[RunInfo]:

@@ -7,9 +7,10 @@ happened (on the CPU; a GPU's kernels may add in another order).
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,13 +52,20 @@ def train(
     with lock_run(path):
         if resume:
             config = resumed_config(path, config)
-        try:
-            files.forget_stop()
+        files.forget_stop()
+        with freed_if_untrained(path, resume=resume):
             return train_run(path, config, on_progress=on_progress, should_stop=should_stop)
-        except Exception:
-            if not resume and not (path / "config.json").exists() and not read_history(path):
-                shutil.rmtree(path, ignore_errors=True)  # nothing was trained: the name is free again
-            raise
+
+
+@contextlib.contextmanager
+def freed_if_untrained(path: Path, *, resume: bool) -> Iterator[None]:
+    """Removes the folder of a new run where an error ends it before anything was trained: its name is free again."""
+    try:
+        yield
+    except Exception:
+        if not resume and not (path / "config.json").exists() and not read_history(path):
+            shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 def resumed_config(path: Path, now: TrainConfig) -> TrainConfig:

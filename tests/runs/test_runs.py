@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -418,3 +419,20 @@ def test_python_waits_for_its_turn_too(folder):
     assert explorer.train(config(1), folder / "here", on_wait=wait).status == "finished"
     assert seen[0] == ("here", "queued", 1)
     assert state("here") == "finished"
+
+
+def test_an_error_while_python_waits_takes_the_run_out_of_the_queue(folder):
+    forever("app")
+
+    def wait(info):
+        raise RuntimeError("of the caller")
+
+    with pytest.raises(RuntimeError, match="of the caller"):
+        explorer.train(config(1), folder / "here", on_wait=wait)
+    assert state("here") == "cancelled"
+
+
+def test_a_run_from_python_that_cannot_begin_leaves_its_name_free(folder):
+    with pytest.raises(ValueError, match="no class"):
+        explorer.train(replace(config(1), only="eleven"), folder / "here")
+    assert not (folder / "here").exists()
