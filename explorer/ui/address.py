@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -99,11 +99,6 @@ def _parse(text: str, length: int) -> list[float] | None:
     return code if all(math.isfinite(v) and abs(v) <= MAX_MAGNITUDE for v in code) else None
 
 
-def asked(param: str) -> str | None:
-    """What the URL says of a parameter; only the first call of a session is answered, later the session knows."""
-    return _first(param)[1]
-
-
 def _first(param: str) -> tuple[bool, str | None]:
     """Whether this is a parameter's first call of a session, and what the URL says of it then."""
     seen = st.session_state.setdefault(_RESTORED, set())
@@ -138,6 +133,16 @@ def restore_text(param: str, key: str, *, default: str) -> None:
     elif (first and _went_back()) or st.session_state.get(key) in (None, last.get(key)):
         st.session_state[key] = default
     last[key] = default
+
+
+def restore_value(param: str, key: str, read: Callable[[str], object], *, default: object) -> None:
+    """Before a widget of that key is made, if there is one: start the value from the URL, as `read` has it."""
+    first, text = _first(param)
+    if text is not None:
+        st.session_state[key] = read(text)
+    elif first and _went_back():
+        st.session_state[key] = default
+    st.session_state.setdefault(key, default)
 
 
 def restore_number(param: str, key: str, low: int, high: int, *, default: int) -> None:

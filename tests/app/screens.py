@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import runs
 from explorer.files.locks import is_locked
-from explorer.ui import cache
+from explorer.ui import address, cache
 from explorer.ui.shell import NAVIGATION as APP
 from tests import background
 
@@ -56,6 +56,16 @@ def sound(at: AppTest) -> AppTest:
     """The app, after a run without an exception."""
     assert not at.exception, at.exception[0].value
     return at
+
+
+def go_back(at: AppTest, **query: str) -> AppTest:
+    """The page after the browser's Back, to an address that says this."""
+    at.query_params.clear()
+    for name, value in query.items():
+        at.query_params[name] = value
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(address, "_went_back", lambda: True)
+        return sound(at.run())
 
 
 def press(at: AppTest, key: str) -> AppTest:

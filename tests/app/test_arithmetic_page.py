@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer.ui import cache
-from tests.app.screens import APP, PAGES, TIMEOUT, sound, texts
+from tests.app.screens import APP, PAGES, TIMEOUT, go_back, sound, texts
 from tests.app.tiny_runs import AUTOENCODER, CONV, PLANE, edit_config
 
 pytestmark = pytest.mark.usefixtures("own_runs")
@@ -161,6 +161,10 @@ def test_a_walk_in_the_address():
     at.toggle(key="walk_loop").set_value(True).run()
     assert "of 11" in texts(sound(at).caption)  # every class is a stop, and the first again
     assert at.query_params["loop"] == "1"
+    before = {"model": at.query_params["model"], "tool": "walk", "from": "mean(7)", "to": "mean(3)"}
+    go_back(at, **before)
+    assert not at.toggle(key="walk_loop").value
+    assert dict(sound(at.run()).query_params) == before
 
 
 def test_a_bad_address_is_said_and_ignored():

@@ -11,7 +11,7 @@ import explorer
 from explorer.cells.measures import Summary, measure, real
 from explorer.ui.cells import pair
 from explorer.ui.html import percent
-from tests.app.screens import APP, PAGES, TIMEOUT, sound, texts
+from tests.app.screens import APP, PAGES, TIMEOUT, go_back, sound, texts
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,9 @@ def test_the_address_and_what_is_wrong_with_one():
     assert at.slider(key="cells_side").value == 3
     assert at.slider(key="cells_temperature").value == 0.5
     assert at.query_params == {"kind": "linear", "side": "3", "temperature": "0.5", "seed": "7"}
+    go_back(at, kind="linear")
+    assert at.slider(key="cells_temperature").value == 1.0
+    assert dict(sound(at.run()).query_params) == {"kind": "linear"}
     at = page(kind="gan", side="99", temperature="hot", seed="-1")
     said = texts(at.warning)
     for wrong in ("gan", "99", "hot", "seed"):

@@ -23,7 +23,7 @@ from explorer.images.suggestion import habits, suggest
 from explorer.scoring.scores import judge
 from explorer.ui import assets
 from explorer.ui.reconstruct import uploads
-from tests.app.screens import APP, PAGES, TIMEOUT, press, sound, texts
+from tests.app.screens import APP, PAGES, TIMEOUT, go_back, press, sound, texts
 from tests.app.tiny_runs import AUTOENCODER, CONV, PLANE
 
 pytestmark = pytest.mark.usefixtures("own_runs")
@@ -287,11 +287,23 @@ def test_models_side_by_side_each_with_its_own_figures():
     assert len(codes_shown(at)) == 1
 
 
+def corruption_of(at: AppTest) -> dict[str, float]:
+    return {name: at.session_state[f"spoil_{name}"] for name in ("noise", "blur", "patch", "turn")}
+
+
+def test_back_to_an_address_that_leaves_them_out_resets_sliders_and_compared_models():
+    before = {"model": PLANE, "source": "test", "data": "mnist-5k", "index": "12"}
+    at = go_back(page(**before, noise="0.25", turn="-30", compare=CONV), **before)
+    assert corruption_of(at) == {"noise": 0.0, "blur": 0.0, "patch": 0.0, "turn": 0.0}
+    assert at.multiselect(key="compare_with").value == []
+    assert dict(sound(at.run()).query_params) == before  # or the way back would lead forward again
+
+
 def test_the_address_round_trip_and_what_is_wrong_with_one():
     query = {"source": "test", "data": "mnist-5k", "index": "12", "noise": "0.25", "turn": "-30", "spoil_seed": "3"}
     at = page(**query)
     assert dict(at.query_params) == {"model": PLANE, **query}
-    assert at.session_state["spoil_values"] == {"noise": 0.25, "blur": 0.0, "patch": 0.0, "turn": -30.0}
+    assert corruption_of(at) == {"noise": 0.25, "blur": 0.0, "patch": 0.0, "turn": -30.0}
     assert nats_shown(at, "ELBO, corrupted")[0] < nats_shown(at, "ELBO, clean")[0]
     assert "what it removes" in texts(at.html)
     at = page(source="test", data="mnist-5k", index="12")

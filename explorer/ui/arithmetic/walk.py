@@ -69,8 +69,7 @@ def _stops(data: EncodedDataset, scope: Scope) -> _Stops:
     """Asks for the stops; says on the screen which expression is no code."""
     means = scope.means
     known = [] if means is None else [i for i, has in enumerate(means.isfinite().all(1).tolist()) if has]
-    if address.asked("loop") == "1":
-        st.session_state[LOOP] = True
+    address.restore_value("loop", LOOP, lambda text: text == "1", default=False)
     if means is not None and len(known) > 1 and _loop():
         if len(known) >= MOST:
             known = known[: MOST - 1]

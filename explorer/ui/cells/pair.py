@@ -160,10 +160,7 @@ def _controls(found: dict[str, str]) -> tuple[str, int, float, bool]:
         kind = pickers.pick_one("Models", "kind", _KIND, found, "the models")
         pixels = pickers.pick_one("Pixels", "pixels", _PIXELS, PIXELS, "pixels as", help=_PIXELS_HELP)
     address.restore_number("side", _SIDE, 2, 10, default=6)
-    asked = address.asked("temperature")
-    if asked is not None:
-        st.session_state[_TEMPERATURE] = _temperature(asked)
-    st.session_state.setdefault(_TEMPERATURE, 1.0)
+    address.restore_value("temperature", _TEMPERATURE, _temperature, default=1.0)
     address.restore_number("seed", _SEED, 0, 10**6, default=0)
     left, right = st.columns(2, gap="medium")
     side = left.slider("Cells a side", 2, 10, key=_SIDE, persist_state="session")

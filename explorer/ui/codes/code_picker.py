@@ -87,6 +87,5 @@ def all_latents(key: str, latent: int, few: int) -> bool:
     """Asks whether all latents are shown, or only the few strongest."""
     if latent <= few:
         return True
-    if address.asked("all") == "1":
-        st.session_state[key] = True
+    address.restore_value("all", key, lambda text: text == "1", default=False)
     return st.toggle(f"All {latent} latents", key=key, persist_state="session", help=f"Otherwise the {few} strongest")

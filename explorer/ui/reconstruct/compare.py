@@ -45,15 +45,16 @@ def query(others: list[EncodedDataset]) -> dict[str, str]:
 
 def _restore(usable: list[str], itself: str) -> None:
     """Starts from the address, and drops what is no choice any more."""
-    asked = address.asked("compare")
-    if asked is not None:
-        wanted = list(dict.fromkeys(asked.split(",")))
+
+    def read(text: str) -> list[str]:
+        wanted = list(dict.fromkeys(text.split(",")))
         unknown = [ident for ident in wanted if ident not in usable and ident != itself]
         if unknown:
             address.notice(f"The address asks to compare with “{unknown[0][:60]}”, which is not here.")
-        st.session_state[_COMPARED] = [ident for ident in wanted if ident in usable][:_MOST]
-    elif _COMPARED in st.session_state:
-        st.session_state[_COMPARED] = [ident for ident in st.session_state[_COMPARED] if ident in usable]
+        return [ident for ident in wanted if ident in usable][:_MOST]
+
+    address.restore_value("compare", _COMPARED, read, default=[])
+    st.session_state[_COMPARED] = [ident for ident in st.session_state[_COMPARED] if ident in usable]
 
 
 def _opened(info: cache.CheckpointInfo) -> EncodedDataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import streamlit as st
@@ -28,7 +29,7 @@ class Slider(NamedTuple):
     digits: int
 
 
-_VALUES, _SEED = "spoil_values", "spoil_seed"
+_SEED = "spoil_seed"
 _MOST_SEED = 9999
 _HALF, _GAP = 212, 8  # pixels of the two pictures side by side, shown at half of that
 
@@ -42,11 +43,14 @@ SLIDERS = {
 
 def current() -> Corruption:
     """Reads the sliders, or the address on the session's first run."""
-    if _VALUES not in st.session_state:
-        st.session_state[_VALUES] = {name: _asked(name) for name in SLIDERS}
+    for name in SLIDERS:
+        address.restore_value(name, _key(name), partial(_read, name), default=0.0)
     address.restore_number("spoil_seed", _SEED, 0, _MOST_SEED, default=0)
-    values: dict[str, float] = st.session_state[_VALUES]
-    return Corruption(**values, seed=st.session_state[_SEED])
+    return Corruption(**{name: st.session_state[_key(name)] for name in SLIDERS}, seed=st.session_state[_SEED])
+
+
+def _key(name: str) -> str:
+    return f"spoil_{name}"
 
 
 def query() -> dict[str, str]:
@@ -56,10 +60,7 @@ def query() -> dict[str, str]:
     return {**found, **({"spoil_seed": str(corruption.seed)} if corruption.seed else {})}
 
 
-def _asked(name: str) -> float:
-    text = address.asked(name)
-    if text is None:
-        return 0.0
+def _read(name: str, text: str) -> float:
     _, low, high, *_ = SLIDERS[name]
     try:
         value = float(text)
@@ -129,10 +130,9 @@ def _beside(given: Tensor, made: Tensor) -> Image.Image:
 
 def _sliders(corruption: Corruption, picture: str) -> None:
     def moved(values: dict[int, float]) -> None:
-        kept: dict[str, float] = st.session_state[_VALUES]
         for i, value in values.items():
             name, slider = list(SLIDERS.items())[i]
-            kept[name] = max(slider.low, min(slider.high, value))
+            st.session_state[_key(name)] = max(slider.low, min(slider.high, value))
 
     code_sliders(
         key="spoil_sliders",
