@@ -25,8 +25,8 @@ MAX_MAGNITUDE = 1e6  # a code further out than this is a typing error
 class Pick:
     """A chosen code of `model`. `index` is the image's in its data set `items`, None for a bare code.
 
-    `xy` is the spot on the map where it was picked, if it was; `approximate` says that the code was estimated
-    from that spot; `origin` says in words where it came from.
+    `xy` is the spot where it was picked, if it was, on a map of the kind `map_kind`; `approximate` says that the code
+    was estimated from that spot; `origin` says in words where it came from.
     """
 
     model: str
@@ -34,12 +34,20 @@ class Pick:
     items: str = ""
     index: int | None = None
     xy: tuple[float, float] | None = None
+    map_kind: str = ""
     approximate: bool = False
     origin: str = ""
 
     def tensor(self) -> Tensor:
         """The code as float32 [D]."""
         return torch.tensor(self.code, dtype=torch.float32)
+
+    def place(self, data: EncodedDataset) -> tuple[float, float]:
+        """Where it lies on the map of the data: the very spot where it was picked there, or else its code's place."""
+        if self.xy is not None and self.map_kind == data.map.kind:
+            return self.xy
+        x, y = data.map.place(self.tensor()[None])[0].tolist()
+        return x, y
 
 
 def items_of(data: EncodedDataset) -> str:
@@ -65,7 +73,9 @@ def choose_code(
     data: EncodedDataset, code: Tensor, origin: str, *, xy: tuple[float, float] | None = None, approximate: bool = False
 ) -> None:
     """Pick a bare code."""
-    st.session_state[_PICK] = Pick(data.model.info.id, _bounded(code), xy=xy, approximate=approximate, origin=origin)
+    st.session_state[_PICK] = Pick(
+        data.model.info.id, _bounded(code), xy=xy, map_kind=data.map.kind, approximate=approximate, origin=origin
+    )
 
 
 def choose_spot(data: EncodedDataset, x: float, y: float) -> None:

@@ -130,6 +130,15 @@ def test_a_spot_of_a_projection_is_an_estimate(session, mapped):
     torch.testing.assert_close(data.map.place(pick.tensor()[None])[0], torch.tensor([0.5, -1.25]), rtol=0, atol=1e-3)
 
 
+def test_a_spot_of_one_projection_lies_elsewhere_on_another(session, mapped):
+    first = mapped(CONV)
+    other = replace(first, map=first.model.latents.maps["umap"])
+    selection.choose_spot(first, 0.5, -1.25)
+    assert selection.current(first).place(first) == (0.5, -1.25)
+    pick = selection.current(other)
+    assert pick.place(other) == tuple(other.map.place(pick.tensor()[None])[0].tolist()) != (0.5, -1.25)
+
+
 def test_a_choice_that_is_gone_is_dropped(session, monkeypatch):
     monkeypatch.setattr(address.st, "query_params", {"color": "kl"})
     address.restore_choice("color", "color_by", ["class", "kl"], "the colouring")

@@ -35,8 +35,7 @@ def map_view(
     """Draws the map with a ring around the pick."""
     rings = list(marks)
     if pick is not None:
-        x, y = pick.xy if pick.xy is not None else data.map.place(pick.tensor()[None])[0].tolist()
-        rings.append(Mark(x, y, pick_label))
+        rings.append(Mark(*pick.place(data), pick_label))
     latent_map(
         key=key,
         figure_url=sheets.map_figure(data, color),

@@ -33,7 +33,7 @@ def decoded_picture(data: EncodedDataset, pick: Pick | None) -> None:
         title = f"A spot from {pick.origin}" if pick.origin else "A spot"
         parts = [_spot(data, pick.tensor(), ", code estimated" if pick.approximate else "")]
         if pick.approximate:
-            parts.append(html.caption(f"{_NO_INVERSE} {_ESTIMATES[data.map.kind]}"))
+            parts.append(html.caption(f"{_NO_INVERSE} {_ESTIMATES[pick.map_kind]}"))
     below = [] if pick is None else [html.caption(neighbours_caption(data))]
     st.html(html.stack(html.title(title), *parts, *below))
 
