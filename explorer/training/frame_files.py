@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import operator
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -106,10 +107,19 @@ def read_index(path: Path) -> FrameIndex | None:
     """Reads which frames the run in a folder has; None where there are none, or the index is damaged."""
     try:
         found = json.loads((path / "frames" / _INDEX).read_bytes())
-        frames = [StoredFrame(**{**frame, "reach": tuple(frame["reach"])}) for frame in found["frames"]]
-        return FrameIndex(**{**found, "tile": tuple(found["tile"]), "frames": tuple(frames)})
+        frames = tuple(_stored_frame(**frame) for frame in found["frames"])
+        labels = None if found["labels"] is None else [int(label) for label in found["labels"]]
+        return FrameIndex(**{**found, "tile": tuple(found["tile"]), "labels": labels, "frames": frames})
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _stored_frame(epoch: Any, name: Any, bytes: Any, reach: Any) -> StoredFrame:
+    """Raises ValueError or TypeError unless it is one."""
+    found = StoredFrame(operator.index(epoch), name, operator.index(bytes), tuple(map(float, reach)))
+    if not _NAME.fullmatch(f"{name}.json") or len(found.reach) != 5 or not all(map(math.isfinite, found.reach)):
+        raise ValueError(f"{name} is no frame")
+    return found
 
 
 def frame_file(path: Path, name: str) -> Path | None:

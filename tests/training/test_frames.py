@@ -1,5 +1,6 @@
 """What a run shows after each epoch: its pictures and points are the model's, and there are never too many."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -159,7 +160,27 @@ def test_no_other_name_is_a_frames_file(tmp_path, name):
     assert frame_file(tmp_path, name) is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 10_000, '{"frames": 1}', '{"frames": [{"epoch": 1}]}'])
+FRAME = {"epoch": 1, "name": "1-0123456789abcdef", "bytes": 1, "reach": [0, 1, 0, 1, 0]}
+INDEX = {"name": "probe-0123456789abcdef", "shown": 1, "tile": [28, 28], "labels": [0], "classes": ["0"]}
+DAMAGED = [{"name": "../run"}, {"epoch": "1"}, {"reach": [0, 1]}, {"reach": [0, 1, 0, 1, None]}]
+
+
+def test_an_index_is_read(tmp_path):
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "index.json").write_text(json.dumps({**INDEX, "frames": [FRAME]}))
+    found = read_index(tmp_path)
+    assert found is not None
+    assert found.frames[0].reach == (0, 1, 0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "null", "[" * 10_000, '{"frames": 1}', '{"frames": [{"epoch": 1}]}'),
+        *(json.dumps({**INDEX, "frames": [{**FRAME, **damage}]}) for damage in DAMAGED),
+        json.dumps({**INDEX, "labels": ["x"], "frames": []}),
+    ],
+)
 def test_an_index_that_is_not_there_or_damaged_names_no_frames(tmp_path, digits, tiny_run, text):
     assert read_index(tmp_path) is None
     (tmp_path / "frames").mkdir()
