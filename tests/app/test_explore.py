@@ -10,9 +10,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import streamlit as st
+import torch
 from streamlit.testing.v1 import AppTest
 
 from explorer.ui import cache
+from explorer.ui.explore import grid
 from explorer.ui.pickers import COLORS
 from explorer.ui.shell import NAVIGATION as APP
 from tests.app.tiny_runs import AUTOENCODER, CONV, DAMAGED, PLANE, edit_config
@@ -177,6 +180,26 @@ def test_the_grid_explains_what_it_lacks():
     plane.set_value("latents").run()
     at.selectbox(key="grid_b").select(at.selectbox(key="grid_a").value).run()
     assert "Choose two different latents" in texts(sound(at).info)
+
+
+def test_a_tile_of_the_grid_is_a_pick_for_its_own_controls(monkeypatch):
+    def tile(*, key, on_pick, **shown):
+        st.button("A tile", key=f"{key}_3", on_click=on_pick, args=(3,))
+
+    monkeypatch.setattr(grid, "tiles", tile)
+    at = sound(page(model=CONV))
+    at.get_by_key("grid_plane").set_value("latents").run()
+    assert "Through the prior mean" in texts(sound(at).caption)
+    at.button(key="grid_tiles_3").click().run()
+    assert "Through the picked code" in texts(sound(at).caption)
+    at.run()  # the page as a whole, of which only some panels were drawn
+    at.button(key="clear_pick").click().run()
+    at.run()
+    at.session_state[f"grid_corners_{CONV}"] = {name: tuple(torch.eye(8)[i].tolist()) for i, name in enumerate("ABC")}
+    at.get_by_key("grid_plane").set_value("points").run()
+    assert sound(at).button(key="grid_corner_A").disabled
+    at.button(key="grid_tiles_3").click().run()
+    assert not sound(at).button(key="grid_corner_A").disabled
 
 
 @pytest.fixture

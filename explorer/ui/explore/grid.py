@@ -49,8 +49,9 @@ def grid_panel(data: EncodedDataset) -> None:
     selection.show_codes("grid", codes)
 
     def choose(i: int) -> None:
+        before = grid_state(data)[1]
         selection.choose_code(data, codes[i], "the grid")
-        follow("grid", shown=True)
+        follow("grid", shown=grid_state(data)[1] == before)
 
     ticks = axis.tolist()
     tiles(
