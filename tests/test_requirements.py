@@ -2,6 +2,7 @@
 
 import ast
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -72,3 +73,10 @@ def test_the_ranges_hold_the_versions_that_are_tested(file):
         if not requirement.specifier.contains(have := version(requirement.name))
     }
     assert not outside
+
+
+def test_a_wheel_takes_the_settings_of_streamlit_and_not_its_secrets():
+    """Both lie in one folder of a clone, and what is included by force is included whatever git ignores."""
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]
+    named = [*build["wheel"]["force-include"], *(path.lstrip("/") for path in build["sdist"]["include"])]
+    assert [path for path in named if path.startswith(".streamlit")] == [".streamlit/config.toml"] * 2
