@@ -191,7 +191,8 @@ def report(found: Comparison) -> None:
         for layers in zip(*rows, strict=True):
             values = "   ".join(f"{layer.activation:9.4f} {layer.gradient:9.4f}" for layer in layers)
             print(f"  {layers[0].name:14} {values}")
-    gap = np.subtract(*[[row["test"]["elbo"] for row in found.courses[init].history] for init in INITS[::-1]])
+    xavier, kaiming = (np.array([row["test"]["elbo"] for row in found.courses[init].history]) for init in INITS)
+    gap = kaiming - xavier
     print("Kaiming's test ELBO less Xavier's by epoch:", " ".join(f"{value:+.1f}" for value in gap))
 
 

@@ -58,10 +58,11 @@ class Patients:
         count = len(self.rows)
         drawn = [self.aucs(scores, generator.integers(0, count, count)) for _ in range(RESAMPLES)]
         value = self.aucs(scores, np.arange(count))
-        return tuple(
+        by_cell, by_patient = (
             [float(value[i]), *(float(q) for q in np.nanpercentile([d[i] for d in drawn], [2.5, 97.5]))]
             for i in range(2)
         )
+        return by_cell, by_patient
 
 
 def curve(labels: np.ndarray, scores: np.ndarray) -> list[list[float]]:

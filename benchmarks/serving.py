@@ -113,11 +113,11 @@ def find_chromium(own: str) -> str | None:
 
 
 @contextlib.contextmanager
-def browsing(**environment: str) -> Iterator[tuple[Browser, Server]]:
+def browsing() -> Iterator[tuple[Browser, Server]]:
     """A headless Chromium and a server with an empty folder of runs; ends the program where there is no Chromium."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        serve(Path(folder) / "log", EXPLORER_RUNS=folder, **environment) as server,
+        serve(Path(folder) / "log", EXPLORER_RUNS=folder) as server,
         sync_playwright() as playwright,
     ):
         browser = launch(playwright)

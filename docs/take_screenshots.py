@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -72,7 +71,7 @@ HOLES = ("mnist-ae-2d", "mnist-mlp-2d")
 
 
 def main() -> None:
-    with browsing(EXPLORER_DATA=os.environ.get("EXPLORER_DATA", "data")) as (browser, server):
+    with browsing() as (browser, server):
         for name, view in VIEWS.items():
             shoot(browser, f"{server.url}/", name, *view)
         for name, view in ARITHMETIC.items():

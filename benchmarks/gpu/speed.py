@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ def ceilings(plan: Plan, report: Report) -> None:
     report.add("memory", **peaks)
     for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         a, b = (torch.randn(plan.matrix, plan.matrix, device=device, dtype=dtype) for _ in range(2))
-        peaks[name] = 2 * plan.matrix**3 / _best(device, lambda a=a, b=b: a @ b)
+        peaks[name] = 2 * plan.matrix**3 / _best(device, partial(torch.matmul, a, b))
         report.add(name, flop_per_s=peaks[name])
     report.data["peaks"] = peaks
 
@@ -182,14 +183,16 @@ def roofline(run: Experiment, seconds: float, peaks: dict[str, float]) -> dict[s
     step = make_step(run, graph=False)
     kept: dict[int, int] = {}
 
+    alive: list[Tensor] = []  # so that no two have one address
+
     def note(tensor: Tensor) -> Tensor:
+        alive.append(tensor)
         storage = tensor.untyped_storage()
         kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    alive: list[Tensor] = []
     counter = FlopCounterMode(display=False)
-    with counter, torch.autograd.graph.saved_tensors_hooks(lambda t: (alive.append(t), note(t))[1], lambda t: t):
+    with counter, torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
         take(run, step, 1)
     parameters = list(run.model.parameters())
     for p in parameters:

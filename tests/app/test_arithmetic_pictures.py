@@ -52,13 +52,14 @@ def test_pictures_of_an_upload_stay_in_the_session():
         for text in ("upload", "spot", "here"):
             at.selectbox(key=choice).select(text).run()
             assert not sound(at).error
-            url = sent(at, component)["sheet_url"]
+            shown = sent(at, component)
+            url = shown["sheet_url"] if tool == "walk" else shown["revision"]
             assert url.startswith("data:image/"), (tool, text)
             assert len(url) < 300_000
     names = set(assets._store._recipes) - before
     first = {name for name in names if "mean" not in name}
     at.selectbox(key="direction_at").select("mean(3)").run()
-    assert sent(sound(at), "direction_strip")["sheet_url"].startswith("/assets/")
+    assert sent(sound(at), "direction_strip")["revision"].startswith("/assets/")
     # The pictures that the tools open with are of means: nothing else was published.
     assert sum("-walk" in name for name in first) <= 1
     assert sum("-traversal" in name for name in first) <= 1

@@ -140,6 +140,7 @@ def test_figures_by_colour(mapped):
     assert len({figure["layout"]["meta"]["uirevision"] for figure in figures.values()}) == 1
 
 
+@pytest.mark.unchecked
 def test_a_large_image_is_shrunk_to_a_tile(mapped):
     model = mapped(PLANE).model
     assert sheets.tile_size(model) == (28, 28)

@@ -231,7 +231,10 @@ def test_a_file_that_is_a_folder(pair, name):
         ({"schema": True}, "no schema version"),
         ({"model": {**MODEL, "family": "gan"}}, "model family 'gan' is unknown"),
         ({"model": {**MODEL, "family": ["vae"]}}, ""),
-        ({"model": {**MODEL, "network": "transformer"}}, "network must be one of dense, conv, not 'transformer'"),
+        (
+            {"model": {**MODEL, "network": "transformer"}},
+            "network must be one of dense, conv, residual, not 'transformer'",
+        ),
         ({"model": {**MODEL, "likelihood": "poisson"}}, "likelihood must be one of bernoulli, gaussian, sigma"),
         ({"model": {**MODEL, "network": "conv", "encoder": [2, 2, 2], "decoder": [2, 2, 2]}}, "divisible by 8"),
         ({"model": {**MODEL, "latent": 10**9}}, "latent must be at most 4,096"),

@@ -250,7 +250,7 @@ def test_rename_delete_and_undo(folder):
     assert [c.id for c in explorer.checkpoints() if not c.shipped] == ["runs/two"]
     finished(folder, "three")
     assert runs.restore(token).name == "three-2"
-    with pytest.raises(RunError, match="gone"):
+    with pytest.raises(RunError, match="no longer in the trash"):
         runs.restore(token)
     assert {r.name for r in runs.runs()} == {"two", "three", "three-2"}
 

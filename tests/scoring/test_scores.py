@@ -184,6 +184,7 @@ def test_codes_without_labels_have_no_votes(made):
     assert found.neighbours.shape == (2, 10)
 
 
+@pytest.mark.unchecked
 def test_what_cannot_be_judged(model, digits):
     with pytest.raises(ValueError, match="uint8"):
         judge(model, digits[:2] / 255)

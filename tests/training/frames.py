@@ -22,7 +22,8 @@ def frame_index(path: Path) -> FrameIndex:
 
 def frame_epochs(path: Path) -> list[int]:
     """The epochs that a run's folder has frames of, in order."""
-    return [frame.epoch for frame in frame_index(path).frames]
+    found = read_index(path)  # none before the first frame
+    return [frame.epoch for frame in found.frames] if found else []
 
 
 def read_frame(path: Path, epoch: int, channels: int = 1) -> Frame:
