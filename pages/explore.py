@@ -38,9 +38,12 @@ def main() -> None:
         controls = st.container(horizontal=True, vertical_alignment="bottom")
         color_box = controls.container(width=180)  # first on the screen, though what it offers depends on the data
         data = pickers.pick_data(model, controls)
-        pickers.pick_color(data, color_box, on_change=follow)
+        # In panels, as `follow` may only take the place of a panel's rerun.
+        with color_box:
+            panel("color", lambda: pickers.pick_color(data, on_change=lambda: follow("color")))
         if data.map.exact:
-            controls.toggle("Show holes", key="holes", persist_state="session", on_change=follow, help=HOLES_HELP)
+            with controls:
+                panel("holes", pick_holes)
         map_place = st.container()
         panel("map_notes", lambda: notes(data), lambda: (pickers.chosen_color(data), shows_holes(data)))
     address.restore_pick(data)
@@ -92,6 +95,11 @@ def picked(data: EncodedDataset, map_place: st.delta_generator.DeltaGenerator) -
 
 
 HOLES_HELP = "Where the prior would draw codes but hardly any image is encoded: the decoder was never there."
+
+
+def pick_holes() -> None:
+    """Whether the map shows its holes."""
+    st.toggle("Show holes", key="holes", persist_state="session", on_change=lambda: follow("holes"), help=HOLES_HELP)
 
 
 def shows_holes(data: EncodedDataset) -> bool:

@@ -41,8 +41,11 @@ def panel(name: str, draw: Callable[[], None], state: Callable[[], object] = tup
     st.fragment(run, key=name)()
 
 
-def follow(source: str = "", *, shown: bool = False) -> None:
-    """At the end of a callback: reruns the panels whose state has changed, in place of what would rerun else.
+def follow(source: str, *, shown: bool = False) -> None:
+    """At the end of a panel's callback: reruns the panels whose state has changed, in place of that panel alone.
+
+    In a callback of the page itself it would take the place of a run of the whole script, which has let go of the
+    session's files (icon, downloads) by then for the script to name them again.
 
     Args:
         source: The panel that the callback is of. It reruns anyway where nothing else has changed.

@@ -112,11 +112,11 @@ def colors(data: EncodedDataset) -> dict[str, str]:
     return {"class": COLORS["class"], "group": GROUP, **COLORS}
 
 
-def pick_color(data: EncodedDataset, controls: DeltaGenerator, on_change: Callable[[], None]) -> None:
-    """Draw the choice of what colours the map's points: a key of `colors`."""
+def pick_color(data: EncodedDataset, on_change: Callable[[], None]) -> None:
+    """Draws the choice of what colours the map's points: a key of `colors`."""
     offered = colors(data)
     address.restore_choice("color", "color_by", offered, "the colouring", usual="class")
-    controls.selectbox(
+    st.selectbox(
         "Colour by",
         list(offered),
         format_func=offered.__getitem__,

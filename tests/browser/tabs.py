@@ -63,4 +63,4 @@ class Profile:
         path = urlsplit(message.location["url"]).path
         probing = path.endswith(("/_stcore/health", "/_stcore/host-config")) and not path.startswith("/_stcore")
         if message.type == "error" and not probing:
-            self.complaints.append(f"console: {message.text}")
+            self.complaints.append(f"console: {message.text} ({message.location['url']})")
