@@ -38,6 +38,11 @@ class Pick:
     approximate: bool = False
     origin: str = ""
 
+    @property
+    def may_be_own(self) -> bool:
+        """Whether the code may come from a person's own picture: it is no item's and was not clicked on the map."""
+        return self.index is None and self.xy is None
+
     def tensor(self) -> Tensor:
         """The code as float32 [D]."""
         return torch.tensor(self.code, dtype=torch.float32)

@@ -14,9 +14,10 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui import cache
+from explorer.ui import assets, cache
 from explorer.ui.explore import grid
 from explorer.ui.pickers import COLORS
+from explorer.ui.selection import Pick
 from explorer.ui.shell import NAVIGATION as APP
 from tests.app.tiny_runs import AUTOENCODER, CONV, DAMAGED, PLANE, edit_config
 
@@ -182,6 +183,31 @@ def test_the_grid_explains_what_it_lacks():
     assert "Choose two different latents" in texts(sound(at).info)
 
 
+def corners(**picked: object) -> dict[str, Pick]:
+    """Three corners of a plane, clicked on the map unless it says otherwise."""
+    picked = {"xy": (0.0, 0.0), **picked}
+    return {name: Pick(CONV, tuple(torch.eye(8)[i].tolist()), **picked) for i, name in enumerate("ABC")}
+
+
+def test_a_plane_through_the_code_of_an_own_picture_stays_in_the_session(monkeypatch):
+    """Reconstruct hands such a code over; of an item, and of a spot of the map, the grid is the server's."""
+    drawn = []
+    monkeypatch.setattr(grid, "tiles", lambda *, sheet_url, **shown: drawn.append(sheet_url))
+    at = sound(page(model=CONV))
+    assert drawn.pop().startswith("/assets/")
+    code = tuple(torch.eye(8)[0].tolist())
+    for kind in ("latents", "points"):
+        at.session_state["grid_plane"] = kind
+        for picked, start in (({}, "data:image/"), ({"xy": (0.0, 0.0)}, "/assets/")):
+            at.session_state["explore_pick"] = Pick(CONV, code, **picked)
+            at.session_state[f"grid_corners_{CONV}"] = corners(**{"xy": None, **picked})
+            before = set(assets._store._recipes)
+            assert not sound(at.run()).error
+            assert drawn.pop().startswith(start), (kind, picked)
+            new = set(assets._store._recipes) - before
+            assert start == "/assets/" or not [name for name in new if "-grid-" in name]
+
+
 def test_a_tile_of_the_grid_is_a_pick_for_its_own_controls(monkeypatch):
     def tile(*, key, on_pick, **shown):
         st.button("A tile", key=f"{key}_3", on_click=on_pick, args=(3,))
@@ -195,7 +221,7 @@ def test_a_tile_of_the_grid_is_a_pick_for_its_own_controls(monkeypatch):
     at.run()  # the page as a whole, of which only some panels were drawn
     at.button(key="clear_pick").click().run()
     at.run()
-    at.session_state[f"grid_corners_{CONV}"] = {name: tuple(torch.eye(8)[i].tolist()) for i, name in enumerate("ABC")}
+    at.session_state[f"grid_corners_{CONV}"] = corners()
     at.get_by_key("grid_plane").set_value("points").run()
     assert sound(at).button(key="grid_corner_A").disabled
     at.button(key="grid_tiles_3").click().run()

@@ -213,14 +213,14 @@ def _code(data: EncodedDataset, thing: Kept) -> Tensor | None:
 def is_own(data: EncodedDataset, *results: Result) -> bool:
     """Looks whether codes may come from a person's own picture: what they decode to then stays in the session.
 
-    A kept code may, and so may `here`, unless it is an item.
+    A kept code may, and so may `here`: see `Pick.may_be_own`.
     """
     pick = selection.current(data)
     found = saved_names.everything()
 
     def own(kind: str, argument: str | int | None) -> bool:
         if kind == "here":
-            return pick is None or pick.index is None
+            return pick is None or pick.may_be_own
         return kind == "upload" or (kind == "name" and isinstance(found.get(str(argument)), KeptCode))
 
     return any(own(term.reference.kind, term.reference.argument) for result in results for term in result.terms)

@@ -43,7 +43,7 @@ def grid_panel(data: EncodedDataset) -> None:
         selection.show_codes("grid", None)
         st.info(found)
         return
-    plane, (across, up) = found
+    plane, (across, up), own = found
     axis = planes.quantiles(n, outer)
     codes = plane.grid(axis)
     selection.show_codes("grid", codes)
@@ -56,7 +56,7 @@ def grid_panel(data: EncodedDataset) -> None:
     ticks = axis.tolist()
     tiles(
         key="grid_tiles",
-        sheet_url=sheets.decoded_sheet(f"{data.key}-grid", data.model, codes, n, data.drawn_as),
+        sheet_url=sheets.decoded_sheet(f"{data.key}-grid", data.model, codes, n, data.drawn_as, own=own),
         count=len(codes),
         columns=n,
         tile=sheets.tile_size(data.model),
@@ -82,15 +82,21 @@ _HELP = (
 )
 
 
-def _plane(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
-    """The plane that the controls ask for with the names of its axes, or a sentence on what is missing."""
+_Found = tuple[Plane, tuple[str, str], bool]
+
+
+def _plane(data: EncodedDataset, pick: Pick | None) -> _Found | str:
+    """The plane that the controls ask for, or a sentence on what is missing.
+
+    With the plane come the names of its axes and whether it may go through the code of a person's own picture.
+    """
     model, codes = data.model, data.latents.mean
     if model.latent == 2:
         if (prior := model.network.prior_spread()) is not None:
             (mean, (across, up)), standard = prior, bool((prior[1] == 1).all())
             plane = Plane(mean, torch.tensor([float(across), 0.0]), torch.tensor([0.0, float(up)]))
-            return plane, ("z₀", "z₁") if standard else ("σ₀", "σ₁")
-        return planes.spread_plane(codes, torch.eye(2)), ("σ₀", "σ₁")
+            return plane, ("z₀", "z₁") if standard else ("σ₀", "σ₁"), False
+        return planes.spread_plane(codes, torch.eye(2)), ("σ₀", "σ₁"), False
     kinds = {"pca": "Two principal components", "latents": "Two latents", "points": "Through three codes"}
     kind = st.segmented_control(
         "Plane",
@@ -109,10 +115,10 @@ def _plane(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, s
     components = stored.maps["pca"].components
     if components is None:
         return "This checkpoint has no principal components stored."
-    return planes.spread_plane(stored.mean, components), ("1st component, σ", "2nd component, σ")
+    return planes.spread_plane(stored.mean, components), ("1st component, σ", "2nd component, σ"), False
 
 
-def _two_latents(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
+def _two_latents(data: EncodedDataset, pick: Pick | None) -> _Found | str:
     kl, (centre, spread) = data.latents.kl_by_latent, data.model.spread
     order = (spread if kl is None else kl).argsort(descending=True).tolist()
     left, right = st.columns(2)
@@ -128,15 +134,16 @@ def _two_latents(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[
     st.caption(
         "Through the picked code." if pick is not None else "Through the prior mean; pick a code to go through it."
     )
-    return planes.latent_plane(origin, a, b), (f"latent {a}", f"latent {b}")
+    own = pick is not None and pick.may_be_own
+    return planes.latent_plane(origin, a, b), (f"latent {a}", f"latent {b}"), own
 
 
-def _three_codes(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[str, str]] | str:
-    corners: dict[str, tuple[float, ...]] = st.session_state.setdefault(f"grid_corners_{data.model.info.id}", {})
+def _three_codes(data: EncodedDataset, pick: Pick | None) -> _Found | str:
+    corners: dict[str, Pick] = st.session_state.setdefault(f"grid_corners_{data.model.info.id}", {})
 
     def set_corner(name: str) -> None:
         if (now := selection.current(data)) is not None:  # the pick may have changed since this was drawn
-            corners[name] = now.code
+            corners[name] = now
 
     for column, name in zip(st.columns(3), _CORNERS, strict=True):
         column.button(
@@ -151,7 +158,7 @@ def _three_codes(data: EncodedDataset, pick: Pick | None) -> tuple[Plane, tuple[
         missing = ", ".join(name for name in _CORNERS if name not in corners)
         return f"Pick a code on the map, then set it as a corner. Still open: {missing}."
     try:
-        plane = planes.plane_through(*(torch.tensor(corners[name]) for name in _CORNERS))
+        plane = planes.plane_through(*(corners[name].tensor() for name in _CORNERS))
     except ValueError as error:
         return sentence(error)
-    return plane, ("A to B", "A to C")
+    return plane, ("A to B", "A to C"), any(corner.may_be_own for corner in corners.values())
