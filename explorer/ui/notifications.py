@@ -44,6 +44,7 @@ def update(active: list[RunInfo]) -> list[RunInfo]:
             now.add(name)
         else:
             ended[name] = Ended(info, time.monotonic())
+            cache.all_checkpoints.clear()  # which may not know how it is now
     st.session_state[_SEEN] = now
     oldest = time.monotonic() - 60 * _MINUTES
     kept = {

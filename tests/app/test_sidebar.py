@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explorer import runs
 from explorer.datasets import own
 from explorer.training.presets import PRESETS, TrainConfig
+from explorer.ui import cache, notifications
 from explorer.ui.train import run_form
 from tests.app.screens import explore, keys, own_space, press, put, sound, texts, train, wait_for
 
@@ -65,6 +67,17 @@ def test_a_run_from_the_click_to_explore():
     assert at.query_params["model"] == "runs/mnist-5k-mlp-2d"
     assert not at.warning
     assert not at.sidebar.success
+
+
+def test_the_end_of_a_run_lets_its_model_be_looked_up_again(monkeypatch, tiny_run, space):
+    """Whoever looked less than two seconds ago still has the label from before the run went on."""
+    put(tiny_run.path, space / "here")
+    monkeypatch.setattr(st, "session_state", {})
+    before = cache.all_checkpoints()
+    notifications.follow("here")
+    (ended,) = notifications.update([])
+    assert ended.name == "here"
+    assert cache.all_checkpoints() is not before
 
 
 def test_a_model_opens_from_the_train_page_too(tiny_run, space):
