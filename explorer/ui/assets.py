@@ -252,13 +252,12 @@ async def _serve_kept(request: Request) -> Response:
 async def _serve_frame(request: Request) -> Response:
     run, name = request.path_params["run"], request.path_params["name"]
     file = frame_file(runs_folder() / run, name) if is_slug(run) else None
+    media_type = "image/webp" if name.endswith(".webp") else "application/json"
     try:
-        body = await asyncio.to_thread(file.read_bytes) if file else None
+        blob = await asyncio.to_thread(lambda: _blob(file.read_bytes(), media_type)) if file else None
     except OSError:  # thinned out meanwhile
-        body = None
-    if body is None:
-        return _refusal("Unknown frame.", 404)
-    return _answer(request, _blob(body, "image/webp" if name.endswith(".webp") else "application/json"))
+        blob = None
+    return _refusal("Unknown frame.", 404) if blob is None else _answer(request, blob)
 
 
 def _answer(request: Request, blob: _Blob) -> Response:
