@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import streamlit as st
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -291,18 +292,26 @@ def test_what_is_on_its_way_is_taken_in_once_whatever_is_clicked(monkeypatch):
     assert state(at).job is None
     assert not at.warning
 
-    # Cancelled, it brings nothing, and says so.
+    # Cancelled, it brings nothing, and says so. What is taken away meanwhile comes back when it has ended.
     go.clear()
+    taken = state(at).items[0]
     at.file_uploader[0].set_value([("b.png", saved(cell(1)), "image/png")])
     sound(at.run())
     job = state(at).job
     assert job is not None
+    press(at, "cells_upload_remove")
+    assert at.button(key="cells_upload_undo").disabled
+    with monkeypatch.context() as patch:  # a click before that was drawn
+        patch.setattr(st, "session_state", {STATE: state(at)})
+        CellIntake.store.undo()
+        assert not st.session_state[STATE].items
     press(at, "cells_upload_cancel")
     go.set()
     job.join()
     sound(at.run())
-    assert [c.name for c in state(at).items] == ["a.png"]
     assert "Cancelled" in texts(at.warning)
+    press(at, "cells_upload_undo")
+    assert state(at).items == (taken,)
     assert not at.file_uploader[0].disabled
 
 

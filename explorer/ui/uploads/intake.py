@@ -170,11 +170,18 @@ class Intake(ABC, Generic[AnItem]):
                 st.button("Dismiss", key=f"{self.key}_dismiss", type="tertiary", on_click=self.store.dismiss)
 
     def undo(self) -> None:
-        """Draws what was taken away last, with the way back."""
-        if (undo := self.store.state.undo) is not None:
+        """Draws what was taken away last, with the way back, which is closed while files are on their way."""
+        state = self.store.state
+        if (undo := state.undo) is not None:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.caption(plain(undo[0]), width="content")
-                st.button("Undo", key=f"{self.key}_undo", type="tertiary", on_click=self.store.undo)
+                st.button(
+                    "Undo",
+                    key=f"{self.key}_undo",
+                    type="tertiary",
+                    disabled=state.job is not None,
+                    on_click=self.store.undo,
+                )
 
 
 def list_problems(problems: Sequence[str]) -> None:
