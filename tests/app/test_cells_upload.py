@@ -19,6 +19,7 @@ import explorer
 from explorer.cells.screening.screener import screener
 from explorer.cells.screening.verdicts import Verdict, verdicts
 from explorer.datasets.malaria import split_of
+from explorer.errors import CheckpointError
 from explorer.images import pictures
 from explorer.ui.cells import uploads
 from explorer.ui.cells.overview import as_csv, chance, rarer
@@ -184,7 +185,7 @@ def test_what_is_no_cell_gets_no_probability():
 
 
 @pytest.mark.slow
-def test_a_slide_gets_a_hint_and_any_square_of_it():
+def test_a_slide_gets_a_hint_and_any_square_of_it(monkeypatch):
     slide = Image.new("RGB", (3000, 2200), (231, 225, 220))
     slide.paste(cell().resize((160, 160)), (1420, 1020))
     slide.paste(cell(1).resize((160, 160)), (2600, 300))
@@ -215,6 +216,15 @@ def test_a_slide_gets_a_hint_and_any_square_of_it():
     assert moved.title == "slide.png, 150 px at (2680, 380)"
     (alone,) = verdicts(screener().screen([slide.crop((2605, 305, 2755, 455))]))
     assert moved.verdict.p_infected == pytest.approx(alone.p_infected, abs=1e-5)
+    with monkeypatch.context() as patch:
+
+        def damaged() -> None:
+            raise CheckpointError("cells-healthy-conv is damaged")
+
+        patch.setattr(uploads, "screener", damaged)
+        press(at, "cells_upload_whole")
+    assert state(at).problems == ("slide.png could not be screened: cells-healthy-conv is damaged.",)
+    assert state(at).looked_at is moved
     press(at, "cells_upload_whole")
     whole = state(at).looked_at
     assert whole is not None

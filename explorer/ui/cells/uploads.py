@@ -13,6 +13,7 @@ from torch import Tensor
 
 from explorer.cells.screening import Screener, screener
 from explorer.cells.screening.verdicts import Verdict, verdicts
+from explorer.errors import CheckpointError
 from explorer.files.pictures import Progress
 from explorer.images.arrays import to_array
 from explorer.images.reading import is_gray
@@ -124,7 +125,11 @@ def recrop(cell: UploadedCell, large: Large, side: int | None) -> None:
     """As a callback: screens the square of that side at a large picture's place, or with None all of it again."""
     picture = large.overview if side is None else large.crop(side)
     crop = None if side is None else Square(side, large.place)
-    (new,) = screened([replace(cell, image=_seen(picture, cell.image.shape[-1]), crop=crop)])
+    try:
+        (new,) = screened([replace(cell, image=_seen(picture, cell.image.shape[-1]), crop=crop)])
+    except CheckpointError as error:
+        intake.store.add([], [f"{cell.name} could not be screened: {str(error).rstrip('.')}."])
+        return
     intake.store.exchange(cell, new)
 
 
