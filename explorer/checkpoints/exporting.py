@@ -22,7 +22,7 @@ class _Encoder(nn.Module):
         return posterior.mean, posterior.logvar
 
 
-class _ToldDecoder(nn.Module):
+class _ConditionalDecoder(nn.Module):
     """The decoder of a conditional model, which takes the class of each code as well."""
 
     def __init__(self, network: LatentModel) -> None:
@@ -42,7 +42,7 @@ class _Decoder(nn.Module):
         return self.network.decode(codes)
 
 
-_Part = type[_Encoder] | type[_Decoder] | type[_ToldDecoder]
+_Part = type[_Encoder] | type[_Decoder] | type[_ConditionalDecoder]
 
 
 def _half(part: _Part, network: LatentModel, example: tuple[Tensor, ...]) -> nn.Module:
@@ -77,7 +77,7 @@ def export(name: str | Path, out: Path) -> list[Path]:
     codes, labels = torch.zeros(2, model.latent), torch.zeros(2, dtype=torch.int64)
     parts: dict[str, tuple[_Part, tuple[Tensor, ...]]] = {
         "encoder.pt2": (_Encoder, (torch.zeros(2, *model.image_shape),)),
-        "decoder.pt2": (_ToldDecoder, (codes, labels)) if model.conditional else (_Decoder, (codes,)),
+        "decoder.pt2": (_ConditionalDecoder, (codes, labels)) if model.conditional else (_Decoder, (codes,)),
     }
     files = []
     for file, (part, example) in parts.items():

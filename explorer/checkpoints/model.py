@@ -163,10 +163,10 @@ class Model:
             raise ValueError("a code has a value that is not a finite number")
         if len(z) == 0:
             return torch.empty(0, *self.image_shape)
-        told = self._labels(labels, len(z))
-        if told is None:
+        condition = self._condition(labels, len(z))
+        if condition is None:
             return torch.cat([make(b.to(self.device), None).cpu() for b in z.split(_BATCH)])
-        pairs = zip(z.split(_BATCH), told.split(_BATCH), strict=True)
+        pairs = zip(z.split(_BATCH), condition.split(_BATCH), strict=True)
         return torch.cat([make(b.to(self.device), y.to(self.device)).cpu() for b, y in pairs])
 
     @torch.inference_mode()
@@ -236,15 +236,15 @@ class Model:
         tensor = self._images(images)
         if tensor.dtype != torch.uint8:
             raise ValueError("a model is evaluated on uint8 images, as a data set holds them")
-        return evaluate(self.network, tensor, self._labels(labels, len(tensor)), seed=seed)
+        return evaluate(self.network, tensor, self._condition(labels, len(tensor)), seed=seed)
 
-    def _labels(self, labels: Tensor | Sequence[int] | int | None, count: int) -> Tensor | None:
-        """What the network is told: int64 [count], or None."""
+    def _condition(self, labels: Tensor | Sequence[int] | int | None, count: int) -> Tensor | None:
+        """The class of each code or image, int64 [count]; None for a model that takes none, and without labels."""
         if labels is None or not self.conditional:
             return None
-        told = torch.full((count,), labels) if isinstance(labels, int) else torch.as_tensor(labels, dtype=torch.int64)
-        check_labels(told, count, self.config.classes)
-        return told
+        given = torch.full((count,), labels) if isinstance(labels, int) else torch.as_tensor(labels, dtype=torch.int64)
+        check_labels(given, count, self.config.classes)
+        return given
 
     def _images(self, images: Tensor | np.ndarray) -> Tensor:
         if isinstance(images, np.ndarray) and not images.flags.writeable:

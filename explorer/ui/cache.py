@@ -222,5 +222,5 @@ def _encode(ident: str, content: str, data: str) -> tuple[Latents, ImageDataset]
     model = open_model(ident, content)
     channels, size, _ = model.image_shape
     images = encodable(data, size, channels)
-    told = images.labels if images.classes == model.classes else None
-    return Latents.of(model.evaluate(images.images, told), images.labels, images.group), images
+    labels = images.labels if images.classes == model.classes else None
+    return Latents.of(model.evaluate(images.images, labels), images.labels, images.group), images

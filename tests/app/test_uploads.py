@@ -70,15 +70,15 @@ def test_a_conditional_model_draws_it_as_its_likeliest_class() -> None:
     model = data.model
     codes, labels = data.latents.mean[:40], data.latents.labels[:40]
     pictures = (255 * model.decode(codes, labels)).to(torch.uint8)
-    told = set()
+    drawn_as = set()
     for pixels in pictures[:: len(pictures) // 8]:
         upload = Upload("x.png", Image.fromarray(pixels.permute(1, 2, 0).numpy()), {data.content: Steps()})
         seen = upload.seen_by(data)
         errors = [(model.decode(seen.code[None], y)[0] - pixels / 255).square().sum() for y in (0, 1)]
-        assert seen.told == int(errors[1] < errors[0])
-        torch.testing.assert_close(seen.reconstruction, model.decode(seen.code[None], seen.told)[0])
-        told.add(seen.told)
-    assert told == {0, 1}
+        assert seen.condition == int(errors[1] < errors[0])
+        torch.testing.assert_close(seen.reconstruction, model.decode(seen.code[None], seen.condition)[0])
+        drawn_as.add(seen.condition)
+    assert drawn_as == {0, 1}
 
 
 def test_what_a_conditional_models_images_are_like_is_told_by_each_ones_own_class(
@@ -90,5 +90,5 @@ def test_what_a_conditional_models_images_are_like_is_told_by_each_ones_own_clas
     monkeypatch.setattr(network, "decode", lambda z, y: asked.append(y) or decode(z, y))
     assert model.habits == (True, False)
     assert model.habits == (True, False)
-    (told,) = asked
-    torch.testing.assert_close(told, model.latents.labels[:: len(model.latents) // 64])
+    (labels,) = asked
+    torch.testing.assert_close(labels, model.latents.labels[:: len(model.latents) // 64])

@@ -55,7 +55,7 @@ def gems_panel() -> dict[str, str]:
                 on_click="ignore",
                 help="The picture above, without loss",
             )
-        st.caption(_how(models, len(codes), temperature, seed, state_told=pair.healthy.conditional))
+        st.caption(_how(models, len(codes), temperature, seed, conditional=pair.healthy.conditional))
         st.caption(_far(distances))
         _another_beta()
     query = {"gems": stones, "gems_source": source, _TEMPERATURE: temperature, _ACROSS: across, _SEED: seed}
@@ -121,10 +121,10 @@ def _sheet(pair: Pair, states: list[int], codes: Tensor, across: int, format: st
     return pictures.encode(pictures.showcase([made[i % len(made)][i] for i in range(len(codes))], across), format)
 
 
-def _how(models: list[Model], count: int, temperature: int, seed: int, *, state_told: bool) -> str:
+def _how(models: list[Model], count: int, temperature: int, seed: int, *, conditional: bool) -> str:
     """Says how the picture was made, so that it can be made again."""
     names = " and ".join(f"`{model.info.id}`" for model in models)
-    turns = ", told the state" if state_told else " in turn" if len(models) > 1 else ""
+    turns = ", told the state" if conditional else " in turn" if len(models) > 1 else ""
     beta = models[0].info.config["recipe"]["beta"]
     nats = " and ".join(f"{float(model.latents.kl.mean()):.0f}" for model in models)
     return (

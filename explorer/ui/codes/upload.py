@@ -27,13 +27,13 @@ _KEPT_SIDE = 1024  # pixels: no model sees more, and a session keeps its picture
 class Seen:
     """A picture as a model sees it, its posterior's mean [D], and its reconstruction [C, H, W].
 
-    `told` is the class that a conditional decoder was told for it: the one that suits the picture best.
+    `condition` is the class that a conditional decoder draws it as: the one that suits the picture best.
     """
 
     prepared: Prepared
     code: Tensor
     reconstruction: Tensor
-    told: int | None
+    condition: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +70,9 @@ class Upload:
         prepared = model.prepare(self.picture, self.chosen.get(data.content))
         image = prepared.image[None]
         code = model.encode(image).mean
-        told = model.likeliest(image, code)
-        return Seen(prepared, code[0], model.decode(code, told)[0], None if told is None else int(told))
+        condition = model.likeliest(image, code)
+        reconstruction = model.decode(code, condition)[0]
+        return Seen(prepared, code[0], reconstruction, None if condition is None else int(condition))
 
 
 def current() -> Upload | None:
@@ -110,13 +111,13 @@ def upload_popover(data: EncodedDataset) -> None:
             st.caption("Its code can then be added, subtracted and walked to like any other, as `upload`.")
             return
         seen = last.seen_by(data)
-        told = "" if seen.told is None else f" as {data.model.classes[seen.told]}"
+        as_class = "" if seen.condition is None else f" as {data.model.classes[seen.condition]}"
         st.html(
             html.row(
                 html.image(
                     pictures.single(seen.prepared.image), "as the model sees it", alt="the upload as the model sees it"
                 ),
-                html.image(pictures.single(seen.reconstruction), f"reconstruction{told}", alt="its reconstruction"),
+                html.image(pictures.single(seen.reconstruction), f"reconstruction{as_class}", alt="its reconstruction"),
             )
         )
         st.button(

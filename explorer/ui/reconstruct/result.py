@@ -61,12 +61,13 @@ def _beside(one: Analysis, suffix: str, *, in_one_row: bool) -> None:
 
 def _figures(one: Analysis) -> tuple[str, str, str]:
     image, made = one.prepared.image, one.judgement.reconstruction[0]
-    told = "" if one.judgement.condition is None else f" as {one.data.model.classes[int(one.judgement.condition[0])]}"
+    condition = one.judgement.condition
+    as_class = "" if condition is None else f" as {one.data.model.classes[int(condition[0])]}"
     return (
         html.image(pictures.single(image), "as the model sees it", alt="as the model sees it"),
         html.image(
             pictures.single(made),
-            f"reconstruction{told}",
+            f"reconstruction{as_class}",
             alt="the reconstruction",
             code=html.code_text(one.judgement.code[0]),
         ),
