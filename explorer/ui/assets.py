@@ -20,7 +20,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from importlib.metadata import version
 
 import streamlit as st
@@ -181,6 +181,7 @@ def keep(folder: str, file: str, body: bytes, media_type: str) -> None:
     _kept[f"{folder}/{file}"] = _blob(body, media_type)
 
 
+@cache
 def plotly_url() -> str:
     """URL path of plotly.js, with its version, as the browser keeps it for a year."""
     return f"{_base()}{_PREFIX}/{plotly_js.FILE}?v={version('plotly')}"
