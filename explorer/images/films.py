@@ -12,22 +12,21 @@ from torch import Tensor
 
 from explorer.images.pictures import encode, sheet, to_uint8
 
-_FASTEST = 50  # frames a second; browsers slow a GIF down whose frames last less than a fiftieth
+_FPS = 12
 
 
-def gif(images: Tensor, *, fps: int = 12, size: int = 280, back: bool = False) -> bytes:
-    """Encodes images [N, C, H, W], float in [0, 1] or uint8, as a GIF that loops for ever.
+def gif(images: Tensor, *, size: int = 280) -> bytes:
+    """Encodes images [N, C, H, W], float in [0, 1] or uint8, as a GIF of 12 a second that loops for ever.
 
     Every pixel becomes a square of so many that the longer side has at least `size`. Gray is exact; a colour frame
-    has the 256 colours that suit it best. `back` plays the inner images once more in reverse. Equal images in a row
-    become one frame that lasts as long as all of them.
+    has the 256 colours that suit it best. Equal images in a row become one frame that lasts as long as all of them.
 
     Raises:
-        ValueError: there are no images, or fps is not from 1 to 50.
+        ValueError: there are no images.
     """
-    frames, factor = _frames(images, fps, back), _factor(images, size)
+    frames, factor = _frames(images), _factor(images, size)
     # A GIF counts hundredths of a second: frames of 8 and 9 together keep 12 a second.
-    ends = [round(100 * i / fps) for i in range(len(frames) + 1)]
+    ends = [round(100 * i / _FPS) for i in range(len(frames) + 1)]
     durations = [10 * (end - start) for start, end in pairwise(ends)]
     pictures = []
     for frame in frames:
@@ -38,32 +37,29 @@ def gif(images: Tensor, *, fps: int = 12, size: int = 280, back: bool = False) -
     return data.getvalue()
 
 
-def mp4(images: Tensor, *, fps: int = 12, size: int = 280, back: bool = False, loops: int = 1) -> bytes:
+def mp4(images: Tensor, *, size: int = 280) -> bytes:
     """Encodes images [N, C, H, W], float in [0, 1] or uint8, as an MP4 (H.264, yuv420p), which plays everywhere.
 
-    Scaled as a GIF is, to even sides, as the format wants; the film is played `loops` times over.
+    As fast as a GIF and scaled as one, to even sides, as the format wants.
 
     Raises:
-        ValueError: there are no images, fps is not from 1 to 50, or there are no loops.
+        ValueError: there are no images.
         ImportError: PyAV (`av`) is not installed.
     """
-    if loops < 1:
-        raise ValueError(f"a film is played at least once, not {loops} times")
-    frames, factor = _frames(images, fps, back), _factor(images, size)
+    frames, factor = _frames(images), _factor(images, size)
     if factor % 2 and (images.shape[2] % 2 or images.shape[3] % 2):
         factor += 1
     import av
 
     data = io.BytesIO()
     with av.open(data, "w", format="mp4") as film:
-        stream = film.add_stream("libx264", rate=fps, options={"crf": "16", "preset": "veryfast"})
+        stream = film.add_stream("libx264", rate=_FPS, options={"crf": "16", "preset": "veryfast"})
         stream.width, stream.height = factor * images.shape[3], factor * images.shape[2]
         stream.pix_fmt = "yuv420p"
-        for _ in range(loops):
-            for frame in frames:
-                large = frame.repeat(factor, axis=0).repeat(factor, axis=1)
-                rgb = np.broadcast_to(large, (*large.shape[:2], 3))
-                film.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")))
+        for frame in frames:
+            large = frame.repeat(factor, axis=0).repeat(factor, axis=1)
+            rgb = np.broadcast_to(large, (*large.shape[:2], 3))
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")))
         film.mux(stream.encode(None))
     return data.getvalue()
 
@@ -77,14 +73,11 @@ def strip(images: Tensor, *, columns: int | None = None) -> bytes:
     return encode(sheet(images, columns or len(images)), "PNG")
 
 
-def _frames(images: Tensor, fps: int, back: bool) -> np.ndarray:
-    """uint8 [F, H, W, C]: the images, and when they go `back` all but both ends again in reverse."""
+def _frames(images: Tensor) -> np.ndarray:
+    """The images as uint8 [N, H, W, C]."""
     if len(images) == 0:
         raise ValueError("a film needs at least one image")
-    if not 1 <= fps <= _FASTEST:
-        raise ValueError(f"a film has 1 to {_FASTEST} images a second, not {fps}")
-    frames = to_uint8(images)
-    return np.concatenate([frames, frames[-2:0:-1]]) if back else frames
+    return to_uint8(images)
 
 
 def _factor(images: Tensor, size: int) -> int:
