@@ -28,7 +28,6 @@ def film(
     stops: Sequence[int] = (),
     stop_names: Sequence[str] = (),
     label: str = "Walk",
-    fps: int = 12,
     revision: str,
     on_use: Callable[[int], None] | None = None,
 ) -> None:
@@ -46,7 +45,6 @@ def film(
         stops: steps that are places of their own: labelled in the strip.
         stop_names: what they are called.
         label: what a screen reader calls the film.
-        fps: steps a second at normal speed.
         revision: names what is walked through. While it stays, so does the step; another one starts at 0.
         on_use: called with the step when "Use this code" is pressed, before the run that the press causes. Without it
             there is no such button.
@@ -68,7 +66,6 @@ def film(
             "shares": None if shares is None else [float(s) if isfinite(s) else None for s in shares],
             "stops": [{"step": int(step), "name": name} for step, name in zip(stops, stop_names, strict=True)],
             "label": label,
-            "fps": fps,
             "usable": on_use is not None,
         },
         revision=revision,

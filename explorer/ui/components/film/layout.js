@@ -14,7 +14,6 @@ import { element, icon, paintOf, shape } from "../shared/elements.js";
  * @property {(number | null)[] | null} shares  of real images' codes in less dense places
  * @property {Stop[]} stops
  * @property {string} label
- * @property {number} fps
  * @property {boolean} usable  whether there is a button to use a step's code
  */
 

@@ -8,7 +8,7 @@ import { drawChoices, drawPlayer, drawStep } from "./drawing.js";
 /** @import { Film, Speed } from "./layout.js" */
 
 /** @type {Record<Speed, number>} */
-const SPEEDS = { slow: 1 / 3, normal: 1, fast: 2 }; // times the film's steps a second
+const SPEEDS = { slow: 4, normal: 12, fast: 24 }; // steps a second
 
 /** @type {Map<string, { revision: string, step: number, back: boolean, speed: Speed }>} */
 const remembered = new Map(); // what a person chose, by the film's key: kept while its place is built anew
@@ -55,7 +55,7 @@ export function pause(f) {
 }
 
 /** @param {Film} f */
-const pace = (f) => 1000 / (f.shown.fps * SPEEDS[f.speed]);
+const pace = (f) => 1000 / SPEEDS[f.speed];
 
 /**
  * The step after `step`, and which way the film then goes: at an end it turns where it goes `back` and forth.

@@ -137,7 +137,6 @@ def latent_map(
     names: Sequence[str] | None = None,
     revision: str,
     empty_hint: str = "",
-    label: str = "Map of codes",
     height: int = 560,
     selected: Selected | None = None,
     on_click: Callable[[Click], None] | None = None,
@@ -165,7 +164,6 @@ def latent_map(
         revision: names what the points are, such as model and projection. While it stays, zoom and selection survive a
             change of figure.
         empty_hint: what a click on the empty plane does, said on the card there.
-        label: what a screen reader calls the map.
         height: in pixels; at most 420 on narrow screens.
         selected: what `on_select` said last: shown again where the map is built anew, such as after a change of page.
             What a person has selected or cleared since then holds, and on a map of another revision it is ignored.
@@ -188,7 +186,6 @@ def latent_map(
             "overlay": None if overlay is None else asdict(overlay),
             "names": None if names is None else list(names),
             "hint": empty_hint,
-            "label": label,
             "height": height,
             "restore": None if selected is None else asdict(selected),
         },

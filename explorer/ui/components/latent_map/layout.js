@@ -59,7 +59,6 @@ import { readTheme } from "../shared/theme.js";
  * @property {Overlay | null} overlay
  * @property {string[] | null} names
  * @property {string} hint
- * @property {string} label
  * @property {number} height
  * @property {Selected | null} restore  what was selected when the map was last on the page
  */

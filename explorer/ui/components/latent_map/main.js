@@ -116,7 +116,7 @@ async function apply(m) {
 /** @param {MapView} m */
 function update(m) {
   const { data, root } = m;
-  m.gd.setAttribute("aria-label", `${data.label}. Arrow keys move the chosen place, plus and minus zoom.`);
+  m.gd.setAttribute("aria-label", "Map of codes. Arrow keys move the chosen place, plus and minus zoom.");
   root.style.setProperty("--lx-height", `${data.height}px`);
   root.style.setProperty("--lx-scheme", readTheme(root).dark ? "dark" : "light");
   if (m.pending && data.ack >= m.pending.t) m.pending = null; // Python has answered this click

@@ -28,7 +28,7 @@ class Pasted:
     data: bytes
 
 
-def picture_drop(*, key: str, on_pictures: Callable[[list[Pasted]], None], label: str = "Paste a picture") -> None:
+def picture_drop(*, key: str, on_pictures: Callable[[list[Pasted]], None]) -> None:
     """Takes what is pasted while this is on the page, and shows a button that pastes where the browser allows it.
 
     A paste into a text field stays the field's own, unless the clipboard has a picture and no text. Files of more
@@ -38,11 +38,10 @@ def picture_drop(*, key: str, on_pictures: Callable[[list[Pasted]], None], label
         key: of its own on the page.
         on_pictures: called with the files in the order of the clipboard, before the run that the paste causes. They are
             not decoded: whether each is a picture is for `explorer.images.reading` to say.
-        label: on the button.
     """
     _COMPONENT.show(
         key,
-        {"label": label, "most_bytes": _MOST_BYTES, "most_at_once": _MOST_AT_ONCE},
+        {"most_bytes": _MOST_BYTES, "most_at_once": _MOST_AT_ONCE},
         answers={"pasted": lambda answer: on_pictures(pasted_of(answer))},
     )
 

@@ -7,7 +7,6 @@ import { mount } from "../shared/mount.js";
 
 /**
  * @typedef {object} Limits
- * @property {string} label
  * @property {number} most_bytes  of a file, and of an answer
  * @property {number} most_at_once
  */
@@ -40,8 +39,9 @@ function createPaste(root, data, answers) {
   root.replaceChildren();
   const button = element("button", "lx-paste-button", root, { type: "button" });
   icon(button, ICON);
+  element("span", "", button, {}, "Paste a picture");
   const p = {
-    root, data, answers, button, text: element("span", "", button), keys: pasteKeys(),
+    root, data, answers, button, keys: pasteKeys(),
     said: element("span", "lx-paste-said", root, { role: "status" }),
     queue: /** @type {(Picture & { size: number })[]} */ ([]), refused: /** @type {string[]} */ ([]),
     note: "", reading: 0, abort: new AbortController(),
@@ -185,7 +185,6 @@ function say(p, text) {
 function show(p) {
   const busy = p.reading > 0 || p.answers.waiting;
   const problem = [p.note, ...p.refused, p.data.problem].filter(Boolean).join(" ");
-  p.text.textContent = p.data.label;
   p.button.disabled = busy;
   p.said.textContent = problem || (busy ? "Reading the picture…" : `or press ${p.keys} anywhere on the page`);
   p.said.dataset.kind = problem ? "problem" : "hint";
