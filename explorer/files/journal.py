@@ -55,14 +55,14 @@ def pending(folder: Path) -> bool:
     return os.path.isdir(folder / _COMMIT)  # which, unlike Path.is_dir, takes a name of any length
 
 
-def recover(folder: Path, *, wait: float = 1.0) -> None:
-    """Finishes a commit that was cut short. Any process may do so at any time; `wait` seconds for one that is at it.
+def recover(folder: Path) -> None:
+    """Finishes a commit that was cut short. Any process may do so at any time; it waits a second for another.
 
     Raises:
         OSError: the folder cannot be written, or another process is at it for long.
     """
     if pending(folder):
-        with _alone(folder, wait):
+        with _alone(folder, wait=1.0):
             _move(folder)
 
 

@@ -148,7 +148,7 @@ def encodable(name: str, size: int, channels: int) -> ImageDataset:
     return data if len(data) <= _MOST_ITEMS else data.subset(slice(0, _MOST_ITEMS))
 
 
-def choices_of_data(model: Model) -> dict[str, str]:
+def choices_of_data() -> dict[str, str]:
     """What can be mapped, with its name on the screen: the stored test set, then every data set on this machine."""
     # Without the data set's name: the browser keeps showing a label that it has shown, also for another model.
     found = {STORED: "test set (stored)"}

@@ -153,7 +153,7 @@ def pick_data(model: cache.Model, controls: DeltaGenerator, *, widths: tuple[int
             help="UMAP keeps neighbours together but not distances; the two principal components keep the largest "
             "distances but lay unlike items on each other.",
         )
-    sources = cache.choices_of_data(model)
+    sources = cache.choices_of_data()
     address.restore_choice("data", "map_data", list(sources), "the data", sources, usual=next(iter(sources)))
     data = controls.selectbox(
         "Data",
