@@ -151,7 +151,7 @@ def test_the_run_is_there_after_a_reload_and_in_another_tab_and_can_be_cancelled
     assert load("runs/long", device="cpu").sample(1).shape == (1, 1, 28, 28)
 
 
-VIEW = "Object.values(window.__trainingViews ?? {})[0]"
+VIEW = "Object.values(window.__trainingViews ?? {}).find((view) => view.run)"
 
 
 def test_watching_follows_the_epochs_and_the_slider_goes_back(visit, folder):
