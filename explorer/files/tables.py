@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import csv
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from explorer.errors import DatasetError
 from explorer.files.journal import replace_file
 
-# A cell that begins so is a formula to a spreadsheet, which may then fetch an address or start a program:
-# OWASP, "CSV Injection". An apostrophe before it makes it text.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What begins with one of these, full-width or not, is a formula to a spreadsheet, which may then fetch an address or
+# start a program; an apostrophe before it makes it text: OWASP, "CSV Injection". Where a spreadsheet splits at
+# semicolons or tabs, only a line's first quote counts: what follows a separator in another text begins a cell.
+_FORMULA = r"[\"\s\x00-\x1f\u200b-\u200f\ufeff]*[=+\-@＝＋－＠﹦﹢﹣﹫−]"
+_BEGINS = re.compile(rf"\A(?=[\t\r\n]|{_FORMULA})|(?<=[;\t\r\n])(?={_FORMULA})")
 
 
 def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Writes out the table with a line a row, each ended by a line feed.
 
     Args:
-        rows: of cells. A `str` is text, and gets an apostrophe before it where a spreadsheet would take it for a
+        header: the columns' names.
+        rows: of cells. A `str` is text: it is quoted, and gets an apostrophe wherever a spreadsheet would take it for a
             formula. Anything else is written as `str` gives it, so that numbers stay numbers; None is an empty cell.
     """
-    lines = _Lines()
-    writer = csv.writer(lines)
-    writer.writerow(map(_cell, header))
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    # csv quotes both characters of its line ending, "\r\n", where a cell holds one: so it is that until here.
-    text = "".join(line.removesuffix("\r\n") + "\n" for line in lines.found)
+    text = "".join(",".join(map(_cell, row)) + "\n" for row in (header, *rows))
     return text.encode("utf-8", "replace").decode()  # a file's name may hold what is no character
 
 
@@ -62,17 +60,8 @@ def check_place(path: Path) -> None:
         raise DatasetError(f"{path} could not be written: {getattr(error, 'strerror', None) or error}.") from error
 
 
-class _Lines:
-    """Takes what csv writes: a line at a time."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-
-    def write(self, line: str) -> None:
-        self.found.append(line)
-
-
 def _cell(value: object) -> str:
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
-    return "" if value is None else str(value)
+    if not isinstance(value, str):
+        return "" if value is None else str(value)
+    harmless = _BEGINS.sub("'", value).replace('"', '""')
+    return f'"{harmless}"'

@@ -126,6 +126,16 @@ def test_the_patient_is_in_the_downloads(stored):
         assert json.loads(str(found["recipe"])) == {"model": HEALTHY}
 
 
+def test_the_line_that_says_how_items_were_selected_is_one_harmless_cell(stored):
+    recipe = {"model": 'a";=1+1;"', "outline": [[-1.5, 2.0]]}
+    text = to_csv(stored, torch.tensor([4]), recipe).decode()
+    ((comment,), *_) = csv.reader(io.StringIO(text))
+    assert json.loads(comment.removeprefix("# ")) == recipe
+    for separator in ",;\t":
+        assert next(csv.reader(io.StringIO(text), delimiter=separator))[0].startswith("# ")
+        assert len(next(csv.reader(io.StringIO(text), delimiter=separator))) == 1
+
+
 def test_a_decoder_that_is_told_the_class_says_which():
     at = page(BOTH, z=",".join(["0.5"] * 64))
     assert at.selectbox(key="decode_as").value == "healthy"

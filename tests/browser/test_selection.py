@@ -95,9 +95,8 @@ def check_downloads(explore, model, selected, ident, tool) -> None:
     codes, labels = model.latents.mean.numpy(), model.latents.labels.numpy()
     with explore.page.expect_download() as download:
         explore.key("group_csv").get_by_role("button").click()
-    comment, *rows = io.StringIO(download.value.path().read_text("utf-8"))
+    (comment,), header, *lines = csv.reader(io.StringIO(download.value.path().read_text("utf-8")))
     recipe = json.loads(comment.removeprefix("# "))
-    header, *lines = csv.reader(rows)
     assert header == ["index", "class", *(f"z{i}" for i in range(model.latent))]
     assert sorted(int(line[0]) for line in lines) == sorted(selected)
     for line in lines:

@@ -187,7 +187,10 @@ def _downloads(data: EncodedDataset, members: Selection, selected: Selected) -> 
 
 
 def to_csv(data: EncodedDataset, rows: Tensor, recipe: dict[str, Any]) -> bytes:
-    """Rows as CSV: index, class, the group's name where there are groups, z0, z1 …; the recipe as JSON in a comment."""
+    """Rows as CSV: index, class, the group's name where there are groups, z0, z1 …
+
+    A line before them has one cell, "# " and the recipe as JSON.
+    """
     labels, groups = data.latents.labels, data.latents.group
     group_head = [] if groups is None else [GROUP]
     head = ["index", "class", *group_head, *(f"z{i}" for i in range(data.model.latent))]
@@ -197,7 +200,8 @@ def to_csv(data: EncodedDataset, rows: Tensor, recipe: dict[str, Any]) -> bytes:
         of = [] if groups is None else [groups[r]]
         code = (float(f"{v:.7g}") for v in data.latents.mean[r].tolist())
         lines.append([int(data.latents.index[r]), name, *of, *code])
-    return f"# {json.dumps(recipe)}\n{table_text(head, lines)}".encode()
+    said = json.dumps(recipe).replace(";", r"\u003b")  # which is left alone as no separator of cells
+    return (table_text([f"# {said}"], []) + table_text(head, lines)).encode()
 
 
 def to_npz(data: EncodedDataset, rows: Tensor, recipe: dict[str, Any]) -> bytes:
