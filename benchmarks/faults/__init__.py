@@ -1,0 +1,1 @@
+"""Faults made on purpose: what a sceptic would do to the files that the program reads."""
