@@ -12,7 +12,8 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from explorer.ui import assets, front_page
+from explorer.ui import assets, front_page, people
+from explorer.ui.browser_cookie import BrowserCookie
 from explorer.ui.shell import NAVIGATION
 
 _LOG = logging.getLogger(__name__)
@@ -57,4 +58,7 @@ async def ready(app: Any) -> AsyncIterator[None]:
             await task
 
 
-app = st.App(NAVIGATION, routes=assets.routes(), middleware=[Middleware(front_page.EarlyTags)], lifespan=ready)
+middleware = [Middleware(front_page.EarlyTags)]
+if people.is_shared() and not people.signs_in():
+    middleware.append(Middleware(BrowserCookie))
+app = st.App(NAVIGATION, routes=assets.routes(), middleware=middleware, lifespan=ready)

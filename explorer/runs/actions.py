@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from explorer.checkpoints.folder import runs_folder, signature
 from explorer.errors import RunError
+from explorer.files import owner
 from explorer.files.locks import lock
 from explorer.files.trash import Trash
 from explorer.runs.listing import RunInfo, path_of, run
@@ -95,7 +96,7 @@ def _pack(info: RunInfo) -> bytes:
     # Weights do not compress: storing them takes a tenth of the time.
     with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for file in sorted(info.path.iterdir()):
-            if file.is_file() and not file.name.startswith(".") and file.name not in ("lock", "cancel"):
+            if file.is_file() and not file.name.startswith(".") and file.name not in ("lock", "cancel", owner.FILE):
                 archive.write(file, f"{info.name}/{file.name}")
     return data.getvalue()
 

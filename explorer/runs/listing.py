@@ -12,6 +12,7 @@ from typing import Any
 
 from explorer.checkpoints.folder import is_slug, recover, runs_folder
 from explorer.errors import RunError
+from explorer.files.owner import NOBODY, Owner, read_owner
 from explorer.training.presets import TrainConfig, preset
 from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import RunState, Status
@@ -37,6 +38,7 @@ class RunInfo(Status):
     created: datetime
     device: str
     config: TrainConfig
+    owner: Owner = NOBODY
     position: int = 0
     has_checkpoint: bool = False
     resumable: bool = False
@@ -132,6 +134,11 @@ def _may_be_active(path: Path) -> bool:
 
 def _read(path: Path) -> RunInfo | None:
     """Reads what a folder says of itself; None when it holds no run."""
+    info = _read_run(path)
+    return None if info is None else replace(info, owner=read_owner(path))
+
+
+def _read_run(path: Path) -> RunInfo | None:
     files = RunFiles(path)
     try:
         recover(path)

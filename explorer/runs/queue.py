@@ -18,6 +18,7 @@ from explorer.checkpoints.folder import runs_folder
 from explorer.datasets import own
 from explorer.errors import DatasetError, RunError
 from explorer.files.locks import lock
+from explorer.files.owner import NOBODY, Owner
 from explorer.models.devices import choose_device
 from explorer.models.registry import NETWORKS
 from explorer.runs.listing import ATTEMPT, RunInfo, active, folders, path_of, run, start_problems
@@ -94,8 +95,8 @@ def propose_name(dataset: str, preset_name: str) -> str:
     return next(n for i in range(1, 100_000) if (n := base if i == 1 else f"{base}-{i}") not in taken)
 
 
-def submit(config: TrainConfig, name: str) -> RunInfo:
-    """Queues a run, and starts it if its device is free.
+def submit(config: TrainConfig, name: str, owner: Owner = NOBODY) -> RunInfo:
+    """Queues a run that belongs to somebody or to nobody, and starts it if its device is free.
 
     Raises:
         RunError: the name is bad or taken, or the folder cannot be written.
@@ -107,7 +108,7 @@ def submit(config: TrainConfig, name: str) -> RunInfo:
     with locked_queue(), write_errors():
         if path.exists():
             raise RunError(f"There is a run {name!r} already: choose another name, such as {next_name(name)!r}.")
-        lifecycle.create_run(path, config, queued=True)
+        lifecycle.create_run(path, config, queued=True, owner=owner)
     advance()
     return run(name)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from explorer.checkpoints.folder import find, is_slug, read_history, recover
 from explorer.files.locks import Lock, lock
+from explorer.files.owner import NOBODY, Owner
 from explorer.models.devices import choose_device
 from explorer.training.experiment import Experiment
 from explorer.training.interrupts import graceful_interrupt
@@ -98,7 +99,7 @@ def resumed_config(path: Path, now: TrainConfig) -> TrainConfig:
     return config
 
 
-def create_run(path: Path, config: TrainConfig, *, queued: bool = False) -> None:
+def create_run(path: Path, config: TrainConfig, *, queued: bool = False, owner: Owner = NOBODY) -> None:
     """Make the folder of a new run, which waits in the queue if it is `queued`. Raises ValueError or OSError."""
     if not is_slug(path.name):
         raise ValueError(f"{path.name!r} cannot be a run's name: use letters, digits, dot, dash and underscore")
@@ -109,7 +110,7 @@ def create_run(path: Path, config: TrainConfig, *, queued: bool = False) -> None
     now = time.time()
     status = Status(state=RunState.QUEUED if queued else RunState.RUNNING, since=now, queued_at=now)
     try:
-        RunFiles(path).create(config, device, status)
+        RunFiles(path).create(config, device, status, owner)
     except FileExistsError:
         raise ValueError(f"{path} is there already: choose another name, or resume it") from None
 

@@ -3,6 +3,7 @@
 | file | what |
 |---|---|
 | `run.json` | the request: the settings, when, on which device |
+| `owner.json` | whose run it is; none where it is nobody's (`explorer.files.owner`) |
 | `state.json` | where the run stands; written by the process that trains, or by whoever queues or cancels it before |
 | `history.jsonl` | a line an epoch, as it ends |
 | `log.txt` | what a process in the background printed |
@@ -23,6 +24,7 @@ from typing import Any
 from explorer.checkpoints.folder import history_bytes
 from explorer.files.journal import new_folder, replace_file
 from explorer.files.locks import is_locked
+from explorer.files.owner import NOBODY, Owner, write_owner
 from explorer.training.presets import TrainConfig
 from explorer.training.run_state import RunState, Status
 
@@ -39,8 +41,8 @@ class RunFiles:
         self._cancel = path / "cancel"
         self._history = path / "history.jsonl"
 
-    def create(self, config: TrainConfig, device: str, status: Status) -> None:
-        """Makes the folder and writes the request and a first status into it.
+    def create(self, config: TrainConfig, device: str, status: Status, owner: Owner = NOBODY) -> None:
+        """Makes the folder and writes the request, a first status and whose it is into it.
 
         Raises:
             FileExistsError: something of that name is there.
@@ -50,6 +52,7 @@ class RunFiles:
             fresh = RunFiles(path)
             fresh.write_request(config, device, datetime.now(UTC).isoformat(timespec="seconds"))
             fresh.write_status(status)
+            write_owner(path, owner)
 
     def write_request(self, config: TrainConfig, device: str, created: str) -> None:
         request = {"schema": SCHEMA, "config": config.to_json(), "created": created, "device": device}

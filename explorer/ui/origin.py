@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-_LOCAL = ("localhost", "127.0.0.1", "::1")
+LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def name_folder(
 
 def may_name_folders() -> bool:
     """Tells whether whoever uses the app sits at this computer, and may look into its folders anyway."""
-    if st.get_option("server.address") not in _LOCAL:
+    if st.get_option("server.address") not in LOCAL:
         return False
     # A proxy would let others in to a server that listens here only. It shows by its headers, by the name that it asks
     # for, or by the page that the browser has open, which a proxy passes on as it is.
@@ -107,4 +107,4 @@ def may_name_folders() -> bool:
     if any(name.startswith(("x-forwarded", "forwarded", "x-real-ip")) for name in headers):
         return False
     asked = [f"//{headers.get('host', 'localhost')}", headers.get("origin", "//localhost")]
-    return all((urlsplit(address).hostname or "") in _LOCAL for address in asked)
+    return all((urlsplit(address).hostname or "") in LOCAL for address in asked)

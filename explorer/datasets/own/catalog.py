@@ -13,6 +13,7 @@ from explorer.datasets.own.stored import Stored
 from explorer.errors import DatasetError, DatasetMissing
 from explorer.files import trash
 from explorer.files.journal import NEW
+from explorer.files.owner import Owner, read_owner
 
 PREFIX = "own:"
 MAX_NAME = 40
@@ -142,6 +143,12 @@ def details(name: str, root: str | os.PathLike[str] | None = None) -> Stored:
     if problem := OwnSource(name).problem(data_root(root)):
         raise (DatasetError if name in names(root) else DatasetMissing)(problem)
     return storage.read_info(folder(root) / name)
+
+
+def owner(name: str, root: str | os.PathLike[str] | None = None) -> Owner:
+    """Tells whose `NAME` is. Raises DatasetError for what cannot be a name."""
+    check_name(name)
+    return read_owner(folder(root) / name)
 
 
 def check_name(name: str) -> None:

@@ -20,6 +20,7 @@ from explorer.datasets.own.sources import check_shape, opened
 from explorer.datasets.own.stored import Stored
 from explorer.errors import DatasetError
 from explorer.files.entries import Files
+from explorer.files.owner import NOBODY, Owner, read_owner
 from explorer.files.zips import printable
 
 MAX_BYTES = 4 << 30  # of all images, in memory and on the disk
@@ -41,6 +42,7 @@ def create(
     channels: int | None = None,
     progress: ByteProgress | None = None,
     label: str | None = None,
+    owner: Owner = NOBODY,
     root: str | os.PathLike[str] | None = None,
 ) -> DatasetInfo:
     """Decodes the images in a folder or .zip and keeps them as `own:NAME`.
@@ -51,9 +53,10 @@ def create(
         channels: 1 (gray) or 3 (RGB); None chooses by the images.
         progress: called with bytes done and bytes in all; an exception that it raises cancels, and leaves nothing.
         label: what sentences call the source, such as the name of an uploaded file; its path if None.
+        owner: whose it will be.
 
     Raises:
-        AlreadyHere: the same files are kept already in this size and colour.
+        AlreadyHere: the owner can see the same files here already, in this size and colour.
         DatasetMissing: there is nothing at `source`.
         DatasetError: the name is none or taken, the source cannot be used, the images would take more than MAX_BYTES,
             or they cannot be stored.
@@ -65,12 +68,12 @@ def create(
         size, channels = shape_of(files, layout, size, channels)
         archive = _sha256(source, called)
         if archive:
-            _refuse_again(called, root, size, channels, lambda other: other.archive == archive)
+            _refuse_again(called, root, owner, size, channels, lambda other: other.archive == archive)
         if taken(name, root):
             raise _taken(name)
         _check_room(layout, size, channels, place)
         splits, digest = _decode(files, layout, size, channels, called, progress)
-    _refuse_again(called, root, size, channels, lambda other: other.digest == digest)
+    _refuse_again(called, root, owner, size, channels, lambda other: other.digest == digest)
     made = Stored(
         name=name,
         title=f"{name}, your own images",
@@ -89,7 +92,7 @@ def create(
         nbytes=0,  # known once it is written
     )
     try:
-        storage.write(place / name, made, splits)
+        storage.write(place / name, made, splits, owner)
     except OSError as error:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR) and taken(name, root):
             raise _taken(name) from error
@@ -121,9 +124,16 @@ def _check_room(layout: Layout, size: int, channels: int, place: Path) -> None:
 
 
 def _refuse_again(
-    called: str, root: str | os.PathLike[str] | None, size: int, channels: int, same: Callable[[Stored], bool]
+    called: str,
+    root: str | os.PathLike[str] | None,
+    owner: Owner,
+    size: int,
+    channels: int,
+    same: Callable[[Stored], bool],
 ) -> None:
     for name in names(root):
+        if owner.ident and not read_owner(folder(root) / name).open_to(owner.ident):
+            continue  # which the owner cannot use
         try:
             other = details(name, root)
         except DatasetError:

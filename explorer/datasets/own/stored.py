@@ -4,6 +4,7 @@
 |---|---|
 | `data.safetensors` | `train.images`, `test.images` uint8 [N, C, H, W]; `….labels` int64 [N], if any |
 | `info.json` | schema, name, title, origin, shape, classes, split seed, notes, digests, when it was made, counts |
+| `owner.json` | whose it is; none where it is nobody's (`explorer.files.owner`) |
 
 Written to a temporary folder beside and renamed; never pickled. How it comes to be is told in `creation.py`.
 """
@@ -24,6 +25,7 @@ from safetensors.torch import save_file
 from explorer.datasets.base import SPLITS, ImageDataset
 from explorer.errors import DatasetError
 from explorer.files.journal import new_folder
+from explorer.files.owner import Owner, write_owner
 
 SCHEMA = 1
 _DATA, _INFO = "data.safetensors", "info.json"
@@ -75,7 +77,7 @@ def files(path: Path) -> tuple[Path, Path]:
     return path / _DATA, path / _INFO
 
 
-def write(path: Path, stored: Stored, splits: dict[str, ImageDataset]) -> Stored:
+def write(path: Path, stored: Stored, splits: dict[str, ImageDataset], owner: Owner) -> Stored:
     """Stores the splits at `path` as a whole or not at all; returns `stored` with the size on the disk.
 
     Raises:
@@ -95,6 +97,7 @@ def write(path: Path, stored: Stored, splits: dict[str, ImageDataset]) -> Stored
         values = {**asdict(stored), "nbytes": (temporary / _DATA).stat().st_size, "created": stored.created.isoformat()}
         text = json.dumps({"schema": SCHEMA, **values}, indent=1, ensure_ascii=False)
         (temporary / _INFO).write_text(text + "\n", encoding="utf-8")
+        write_owner(temporary, owner)
         for name in (_DATA, _INFO):  # else a machine that dies may find the name, and nothing behind it
             with (temporary / name).open("rb+") as file:
                 os.fsync(file.fileno())

@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer.datasets import DatasetInfo, own
 from explorer.errors import DatasetError
-from explorer.ui import page_switch
+from explorer.ui import page_switch, people
 from explorer.ui.jobs import Job, follow
 from explorer.ui.markdown import plain
 from explorer.ui.origin import Origin
@@ -137,9 +137,13 @@ def _start(origin: Origin, size: int | None, channels: int | None) -> None:
 def add(name: str, origin: Origin, size: int | None, channels: int | None) -> Job[DatasetInfo]:
     """Begins to make a data set of what was handed in. Cancelled, it leaves nothing behind."""
 
+    owner = people.here().owner  # here, and not in the job's thread, which is nobody's
+
     def work(job: Job[DatasetInfo]) -> DatasetInfo:
         with origin.path() as path:
-            return own.create(name, path, size=size, channels=channels, progress=job.report, label=origin.label)
+            return own.create(
+                name, path, size=size, channels=channels, progress=job.report, label=origin.label, owner=owner
+            )
 
     return Job(work, f"Adding {name}", f"{origin.label} could not be added", advice="; choose a smaller size")
 

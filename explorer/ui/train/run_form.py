@@ -23,7 +23,7 @@ from explorer.models import FAMILIES, build
 from explorer.runs import RunInfo
 from explorer.training.experiment import model_config
 from explorer.training.presets import Recipe, TrainConfig, preset
-from explorer.ui import cache, notifications, page_switch
+from explorer.ui import cache, notifications, page_switch, people
 from explorer.ui.widget_binding import catch_up
 
 DATASET, PRESET = "mnist-5k", "mlp-2d"  # shipped with the installation; worth looking at after half a minute
@@ -274,7 +274,7 @@ def _start(form: Form) -> None:
     for left in reversed(range(_ATTEMPTS)):
         propose_name(form, anew=True)
         try:
-            info = runs.submit(config(form), form.name)
+            info = runs.submit(config(form), form.name, people.here().owner)
             break
         except (RunError, ValueError, DatasetError, OSError) as error:
             if form.named or not left or runs.propose_name(form.dataset, form.preset) == form.name:
