@@ -215,12 +215,8 @@ def _values(tensors: dict[str, np.ndarray], name: str, rng: Random) -> str:
 
 def _shapes(tensors: dict[str, np.ndarray], name: str, rng: Random) -> str:
     array = tensors[name]
-    lengths, ranks, types = (
-        ("shorter", "longer", "empty"),
-        ("flat", "turned", "one deeper"),
-        ("float64", "int64", "uint8"),
-    )
-    how = rng.choice((*lengths, *ranks, *(f"as {name}" for name in types)))
+    types = ("as float64", "as int64", "as uint8")
+    how = rng.choice(("shorter", "longer", "empty", "flat", "turned", "one deeper", *types))
     if how == "shorter":
         array = array[:-1] if array.ndim else array
     elif how == "longer":
@@ -231,7 +227,7 @@ def _shapes(tensors: dict[str, np.ndarray], name: str, rng: Random) -> str:
         array = array.reshape(-1)
     elif how == "turned":
         array = array.T
-    elif how == "deeper":
+    elif how == "one deeper":
         array = array[None]
     else:
         with np.errstate(all="ignore"):
