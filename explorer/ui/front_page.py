@@ -1,7 +1,8 @@
 """What a browser fetches while Streamlit's own scripts start: the app's style sheet, and plotly.js for the maps.
 
 Streamlit sends one HTML page for all addresses. Without this the style would come with the first messages of the
-script, and plotly.js, half of all bytes that a first map needs, only once the page is drawn around it.
+script, and plotly.js, half of all bytes that a first map needs, only once the page is drawn around it. What keeps the
+steps of Back and Forward has to be there before the first of them.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from explorer.ui import assets
 
 __all__ = ["EarlyTags"]
 
-_STYLE = (Path(__file__).parent / "style.css").read_bytes()
+_HERE = Path(__file__).parent
+_STYLE = (_HERE / "style.css").read_bytes()
 _STYLE_KEY = f"app-{sha256(_STYLE).hexdigest()[:20]}.css"
+_STEPS = (_HERE / "components" / "shared" / "history.js").read_bytes()
+_STEPS_KEY = f"history-{sha256(_STEPS).hexdigest()[:20]}.js"
 _WITHOUT_MAP = ("/cells", "/train")
 
 
@@ -63,6 +67,7 @@ def _is_page(message: Message) -> bool:
 def _with_tags(page: bytes, path: str) -> bytes:
     """The page with the tags before its head's end; as it is where Streamlit has come to send none."""
     tags = f'<link rel="stylesheet" href="{assets.publish(_STYLE_KEY, lambda: _STYLE, "text/css")}">'
+    tags += f'<script type="module" src="{assets.publish(_STEPS_KEY, lambda: _STEPS, "text/javascript")}"></script>'
     if not path.endswith(_WITHOUT_MAP):
         tags += f'<script async src="{assets.plotly_url()}" onerror="this.remove()"></script>'
     return page.replace(b"</head>", tags.encode() + b"</head>", 1)

@@ -55,6 +55,7 @@ def test_the_head_asks_for_style_and_plotly_where_there_is_a_map(path, has_map):
     head, body = answer.decode().split("</head>")
     assert body == "<body>ü</body></html>"
     assert '<link rel="stylesheet" href="/assets/app-' in head
+    assert '<script type="module" src="/assets/history-' in head
     assert ("plotly.min.js" in head) == has_map
     assert int(headers["content-length"]) == len(answer)
     assert "etag" not in headers  # it is that of another text

@@ -7,6 +7,7 @@ import { nextStep } from "../../explorer/ui/components/film/player.js";
 import { lineOf, nameRooms } from "../../explorer/ui/components/film/strip.js";
 import { countThatFit } from "../../explorer/ui/components/picture_drop/main.js";
 import { keepNewest } from "../../explorer/ui/components/shared/cache.js";
+import { keepSteps } from "../../explorer/ui/components/shared/history.js";
 import { scaleFor } from "../../explorer/ui/components/shared/images.js";
 import { Answers } from "../../explorer/ui/components/shared/mount.js";
 import { luminance } from "../../explorer/ui/components/shared/theme.js";
@@ -181,4 +182,42 @@ Deno.test("an answer that is lost is told to whoever asked", async () => {
   const answers = new Answers(at);
   await new Promise((lost) => answers.ask("move", {}, () => lost(null), 5));
   assert(!answers.waiting, "not waited for any more");
+});
+
+/** A history and its page, as a browser has them. */
+function browsing() {
+  const page = Object.assign(new EventTarget(), { location: { href: "http://localhost/?model=a" } });
+  const steps = [page.location.href];
+  /** @param {(url: string) => unknown} keep */
+  const going = (keep) => (/** @type {any} */ _state, /** @type {string} */ _unused, /** @type {any} */ url) => {
+    page.location.href = new URL(url, page.location.href).href;
+    keep(page.location.href);
+  };
+  const history = /** @type {History} */ (/** @type {unknown} */ ({
+    pushState: going((url) => steps.push(url)), replaceState: going((url) => steps.splice(-1, 1, url)),
+  }));
+  keepSteps(history, page);
+  return { page, steps, go: (/** @type {string} */ url) => history.pushState({}, "", url) };
+}
+
+Deno.test("a step of the history is what a person did, and the address that follows it", () => {
+  const { page, steps, go } = browsing();
+  go("/?model=b"); // filled in
+  assertEquals(steps.map((url) => url.slice(16)), ["/?model=b"]);
+  page.dispatchEvent(new Event("pointerdown"));
+  go("/train?model=b");
+  go("/train?run=c");
+  assertEquals(steps.map((url) => url.slice(16)), ["/?model=b", "/train?run=c"]);
+  page.dispatchEvent(new Event("keydown"));
+  page.dispatchEvent(new Event("popstate")); // Alt and an arrow: the browser itself goes back
+  go("/train?run=d");
+  assertEquals(steps.length, 2);
+});
+
+Deno.test("to look around on a map is no step, and what is done next is one", () => {
+  const { page, steps, go } = browsing();
+  page.dispatchEvent(new Event("pointerdown"));
+  go("/?model=a&zoom=1");
+  go("/?model=a&index=3&zoom=1");
+  assertEquals(steps.map((url) => url.slice(16)), ["/?model=a&zoom=1", "/?model=a&index=3&zoom=1"]);
 });
