@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -152,29 +153,44 @@ def test_the_run_is_there_after_a_reload_and_in_another_tab_and_can_be_cancelled
 
 
 VIEW = "Object.values(window.__trainingViews ?? {}).find((view) => view.run)"
+_FRAMES = (
+    "() => Promise.race([new Promise((done) => requestAnimationFrame(() => done(true))),"
+    " new Promise((done) => setTimeout(() => done(false), 3000))])"
+)
+
+
+def view_is(page: Page, condition: str) -> None:
+    """Wait until that holds of the training view; asks every 0.1 s whether or not the browser draws frames."""
+    end = time.monotonic() + SECONDS
+    while not page.evaluate(f"() => {{ const view = {VIEW}; return Boolean(view && ({condition})); }}"):
+        if time.monotonic() > end:
+            known = "Object.entries(window.__trainingViews ?? {}).map(([k, v]) => [k, v.run, v.epoch, v.frame])"
+            seen = [page.evaluate(what) for what in (known, "document.visibilityState", _FRAMES)]
+            pytest.fail(f"the view did not come to {condition}; views, visibility, whether frames come: {seen}")
+        page.wait_for_timeout(100)
 
 
 def test_watching_follows_the_epochs_and_the_slider_goes_back(visit, folder):
     page = visit("/train")
     start(page, "watched", 90_000)
     wait(lambda: len(frame_epochs(folder / "watched")) >= 4, SECONDS)
-    page.wait_for_function(f"() => String({VIEW}?.run).includes('watched') && {VIEW}.epochs.length >= 4", timeout=SLOW)
+    view_is(page, "view.run.includes('watched') && view.epochs.length >= 4")
     before = page.evaluate(f"{VIEW}.epochs.length")
-    page.wait_for_function(f"() => {VIEW}.epochs.length > {before} && {VIEW}.frame > 1", timeout=SLOW)
+    view_is(page, f"view.epochs.length > {before} && view.frame > 1")
     runs.cancel("watched")
     run_state(page, "watched", "Cancelled after")
     idle(page)
     slider = page.locator(".lx-tv input[type=range]")
     slider.focus()
     slider.press("Home")
-    page.wait_for_function(f"() => {VIEW}.epoch === 1 && {VIEW}.frame === 1 && !{VIEW}.drifting", timeout=SLOW)
+    view_is(page, "view.epoch === 1 && view.frame === 1 && !view.drifting")
     frame = read_frame(folder / "watched", 1)
     shown = np.array(page.evaluate(f"{VIEW}.points")).reshape(-1, 2)
     assert shown == pytest.approx(frame.points.numpy(), abs=0.01)
     first = read_history(folder / "watched")[0]
     expect(page.locator(".lx-tv")).to_contain_text(f"{abs(first['test']['elbo']):.2f}")
     slider.press("End")
-    page.wait_for_function(f"() => {VIEW}.epoch > 1 && {VIEW}.frame > 1 && !{VIEW}.drifting", timeout=SLOW)
+    view_is(page, "view.epoch > 1 && view.frame > 1 && !view.drifting")
     assert np.abs(np.array(page.evaluate(f"{VIEW}.points")).reshape(-1, 2) - shown).max() > 0.1
 
 
