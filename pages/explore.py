@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer.ui import address, pickers, selection, sheets
 from explorer.ui.cache import EncodedDataset
+from explorer.ui.codes.abilities import why_no_holes
 from explorer.ui.codes.map_view import map_notes, map_view
 from explorer.ui.components.latent_map.component import Click, Selected
 from explorer.ui.explore.decoded import decoded_neighbours, decoded_picture
@@ -41,7 +42,9 @@ def main() -> None:
         # In panels, as `follow` may only take the place of a panel's rerun.
         with color_box:
             panel("color", lambda: pickers.pick_color(data, on_change=lambda: follow("color")))
-        if data.map.exact:
+        if reason := why_no_holes(model):
+            controls.caption(reason)
+        elif data.map.exact:
             with controls:
                 panel("holes", pick_holes)
         map_place = st.container()

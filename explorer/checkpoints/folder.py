@@ -82,7 +82,7 @@ class CheckpointInfo:
             else f"test reconstruction {self.metrics.get('reconstruction', float('nan')):,.1f} nats, no ELBO"
         )
         latents = "1 latent" if model["latent"] == 1 else f"{model['latent']} latents"
-        return f"{data} · {kind} · {latents} · {quality}"
+        return f"{data} · {kind} · {latents} · {quality.replace('-', '−')}"
 
 
 _sound: dict[tuple[str, Path, bool], tuple[object, CheckpointInfo]] = {}  # with the signature it was read at

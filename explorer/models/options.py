@@ -28,10 +28,10 @@ def option(label: str, group: str, help: str, default: Any = MISSING, **more: An
     return field(default=default, metadata={"label": label, "group": group, "help": help, **more})
 
 
-def help_of(setting: Field[Any]) -> str:
-    """The help of an option, with what each of its choices means."""
+def help_of(setting: Field[Any], *, by_label: bool = False) -> str:
+    """The help of an option, with what each of its choices means: see `Registry.help`."""
     text, choices = str(setting.metadata["help"]), setting.metadata.get("choices")
-    return f"{text}: {choices.help}" if isinstance(choices, Registry) else text
+    return f"{text}: {choices.help(by_label=by_label)}" if isinstance(choices, Registry) else text
 
 
 def check_options(settings: Any) -> None:

@@ -57,10 +57,9 @@ class Registry(Mapping[str, T], Generic[T]):
         """The label of a thing; of a name that is not registered, the name itself."""
         return self._words.get(name, (name, ""))[0]
 
-    @property
-    def help(self) -> str:
-        """What each choice means, in one clause."""
-        return "; ".join(f"{name} – {help}" for name, (_, help) in self._words.items())
+    def help(self, *, by_label: bool) -> str:
+        """What each choice means, in one clause: each by its label, as on screens, or by its name, as in commands."""
+        return "; ".join(f"{label if by_label else name} – {help}" for name, (label, help) in self._words.items())
 
 
 FAMILIES: Registry[type[LatentModel]] = Registry()

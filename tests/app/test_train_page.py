@@ -123,8 +123,11 @@ def test_every_option_is_there_and_reaches_the_run():
         key, value = f"option_{f.name}", getattr(PRESETS["mlp-2d"].recipe, f.name)
         widget = at.get_by_key(key)
         assert widget.help.startswith(f.metadata["help"][:30])
-        if f.metadata.get("choices") and f.name not in ("family", "output", "likelihood"):
-            chosen[f.name] = next(choice for choice in f.metadata["choices"] if choice != value)
+        if choices := f.metadata.get("choices"):
+            assert widget.options == [choices.label(name) for name in choices]
+            assert all(label in widget.help for label in widget.options)
+        if choices and f.name not in ("family", "output", "likelihood"):
+            chosen[f.name] = next(choice for choice in choices if choice != value)
         elif f.name in ("encoder", "decoder"):
             chosen[f.name] = (96, 48)
         elif f.type == "bool":

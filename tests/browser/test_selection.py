@@ -47,6 +47,24 @@ def assert_is_what_was_drawn(selected: list[int], where: np.ndarray, corners: np
     assert chosen.sum() > 30
 
 
+@pytest.mark.parametrize(("tool", "off"), [("select", (-30, 40)), ("lasso", (-30, 40)), ("lasso", (40, 15))])
+def test_an_outline_may_start_beside_the_plot(explore, models, tool, off):
+    """In the margin, where the axis's numbers are: 36 pixels on the left of a map without titles."""
+    points = models(CONV).latents.maps["umap"].points.numpy()
+    explore.open(CONV)
+    explore.tool(tool)
+    left, top, right, bottom = explore.frame()
+    x, y = (left + off[0], top + off[1]) if off[0] < 0 else (left + off[0], bottom + off[1])
+    far = (right - 20, bottom - 20) if off[0] < 0 else (right - 20, top + 20)
+    turn = [] if tool == "select" else [(x, far[1])]
+    explore.drag([(x, y), (far[0], y), far, *turn])
+    expect(explore.key("group")).to_contain_text("items selected")
+    explore.idle()
+    inside_x, inside_y = max(x, left), min(max(y, top), bottom)
+    corners = np.array([(inside_x, inside_y), (far[0], inside_y), far, (inside_x, far[1])])
+    assert_is_what_was_drawn(explore.map("selected"), explore.pixels_of_points(points), corners)
+
+
 def test_lasso(explore, models):
     model = models(PLANE)
     codes = model.latents.mean.numpy()

@@ -135,9 +135,9 @@ def test_what_is_saved_comes_back(runs):
 def test_a_summary_is_one_line(runs):
     write(runs / "one")
     write(runs / "two", model={**MODEL, "family": "ae"}, metrics={"elbo": None, "kl": None})
-    assert find("runs/one").summary == "mnist-5k · dense VAE · 2 latents · test ELBO -12.5 nats"
+    assert find("runs/one").summary == "mnist-5k · dense VAE · 2 latents · test ELBO −12.5 nats"
     assert find("runs/two").summary == (
-        "mnist-5k · dense autoencoder · 2 latents · test reconstruction -10.0 nats, no ELBO"
+        "mnist-5k · dense autoencoder · 2 latents · test reconstruction −10.0 nats, no ELBO"
     )
 
 

@@ -153,6 +153,9 @@ def test_codes_that_do_not_blend_show_a_sentence_for_each_tool_that_does_not_app
         "What lies between two codes of this model is no code, so there is no plane to lay a grid over."
     ]
     assert "holes" not in [toggle.key for toggle in at.toggle]
+    assert "What lies between two codes of this model is no code, so there are no holes between them." in texts(
+        at.caption
+    )
     assert "samples_new" in [button.key for button in at.button]  # it has a prior
     assert 'data-index="17"' in pictures(page("explore", BITS, index="17"))
     at = page("arithmetic", BITS)

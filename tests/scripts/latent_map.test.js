@@ -185,7 +185,8 @@ Deno.test("numbers on the card and the colour scale", () => {
 
 Deno.test("what plotly.js no longer has is named", () => {
   const axis = { range: [0, 1], _offset: 3, _length: 100, d2p: Number, p2d: Number };
-  const whole = { _fullLayout: { xaxis: axis, yaxis: axis, dragmode: "pan" }, _fullData: [{ marker: {} }], emit() {} };
+  const whole = { _fullLayout: { xaxis: axis, yaxis: axis, dragmode: "pan" }, _fullData: [{ marker: {} }], emit() {},
+    querySelector: () => ({}) };
   const gd = /** @type {PlotElement} */ (/** @type {unknown} */ (whole));
   assertEquals(missingParts(gd), []);
   const { p2d: _p2d, ...moved } = axis;

@@ -17,6 +17,11 @@ def why_no_plane(model: Model) -> str:
     return "A grid needs at least two latents." if model.latent < 2 else ""
 
 
+def why_no_holes(model: Model) -> str:
+    """Words why nothing can be shown as a hole; empty where codes fill a space, of which a plane may be on the map."""
+    return "" if model.continuous else f"{_ALONE}, so there are no holes between them."
+
+
 def why_no_draws(model: Model) -> str:
     """Words why no codes can be drawn; empty where they can: from the prior, or from a Gaussian fitted to the codes."""
     return "" if model.has_prior or model.continuous else f"This model has no prior. {_ALONE}, so there are no samples."

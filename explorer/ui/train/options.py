@@ -11,7 +11,7 @@ import streamlit as st
 
 from explorer.models.devices import device_names
 from explorer.models.options import help_of
-from explorer.models.registry import LIKELIHOODS
+from explorer.models.registry import LIKELIHOODS, Registry
 from explorer.training.config import GROUPS, Recipe
 from explorer.training.presets import PRESETS, TrainConfig
 from explorer.ui.markdown import plain
@@ -113,14 +113,16 @@ def _widget(f: Field[Any], form: Form) -> None:
     """The widget of a field, by its type and metadata."""
     key, label, value = f"option_{f.name}", str(f.metadata["label"]), form.value(f.name)
     take = partial(run_form.change, f.name)
-    known: dict[str, Any] = {"key": key, "help": f"{help_of(f)}.", "disabled": _pointless(f.name, form)}
+    known: dict[str, Any] = {"key": key, "help": f"{help_of(f, by_label=True)}.", "disabled": _pointless(f.name, form)}
     choices = device_names() if f.name == "device" else f.metadata.get("choices")
     if f.name == "only":
         _only(form, label, known)
     elif choices is not None:
         bind(key, value)
         # A run that is duplicated may have been on a device that is not here.
-        st.selectbox(label, list(dict.fromkeys([*choices, value])), on_change=from_widget(key, take), **known)
+        offered = list(dict.fromkeys([*choices, value]))
+        name_of = choices.label if isinstance(choices, Registry) else str
+        st.selectbox(label, offered, format_func=name_of, on_change=from_widget(key, take), **known)
     elif f.name in WIDTHS:
         bind(key, run_form.widths_text(value))
         st.text_input(label, on_change=from_widget(key, lambda text: take(run_form.widths(text))), **known)

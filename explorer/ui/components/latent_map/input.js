@@ -6,7 +6,7 @@ import { clamp } from "../shared/numbers.js";
 import { hideCard, HIT_PX, hoverAt, pinCard } from "./hover.js";
 import { choose, chosenPlace, drawMarks, moveLabels, requestMarks } from "./marks.js";
 import { placeOf, rowNear, viewNow } from "./places.js";
-import { dragmodeOf } from "./plotly_private.js";
+import { dragAreaOf, dragmodeOf } from "./plotly_private.js";
 import { clearSelection, takeSelection } from "./selection.js";
 import { setView, zoomBy } from "./view.js";
 /** @import { MapView } from "./layout.js" */
@@ -47,6 +47,9 @@ export function listenToInput(m) {
     hideCard(m);
   }, { signal, capture: true });
 
+  m.gd.addEventListener("mousedown", (event) => startAtEdge(m, event), { signal, capture: true });
+  m.gd.addEventListener("touchstart", (event) => startAtEdge(m, event), { signal, capture: true, passive: true });
+
   // A lasso is closed where it began, and is no click for that.
   addEventListener("pointermove", (event) => {
     if (down && event.isPrimary && apart(event, down) > MOVED_PX) down = null;
@@ -82,6 +85,32 @@ export function listenToInput(m) {
     if (m.pinned) hideCard(m);
   }, { signal });
   m.clear.addEventListener("click", () => clearSelection(m), { signal });
+}
+
+/**
+ * Lets a lasso or a box that starts in the margin, such as on an axis's numbers, start at the nearest edge of the plot:
+ * plotly ignores it there.
+ *
+ * @param {MapView} m
+ * @param {MouseEvent | TouchEvent} event
+ */
+function startAtEdge(m, event) {
+  const area = dragAreaOf(m.gd);
+  if (!area || !["lasso", "select"].includes(m.dragmode)) return;
+  if (event.composedPath().includes(area) || closest(event, ".modebar, .lx-controls")) return;
+  const touch = "touches" in event ? event.touches[0] : null;
+  const from = touch ?? /** @type {MouseEvent} */ (event);
+  if ("button" in event ? event.button !== 0 : event.touches.length > 1) return;
+  const box = area.getBoundingClientRect();
+  const place = {
+    clientX: clamp(from.clientX, box.left, box.right), clientY: clamp(from.clientY, box.top, box.bottom),
+  };
+  if (touch) {
+    const start = new Touch({ identifier: touch.identifier, target: area, ...place });
+    area.dispatchEvent(new TouchEvent("touchstart", { bubbles: true, touches: [start], changedTouches: [start] }));
+  } else {
+    area.dispatchEvent(new MouseEvent("mousedown", { bubbles: true, buttons: 1, shiftKey: m.shift, ...place }));
+  }
 }
 
 /**

@@ -56,6 +56,13 @@ export function rangesOf(gd) {
 export const dragmodeOf = (gd) => gd._fullLayout?.dragmode ?? "pan";
 
 /**
+ * What plotly hears the start of a drag on: the inside of the axes, and nothing of the margins around it.
+ *
+ * @param {HTMLElement} gd
+ */
+export const dragAreaOf = (gd) => gd.querySelector(".nsewdrag");
+
+/**
  * The marker with the colour scale and its range as plotly resolved them.
  *
  * @param {PlotElement} gd
@@ -88,6 +95,7 @@ export function missingParts(gd) {
     }
   }
   if (typeof gd._fullLayout?.dragmode !== "string") found.push("_fullLayout.dragmode");
+  if (!dragAreaOf(gd)) found.push(".nsewdrag");
   if (!gd._fullData?.[0]?.marker) found.push("_fullData[0].marker");
   if (typeof gd.emit !== "function") found.push("emit");
   return found;
