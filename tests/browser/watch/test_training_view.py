@@ -14,6 +14,19 @@ from tests.browser.watch.view import View
 pytestmark = pytest.mark.browser
 
 
+def test_the_slider_leaves_with_the_view(finished_run, view):
+    """Pushed out of the view's end it lay half below the page's header, over what follows."""
+    shown = view(finished_run())
+    player = shown.root.locator(".lx-tv-player")
+    shown.page.locator("[data-testid=stMain] .block-container, [data-testid=stMainBlockContainer]").first.evaluate(
+        "e => e.append(Object.assign(document.createElement('div'), { style: 'height: 200vh; flex: none' }))"
+    )
+    scroll = "px => document.querySelector('[data-testid=stMain]').scrollBy(0, px)"
+    for room, opacity in ((200, "1"), (90, "0"), (200, "1")):  # below the top of the window
+        shown.page.evaluate(scroll, shown.root.evaluate("e => e.getBoundingClientRect().bottom") - room)
+        expect(player).to_have_css("opacity", opacity)
+
+
 def test_the_slider_moves_everything(finished_run, view):
     run = finished_run(without=(5, 6))
     shown = view(run)

@@ -102,6 +102,7 @@ function update(v) {
 function destroy(v) {
   v.abort.abort();
   v.resizer?.disconnect();
+  v.player.leaving.disconnect();
   clearTimeout(v.player.timer);
   cancelAnimationFrame(v.redraw);
   cancelAnimationFrame(v.map.animation);

@@ -21,7 +21,24 @@ export function createPlayer(parent) {
   const live = element("button", "lx-tv-button lx-tv-live", box, { type: "button" });
   element("span", "lx-tv-pulse", live);
   const liveText = element("span", "", live);
-  return { box, play, sign, slider, label, live, liveText, timer: 0, playing: false };
+  const leaving = hideWhereItLeaves(box, parent);
+  return { box, play, sign, slider, label, live, liveText, leaving, timer: 0, playing: false };
+}
+
+/**
+ * The end of the view pushes the slider out below the page's header: it is not seen there, half of it over what follows.
+ *
+ * @param {HTMLElement} box
+ * @param {Element} view
+ */
+function hideWhereItLeaves(box, view) {
+  const room = parseFloat(getComputedStyle(box).top) + box.offsetHeight;
+  const observer = new IntersectionObserver(
+    ([{ isIntersecting }]) => (box.dataset.left = String(!isIntersecting)),
+    { rootMargin: `${-Math.floor(room)}px 0px 100000px` },
+  );
+  observer.observe(view);
+  return observer;
 }
 
 /** @param {TrainingView} v */
