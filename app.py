@@ -12,8 +12,10 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from explorer.ui import assets, front_page, people
+from explorer.ui import assets, people
 from explorer.ui.browser_cookie import BrowserCookie
+from explorer.ui.front_page import EarlyTags
+from explorer.ui.guard import Guard
 from explorer.ui.shell import NAVIGATION
 
 _LOG = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ async def ready(app: Any) -> AsyncIterator[None]:
             await task
 
 
-middleware = [Middleware(front_page.EarlyTags)]
+middleware = [Middleware(Guard), Middleware(EarlyTags)]
 if people.is_shared() and not people.signs_in():
     middleware.append(Middleware(BrowserCookie))
 app = st.App(NAVIGATION, routes=assets.routes(), middleware=middleware, lifespan=ready)

@@ -262,7 +262,7 @@ async def _serve_frame(request: Request) -> Response:
 
 
 def _answer(request: Request, blob: _Blob) -> Response:
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
     body = blob.body
     if blob.gzipped:
         headers["Vary"] = "Accept-Encoding"
@@ -274,5 +274,4 @@ def _answer(request: Request, blob: _Blob) -> Response:
 
 
 def _refusal(text: str, status: int) -> Response:
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return PlainTextResponse(text, status, headers=headers)
+    return PlainTextResponse(text, status, headers={"Cache-Control": "no-store"})

@@ -15,7 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from explorer.ui import assets
 
-__all__ = ["EarlyTags"]
+__all__ = ["ON_ERROR", "EarlyTags"]
+
+ON_ERROR = "this.remove()"
+"""What the page does where plotly.js does not load early: the map then asks for it anew."""
 
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "style.css").read_bytes()
@@ -69,5 +72,5 @@ def _with_tags(page: bytes, path: str) -> bytes:
     tags = f'<link rel="stylesheet" href="{assets.publish(_STYLE_KEY, lambda: _STYLE, "text/css")}">'
     tags += f'<script type="module" src="{assets.publish(_STEPS_KEY, lambda: _STEPS, "text/javascript")}"></script>'
     if not path.endswith(_WITHOUT_MAP):
-        tags += f'<script async src="{assets.plotly_url()}" onerror="this.remove()"></script>'
+        tags += f'<script async src="{assets.plotly_url()}" onerror="{ON_ERROR}"></script>'
     return page.replace(b"</head>", tags.encode() + b"</head>", 1)

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from explorer.files.hosting import hosting
+
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -99,12 +101,12 @@ def name_folder(
 
 def may_name_folders() -> bool:
     """Tells whether whoever uses the app sits at this computer, and may look into its folders anyway."""
-    if st.get_option("server.address") not in LOCAL:
+    if hosting() is not None or st.get_option("server.address") not in LOCAL:
         return False
     # A proxy would let others in to a server that listens here only. It shows by its headers, by the name that it asks
-    # for, or by the page that the browser has open, which a proxy passes on as it is.
+    # for, or by the page that the browser has open, which a proxy passes on as it is. All browsers name that page.
     headers = {name.lower(): value for name, value in st.context.headers.items()}
     if any(name.startswith(("x-forwarded", "forwarded", "x-real-ip")) for name in headers):
         return False
-    asked = [f"//{headers.get('host', 'localhost')}", headers.get("origin", "//localhost")]
+    asked = [f"//{headers.get('host', '')}", headers.get("origin", "")]
     return all((urlsplit(address).hostname or "") in LOCAL for address in asked)

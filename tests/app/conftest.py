@@ -11,6 +11,8 @@ import streamlit as st
 from explorer.ui import cache
 from tests.app import tiny_runs
 
+st.set_option("client.showErrorDetails", "full")  # our settings keep them from the screen
+
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -92,13 +92,14 @@ def test_the_time_left(monkeypatch):
 @pytest.mark.parametrize(
     ("headers", "local"),
     [
-        ({}, True),
-        ({"Host": "localhost:8501"}, True),
-        ({"Host": "[::1]:8501"}, True),
-        ({"host": "127.0.0.1"}, True),
-        ({"Host": "explorer.example.org"}, False),
-        ({"Host": "localhost:8501", "X-Forwarded-For": "10.1.2.3"}, False),
         ({"Host": "localhost:8501", "Origin": "http://localhost:8501"}, True),
+        ({"Host": "[::1]:8501", "Origin": "http://[::1]:8501"}, True),
+        ({"host": "127.0.0.1", "origin": "http://127.0.0.1"}, True),
+        ({}, False),
+        ({"Host": "localhost:8501"}, False),  # what a proxy makes of a program that is no browser
+        ({"Origin": "http://localhost:8501"}, False),
+        ({"Host": "explorer.example.org", "Origin": "http://localhost:8501"}, False),
+        ({"Host": "localhost:8501", "Origin": "http://localhost:8501", "X-Forwarded-For": "10.1.2.3"}, False),
         ({"Host": "localhost:8501", "Origin": "https://explorer.example.org"}, False),
         ({"Host": "localhost:8501", "Origin": "null"}, False),
     ],

@@ -176,7 +176,6 @@ def test_a_picture_is_served_as_it_is():
     assert (status, body) == (200, bytes(5000))
     assert headers["content-type"] == "image/webp"
     assert headers["cache-control"] == CACHED
-    assert headers["x-content-type-options"] == "nosniff"
     assert "content-encoding" not in headers
 
 

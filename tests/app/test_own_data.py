@@ -33,8 +33,10 @@ def script() -> None:
 
 @pytest.fixture(autouse=True)
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The app listens on this computer only, and has no data sets of a person's own yet."""
+    """The app listens on this computer only, is opened on it, and has no data sets of a person's own yet."""
     monkeypatch.setenv("EXPLORER_DATA", str(tmp_path / "data"))
+    browser = {"Host": "localhost:8501", "Origin": "http://localhost:8501"}
+    monkeypatch.setattr(type(st.context), "headers", browser)
     listen_on(monkeypatch, "localhost")
     return tmp_path / "data"
 
