@@ -1,4 +1,4 @@
-"""The server as browsers and others find it: its headers, foreign names, and what stands on the screen after a fault."""
+"""The server as browsers find it: its headers, foreign names, and what stands on the screen after a fault."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 """An app of one page that watches a run, beside the assets that it refers to."""
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from explorer.ui import assets
+from explorer.ui.guard import Guard
 
-app = st.App("page.py", routes=assets.routes())
+app = st.App("page.py", routes=assets.routes(), middleware=[Middleware(Guard)])
