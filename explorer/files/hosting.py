@@ -5,6 +5,7 @@
 | `url` | the address that people type, such as `https://latent.example.org` |
 | `address`, `port` | where the server listens, for a proxy or for everybody |
 | `hosts` | who may see and stop everything: verified e-mail addresses, or the ids that the app shows to people |
+| `embed_in` | the origins whose pages may show the app in a frame, such as `https://moodle.example.org` |
 | `monitor_token` | the password to `/monitor/health` and `/monitor/metrics`, which are not there without one |
 | `[auth]` | the OpenID Connect provider, in the words of Streamlit's `secrets.toml`; without it nobody signs in |
 | `[limits]` | what one person may use |
@@ -13,6 +14,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,6 +25,7 @@ from urllib.parse import urlsplit
 VARIABLE = "EXPLORER_HOSTING"
 _PROVIDER = ("client_id", "client_secret", "server_metadata_url")
 _TOKEN_LENGTH = 16  # characters
+_ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Hosting:
     address: str = "localhost"
     port: int = 8501
     hosts: frozenset[str] = frozenset()
+    embed_in: tuple[str, ...] = ()
     monitor_token: str = ""
     auth: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
@@ -64,7 +68,13 @@ def read(file: Path) -> Hosting:
         raise ValueError(f"{file} has a setting “{unknown[0]}”, which does not exist; there are {', '.join(_KINDS)}")
     if not all(isinstance(host, str) for host in values.get("hosts", [])):
         raise ValueError(f"“hosts” in {file} must be a list of e-mail addresses or ids")
-    made = Hosting(**{**values, "hosts": frozenset(host.strip().lower() for host in values.get("hosts", []))})
+    for origin in values.get("embed_in", []):
+        if not isinstance(origin, str) or not _ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"“embed_in” in {file} must list origins such as https://moodle.example.org, not {origin!r}"
+            )
+    people = frozenset(host.strip().lower() for host in values.get("hosts", []))
+    made = Hosting(**{**values, "hosts": people, "embed_in": tuple(values.get("embed_in", ()))})
     if not 0 < made.port < 2**16:
         raise ValueError(f"“port” in {file} must be from 1 to {2**16 - 1}")
     if made.url and (urlsplit(made.url).scheme not in ("http", "https") or not urlsplit(made.url).hostname):
@@ -80,6 +90,7 @@ _KINDS: dict[str, type] = {
     "address": str,
     "port": int,
     "hosts": list,
+    "embed_in": list,
     "monitor_token": str,
     "auth": dict,
     "limits": dict,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from base64 import b64encode
 from collections.abc import Collection
@@ -15,15 +14,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from explorer.files.hosting import hosting
 from explorer.ui.front_page import ON_ERROR
 from explorer.ui.origin import LOCAL
 
-__all__ = ["EMBED", "Guard"]
+__all__ = ["Guard"]
 
-EMBED = "EXPLORER_EMBED_IN"
-"""The environment variable with the origins, separated by spaces, whose pages may show the app in a frame."""
-
-_ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d+)?")
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -32,15 +28,15 @@ class Guard:
 
     A page elsewhere can have its own name lead to this computer (DNS rebinding), and a browser then lets it talk to
     the app as if the app were its own. The name it was asked by is in `Host`. A server that listens on this computer
-    only answers to this computer's names, unless `server.allowedHosts` lists others.
-
-    Raises ValueError where EMBED names what is no origin.
+    only answers to this computer's names, and to that of the address in a host's settings, unless
+    `server.allowedHosts` lists others.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._hosts = _hosts()
-        self._headers = security_headers(os.environ.get(EMBED, "").split())
+        settings = hosting()
+        self._headers = security_headers(settings.embed_in if settings else ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -68,7 +64,9 @@ def _hosts() -> list[str]:
     if allowed := st.get_option("server.allowedHosts"):
         return list(allowed)
     if st.get_option("server.address") in LOCAL:
-        return [*LOCAL, st.get_option("browser.serverAddress")]
+        settings = hosting()
+        named = (urlsplit(settings.url).hostname if settings else "") or "localhost"
+        return [*LOCAL, named, st.get_option("browser.serverAddress")]
     return ["*"]
 
 
@@ -92,13 +90,7 @@ def security_headers(embed_in: Collection[str] = ()) -> dict[str, str]:
 
     Args:
         embed_in: origins whose pages may show the app in a frame, such as `https://moodle.example.org`.
-
-    Raises:
-        ValueError: one of them is no origin.
     """
-    for origin in embed_in:
-        if not _ORIGIN.fullmatch(origin):
-            raise ValueError(f"{EMBED} lists origins such as https://moodle.example.org, not {origin!r}.")
     page = files("streamlit").joinpath("static", "index.html").read_text("utf-8")
     inline = " ".join(_hash(script) for script in [*_INLINE.findall(page), ON_ERROR])
     policy = {

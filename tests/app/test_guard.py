@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Message
 
-from explorer.ui import guard
-from explorer.ui.guard import EMBED, Guard, is_allowed, security_headers
+from explorer.files.hosting import VARIABLE, hosting
+from explorer.ui.guard import Guard, is_allowed, security_headers
 
 LOCAL = ["localhost", "127.0.0.1", "::1"]
 
@@ -101,9 +102,16 @@ def test_the_policy_lets_in_no_other_host_and_no_inline_script():
     assert "'unsafe-inline'" not in policy["script-src"]
 
 
-def test_the_app_is_embedded_where_the_host_says(monkeypatch):
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file with a host's settings, still without any."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "hosting.toml"))
+    return tmp_path / "hosting.toml"
+
+
+def test_the_app_is_embedded_where_the_host_says(settings, monkeypatch):
+    settings.write_text('embed_in = ["https://moodle.example.org", "https://*.example.com:8443"]', "utf-8")
     options(monkeypatch)
-    monkeypatch.setenv(EMBED, "https://moodle.example.org https://*.example.com:8443")
     found = {name.decode(): value.decode() for name, value in ask("localhost")[0]["headers"]}
     assert "frame-ancestors https://moodle.example.org https://*.example.com:8443" in found["content-security-policy"]
     assert "x-frame-options" not in found
@@ -112,6 +120,13 @@ def test_the_app_is_embedded_where_the_host_says(monkeypatch):
 @pytest.mark.parametrize(
     "origin", ["*", "moodle.example.org", "https://a.example;script-src", "https://a.example/path"]
 )
-def test_what_is_no_origin_is_refused(origin):
-    with pytest.raises(ValueError, match=guard.EMBED):
-        security_headers([origin])
+def test_what_is_no_origin_is_refused(origin, settings):
+    settings.write_text(f'embed_in = ["{origin}"]', "utf-8")
+    with pytest.raises(ValueError, match="embed_in"):
+        hosting()
+
+
+def test_a_proxys_name_is_that_of_the_settings(settings, monkeypatch):
+    settings.write_text('url = "https://class.example"', "utf-8")
+    options(monkeypatch)
+    assert [ask(host)[0]["status"] for host in ("class.example", "localhost", "rebound.example")] == [200, 200, 421]
