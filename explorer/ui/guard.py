@@ -85,8 +85,8 @@ def is_allowed(host: str, allowed: Collection[str]) -> bool:
 def security_headers(embed_in: Collection[str] = ()) -> dict[str, str]:
     """Lists the headers of every answer.
 
-    The policy allows what Streamlit and plotly.js need: components come as modules in `blob:` addresses, styles are
-    set from scripts, and plotly.js compiles the programs of its WebGL plots with `Function`.
+    The policy allows what Streamlit and plotly.js need: components come as modules in `blob:` addresses, scripts set
+    styles, a style sheet contains a font, and plotly.js compiles the programs of its WebGL plots with `Function`.
 
     Args:
         embed_in: origins whose pages may show the app in a frame, such as `https://moodle.example.org`.
@@ -98,7 +98,7 @@ def security_headers(embed_in: Collection[str] = ()) -> dict[str, str]:
         "script-src": f"'self' blob: 'unsafe-eval' 'unsafe-hashes' {inline}",
         "style-src": "'self' 'unsafe-inline'",
         "img-src": "'self' data: blob:",
-        "font-src": "'self'",
+        "font-src": "'self' data:",
         "connect-src": "'self'",
         "manifest-src": "'self'",
         "base-uri": "'none'",
