@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from explorer.ui import assets, people
+from explorer.ui import account, assets, monitor, people
 from explorer.ui.browser_cookie import BrowserCookie
 from explorer.ui.front_page import EarlyTags
 from explorer.ui.guard import Guard
@@ -29,6 +29,7 @@ async def keep_queue() -> None:
     while True:
         try:
             await asyncio.to_thread(runs.advance)
+            monitor.queue_seen()
             said = ""
         except Exception as error:  # such as a runs folder that cannot be written just now
             if said != (said := str(error)):
@@ -52,6 +53,8 @@ async def ready(app: Any) -> AsyncIterator[None]:
     # The imports leave half a million objects that live as long as the server: no collection need look at them.
     gc.collect()
     gc.freeze()
+    if said := account.notice():
+        _LOG.warning(said)
     tasks = [asyncio.create_task(keep_queue()), asyncio.create_task(asyncio.to_thread(warm))]
     yield
     for task in tasks:
@@ -60,7 +63,13 @@ async def ready(app: Any) -> AsyncIterator[None]:
             await task
 
 
-middleware = [Middleware(Guard), Middleware(EarlyTags)]
+middleware = [Middleware(Guard), Middleware(monitor.Monitoring), Middleware(EarlyTags)]
 if people.is_shared() and not people.signs_in():
     middleware.append(Middleware(BrowserCookie))
-app = st.App(NAVIGATION, routes=assets.routes(), middleware=middleware, lifespan=ready)
+app = st.App(
+    NAVIGATION,
+    routes=[*assets.routes(), *monitor.routes()],
+    middleware=middleware,
+    lifespan=ready,
+    secrets=people.sign_in_secrets(),
+)

@@ -45,6 +45,13 @@ class Server:
         return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
 
 
+def free_port() -> int:
+    """Finds a port that nobody listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
 @contextlib.contextmanager
 def serve(
     log: Path,
@@ -52,6 +59,7 @@ def serve(
     app: Path | str = "app.py",
     command: Sequence[Path | str] = (),
     folder: Path = ROOT,
+    port: int = 0,
     **environment: str,
 ) -> Iterator[Server]:
     """Serves the app as `make run` does, with more environment variables, and ends it with the context.
@@ -61,13 +69,12 @@ def serve(
         app: another app in its place, for tests of what the app has no page for.
         command: another command than `streamlit run`.
         folder: its working directory.
+        port: the port that the command listens on; one that is free where it is told none.
 
     Raises:
         RuntimeError: it does not answer within four minutes; the message has the end of its output.
     """
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = port or free_port()
     streamlit = {"STREAMLIT_SERVER_PORT": str(port), "STREAMLIT_SERVER_HEADLESS": "true"}
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer import runs
 from explorer.errors import RunError
 from explorer.runs import RunInfo
-from explorer.ui import address, notifications, page_switch
+from explorer.ui import access, address, notifications, page_switch
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
 from explorer.ui.own_data.panel import own_data_panel
@@ -37,7 +36,7 @@ def main() -> None:
         st.markdown("### Watch a model learn", width="content")
         with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
             st.markdown(WORDS)
-    found = runs.runs()
+    found = access.runs()
     if found:
         watched(found)
     else:
@@ -73,7 +72,8 @@ def nothing_yet() -> None:
 
 def watched(found: list[RunInfo]) -> None:
     """The chosen run: the picker, its buttons, and all that is known of it."""
-    ordered = sorted(found, key=lambda info: not info.active)  # active ones first, then the newest
+    # The person's own before others', active ones first, then the newest.
+    ordered = sorted(found, key=lambda info: (not access.is_mine(info), not info.active))
     known = {info.name: info for info in ordered}
     address.restore_choice("run", "train_run", list(known), "the run")
     with st.container(horizontal=True, vertical_alignment="bottom", key="train_watched"):
@@ -98,7 +98,7 @@ def watched(found: list[RunInfo]) -> None:
 def follow_run(before: RunInfo) -> None:
     """The run as it stands now; the page follows when its state has changed."""
     try:
-        info = runs.run(before.name)
+        info = access.run(before.name)
     except RunError as error:
         st.warning(plain(str(error)))
         return
@@ -110,10 +110,11 @@ def follow_run(before: RunInfo) -> None:
 
 
 def buttons(info: RunInfo) -> None:
-    """What can be done with the run in its state."""
-    if info.active:
+    """What the person can do with the run in its state."""
+    mine = access.may_change(info)
+    if info.active and mine:
         st.button(
-            "Cancel", key="watch_cancel", icon=":material/stop_circle:", on_click=act, args=(runs.cancel, info.name)
+            "Cancel", key="watch_cancel", icon=":material/stop_circle:", on_click=act, args=(access.cancel, info.name)
         )
     if info.has_checkpoint:
         st.button(
@@ -124,7 +125,7 @@ def buttons(info: RunInfo) -> None:
             on_click=notifications.open_in_explore,
             args=(info.name,),
         )
-    if info.resumable:
+    if info.resumable and mine:
         if info.state == "cancelled":
             st.number_input(
                 "Epochs in all",

@@ -15,11 +15,13 @@ ROOT = Path(__file__).parent.parent
 PROGRAM = ["explorer", "pages", "app.py"]
 DEVELOPMENT = ["tests", "benchmarks", "docs"]
 OURS = {"explorer", *DEVELOPMENT}
-TOOLS = {  # which `make` and pytest run without an import of ours
+TOOLS = {  # which `make`, pytest and Streamlit run without an import of ours
+    "authlib",
     "beartype",
     "deno",
     "hatch-requirements-txt",
     "hatchling",
+    "httpx",
     "import-linter",
     "mypy",
     "pytest-timeout",

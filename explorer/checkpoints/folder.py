@@ -19,7 +19,7 @@ import json
 import os
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +33,8 @@ from torch import Tensor
 
 from explorer.errors import CheckpointError
 from explorer.files import journal
+from explorer.files.owner import FILE as OWNER
+from explorer.files.owner import NOBODY, Owner, read_owner
 from explorer.files.shipped import shipped
 from explorer.models import FAMILIES, ModelConfig, build
 from explorer.models.registry import NETWORKS
@@ -51,7 +53,8 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 class CheckpointInfo:
     """A checkpoint as lists show it. `problem` says in one sentence why it cannot be opened, else None.
 
-    `id` is what `load` and URLs take: the folder's name for a shipped one, `runs/NAME` for a person's own.
+    `id` is what `load` and URLs take: the folder's name for a shipped one, `runs/NAME` for a person's own. `owner` is
+    whose it is.
     """
 
     id: str
@@ -61,6 +64,7 @@ class CheckpointInfo:
     metrics: dict[str, Any] = field(default_factory=dict)
     created: datetime = _EPOCH
     problem: str | None = None
+    owner: Owner = NOBODY
 
     @property
     def name(self) -> str:
@@ -217,7 +221,7 @@ def read(path: Path, *, name: str | None = None, shipped: bool = False) -> Check
         known = _sound.get(key)
         if known is not None and known[0] == before:
             return known[1]
-        info = _read(ident, path, shipped)
+        info = replace(_read(ident, path, shipped), owner=read_owner(path))
         if before == signature(path) and not journal.pending(path):
             break
         time.sleep(0.02 * attempt)  # a save is just being moved into place: what was read is of two saves
@@ -227,9 +231,9 @@ def read(path: Path, *, name: str | None = None, shipped: bool = False) -> Check
 
 
 def signature(path: Path) -> tuple[tuple[str, int, int], ...]:
-    """Changes when a file of the checkpoint is written."""
+    """Changes when a file of the checkpoint is written, or when it comes to belong to somebody else."""
     found = []
-    for name in (*_NEEDED, _RESUME, "history.jsonl", _SUMS):
+    for name in (*_NEEDED, _RESUME, "history.jsonl", _SUMS, OWNER):
         with contextlib.suppress(OSError, ValueError):
             status = os.stat(path / name)
             found.append((name, status.st_mtime_ns, status.st_size))

@@ -6,7 +6,7 @@ restart of the app loses nothing: a run that says that it is running while nobod
 """
 
 from explorer.errors import RunError
-from explorer.runs.actions import archive, cancel, delete, rename, restore
+from explorer.runs.actions import archive, cancel, delete, rename, restore, share
 from explorer.runs.listing import RunInfo, active, log_tail, run, runs
 from explorer.runs.queue import advance, propose_name, resume, submit, suggested_epochs, train
 
@@ -25,6 +25,7 @@ __all__ = [
     "resume",
     "run",
     "runs",
+    "share",
     "submit",
     "suggested_epochs",
     "train",

@@ -6,11 +6,13 @@ import contextlib
 import io
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 
 from explorer.checkpoints.folder import runs_folder, signature
 from explorer.errors import RunError
-from explorer.files import owner
 from explorer.files.locks import lock
+from explorer.files.owner import FILE as OWNER
+from explorer.files.owner import write_owner
 from explorer.files.trash import Trash
 from explorer.runs.listing import RunInfo, path_of, run
 from explorer.runs.queue import locked_queue, next_name, write_errors
@@ -73,6 +75,13 @@ def restore(token: str) -> RunInfo:
     return run(target.name)
 
 
+def share(name: str, shared: bool) -> None:
+    """Lets people see a run that is not theirs, or no longer. Raises RunError."""
+    with locked_queue(), write_errors():
+        info = run(name)
+        write_owner(info.path, replace(info.owner, shared=shared))
+
+
 def archive(name: str) -> bytes:
     """Packs the run's folder as a zip: checkpoint, history, request and log. Raises RunError."""
     try:
@@ -96,7 +105,7 @@ def _pack(info: RunInfo) -> bytes:
     # Weights do not compress: storing them takes a tenth of the time.
     with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for file in sorted(info.path.iterdir()):
-            if file.is_file() and not file.name.startswith(".") and file.name not in ("lock", "cancel", owner.FILE):
+            if file.is_file() and not file.name.startswith(".") and file.name not in ("lock", "cancel", OWNER):
                 archive.write(file, f"{info.name}/{file.name}")
     return data.getvalue()
 

@@ -148,14 +148,6 @@ def encodable(name: str, size: int, channels: int) -> ImageDataset:
     return data if len(data) <= _MOST_ITEMS else data.subset(slice(0, _MOST_ITEMS))
 
 
-def choices_of_data() -> dict[str, str]:
-    """What can be mapped, with its name on the screen: the stored test set, then every data set on this machine."""
-    # Without the data set's name: the browser keeps showing a label that it has shown, also for another model.
-    found = {STORED: "test set (stored)"}
-    found |= {info.name: f"{info.name} (encoded now)" for info in datasets.available() if info.present}
-    return found
-
-
 def projections(model: Model) -> list[str]:
     """The maps that a model's codes have, the default first."""
     if model.latent == 2:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from explorer.files.hosting import hosting
 from explorer.ui.front_page import ON_ERROR
-from explorer.ui.origin import LOCAL
+from explorer.ui.people import LOCAL
 
 __all__ = ["Guard"]
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from explorer import runs
 from explorer.errors import RunError
 from explorer.runs import RunInfo
-from explorer.ui import address, cache, page_switch
+from explorer.ui import access, address, cache, page_switch
 
 _SEEN, _ENDED = "train_seen", "train_ended"
 _MINUTES = 15  # an end that nobody dismissed stays so long
@@ -37,7 +36,7 @@ def update(active: list[RunInfo]) -> list[RunInfo]:
     now = {info.name for info in active}
     for name in seen - now:
         try:
-            info = runs.run(name)
+            info = access.run(name)
         except RunError:  # deleted or renamed meanwhile
             continue
         if info.active:  # it came back between the two looks

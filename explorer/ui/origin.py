@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from explorer.files.hosting import hosting
-
-LOCAL = ("localhost", "127.0.0.1", "::1")
+from explorer.ui import people
+from explorer.ui.people import LOCAL
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def name_folder(
 
 def may_name_folders() -> bool:
     """Tells whether whoever uses the app sits at this computer, and may look into its folders anyway."""
-    if hosting() is not None or st.get_option("server.address") not in LOCAL:
+    if people.is_shared():
         return False
     # A proxy would let others in to a server that listens here only. It shows by its headers, by the name that it asks
     # for, or by the page that the browser has open, which a proxy passes on as it is. All browsers name that page.

@@ -12,15 +12,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import streamlit as st
 
+from explorer.checkpoints.folder import runs_folder
 from explorer.errors import RunError
 from explorer.files.hosting import hosting
 from explorer.files.owner import Owner
 from explorer.ui import browser_cookie
-from explorer.ui.origin import LOCAL
 
+LOCAL = ("localhost", "127.0.0.1", "::1")
 _SESSION = "person_of_session"
 
 
@@ -60,13 +62,26 @@ def signs_in() -> bool:
     return settings is not None and bool(settings.auth)
 
 
+def sign_in_secrets() -> dict[str, Any] | None:
+    """The secrets by which Streamlit lets people sign in; None where nobody does."""
+    settings = hosting()
+    if settings is None or not settings.auth:
+        return None
+    made = {
+        "redirect_uri": f"{settings.url.rstrip('/')}/oauth2callback",
+        # With the runs it outlives the server, so that nobody signs in again after a restart.
+        "cookie_secret": browser_cookie.key(runs_folder().absolute()).hex(),
+    }
+    return {"auth": {**made, **settings.auth}}
+
+
 def current() -> Person | None:
     """The person at this browser; None for who has yet to sign in. Asked anew on every run: it costs microseconds."""
     if not is_shared():
         return Person("", "", is_host=True)
     if signs_in():
         return _signed_in()
-    ident = browser_cookie.read(st.context.cookies.get(browser_cookie.NAME, ""))
+    ident = browser_cookie.read(st.context.cookies.to_dict().get(browser_cookie.NAME, ""))
     # A browser that keeps no cookies is another person in every session.
     ident = ident or st.session_state.setdefault(_SESSION, browser_cookie.new_ident())
     return Person(ident, "", is_host=ident in _hosts())

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import CheckpointError, DatasetError
-from explorer.ui import address, cache
+from explorer.ui import access, address, cache
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.wording import GROUP
 
@@ -62,7 +62,7 @@ def pick_one(
 
 def pick_model() -> cache.Model:
     """The picker and its line; stops the page with a sentence when there is nothing to open."""
-    found = cache.all_checkpoints()
+    found = access.checkpoints()
     usable = {c.id: c for c in found if not c.problem}
     if not usable:
         st.info("There is no model yet. Train one: press **Start** in the sidebar.")
@@ -153,7 +153,7 @@ def pick_data(model: cache.Model, controls: DeltaGenerator, *, widths: tuple[int
             help="UMAP keeps neighbours together but not distances; the two principal components keep the largest "
             "distances but lay unlike items on each other.",
         )
-    sources = cache.choices_of_data()
+    sources = access.choices_of_data()
     address.restore_choice("data", "map_data", list(sources), "the data", sources, usual=next(iter(sources)))
     data = controls.selectbox(
         "Data",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from explorer import datasets, runs
 from explorer.errors import RunError
 from explorer.runs import RunInfo
 from explorer.training.presets import PRESETS
 from explorer.training.run_folder import RunFiles
-from explorer.ui import notifications, page_switch
+from explorer.ui import access, notifications, page_switch, people
+from explorer.ui.account import account
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
 from explorer.ui.train import run_form
@@ -24,13 +24,14 @@ Shown = tuple[tuple[str, str], ...]
 def sidebar(*, whole_page: bool) -> None:
     """Draw it. With `whole_page` a change of the form reruns the page, which shows the same choices."""
     with st.sidebar:
+        account(people.here())
         st.markdown("##### Train a small model")
         if whole_page:
             _form()
         else:
             st.fragment(_form)()
-        active = runs.active()
-        st.fragment(_runs)(_shown(active, notifications.update(active)), [active])
+        active = access.active()
+        st.fragment(_runs)(_shown(active[0], notifications.update(active[0])), [active])
 
 
 # --- the form ------------------------------------------------------------------------------------------------------
@@ -77,7 +78,7 @@ def _form() -> None:
 
 
 def _data(form: run_form.Form) -> None:
-    known = datasets.available()
+    known = access.data_sets()
     bind("train_dataset", form.dataset)
     st.selectbox(
         "Data set",
@@ -137,14 +138,14 @@ def _shown(active: list[RunInfo], ended: list[RunInfo]) -> Shown:
     return tuple((info.name, info.state) for info in [*active, *ended])
 
 
-def _runs(shown: Shown, fresh: list[list[RunInfo]]) -> None:
-    """The active runs and those that have just ended.
+def _runs(shown: Shown, fresh: list[tuple[list[RunInfo], int]]) -> None:
+    """The person's active runs and those that have just ended; how many others' ones there are.
 
     `shown` is what the page as a whole was drawn for. `fresh` has the active runs as they were then, for the one time
     that this is drawn with the page; later it looks itself.
     """
     page_switch.follow()
-    active = fresh.pop() if fresh else runs.active()
+    active, others = fresh.pop() if fresh else access.active()
     ended = notifications.update(active)
     if _shown(active, ended) != shown:
         st.rerun()
@@ -157,6 +158,8 @@ def _runs(shown: Shown, fresh: list[list[RunInfo]]) -> None:
             _ended(info, "" if i == 0 else f"_{info.name}")
         for i, info in enumerate(info for info in active if info.state == "queued"):
             _queued(info, "" if i == 0 and not running else f"_{info.name}")
+        if others:
+            st.caption("1 run of somebody else" if others == 1 else f"{others} runs of others")
 
 
 def _running(info: RunInfo, key: str) -> None:
@@ -196,7 +199,7 @@ def _buttons(info: RunInfo, key: str) -> None:
 
 def _cancel(name: str) -> None:
     try:
-        runs.cancel(name)
+        access.cancel(name)
     except (RunError, OSError) as error:
         st.toast(plain(run_form.sentence(error)), icon=":material/warning:")
 

@@ -20,6 +20,7 @@ import explorer
 from explorer.__main__ import installed, main
 from explorer.checkpoints.folder import read
 from explorer.checkpoints.model import load
+from explorer.files import hosting
 from explorer.training.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +90,25 @@ def test_serve_becomes_the_server_of_the_app(monkeypatch):
     main_part, options = became[:-2], became[-2:]
     assert main_part == [sys.executable, "-P", "-m", "streamlit", "run", str(ROOT / "app.py")]
     assert options == ["--server.port=9000", "--server.address=0.0.0.0"]
+
+
+def test_serve_takes_its_options_from_a_settings_file(monkeypatch, tmp_path, capsys):
+    file = tmp_path / "class.toml"
+    file.write_text('url = "https://example.org/latent"\nport = 8600\n')
+    monkeypatch.setenv(hosting.VARIABLE, "")  # which the command sets
+    became = becoming(monkeypatch, lambda: main(["serve", "--settings", str(file), "--port", "9000"]))
+    assert set(became[6:]) == {
+        "--server.port=9000",
+        "--server.address=localhost",
+        "--server.headless=true",
+        "--server.baseUrlPath=latent",
+        "--browser.serverAddress=example.org",
+        "--browser.serverPort=443",
+    }
+    assert os.environ[hosting.VARIABLE] == str(file)
+    file.write_text("hots = []")
+    assert main(["serve", "--settings", str(file)]) == 1
+    assert "“hots”" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

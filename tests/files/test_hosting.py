@@ -1,5 +1,7 @@
 """The settings of a shared server: what is read, and what is refused in a sentence."""
 
+from pathlib import Path
+
 import pytest
 
 from explorer.files import hosting
@@ -40,6 +42,13 @@ def test_providers_are_called_as_streamlit_calls_them(settings):
     assert hosting.read(settings(AUTH)).providers == ["default"]
     named = AUTH.replace("[auth]", "[auth.campus]") + '[auth.client_kwargs]\nscope = "openid"'
     assert hosting.read(settings(named)).providers == ["campus"]
+
+
+def test_the_settings_in_the_documentation_are_settings(settings):
+    page = (Path(__file__).parents[2] / "docs" / "hosting.md").read_text("utf-8")
+    found = hosting.read(settings(page.split("```toml\n")[1].split("```")[0]))
+    assert found.hosts
+    assert found.providers == ["default"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ A subfolder is a class; `layout.py` tells how paths become classes and splits. W
 gives, in `data_root()/own/NAME`, whatever becomes of the folder or zip; `stored.py` tells how.
 """
 
-from explorer.datasets.own.catalog import check_name, details, names, owner, propose_name, remove, restore
+from explorer.datasets.own.catalog import check_name, details, names, owner, propose_name, remove, restore, share
 from explorer.datasets.own.creation import MAX_BYTES, AlreadyHere, create
 from explorer.datasets.own.previews import Preview, preview
 from explorer.datasets.own.sources import MAX_CLASSES, SIZES
@@ -32,4 +32,5 @@ __all__ = [
     "propose_name",
     "remove",
     "restore",
+    "share",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Hashable
+from dataclasses import replace
 from pathlib import Path
 
 from explorer.datasets.base import DatasetInfo, ImageDataset, Source, data_root
@@ -13,7 +14,7 @@ from explorer.datasets.own.stored import Stored
 from explorer.errors import DatasetError, DatasetMissing
 from explorer.files import trash
 from explorer.files.journal import NEW
-from explorer.files.owner import Owner, read_owner
+from explorer.files.owner import Owner, read_owner, write_owner
 
 PREFIX = "own:"
 MAX_NAME = 40
@@ -149,6 +150,14 @@ def owner(name: str, root: str | os.PathLike[str] | None = None) -> Owner:
     """Tells whose `NAME` is. Raises DatasetError for what cannot be a name."""
     check_name(name)
     return read_owner(folder(root) / name)
+
+
+def share(name: str, shared: bool, root: str | os.PathLike[str] | None = None) -> None:
+    """Lets people see `NAME` where it is not theirs, or no longer. Raises DatasetError."""
+    try:
+        write_owner(folder(root) / name, replace(owner(name, root), shared=shared))
+    except OSError as error:
+        raise DatasetError(f"{PREFIX}{name} could not be changed: {error.strerror or error}.") from error
 
 
 def check_name(name: str) -> None:

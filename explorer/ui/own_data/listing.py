@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer.datasets import own
 from explorer.errors import DatasetError
-from explorer.ui import page_switch
+from explorer.ui import access, page_switch, people
 from explorer.ui.markdown import plain
 from explorer.ui.wording import ago
 
@@ -18,7 +18,7 @@ _REMOVED, _REFUSED = "own_removed", "own_refusal"
 
 def own_list(on_choose: Callable[[str], None] | None) -> None:
     """Draws the list; `on_choose` is called with `own:NAME` by the button of a data set."""
-    names = own.names()
+    names = access.own_names()
     with st.container(key="own_sets", gap="xsmall"):
         if names:
             st.markdown("##### Your data sets")
@@ -29,7 +29,8 @@ def own_list(on_choose: Callable[[str], None] | None) -> None:
 
 
 def _row(name: str, on_choose: Callable[[str], None] | None, now: datetime) -> None:
-    problem = ""
+    problem, owner = "", own.owner(name)
+    whose = access.caption(owner)
     try:
         found = own.details(name)
         classes = f"{len(found.classes):,} classes" if len(found.classes) != 1 else "1 class"
@@ -37,6 +38,7 @@ def _row(name: str, on_choose: Callable[[str], None] | None, now: datetime) -> N
         facts = (
             f"{sum(found.counts.values()):,} images · {found.size} × {found.size} {colour} · "
             f"{classes if found.classes else 'no classes'} · {found.nbytes / 1e6:,.1f} MB · {ago(found.created, now)}"
+            f"{f' · {plain(whose)}' if whose else ''}"
         )
     except DatasetError as error:
         facts, problem = "", str(error)
@@ -49,6 +51,17 @@ def _row(name: str, on_choose: Callable[[str], None] | None, now: datetime) -> N
                 st.caption(facts)
         if on_choose is not None and not problem:
             st.button("Use", key=f"own_use_{name}", on_click=_choose, args=(name, on_choose), help="Train on it")
+        if not access.may_change_data(name):
+            return
+        if people.signs_in() and owner.ident:
+            st.button(
+                ":material/group_off:" if owner.shared else ":material/group:",
+                key=f"own_share_{name}",
+                type="tertiary",
+                help="Stop sharing it" if owner.shared else "Share it: others can then see it and train on it",
+                on_click=_share,
+                args=(name, not owner.shared),
+            )
         st.button(
             ":material/delete:",
             key=f"own_remove_{name}",
@@ -78,7 +91,15 @@ def _choose(name: str, on_choose: Callable[[str], None]) -> None:
 
 def _remove(name: str) -> None:
     try:
-        st.session_state[_REMOVED] = own.remove(name)
+        st.session_state[_REMOVED] = access.remove_data(name)
+    except DatasetError as error:
+        st.session_state[_REFUSED] = str(error)
+    page_switch.refresh()
+
+
+def _share(name: str, shared: bool) -> None:
+    try:
+        access.share_data(name, shared)
     except DatasetError as error:
         st.session_state[_REFUSED] = str(error)
     page_switch.refresh()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from explorer.errors import CheckpointError, DatasetError
-from explorer.ui import address, cache
+from explorer.ui import access, address, cache
 from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.markdown import plain, sentence
 
@@ -17,7 +17,7 @@ _MOST = 3  # beside the chosen one: four columns are as many as can be read
 
 def pick_others(model: cache.Model) -> list[EncodedDataset]:
     """Draws the control; returns the codes of the models chosen. Those that cannot be opened get a sentence."""
-    usable = {info.id: info for info in cache.all_checkpoints() if not info.problem and info.id != model.info.id}
+    usable = {info.id: info for info in access.checkpoints() if not info.problem and info.id != model.info.id}
     _restore(list(usable), model.info.id)
     chosen = st.multiselect(
         "Compare with",

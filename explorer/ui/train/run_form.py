@@ -16,14 +16,14 @@ from typing import Any
 import streamlit as st
 import torch
 
-from explorer import datasets, runs
+from explorer import runs
 from explorer.datasets import own
 from explorer.errors import DatasetError, RunError
 from explorer.models import FAMILIES, build
 from explorer.runs import RunInfo
 from explorer.training.experiment import model_config
 from explorer.training.presets import Recipe, TrainConfig, preset
-from explorer.ui import cache, notifications, page_switch, people
+from explorer.ui import access, notifications, page_switch
 from explorer.ui.widget_binding import catch_up
 
 DATASET, PRESET = "mnist-5k", "mlp-2d"  # shipped with the installation; worth looking at after half a minute
@@ -90,7 +90,7 @@ def _fresh(dataset: str, name: str) -> Form:
 
 def present() -> list[str]:
     """The data sets that can be trained on now."""
-    return [info.name for info in datasets.available() if info.present]
+    return [info.name for info in access.data_sets() if info.present]
 
 
 def class_names(name: str) -> list[str]:
@@ -100,7 +100,7 @@ def class_names(name: str) -> list[str]:
             return own.details(name.removeprefix("own:")).classes
         except DatasetError:
             return []
-    for found in cache.all_checkpoints():
+    for found in access.checkpoints():
         if not found.problem and found.config["dataset"]["name"] == name:
             return [str(known) for known in found.config.get("classes") or []]
     return []
@@ -215,7 +215,7 @@ def config(form: Form) -> TrainConfig:
         name: getattr(form, name) for name in ("latent", "beta") if getattr(form, name) != getattr(recipe, name)
     }
     made = TrainConfig(preset=form.preset, dataset=form.dataset, epochs=form.epochs, settings=settings, **form.options)
-    shapes = {info.name: info.image_shape for info in datasets.available()}
+    shapes = {info.name: info.image_shape for info in access.data_sets()}
     if (shape := shapes.get(form.dataset)) is not None and (reason := _unfit(made.recipe(), shape)):
         raise ValueError(f"the preset {form.preset} does not fit the images of {form.dataset}: {reason}")
     return made
@@ -274,7 +274,7 @@ def _start(form: Form) -> None:
     for left in reversed(range(_ATTEMPTS)):
         propose_name(form, anew=True)
         try:
-            info = runs.submit(config(form), form.name, people.here().owner)
+            info = access.submit(config(form), form.name)
             break
         except (RunError, ValueError, DatasetError, OSError) as error:
             if form.named or not left or runs.propose_name(form.dataset, form.preset) == form.name:

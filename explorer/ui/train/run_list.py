@@ -12,13 +12,14 @@ import streamlit as st
 
 from explorer import runs
 from explorer.runs import RunInfo
-from explorer.ui import notifications, page_switch
+from explorer.ui import access, notifications, page_switch, people
 from explorer.ui.markdown import plain
 from explorer.ui.train import run_form
 from explorer.ui.train.run_selection import pick_key, run_selection
 from explorer.ui.wording import ago, duration, number
 
 _PAGE = 10
+_MINE, _ALL = "Mine", "All"
 _ACTIONS = {
     "explore": ":material/scatter_plot: Open in Explore",
     "watch": ":material/monitoring: Watch",
@@ -26,6 +27,8 @@ _ACTIONS = {
     "resume": ":material/resume: Resume",
     "settings": ":material/content_copy: Copy its settings",
     "rename": ":material/edit: Rename",
+    "share": ":material/group: Share",
+    "unshare": ":material/group_off: Stop sharing",
     "delete": ":material/delete: Delete",
 }
 # Names of Material symbols, which Streamlit's own font draws.
@@ -46,14 +49,14 @@ _RENAMING, _DELETED, _PROBLEM = "run_renaming", "run_deleted", "run_problem"
 
 
 def run_list(found: list[RunInfo]) -> None:
-    """Draws the list. `found` is what `runs.runs()` has just said; the list looks again when it reruns by itself."""
+    """Draws the list. `found` is what `access.runs()` has just said; the list looks again when it reruns by itself."""
     fresh = [found]
     st.fragment(_list)(fresh)
 
 
 def _list(fresh: list[list[RunInfo]]) -> None:
     page_switch.follow()
-    found = fresh.pop() if fresh else runs.runs()
+    found = fresh.pop() if fresh else access.runs()
     with st.container(key="runs"):
         _undo()
         if problem := st.session_state.pop(_PROBLEM, ""):
@@ -61,6 +64,7 @@ def _list(fresh: list[list[RunInfo]]) -> None:
         if not found:
             st.caption("No runs yet.")
             return
+        listed = _whose(found)
         searched = st.text_input(
             "Search",
             key="runs_search",
@@ -69,9 +73,9 @@ def _list(fresh: list[list[RunInfo]]) -> None:
             label_visibility="collapsed",
             live=True,
         )
-        matching = [info for info in found if _matches(info, searched)]
+        matching = [info for info in listed if _matches(info, searched)]
         if not matching:
-            st.caption("No run matches your search.")
+            st.caption("No run matches your search." if listed else "None of these runs is yours.")
         pages = max(1, -(-len(matching) // _PAGE))
         page = min(int(st.session_state.get("runs_page", 1)), pages)
         now = datetime.now(UTC)
@@ -84,8 +88,24 @@ def _list(fresh: list[list[RunInfo]]) -> None:
         run_selection(found, _delete_all)
 
 
+def _whose(found: list[RunInfo]) -> list[RunInfo]:
+    """Draws the choice between one's own runs and all of them, where there are others' ones."""
+    mine = [info for info in found if access.is_mine(info)]
+    if len(mine) == len(found):
+        return found
+    chosen = st.segmented_control(
+        "Whose",
+        [_MINE, _ALL],
+        key="runs_whose",
+        default=_MINE if mine else _ALL,
+        required=True,
+        label_visibility="collapsed",
+    )
+    return mine if chosen == _MINE else found
+
+
 def _matches(info: RunInfo, searched: str | None) -> bool:
-    text = f"{info.name} {info.dataset} {info.preset} {info.state}".lower()
+    text = f"{info.name} {info.dataset} {info.preset} {info.state} {access.caption(info.owner)}".lower()
     return all(word in text for word in (searched or "").lower().split())
 
 
@@ -136,24 +156,30 @@ def _facts(info: RunInfo, now: datetime) -> str:
     ]
     icon = _ICONS.get(info.state, "")
     only = f", {info.config.only}" if info.config.only else ""
+    whose = f" · {caption}" if (caption := access.caption(info.owner)) else ""
     return (
         f'<div class="lx-run" data-run="{escape(info.name)}" data-state="{escape(info.state)}">'
         f'<span class="lx-run-state" title="{escape(info.message)}"><i aria-hidden="true">{icon}</i>'
         f"{escape(info.state)}</span>"
         f'<span class="lx-run-name"><b>{escape(info.name)}</b>'
-        f"<small>{escape(info.dataset)}{escape(only)} · {escape(info.preset or 'unknown')}</small></span>"
+        f"<small>{escape(info.dataset)}{escape(only)} · {escape(info.preset or 'unknown')}{escape(whose)}</small>"
+        "</span>"
         + "".join(f'<span class="lx-run-cell" title="{escape(title)}">{escape(text)}</span>' for text, title in cells)
         + "</div>"
     )
 
 
 def _possible(info: RunInfo) -> list[str]:
+    mine = access.may_change(info)
+    shares = mine and people.signs_in() and info.owner.ident != ""
     able = {
         "explore": info.has_checkpoint,
-        "cancel": info.active,
-        "resume": info.resumable,
-        "rename": not info.active,
-        "delete": not info.active,
+        "cancel": mine and info.active,
+        "resume": mine and info.resumable,
+        "rename": mine and not info.active,
+        "share": shares and not info.owner.shared,
+        "unshare": shares and info.owner.shared,
+        "delete": mine and not info.active,
     }
     return [action for action in _ACTIONS if able.get(action, True)]
 
@@ -179,9 +205,11 @@ def _act(info: RunInfo) -> None:
         elif action == "watch":
             st.session_state["train_run"] = name
         elif action == "cancel":
-            runs.cancel(name)
+            access.cancel(name)
         elif action == "resume":
             resume(name)
+        elif action in ("share", "unshare"):
+            access.share(name, action == "share")
         elif action == "settings":
             run_form.duplicate(info)
             st.toast(f"The form now has the settings of {plain(name)}.")
@@ -192,7 +220,7 @@ def _act(info: RunInfo) -> None:
 
 def resume(name: str, epochs: int | None = None) -> None:
     """Resumes a run, up to so many epochs in all, and watches it. Raises RunError or ValueError."""
-    runs.resume(name, epochs)
+    access.resume(name, epochs)
     notifications.follow(name)
     st.session_state["train_run"] = name
 
@@ -217,7 +245,7 @@ def _keep_name() -> None:
 def _renamed(old: str) -> None:
     new = str(st.session_state["run_new_name"]).strip()
     with _problem_shown():
-        runs.rename(old, new)
+        access.rename(old, new)
         st.session_state.pop(_RENAMING, None)
         if st.session_state.get("train_run") == old:
             st.session_state["train_run"] = new
@@ -228,7 +256,7 @@ def _delete(names: list[str]) -> None:
     """Raises RunError for the first that cannot be deleted; what was deleted before can still be had back."""
     deleted: dict[str, str] = {}
     for name in names:
-        deleted[name] = runs.delete(name)
+        deleted[name] = access.delete(name)
         st.session_state[_DELETED] = deleted
         st.session_state[pick_key(name)] = False
         notifications.dismiss(name)

@@ -9,6 +9,7 @@ import streamlit as st
 from explorer.checkpoints.folder import read_history
 from explorer.figures import learning_curves
 from explorer.runs import RunInfo
+from explorer.ui import access
 
 _MOST_CURVES = 12
 _METRICS = {"elbo": "ELBO", "reconstruction": "reconstruction", "kl": "KL", "loss": "loss"}
@@ -27,12 +28,14 @@ def run_selection(found: list[RunInfo], on_delete: Callable[[list[str]], None]) 
     with st.container(horizontal=True, vertical_alignment="center", key="runs_selection"):
         st.markdown(f"**{len(chosen)} selected**", width="content")
         st.button("Select none", key="runs_none", type="tertiary", on_click=_select_none, args=(chosen,))
+        mine = [info.name for info in chosen if access.may_change(info)]
         st.button(
-            "Delete selected",
+            "Delete selected" if len(mine) == len(chosen) else f"Delete {len(mine)} of yours",
             key="runs_delete",
             icon=":material/delete:",
+            disabled=not mine,
             on_click=on_delete,
-            args=([info.name for info in chosen],),
+            args=(mine,),
         )
     if len(chosen) < 2:
         st.caption("Select a second run to compare their curves.")

@@ -1,0 +1,158 @@
+"""What the person at this browser may see and do: runs, models and data sets, asked for by every screen here.
+
+On a server with one person all of it is `explorer.runs`, `cache.all_checkpoints` and `explorer.datasets` as they are.
+"""
+
+from __future__ import annotations
+
+from explorer import datasets
+from explorer import runs as every
+from explorer.checkpoints.folder import CheckpointInfo
+from explorer.datasets import DatasetInfo, own
+from explorer.errors import DatasetError, RunError
+from explorer.files.owner import Owner
+from explorer.runs import RunInfo
+from explorer.training.presets import TrainConfig
+from explorer.ui import cache, people
+from explorer.ui.cache import STORED
+
+_OWN = "own:"
+
+
+# --- runs ----------------------------------------------------------------------------------------------------------
+
+
+def runs() -> list[RunInfo]:
+    """Lists the runs that the person may see, newest first."""
+    person = people.here()
+    return [info for info in every.runs() if person.sees(info.owner)]
+
+
+def active() -> tuple[list[RunInfo], int]:
+    """Lists the person's own runs that run, then those that wait; and counts the others' ones."""
+    found = every.active()
+    mine = [info for info in found if is_mine(info)]
+    return mine, len(found) - len(mine)
+
+
+def run(name: str) -> RunInfo:
+    """Finds a run. Raises RunError where there is none that the person may see."""
+    info = every.run(name)
+    if not people.here().sees(info.owner):
+        raise RunError(f"There is no run {name[:80]!r}: it was renamed or deleted.")
+    return info
+
+
+def is_mine(info: RunInfo) -> bool:
+    """Says whether the person made a run; on a server with one person that is every run."""
+    return not people.is_shared() or people.here().owner.ident == info.owner.ident
+
+
+def may_change(info: RunInfo) -> bool:
+    """Says whether the person may cancel, resume, rename and delete a run."""
+    return people.here().changes(info.owner)
+
+
+def submit(config: TrainConfig, name: str) -> RunInfo:
+    """Queues a run of the person's own. Raises as `runs.submit` does, also for data that the person may not see."""
+    if config.dataset and config.dataset.startswith(_OWN) and not _sees(config.dataset.removeprefix(_OWN)):
+        raise DatasetError(f"{config.dataset} is not on this machine.")
+    return every.submit(config, name, people.here().owner)
+
+
+def cancel(name: str) -> None:
+    """Stops a run. Raises RunError, also for one that the person may not stop."""
+    every.cancel(_changeable(name))
+
+
+def resume(name: str, epochs: int | None = None) -> None:
+    """Resumes a run. Raises RunError, also for one that the person may not resume, or ValueError."""
+    every.resume(_changeable(name), epochs)
+
+
+def rename(name: str, new: str) -> None:
+    """Gives a run another name. Raises RunError, also for one that the person may not rename."""
+    every.rename(_changeable(name), new)
+
+
+def delete(name: str) -> str:
+    """Deletes a run; `runs.restore` takes what this returns. Raises RunError, also where the person may not."""
+    return every.delete(_changeable(name))
+
+
+def share(name: str, shared: bool) -> None:
+    """Lets others see a run, or no longer. Raises RunError, also for one that the person may not change."""
+    every.share(_changeable(name), shared)
+    cache.all_checkpoints.clear()
+
+
+def _changeable(name: str) -> str:
+    if not may_change(run(name)):
+        raise RunError(f"{name} is not yours: whoever made it can change it, and so can a host of this server.")
+    return name
+
+
+# --- models --------------------------------------------------------------------------------------------------------
+
+
+def checkpoints() -> list[CheckpointInfo]:
+    """Lists the checkpoints that the person may see, newest first."""
+    person = people.here()
+    return [info for info in cache.all_checkpoints() if person.sees(info.owner)]
+
+
+# --- data sets -----------------------------------------------------------------------------------------------------
+
+
+def data_sets() -> list[DatasetInfo]:
+    """Lists the data sets that the person may see, there or not."""
+    return [
+        info for info in datasets.available() if not info.name.startswith(_OWN) or _sees(info.name.removeprefix(_OWN))
+    ]
+
+
+def choices_of_data() -> dict[str, str]:
+    """What can be mapped, with its name on the screen: the stored test set, then every data set on this machine."""
+    # Without the data set's name: the browser keeps showing a label that it has shown, also for another model.
+    found = {STORED: "test set (stored)"}
+    return found | {info.name: f"{info.name} (encoded now)" for info in data_sets() if info.present}
+
+
+def own_names() -> list[str]:
+    """Lists the data sets of people's own that the person may see, without `own:`."""
+    return [name for name in own.names() if _sees(name)]
+
+
+def may_change_data(name: str) -> bool:
+    """Says whether the person may remove or share `own:NAME`."""
+    return people.here().changes(own.owner(name))
+
+
+def remove_data(name: str) -> str:
+    """Removes `own:NAME`; `own.restore` takes what this returns. Raises DatasetError, also where the person may not."""
+    return own.remove(_changeable_data(name))
+
+
+def share_data(name: str, shared: bool) -> None:
+    """Lets others see `own:NAME`, or no longer. Raises DatasetError, also where the person may not."""
+    own.share(_changeable_data(name), shared)
+
+
+def _changeable_data(name: str) -> str:
+    if not may_change_data(name):
+        raise DatasetError(f"{_OWN}{name} is not yours: whoever added it can change it, and so can a host.")
+    return name
+
+
+def _sees(name: str) -> bool:
+    return not people.is_shared() or people.here().sees(own.owner(name))
+
+
+def caption(owner: Owner) -> str:
+    """Says whose something is, as lists show it: empty for the person's own that nobody else sees."""
+    person = people.here()
+    if not people.is_shared() or owner.ident == person.ident:
+        return "shared" if owner.shared and people.signs_in() else ""
+    if not owner.ident:
+        return "everybody's"
+    return owner.name or "another browser's"
