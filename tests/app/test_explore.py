@@ -262,7 +262,7 @@ def test_a_model_that_was_trained_further_has_its_new_elbo_in_the_picker(nothing
     picker = sound(at.run()).selectbox(key="explore_model")
     (label,) = picker.options
     assert label not in before
-    assert "-12.5" in label
+    assert "−12.5" in label
     assert (picker.value, picker.proto.raw_value) == (PLANE, label)  # the browser is told, which has the old one
     assert not sound(at.run()).selectbox(key="explore_model").proto.set_value
 
