@@ -161,10 +161,13 @@ class Store(Generic[AnItem]):
         self.keep(replace(after, undo=(what, replace(self.state, undo=None, job=None))))
 
     def undo(self) -> None:
-        """As a callback: brings back what was taken away last, unless files are on their way to the room it left."""
+        """As a callback: brings back what was taken away last, unless files are on their way to the room it left.
+
+        Problems stay as they are: those of then were dismissed or followed by others.
+        """
         now = self.state
         if now.undo is not None and now.job is None:
-            self.keep(replace(now.undo[1], uploaders=now.uploaders, last=now.last))
+            self.keep(replace(now.undo[1], problems=now.problems, uploaders=now.uploaders, last=now.last))
 
     def dismiss(self) -> None:
         """As a callback: the problems have been read."""
