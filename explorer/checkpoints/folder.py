@@ -302,6 +302,8 @@ def find(name: str | Path) -> CheckpointInfo:
         path = Path(name)
         info = read(path, name=text)
     if not os.path.isdir(path):  # which, unlike Path.is_dir, takes a name of any length
+        if os.path.isfile(name):
+            raise CheckpointError(f"{text[:200]!r} is a file: a checkpoint is a folder, with a config.json in it")
         raise _no_such(text)
     if info.problem:
         raise CheckpointError(f"checkpoint {text!r} cannot be opened: {info.problem}")

@@ -360,6 +360,7 @@ def one_line(capsys, *arguments):
         (["evaluate"], "name"),
         (["evaluate", "no-such-model"], "there is no checkpoint 'no-such-model'"),
         (["evaluate", "../no-such-model"], "there is no checkpoint"),
+        (["evaluate", "{tmp}/model.pt"], "is a file: a checkpoint is a folder"),
         (["evaluate", "{damaged}"], "model.safetensors is damaged"),
         (["evaluate", "{tiny}", "--dataset", "imagenet"], "imagenet"),
         (["evaluate", "{tiny}", "--dataset", "fashion-mnist", "--data-root", "{tmp}"], "fashion-mnist"),
@@ -387,7 +388,7 @@ def one_line(capsys, *arguments):
 def test_an_error_is_one_line(capsys, tmp_path, tiny_run, damaged, monkeypatch, arguments, reason):
     monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path / "runs"))
     (tmp_path / "empty").mkdir()
-    for name in ("text.zip", "text.idx"):
+    for name in ("text.zip", "text.idx", "model.pt"):
         (tmp_path / name).write_text("no images")
     places = {"tmp": tmp_path, "tiny": tiny_run.path, "damaged": damaged}
     assert reason.format(**places) in one_line(capsys, *[a.format(**places) for a in arguments])
