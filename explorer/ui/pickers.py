@@ -107,9 +107,11 @@ def _show_damaged(found: list[cache.CheckpointInfo]) -> None:
 
 def colors(data: EncodedDataset) -> dict[str, str]:
     """What can colour the map of these data, with its name on the screen."""
-    if data.latents.group is None:
-        return COLORS
-    return {"class": COLORS["class"], "group": GROUP, **COLORS}
+    group = {} if data.latents.group is None else {"group": GROUP}
+    found = {"class": COLORS["class"], **group, **COLORS}
+    if not data.model.has_prior:
+        del found["kl"]  # there is none
+    return found
 
 
 def pick_color(data: EncodedDataset, on_change: Callable[[], None]) -> None:
