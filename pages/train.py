@@ -129,8 +129,9 @@ def buttons(info: RunInfo) -> None:
         if info.state == "cancelled":
             st.number_input(
                 "Epochs in all",
-                value=planned_epochs(info),
-                step=1,
+                value=float(planned_epochs(info)),
+                step=1.0,
+                format="%g",
                 key=f"resume_epochs_{info.name}",
                 help=f"{epochs_text(info.epochs_done)} done; ask for more than were planned if you like.",
                 width=130,
@@ -147,6 +148,8 @@ def planned_epochs(info: RunInfo) -> int:
 
 def go_on(name: str) -> None:
     epochs = st.session_state.get(f"resume_epochs_{name}")
+    if epochs is not None and epochs != int(epochs):
+        raise ValueError(f"epochs must be a whole number, not {epochs:g}")
     resume(name, None if epochs is None else int(epochs))
 
 

@@ -13,7 +13,7 @@ from explorer.ui.account import account
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
 from explorer.ui.train import run_form
-from explorer.ui.widget_binding import bind, from_widget
+from explorer.ui.widget_binding import bind, from_widget, whole
 from explorer.ui.wording import duration, epochs_text, nats, progress_share, progress_text
 
 _BUSY_SECONDS, _IDLE_SECONDS = 1.0, 3.0  # between two looks at the runs
@@ -95,21 +95,23 @@ def _data(form: run_form.Form) -> None:
 
 def _numbers(form: run_form.Form) -> None:
     row = st.grid(3, min_column_width=56, gap="xsmall")
-    bind("train_latent", form.latent)
+    bind("train_latent", float(form.latent))
     row.number_input(
         "Latents",
-        step=1,
+        step=1.0,
+        format="%g",
         key="train_latent",
         help="How many numbers describe an image: 1 to 4,096. Two can be seen as a map as they are.",
-        on_change=from_widget("train_latent", lambda v: run_form.change("latent", v)),
+        on_change=from_widget("train_latent", whole(lambda v: run_form.change("latent", v))),
     )
-    bind("train_epochs", form.epochs)
+    bind("train_epochs", float(form.epochs))
     row.number_input(
         "Epochs",
-        step=1,
+        step=1.0,
+        format="%g",
         key="train_epochs",
         help="Passes over the training images: 1 to 100,000. The proposal takes well under a minute.",
-        on_change=from_widget("train_epochs", lambda v: run_form.change("epochs", v)),
+        on_change=from_widget("train_epochs", whole(lambda v: run_form.change("epochs", v))),
     )
     bind("train_beta", form.beta)
     has_prior = run_form.has_prior(form)

@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-__all__ = ["bind", "catch_up", "from_widget"]
+__all__ = ["bind", "catch_up", "from_widget", "whole"]
 
 _SHOWN, _TAKES = "bound_shown", "bound_takes"
 
@@ -21,6 +21,14 @@ def bind(key: str, value: Any) -> None:
     _of(_SHOWN)[key] = value
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
+
+
+def whole(take: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Hands whole numbers on as `int`, and others as they are, so that they are refused.
+
+    A number field of step 1 would cut off what follows the point before Python sees it: its step is 1.0, its format %g.
+    """
+    return lambda value: take(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def from_widget(key: str, take: Callable[[Any], None]) -> Callable[[], None]:

@@ -143,6 +143,8 @@ def test_the_number_of_epochs_follows_the_data_unless_it_was_chosen(monkeypatch,
     [
         ("train_epochs", 0, "Epochs must be more than zero"),
         ("train_epochs", 10**9, "Epochs must be at most 100,000"),
+        ("train_latent", 2.5, "Latent must be a whole number, not 2.5"),
+        ("train_epochs", 0.5, "Epochs must be a whole number, not 0.5"),
         ("train_latent", 0, "Latent must be more than zero"),
         ("train_latent", -3, "Latent must be more than zero"),
         ("train_latent", 5000, "Latent must be at most 4,096"),

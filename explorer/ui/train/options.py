@@ -17,7 +17,7 @@ from explorer.training.presets import PRESETS, TrainConfig
 from explorer.ui.markdown import plain
 from explorer.ui.train import run_form
 from explorer.ui.train.run_form import WIDTHS, Form
-from explorer.ui.widget_binding import bind, from_widget
+from explorer.ui.widget_binding import bind, from_widget, whole
 
 _WARMUP = 3 / 7  # of the epochs: VAE-framework's
 
@@ -130,8 +130,8 @@ def _widget(f: Field[Any], form: Form) -> None:
         bind(key, value)
         st.checkbox(label, on_change=from_widget(key, take), **known)
     elif f.type == "int":
-        bind(key, value)
-        st.number_input(label, step=1, on_change=from_widget(key, take), **known)
+        bind(key, float(value))
+        st.number_input(label, step=1.0, format="%g", on_change=from_widget(key, whole(take)), **known)
     else:
         bind(key, float(value))
         step = f.metadata.get("step") or _step(float(getattr(PRESETS[form.preset].recipe, f.name)))

@@ -202,6 +202,9 @@ def widths_text(value: tuple[int, ...] | str) -> str:
     return value if isinstance(value, str) else ",".join(str(width) for width in value)
 
 
+_TYPES = {f.name: str(f.type) for f in fields(TrainConfig)}
+
+
 def config(form: Form) -> TrainConfig:
     """The form as a run's config, checked. Raises ValueError, one sentence."""
     for name in WIDTHS:
@@ -209,6 +212,9 @@ def config(form: Form) -> TrainConfig:
             raise ValueError(
                 f"the {name}'s widths must be whole numbers separated by commas, such as 256,128: “{text}”"
             )
+    for name, value in {"epochs": form.epochs, **form.options}.items():
+        if isinstance(value, float) and _TYPES[name].startswith("int"):
+            raise ValueError(f"{name} must be a whole number, not {value:g}")
     recipe = preset(form.preset).recipe
     settings = dict(form.changes)
     settings |= {
