@@ -78,13 +78,15 @@ class Density:
             used = mean.double().var(0, correction=0) / logvar.double().exp().mean(0) > 2 * COLLAPSED_NATS
             if not used.any():
                 used = torch.ones_like(used)
-        self._mean, self._logvar, self._used, self._rows = mean, logvar, used, rows
+        self._mean, self._logvar, self._used, self._stored = mean, logvar, used, posterior.mean
         self._component = torch.full((len(posterior.mean) + 1,), -1)  # of each stored code; the last one for none
         self._component[rows] = torch.arange(len(rows))
         self._informative = _Mixture.of(mean[:, used], logvar[:, used])
         compared = _drawn(len(posterior.mean), _REFERENCE)
         density = self._informative.log(posterior.mean[compared][:, used], self._component[compared])
         self._reference = density.sort().values
+        self._compared = torch.full((len(posterior.mean) + 1,), math.inf, dtype=torch.float64)  # as `_component`
+        self._compared[compared] = density
 
     @classmethod
     def of(cls, posterior: Posterior) -> Density:
@@ -129,6 +131,7 @@ class Density:
 
         An image that the mixture does know is judged by all the others, too, or it would seem dense by its own
         component alone: `without` gives the row of the stored code that each code is compared without, -1 for none.
+        The share is of the others then.
         Where it is not given, each code is compared without the stored one that it coincides with (`stored_at`).
 
         Latents that are collapsed are left out, which leaves the density of the others: a decoder does not look at
@@ -137,7 +140,9 @@ class Density:
         if without is None:
             without = self.stored_at(codes)
         density = self._informative.log(codes[:, self._used], self._component[without])
-        return (torch.searchsorted(self._reference, density) / len(self._reference)).float()
+        own = self._compared[without]
+        smaller = torch.searchsorted(self._reference, density) - (own < density).long()
+        return (smaller / (len(self._reference) - (own < math.inf).long())).float()
 
     def share_along(
         self, path: Float[Tensor, "m d"], stops: Float[Tensor, "s d"], at: Sequence[int]
@@ -151,21 +156,20 @@ class Density:
         return self.share(path, self.stored_at(stops)[nearest])
 
     def stored_at(self, codes: Float[Tensor, "m d"]) -> Int[Tensor, " m"]:
-        """Finds the row of the stored code that each code coincides with, to within the error of storing it; else -1.
-
-        Of stored codes that were not drawn for the mixture none is found: nothing has to be left out there.
-        """
-        mixture, used = self._informative, self._used
-        stored = self._mean[:, used].double() - mixture.centre
-        squares, spread = stored.square().sum(1), stored.square().mean(0).sqrt()
-        found = [torch.empty(0, dtype=torch.int64)]
-        for z in codes[:, used].split(max(1, _BLOCK // max(stored.shape))):
-            z = z.double() - mixture.centre
-            nearest = torch.addmm(squares, z, stored.T, alpha=-2).argmin(1)
-            near = _SAME * (stored[nearest] + mixture.centre).abs() + _SAME_NEAR_ZERO * spread
-            same = ((z - stored[nearest]).abs() <= near).all(1)
-            found.append(torch.where(same, self._rows[nearest], -1))
-        return torch.cat(found)
+        """Finds the row of the stored code that each code coincides with, to within the error of storing it, or -1."""
+        centre, used = self._informative.centre, self._used
+        spread = (self._mean[:, used].double() - centre).square().mean(0).sqrt()
+        found = torch.full((len(codes),), -1)
+        for first in range(0, len(self._stored), at_a_time := max(2, _MOST // used.numel())):
+            stored = self._stored[first : first + at_a_time, used].double() - centre
+            squares, size = stored.square().sum(1), max(1, _BLOCK // max(stored.shape))
+            for z, rows in zip(codes[:, used].split(size), found.split(size), strict=True):
+                z = z.double() - centre
+                nearest = torch.addmm(squares, z, stored.T, alpha=-2).argmin(1)
+                near = _SAME * (stored[nearest] + centre).abs() + _SAME_NEAR_ZERO * spread
+                same = ((z - stored[nearest]).abs() <= near).all(1)
+                rows[same] = nearest[same] + first
+        return found
 
 
 def _drawn(n: int, most: int, *, seed: int = 0) -> Int[Tensor, " m"]:

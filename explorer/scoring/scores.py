@@ -31,13 +31,16 @@ class Judgement:
         condition: the class that a conditional decoder was given for each, int64 [N]; None for other models.
         log_likelihood: log p(x|z) in nats [N] at one draw of z, the ELBO's reconstruction term; see `score`.
         kl: in nats [N]; zero for a plain autoencoder.
-        better_than: the share of stored test items whose score is smaller, [N] in [0, 1]; see `score`.
+        own: of a picture of the test set its row among the stored items, of which all that follows is without that
+            one; int64 [N], -1 for others.
+        better_than: the share of stored test items whose score is smaller, [N] in [0, 1]; see `score`. NaN where there
+            is no other item.
         code_share: the share of stored test codes that lie in a less dense place, [N]; see `Density.share`. None for
             a model with fewer than two stored codes.
-        neighbours: rows of the nearest stored codes but for the picture's own, int64 [N, k], nearest first.
+        neighbours: rows of the nearest stored codes, int64 [N, k], nearest first.
         class_votes: of each picture the classes among its neighbours; None if the stored codes have no labels.
         has_prior: False for a plain autoencoder, which has no ELBO.
-        test_items: how many stored items the shares are of.
+        test_items: how many stored items there are.
     """
 
     images: UInt8[Tensor, "n c h w"]
@@ -46,6 +49,7 @@ class Judgement:
     condition: Int[Tensor, " n"] | None
     log_likelihood: Float[Tensor, " n"]
     kl: Float[Tensor, " n"]
+    own: Int[Tensor, " n"]
     better_than: Float[Tensor, " n"]
     code_share: Float[Tensor, " n"] | None
     neighbours: Int[Tensor, "n k"]
@@ -65,7 +69,7 @@ class Judgement:
 
     def sentence(self, row: int = 0) -> str:
         """Says how one of the pictures compares, for the screen."""
-        return sentence(float(self.better_than[row]), self.test_items)
+        return sentence(float(self.better_than[row]), self.test_items, own=bool(self.own[row] >= 0))
 
 
 @dataclass(frozen=True)
@@ -99,15 +103,15 @@ def judge(
 ) -> Judgement:
     """Judges pictures by what the model's checkpoint stores of its test set.
 
-    A picture of that test set is compared with the others: its own stored code is none of its neighbours and no part
-    of the density. It is found by coinciding with the picture's (`Density.stored_at`).
+    A picture of that test set is compared with the others alone. It is found by its code, which coincides with its
+    stored one (`Density.stored_at`).
 
     Args:
         labels: the classes that a conditional decoder is given, int64 [N]; see `score`.
         seed: of the draws of z.
         k: neighbours in code space, fewer where fewer codes are stored.
         density: of the stored codes, for who keeps it; making it takes up to a second.
-        without: the row of the pictures' own stored code, where it is known.
+        without: the row of the pictures' own stored code, where it is known: preparation may have moved the code.
         scored: their scores, where they are known, such as the stored ones of test images.
 
     Raises:
@@ -132,7 +136,8 @@ def judge(
         condition=found.condition,
         log_likelihood=found.log_likelihood,
         kl=found.kl,
-        better_than=better_than(model, found.elbo),
+        own=own,
+        better_than=better_than(model, found.elbo, own),
         code_share=None if density is None else density.share(code, own),
         neighbours=rows,
         class_votes=None if latents.labels is None else [_votes(v, model.classes) for v in latents.labels[rows]],
@@ -201,14 +206,19 @@ def rescore(
     return judged.elbo + now.elbo - drawn
 
 
-def better_than(model: Model, elbo: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+def better_than(model: Model, elbo: Float[Tensor, " n"], own: Int[Tensor, " n"] | None = None) -> Float[Tensor, " n"]:
     """Computes the share of the model's stored test items with a smaller ELBO than each of these, 0 to 1.
 
-    Of a plain autoencoder the stored KL is zero too, and so the reconstruction terms are compared. For ELBOs of
-    `score` this is a percentile: those of images like the test set's are spread evenly from 0 to 1.
+    Where `own` gives a picture's row among the items, the share is of the others, and NaN if there are none. Of a plain
+    autoencoder the stored KL is zero too, and so the reconstruction terms are compared. For ELBOs of `score` this is a
+    percentile: those of images like the test set's are spread evenly from 0 to 1.
     """
-    stored = (model.latents.reconstruction - model.latents.kl).sort().values
-    return (torch.searchsorted(stored, elbo.contiguous()) / len(stored)).float()
+    stored = model.latents.reconstruction - model.latents.kl
+    smaller = torch.searchsorted(stored.sort().values, elbo.contiguous())
+    itself = torch.zeros_like(smaller) if own is None else (own >= 0).long()
+    if own is not None:
+        smaller = smaller - itself * (stored[own] < elbo).long()
+    return (smaller / (len(stored) - itself)).float()
 
 
 def compared(share: float) -> tuple[str, str]:
@@ -223,10 +233,15 @@ def compared(share: float) -> tuple[str, str]:
     return "better", f"{share:.0%}"
 
 
-def sentence(share: float, items: int) -> str:
-    """Puts `better_than`, a share of so many test images, in a sentence for the screen."""
+def sentence(share: float, items: int, *, own: bool = False) -> str:
+    """Puts `better_than`, a share of so many test images, in a sentence for the screen; `own` for one of these."""
+    if own and items == 1:
+        return "It is the model's only test image: there is no other to compare it with."
     how, which = compared(share)
-    return f"The model explains it {how} than {which} of its {items:,} test images."
+    other = "other " if own else ""
+    if items - own == 1:
+        return f"The model explains it {how} than its only {other}test image."
+    return f"The model explains it {how} than {which} of its {items - own:,} {other}test images."
 
 
 def _noise(images: UInt8[Tensor, "n c h w"], latent: int, seed: int) -> Float[Tensor, "n d"]:

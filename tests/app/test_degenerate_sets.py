@@ -13,7 +13,7 @@ import explorer
 from explorer.ui import cache
 from tests.app.screens import PAGES, TIMEOUT, sound
 
-SCREENS = [("explore", {"item": "0"}), ("reconstruct", {})] + [
+SCREENS = [("explore", {"item": "0"}), ("reconstruct", {}), ("reconstruct", {"source": "test"})] + [
     ("arithmetic", {"tool": tool}) for tool in ("expression", "walk", "traversal", "sliders", "directions")
 ]
 
@@ -56,5 +56,8 @@ def test_no_screen_shows_what_is_undefined(tmp_path, monkeypatch, preset, images
         for name, value in {"model": "runs/few", **query}.items():
             at.query_params[name] = value
         said = words(sound(at.run()))
-        assert not [text for text in said if re.search(r"\b(nan|inf)\b", text, re.IGNORECASE)]
+        undefined = r"\b(nan|inf)\b|\b[01] (nearest )?test images"
+        assert not [text for text in said if re.search(undefined, text, re.IGNORECASE)]
+        if query == {"source": "test"} and (images, classes) == (2, ("a",)):
+            assert any("only test image: there is no other" in text for text in said)
     cache.all_checkpoints.clear()

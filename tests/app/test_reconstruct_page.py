@@ -21,8 +21,9 @@ from explorer.images import pictures
 from explorer.images.preparation import Steps, prepare
 from explorer.images.suggestion import habits, suggest
 from explorer.scoring.scores import judge
-from explorer.ui import assets
+from explorer.ui import assets, cache
 from explorer.ui.reconstruct import uploads
+from explorer.ui.reconstruct.analysis import Subject, _analyse
 from tests.app.screens import APP, PAGES, TIMEOUT, go_back, press, sound, texts
 from tests.app.tiny_runs import AUTOENCODER, CONV, PLANE
 
@@ -386,3 +387,17 @@ def test_a_zip_is_ranked_and_a_broken_one_gets_a_sentence(tmp_path):
     (said,) = [error.value for error in at.error]
     assert "bad" in said
     assert "/tmp" not in said
+
+
+def test_a_test_image_is_known_to_any_model_of_its_data_however_it_is_prepared():
+    """As another model's subject, too, beside which it is compared: none of its nearest images is itself."""
+    info = next(info for info in cache.all_checkpoints() if info.id == PLANE)
+    data = cache.encoded_dataset(PLANE, cache.digest(info), cache.STORED, "plane")
+    picture = pictures.single(data.original(5))
+    index = int(data.latents.index[5])
+    subject = Subject("5", "test image 5", "5", picture, own="another model", source="mnist-5k", index=index)
+    for steps in (None, Steps(turn=2)):
+        found = _analyse(subject, data, steps)
+        assert found.row == 5
+        assert 5 not in found.judgement.neighbours
+        assert "999 other test images" in found.judgement.sentence()

@@ -94,7 +94,7 @@ def test_a_code_is_compared_without_the_row_that_is_given():
     for code, row, found in zip(codes[1:], rows[1:].tolist(), density.share(codes, rows)[1:].tolist(), strict=True):
         others = [i for i in range(30) if i != row]
         rest = mixture(Posterior(posterior.mean[others], posterior.logvar[others])).log_prob(code.double())
-        assert found == pytest.approx(float((density._reference < rest).double().mean()))
+        assert found == pytest.approx(float((density._compared[others] < rest).double().mean()))
 
 
 def test_codes_that_do_not_fit_are_drawn_from(monkeypatch):
@@ -102,9 +102,8 @@ def test_codes_that_do_not_fit_are_drawn_from(monkeypatch):
     whole = Density.of(posterior).share(normal(300, 10, seed=4))
     monkeypatch.setattr(density_module, "_MOST", 10 * 1000)
     density = Density.of(posterior)
-    rows = density.stored_at(posterior.mean)
-    assert int((rows >= 0).sum()) == len(density._informative.constants) == 1000
-    assert torch.equal(rows[rows >= 0], torch.nonzero(rows >= 0).flatten())
+    assert len(density._informative.constants) == int((density._component >= 0).sum()) == 1000
+    assert torch.equal(density.stored_at(posterior.mean), torch.arange(3000))  # in the mixture or not
     assert kstest(density.share(posterior.mean).numpy(), "uniform").statistic < 0.06
     np.testing.assert_allclose(density.share(normal(300, 10, seed=4)), whole, atol=0.15)
 
@@ -194,3 +193,10 @@ def test_no_codes_have_no_densities():
 def test_a_density_needs_codes(n):
     with pytest.raises(ValueError, match="at least 2 codes"):
         Density.of(posterior_of(n, 2))
+
+
+def test_of_two_images_neither_lies_in_a_denser_place():
+    posterior = Posterior(normal(2, 3), torch.zeros(2, 3))
+    assert Density.of(posterior).share(posterior.mean).tolist() == [0.0, 0.0]
+    three = Posterior(torch.tensor([[0.0], [1.0], [5.0]]), torch.zeros(3, 1))
+    assert Density.of(three).share(three.mean).tolist() == [0.5, 1.0, 0.0]

@@ -122,7 +122,8 @@ def test_shares_neighbours_and_votes_by_hand(model, digits):
     found = judge(model, digits[:20], k=7)
     stored = latents.reconstruction - latents.kl
     for row in range(20):
-        assert found.better_than[row].item() == pytest.approx((stored < found.elbo[row]).float().mean().item())
+        others = stored[torch.arange(1000) != row]
+        assert found.better_than[row].item() == pytest.approx((others < found.elbo[row]).float().mean().item())
         distance = (latents.mean - found.code[row]).norm(dim=1)
         distance[row] = torch.inf  # itself: it is a test image
         nearest = distance.argsort()[:7]
@@ -135,6 +136,8 @@ def test_shares_neighbours_and_votes_by_hand(model, digits):
     torch.testing.assert_close(found.code_share, expected)
     torch.testing.assert_close(found.reconstruction, model.reconstruct(digits[:20]))
     assert found.test_items == 1000
+    assert found.own.tolist() == list(range(20))
+    assert found.sentence().endswith("of its 999 other test images.")
 
 
 def test_noise_is_worse_than_every_digit(model):
@@ -202,6 +205,38 @@ def test_what_cannot_be_judged(model, digits):
 def test_sentences(share, how, which):
     assert compared(share) == (how, which)
     assert sentence(share, 10_000) == f"The model explains it {how} than {which} of its 10,000 test images."
+
+
+@pytest.mark.parametrize(
+    ("items", "own", "said"),
+    [(1, True, "It is the model's only test image: there is no other to compare it with."),
+     (1, False, "The model explains it worse than its only test image."),
+     (2, True, "The model explains it worse than its only other test image."),
+     (3, True, "The model explains it worse than every one of its 2 other test images."),
+     (2, False, "The model explains it worse than every one of its 2 test images.")],
+)  # fmt: skip
+def test_sentences_of_few_test_images(items, own, said):
+    assert sentence(0.0, items, own=own) == said
+
+
+@pytest.mark.parametrize("items", [1, 2, 3])
+def test_one_of_few_test_images_is_compared_with_the_others_alone(made, items):
+    model, x = made("vae"), small(items)
+    labels = torch.zeros(items, dtype=torch.int64)
+    model.__dict__["latents"] = Latents.of(model.evaluate(x, labels), labels)
+    found = judge(model, x[:1], without=0)
+    assert sorted(found.neighbours[0].tolist()) == list(range(1, items))
+    assert found.better_than.isnan().all() == (items == 1)
+    assert items == 1 or float(found.better_than) in {i / (items - 1) for i in range(items)}
+    assert found.class_votes == ([[]] if items == 1 else [[("a", 1.0)]])
+
+
+def test_a_test_image_is_known_where_the_density_is_of_a_sample(made, monkeypatch):
+    model = made("vae")
+    monkeypatch.setattr("explorer.latents.density._MOST", 10 * model.latent)  # 10 of 40 codes
+    found = judge(model, small(40, seed=1), k=39)
+    assert found.own.tolist() == list(range(40))
+    assert not (found.neighbours == torch.arange(40)[:, None]).any()
 
 
 def test_a_test_image_is_compared_with_the_others_alone(model, digits):

@@ -34,7 +34,8 @@ class Subject:
         notes: on how it was read, a sentence each.
         own: `content` of the model whose test image it is: that one sees it as it is.
         label: its class, where that is known.
-        index: of a test image in its data set.
+        source: of a test image the data set's name.
+        index: of a test image in that data set.
     """
 
     ident: str
@@ -44,6 +45,7 @@ class Subject:
     notes: tuple[str, ...] = ()
     own: str = ""
     label: str | None = None
+    source: str = ""
     index: int | None = None
 
 
@@ -56,6 +58,15 @@ class Analysis:
     changed: bool
     prepared: Prepared
     judgement: Judgement
+
+    @property
+    def row(self) -> int | None:
+        """The row of the mapped data that is the subject itself; None if none is known to be."""
+        subject, data = self.subject, self.data
+        if data.name == STORED:
+            own = int(self.judgement.own[0])
+            return None if own < 0 else own
+        return data.row_of(subject.index) if subject.own == data.content and subject.index is not None else None
 
     @cached_property
     def drawn(self) -> Float[Tensor, " 1"]:
@@ -88,10 +99,18 @@ def _analyse(subject: Subject, data: EncodedDataset, chosen: Steps | None) -> An
         prepared.image[None],
         label,
         density=computed.density(data),
-        without=row if data.name == STORED else None,
+        without=_stored_row(subject, data),
         scored=None if row is None or prepared.stages else _scored(data, row, label),
     )
     return Analysis(subject, data, chosen is not None, prepared, judgement)
+
+
+def _stored_row(subject: Subject, data: EncodedDataset) -> int | None:
+    """Finds a test image among the model's stored ones by its place in their data set."""
+    if subject.index is None or subject.source != data.model.info.config["dataset"]["name"]:
+        return None
+    rows = torch.nonzero(data.model.latents.index == subject.index).flatten().tolist()
+    return rows[0] if rows else None
 
 
 def _scored(data: EncodedDataset, row: int, label: Tensor | None) -> Scores | None:

@@ -99,8 +99,9 @@ def _live(analysis: Analysis) -> None:
 def _lost(analysis: Analysis, given: Tensor, made: Tensor) -> None:
     """Draws what the model makes of the corrupted image [1, C, H, W], and how much less well it explains it."""
     model = analysis.data.model
-    found = rescore(model, analysis.judgement, given, analysis.drawn)
-    now, clean = float(found[0]), float(analysis.judgement.elbo[0])
+    judgement = analysis.judgement
+    found = rescore(model, judgement, given, analysis.drawn)
+    now, clean = float(found[0]), float(judgement.elbo[0])
     st.html(
         html.row(
             html.difference(given[0], made, "what it removes"),
@@ -116,9 +117,10 @@ def _lost(analysis: Analysis, given: Tensor, made: Tensor) -> None:
             ]
         )
     )
-    share = float(better_than(model, found)[0])
+    share = float(better_than(model, found, judgement.own)[0])
+    place = sentence(share, judgement.test_items, own=bool(judgement.own[0] >= 0))
     change = f"{nats(abs(clean - now))} {'worse' if clean > now else 'better'} than the clean image"
-    st.markdown(f"{change[:1].upper()}{change[1:]}. {sentence(share, analysis.judgement.test_items)}")
+    st.markdown(f"{change[:1].upper()}{change[1:]}. {place}")
 
 
 def _beside(given: Tensor, made: Tensor) -> Image.Image:

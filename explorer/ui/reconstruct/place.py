@@ -48,15 +48,12 @@ def place_panel(data: EncodedDataset, analyses: Sequence[Analysis], pick: Pick |
         if one is None:
             st.caption("The map shows the codes of the test images; a ring will mark your picture.")
             return
-        row = (
-            None if pick is None or not of_item or one.subject.own != one.data.content else selection.row_of(data, pick)
-        )
         neighbour_tiles(
             one.data,
             one.judgement.code[0],
             key="neighbours",
             on_pick=partial(selection.choose_row, data, origin="the nearest images") if shown is data else None,
-            without=row,
+            without=one.row,
         )
         if beside is not None:
             _picked(shown, beside)
@@ -70,7 +67,9 @@ def _which(analyses: Sequence[Analysis]) -> Analysis | None:
     names = {one.data.model.info.id: one for one in analyses}
     if st.session_state.get(_WHICH) not in names:
         st.session_state[_WHICH] = next(iter(names))
-    chosen = st.segmented_control("Map of", list(names), key=_WHICH, required=True, persist_state="session")
+    chosen = st.segmented_control(
+        "Map of", list(names), format_func=plain, key=_WHICH, required=True, persist_state="session"
+    )
     return names[str(chosen)]
 
 

@@ -91,7 +91,7 @@ def _judged(one: Analysis, suffix: str) -> None:
     if judgement.condition is not None and one.subject.label not in data.model.classes:
         lines.append("The model was given the class that suits the picture best, which flatters it a little.")
     st.markdown(" ".join(lines))
-    if judgement.class_votes is not None:
+    if judgement.class_votes is not None and judgement.neighbours.shape[1]:
         only = _only_class(data)
         if only is None:
             st.html(_votes(one, judgement.class_votes[0]))

@@ -174,7 +174,10 @@ def _test_image(data: EncodedDataset, pick: Pick | None) -> Subject | None:
         st.caption("The model may have been trained on some of these images.")
     label = None if data.latents.labels is None else data.classes[int(data.latents.labels[row])]
     ident, slot = f"{data.key}-{index}", f"test image {index}"
-    return Subject(ident, slot, name, pictures.single(image), own=data.content, label=label, index=index)
+    # All of mnist-5k are mapped, the training images first: an index there is no test image's.
+    source = data.source if originals.split == "test" else ""
+    picture = pictures.single(image)
+    return Subject(ident, slot, name, picture, own=data.content, label=label, source=source, index=index)
 
 
 def _not_here(data: EncodedDataset, why: str) -> None:
