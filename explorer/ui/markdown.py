@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import re
 
-_MARKS = re.compile(r"([\\`*_\[\]()<>~$#|!:])")
+_MARKS = re.compile(r"[\\`*_\[\]()<>~$#|!:&]|^[-+=](?=[-+=\s]|$)")
+_NUMBERED = re.compile(r"^\d+(?=\.)")
+# What Streamlit looks for in a text once its marks have been read: addresses, icons and emoji, arrows and dashes.
+_FOUND = re.compile(
+    r"(?<=:)(?=//|material[/_]|[\w+-]+:)|(?<=www)(?=\.)|(?<=@)(?=[-\w])|(?<!\S)(?=(?:<->|->|<-|--|>=|<=|~=)(?!\S))",
+    re.IGNORECASE,
+)
+_JOINER = "\u2060"  # a word joiner, which has no width and breaks no line
+_COMMAND = re.compile(r"(`(?:python -m explorer|pip install) [\w ./-]+`)")
 
 
 def plain(text: str) -> str:
-    """`text` for `st.error` and its like; line breaks become spaces."""
-    return _MARKS.sub(r"\\\1", " ".join(text.split()))
+    """Escapes a text for `st.error` and its like; line breaks become spaces. Our commands stay set as code."""
+    commands = _COMMAND.split(" ".join(text.split()))
+    return "".join(part if i % 2 else _escaped(part) for i, part in enumerate(commands))
+
+
+def _escaped(text: str) -> str:
+    return _NUMBERED.sub(r"\g<0>\\", _MARKS.sub(r"\\\g<0>", _FOUND.sub(_JOINER, text)))
 
 
 def sentence(error: Exception) -> str:

@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer.errors import CheckpointError, DatasetError
 from explorer.ui import access, address, cache
 from explorer.ui.cache import EncodedDataset
+from explorer.ui.markdown import plain, sentence
 from explorer.ui.wording import GROUP
 
 _Option = TypeVar("_Option", bound=str)
@@ -93,7 +94,7 @@ def pick_model() -> cache.Model:
         model.latents  # noqa: B018 - read here, so that a damaged file is said in this sentence and not later
         return model
     except (CheckpointError, OSError) as error:
-        st.error(str(error))
+        st.error(sentence(error))
         st.stop()
 
 
@@ -102,7 +103,7 @@ def _show_damaged(found: list[cache.CheckpointInfo]) -> None:
     if damaged:
         with st.expander(f"{len(damaged)} of {len(found)} checkpoints cannot be opened", icon=":material/warning:"):
             for c in damaged:
-                st.markdown(f"**{c.id}**: {c.problem}")
+                st.markdown(f"**{plain(c.id)}**: {plain(str(c.problem))}")
 
 
 def colors(data: EncodedDataset) -> dict[str, str]:
@@ -169,7 +170,7 @@ def pick_data(model: cache.Model, controls: DeltaGenerator, *, widths: tuple[int
     try:
         found = cache.encoded_dataset(model.info.id, cache.digest(model.info), data, projection)
     except (DatasetError, CheckpointError, ValueError) as error:
-        st.error(str(error))
+        st.error(sentence(error))
         st.stop()
     return replace(found, drawn_as=_pick_class(model, controls)) if model.conditional else found
 

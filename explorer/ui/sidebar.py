@@ -87,7 +87,7 @@ def _data(form: run_form.Form) -> None:
         on_change=from_widget("train_dataset", run_form.choose_dataset),
     )
     missing = [info for info in known if not info.present]
-    how = [f"**{info.name}**: {info.how}" for info in missing]
+    how = [f"**{plain(info.name)}**: {plain(info.how)}" for info in missing]
     own = "Your own images can be added"
     more = f"{len(missing)} more can be had" if missing else own
     st.caption(more, help="\n\n".join([*how, f"{own} on the Train page, at its end."]))
@@ -166,7 +166,7 @@ def _runs(shown: Shown, fresh: list[tuple[list[RunInfo], int]]) -> None:
 
 def _running(info: RunInfo, key: str) -> None:
     with st.container(border=True, gap="xsmall", key=f"train_run_{info.name}"):
-        st.markdown(f"**{info.name}**")
+        st.markdown(f"**{plain(info.name)}**")
         st.progress(progress_share(info), progress_text(info))
         progress = info.progress
         value = None if progress is None or progress.phase == "starting" else progress.elbo
@@ -180,7 +180,7 @@ def _running(info: RunInfo, key: str) -> None:
 
 def _queued(info: RunInfo, key: str) -> None:
     with st.container(border=True, gap="xsmall", key=f"train_run_{info.name}"):
-        st.markdown(f"**{info.name}**")
+        st.markdown(f"**{plain(info.name)}**")
         place = "next" if info.position == 1 else f"number {info.position}"
         st.caption(f"waiting, {place} in line")
         _buttons(info, key)
@@ -209,9 +209,9 @@ def _cancel(name: str) -> None:
 def _ended(info: RunInfo, key: str) -> None:
     with st.container(border=True, gap="xsmall", key=f"train_run_{info.name}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"**{info.name}**", width="content")
+            st.markdown(f"**{plain(info.name)}**", width="content")
             st.button(
-                f"Dismiss {info.name}",
+                f"Dismiss {plain(info.name)}",
                 key=f"train_dismiss{key}",
                 type="tertiary",
                 icon=":material/close:",

@@ -44,7 +44,7 @@ def choose_code(label: str, key: str, param: str, scope: Scope, *, default: str)
         return evaluate(text or "", scope)
     except ExpressionError as error:
         show_error(error)
-        st.button(f"Use {default}", key=f"{key}_default", type="tertiary", on_click=_set, args=(key, default))
+        st.button(f"Use {plain(default)}", key=f"{key}_default", type="tertiary", on_click=_set, args=(key, default))
         return None
 
 

@@ -128,4 +128,4 @@ def upload_popover(data: EncodedDataset) -> None:
             on_click=lambda: st.session_state.update({_UPLOAD: last.turned(data)}),
         )
         done = seen.prepared.words
-        st.caption(f"`upload` is {plain(last.name)}{f': {done}' if done else ''}. {' '.join(last.notes)}")
+        st.caption(f"`upload` is {plain(last.name)}{f': {plain(done)}' if done else ''}. {plain(' '.join(last.notes))}")

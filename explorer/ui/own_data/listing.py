@@ -66,7 +66,7 @@ def _row(name: str, on_choose: Callable[[str], None] | None, now: datetime) -> N
             ":material/delete:",
             key=f"own_remove_{name}",
             type="tertiary",
-            help=f"Remove own:{name}; you can undo this",
+            help=f"Remove own:{plain(name)}; you can undo this",
             on_click=_remove,
             args=(name,),
         )

@@ -58,7 +58,7 @@ def _form(on_ready: OnReady | None) -> None:
         with st.container(key="own_refused"):
             (st.info if existing else st.error)(plain(problem))
             if existing and on_ready is not None:
-                st.button(f"Use {existing}", key="own_existing", on_click=_use, args=(existing, on_ready))
+                st.button(f"Use {plain(existing)}", key="own_existing", on_click=_use, args=(existing, on_ready))
 
 
 def _options(origin: Origin, *, disabled: bool) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from explorer.errors import CheckpointError, DatasetError
 from explorer.ui import access, address, cache
 from explorer.ui.cache import STORED, EncodedDataset
-from explorer.ui.markdown import plain, sentence
+from explorer.ui.markdown import sentence
 
 _COMPARED = "compare_with"
 _MOST = 3  # beside the chosen one: four columns are as many as can be read
@@ -63,6 +63,6 @@ def _opened(info: cache.CheckpointInfo) -> EncodedDataset:
     model = cache.open_model(info.id, content)
     kinds = cache.projections(model)
     if not kinds:
-        raise CheckpointError(f"{plain(info.id)} has no map of its codes: train it again")
+        raise CheckpointError(f"{info.id} has no map of its codes: train it again")
     found = cache.encoded_dataset(info.id, content, STORED, kinds[0])
     return replace(found, drawn_as=0) if model.conditional else found

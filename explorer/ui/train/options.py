@@ -46,7 +46,7 @@ def options_panel() -> None:
 
 def _about_preset(form: Form) -> None:
     chosen = PRESETS[form.preset]
-    st.markdown(f"**{form.preset}** on **{form.dataset}**. {chosen.summary}")
+    st.markdown(f"**{form.preset}** on **{plain(form.dataset)}**. {chosen.summary}")
     st.caption(f"Source: {chosen.source}. Published: {chosen.published}. {chosen.notes}".strip())
 
 

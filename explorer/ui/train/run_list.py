@@ -117,11 +117,11 @@ def _row(info: RunInfo, now: datetime) -> None:
         horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall", key=f"run_row_{info.name}"
     ):
         st.checkbox(
-            f"Select {info.name}", key=pick_key(info.name), label_visibility="collapsed", persist_state="session"
+            f"Select {plain(info.name)}", key=pick_key(info.name), label_visibility="collapsed", persist_state="session"
         )
         st.html(_facts(info, now), width="stretch")
         st.download_button(
-            f"Download {info.name} as zip",
+            f"Download {plain(info.name)} as zip",
             partial(runs.archive, info.name),  # made when it is asked for
             f"{info.name}.zip",
             "application/zip",
@@ -268,7 +268,7 @@ def _undo() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="run_deleted_line"):
         what = next(iter(deleted)) if len(deleted) == 1 else f"{len(deleted)} runs"
-        st.markdown(f"Deleted **{what}**.", width="content")
+        st.markdown(f"Deleted **{plain(what)}**.", width="content")
         st.button("Undo", key="run_undo", type="tertiary", icon=":material/undo:", on_click=_restore, args=(deleted,))
 
 

@@ -58,3 +58,23 @@ def points(count: int = 400) -> np.ndarray:
     rng = np.random.default_rng(0)
     centres = 3 * np.stack([np.cos(np.arange(5) * 1.2566), np.sin(np.arange(5) * 1.2566)], 1)
     return centres[np.arange(count) % 5] + 0.6 * rng.standard_normal((count, 2))
+
+
+TEXTS = (
+    "![x](http://127.0.0.1:9/x.png) and [a link](http://127.0.0.1:9/)",
+    "see http://evil.example/a?b=c or HTTPS://evil.example, www.evil.example or WWW.evil.example and me@evil.example",
+    "mailto:me@evil.example, xmpp:me@evil.example, <http://evil.example>, //evil.example",
+    "**bold** __bold__ *em* _em_ ~~gone~~ `code` $x^2$ # head | a | b |",
+    ":red[red] :material/close: :streamlit: :smile: :+1: &lt;b&gt; &copy; <b>x</b>",
+    "a -> b <- c -- d >= e",
+    "- no list",
+    "+ no list",
+    "1. no list",
+    "12) no list",
+    "# no heading",
+    "--- ",
+    "===",
+    "> no quotation",
+    "a [^1] note \\ and {x}",
+)
+"""What Markdown would make something else of."""

@@ -17,6 +17,7 @@ from explorer.ui.components.latent_map.component import LegendEntry, Mark, Selec
 from explorer.ui.components.picture_drop.component import Pasted, picture_drop
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.markdown import plain
 from tests.browser.components import drawn
 
 COLORS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#b279a2")
@@ -31,7 +32,7 @@ def show_film() -> None:
     kind = st.radio("Walk", [0, 1], horizontal=True)
     last = count - 1
     st.button("Rerun")
-    plain = st.toggle("Plain")
+    bare = st.toggle("Plain")
     captions = [f"{i / max(1, last):.0%} of the way from mean(3) to mean(8)" for i in range(count)]
     film(
         key="film",
@@ -39,12 +40,12 @@ def show_film() -> None:
         count=count,
         columns=drawn.COLUMNS,
         tile=drawn.TILE,
-        captions=None if plain else captions,
-        shares=None if plain else drawn.shares(count),
-        stops=() if plain else sorted({0, count // 2, last}),
-        stop_names=() if plain else ["mean(3)", "item(1234)", "mean(Ankle boot)"][: len({0, count // 2, last})],
+        captions=None if bare else captions,
+        shares=None if bare else drawn.shares(count),
+        stops=() if bare else sorted({0, count // 2, last}),
+        stop_names=() if bare else ["mean(3)", "item(1234)", "mean(Ankle boot)"][: len({0, count // 2, last})],
         revision=f"{kind}-{count}",
-        on_use=None if plain else lambda step: st.session_state.update(used=step),
+        on_use=None if bare else lambda step: st.session_state.update(used=step),
     )
     st.text(f"Used: {st.session_state.get('used')}")
 
@@ -218,6 +219,14 @@ def slow() -> None:
     st.text(f"Drawn {'with' if more else 'without'}.")
 
 
+def show_text() -> None:
+    for i, text in enumerate(drawn.TEXTS):
+        with st.container(key=f"text_{i}"):
+            st.markdown(plain(text))
+    for i, text in enumerate(drawn.TEXTS):
+        st.button(plain(text), key=f"button_{i}")
+
+
 def show_pulse() -> None:
     beating()
     slow()
@@ -232,4 +241,5 @@ st.set_page_config(layout="wide")
     "draw": show_draw,
     "paste": show_paste,
     "pulse": show_pulse,
+    "text": show_text,
 }[st.query_params["show"]]()
