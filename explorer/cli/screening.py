@@ -12,14 +12,19 @@ _DESCRIPTION = """\
 Screen pictures of single blood cells for malaria, by what generative models of healthy and infected cells cannot
 draw. Not a medical device.
 
-The table has a row for each picture that can be read:
+The table has a row for each picture:
   file        its path below the folder or within the zip
-  p_infected  probability that the cell is infected, where every second cell is. Between 0.1 and 0.9 it is often wrong,
-              and the cell is called uncertain
+  p_infected  probability that the cell is infected, where every second cell is, or the --share that you name. Between
+              0.1 and 0.9 it is often wrong, and the cell is called uncertain
   log_ratio   the same evidence without that share, in nats: positive speaks for infected. Where a share s of the
               cells is infected, the probability is sigmoid(log_ratio + log(s / (1 - s)))
   typicality  the share of real cells that are less typical; below 0.001 the picture is unlike any cell that the
               models were trained on, and its other figures mean nothing
+  verdict     likely infected, uncertain, likely healthy, unlike any cell, or unreadable
+  unlike      True if it is unlike any cell
+  share_infected  the share of infected cells that p_infected assumes
+  model       names the content of the models: other models have another
+  unreadable  why the picture could not be read; its figures are empty then
 """
 
 
@@ -29,6 +34,9 @@ def add_to(verbs: Any) -> None:
     parser.description, parser.formatter_class = _DESCRIPTION, argparse.RawDescriptionHelpFormatter
     parser.add_argument("source", type=Path, help="a folder of pictures at any depth, a .zip of one, or a picture")
     parser.add_argument("--out", type=Path, default=Path("scores.csv"), help="the table (default: scores.csv)")
+    parser.add_argument(
+        "--share", type=float, metavar="S", help="the share of cells that is infected, between 0 and 1 (default: half)"
+    )
     add_device(parser)
 
 
@@ -38,7 +46,7 @@ def screen(args: argparse.Namespace) -> int:
 
     check_place(args.out)
     with progress_bar("screening", unit=" images") as show:
-        found = screen_files(args.source, device=args.device, progress=show)
+        found = screen_files(args.source, share=args.share, device=args.device, progress=show)
     found.write_csv(args.out)
     say_left_out(found.notes, found.unreadable)
     print(f"{args.out}: {found.summary}. Not a medical device.")

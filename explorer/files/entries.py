@@ -86,19 +86,20 @@ class Files:
 
 
 @contextmanager
-def open_files(path: Path, label: str | None = None) -> Iterator[Files]:
-    """Opens the files at `path`, a folder or a .zip. Sentences call it `label`, by default its path.
+def open_files(path: Path | bytes, label: str | None = None) -> Iterator[Files]:
+    """Opens the files at `path`, a folder or a .zip, or of a zip's bytes. Sentences call it `label`, or by its path.
 
     Raises:
         DatasetMissing: there is nothing at `path`.
         DatasetError: it is something else, cannot be read, or a zip is damaged, exceeds MAX_ENTRIES or
             MAX_TOTAL_BYTES, or has names that lead out of it.
     """
-    if os.path.isdir(path):  # which, unlike Path.is_dir, never raises
+    if isinstance(path, Path) and os.path.isdir(path):  # which, unlike Path.is_dir, never raises
         yield Files(list(_walk(path)))
         return
-    with open_zip(path, label or str(path), MAX_ENTRIES) as archive:
-        found, notes = members(archive, label or path.name, MAX_TOTAL_BYTES)
+    short = path.name if isinstance(path, Path) else "The zip"
+    with open_zip(path, label or (str(path) if isinstance(path, Path) else short), MAX_ENTRIES) as archive:
+        found, notes = members(archive, label or short, MAX_TOTAL_BYTES)
         entries = [Entry(parts, info.file_size, info) for parts, info in found if not any(map(_hidden, parts))]
         yield Files(entries, archive, notes)
 

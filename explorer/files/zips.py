@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from explorer.errors import DatasetError, DatasetMissing
 
@@ -32,8 +33,8 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # contro
 
 
 @contextmanager
-def open_zip(path: Path, label: str, limit: int) -> Iterator[zipfile.ZipFile]:
-    """Opens the zip at `path`, which sentences call `label`.
+def open_zip(path: Path | bytes, label: str, limit: int) -> Iterator[zipfile.ZipFile]:
+    """Opens the zip at `path`, or of these bytes, which sentences call `label`.
 
     Raises DatasetMissing if there is nothing at `path`, DatasetError if it is no zip, cannot be read, is damaged
     or lists more than `limit` files.
@@ -41,7 +42,7 @@ def open_zip(path: Path, label: str, limit: int) -> Iterator[zipfile.ZipFile]:
     try:
         file = _Bounded(path, limit)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in the path
-        raise DatasetMissing(f"There is nothing at {path}; name a folder of images or a .zip of one.") from error
+        raise DatasetMissing(f"There is nothing at {path!s}; name a folder of images or a .zip of one.") from error
     except OSError as error:
         raise DatasetError(f"{label} could not be read: {error.strerror or error}.") from error
     with file:
@@ -146,8 +147,8 @@ class _Bounded(io.BufferedReader):
     `limit` is the most files; with None, once the zip is open, it reads on as any file does.
     """
 
-    def __init__(self, path: Path, limit: int) -> None:
-        super().__init__(io.FileIO(path))
+    def __init__(self, path: Path | bytes, limit: int) -> None:
+        super().__init__(cast(io.RawIOBase, io.BytesIO(path)) if isinstance(path, bytes) else io.FileIO(path))
         self.limit: int | None = limit
 
     def read(self, size: int | None = -1, /) -> bytes:

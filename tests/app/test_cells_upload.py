@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import threading
+import zipfile
 from dataclasses import replace
 from functools import cache
 
@@ -364,6 +366,57 @@ def test_the_download_is_of_all_cells_in_their_order():
         )
         for i in range(3)
     ]
-    rows = list(csv.DictReader(io.StringIO(as_csv(cells))))
+    uploads = Uploads(tuple(cells), unreadable=(("x.png", "it is empty"),))
+    *rows, broken = csv.DictReader(io.StringIO(as_csv(uploads, None)))
     assert [row["file"] for row in rows] == ["0.png", "1.png", "2.png"]
     assert [float(row["p_infected"]) for row in rows] == pytest.approx([0, 0.1, 0.2])
+    assert (broken["file"], broken["verdict"], broken["unreadable"]) == ("x.png", "unreadable", "it is empty")
+    assert {row["model"] for row in rows} == {screener().version}
+    *rows, _ = csv.DictReader(io.StringIO(as_csv(uploads, 0.01)))
+    assert {row["share_infected"] for row in rows} == {"0.01"}
+    odds = [math.exp(i) * 0.01 / 0.99 for i in range(3)]
+    assert [float(row["p_infected"]) for row in rows] == pytest.approx([o / (1 + o) for o in odds])
+
+
+def test_a_zip_of_cells_is_taken_with_what_of_it_cannot_be_read():
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("C2/C2_a.png", saved(cell()))
+        file.writestr("C10/C10_b.png", saved(cell(1)))
+        file.writestr("C10/cut.png", saved(cell())[:90])
+        file.writestr("notes.txt", "about these")
+    at = upload(open_panel(), {"cells.zip": archive.getvalue(), "C2_c.png": saved(cell(2)), "bad.zip": b"no zip"})
+    assert sorted(c.name for c in state(at).items) == ["C10/C10_b.png", "C2/C2_a.png", "C2_c.png"]
+    said = texts(at.warning).replace("\\", "")
+    assert "C10/cut.png could not be read: it is cut off or damaged" in said
+    assert "Left out: 1 file that is no picture, such as notes.txt." in said
+    assert "bad.zip is neither a folder nor an intact .zip" in said
+    press(at, "cells_upload_dismiss")
+    upload(at, {"C2_c.png": saved(cell(2))})
+    assert [name for name, _ in state(at).unreadable] == ["C10/cut.png"]  # for the table, whatever is dismissed
+
+    groups = at.dataframe[1].value
+    assert list(groups["group"]) == ["C2", "C10"]
+    assert list(groups["cells"]) == [2, 1]
+    at.text_input(key="cells_upload_pattern").set_value("*/").run()
+    assert list(sound(at).dataframe[1].value["group"]) == ["C2", "C10", "none"]
+    at.text_input(key="cells_upload_pattern").set_value("C").run()
+    assert "A pattern has one" in texts(sound(at).error)
+
+    # A share of a person's own: all that is said of the cells follows.
+    at.number_input(key="cells_share").set_value(0.1).run()
+    odds = math.exp(state(at).looked_at.verdict.log_ratio) * 0.001 / 0.999
+    (headline,) = [e.value for e in sound(at).get("html") if "lx-verdict" in e.value]
+    assert chance(odds / (1 + odds)).replace("<", "&lt;") in headline
+    assert "0.1% of the cells are infected" in texts(at.caption)
+
+
+def test_a_zip_of_too_many_cells_is_sent_to_the_command_line(monkeypatch):
+    monkeypatch.setattr(CellIntake, "most", 3)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for i in range(4):
+            file.writestr(f"{i}.png", b"")
+    at = upload(open_panel(), {"cells.zip": archive.getvalue()})
+    assert "this screen takes 3 at most" in texts(at.warning)
+    assert "python -m explorer screen" in texts(at.warning)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from explorer.cells.screening.screener import Screening, screener
+from explorer.cells.screening.screener import Screening, log_odds_of, screener
 from explorer.cells.screening.verdicts import COLUMNS, score_rows, summary, verdicts
 from explorer.files.pictures import Progress, open_pictures
 from explorer.files.tables import check_place, write_table
@@ -27,12 +27,16 @@ class FileScreening:
         screening: of these, row by row.
         unreadable: the others, in order, each with why it could not be read, a clause.
         notes: sentences on files that were left out.
+        share: of infected cells that the probabilities assume.
+        model: the content of the models, by `Screener.version`.
     """
 
     files: list[str]
     screening: Screening
     unreadable: list[tuple[str, str]]
     notes: list[str]
+    share: float
+    model: str
 
     @property
     def summary(self) -> str:
@@ -40,31 +44,36 @@ class FileScreening:
         return summary(verdicts(self.screening))
 
     def write_csv(self, path: Path) -> None:
-        """Writes a row a readable picture: `file,p_infected,log_ratio,typicality`. An old file is replaced, at once.
-
-        Figures have as many digits as tell any two float32 apart: probabilities near 1 must not become ties.
+        """Writes a row a picture, unreadable ones last: see `score_rows`. An old file is replaced, at once.
 
         Raises:
             DatasetError: it cannot be written; nothing is left behind then.
         """
         check_place(path)
-        write_table(path, COLUMNS, score_rows(zip(self.files, verdicts(self.screening), strict=True)))
+        rows = zip(self.files, verdicts(self.screening), strict=True)
+        write_table(path, COLUMNS, score_rows(rows, self.unreadable, share=self.share, model=self.model))
 
 
-def screen_files(source: Path, *, device: str = "auto", progress: Progress | None = None) -> FileScreening:
+def screen_files(
+    source: Path, *, share: float | None = None, device: str = "auto", progress: Progress | None = None
+) -> FileScreening:
     """Screens the pictures in a folder, at any depth, or in a .zip; or a single picture. Not a medical device.
 
     Pictures are shrunk to what the models see as soon as they are decoded, so that memory holds a few at full size.
 
     Args:
         source: the folder, the zip or the picture.
+        share: of infected cells, in (0, 1); None for that among the cells of the calibration, one half.
         device: auto, cpu, cuda or mps.
         progress: called with the number of pictures done and of all, readable or not.
 
     Raises:
         DatasetError: there is nothing at `source`, it cannot be read, holds no pictures, or none can be read.
-        CheckpointError, ValueError: as of `explorer.screen`.
+        CheckpointError: as of `explorer.screen`.
+        ValueError: as of `explorer.screen`, or for what is no share.
     """
+    if share is not None:
+        log_odds_of(share)
 
     def decode(data: bytes, name: str) -> Image.Image:
         return decode_image(data, name=name)
@@ -78,4 +87,9 @@ def screen_files(source: Path, *, device: str = "auto", progress: Progress | Non
             readable += names
             parts.append(opened.screen(images))
     columns = zip(*((p.p_infected, p.log_ratio, p.typicality, p.residual_score) for p in parts), strict=True)
-    return FileScreening(readable, Screening(*map(torch.cat, columns)), found.unreadable, found.notes)
+    screening = Screening(*map(torch.cat, columns))
+    if share is None:
+        share = opened.calibration.share
+    else:
+        screening = screening.assuming(share)
+    return FileScreening(readable, screening, found.unreadable, found.notes, share, opened.version)

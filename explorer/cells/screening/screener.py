@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -63,6 +65,21 @@ class Screening:
         """Which pictures are unlike any cell in training, bool [N]: of these the other figures mean nothing."""
         return self.typicality < UNLIKE
 
+    def assuming(self, share: float) -> Screening:
+        """Gives the probabilities where that share of the cells, in (0, 1), is infected: Bayes' rule.
+
+        Raises:
+            ValueError: it is no such share.
+        """
+        return replace(self, p_infected=torch.sigmoid(self.log_ratio + log_odds_of(share)))
+
+
+def log_odds_of(share: float) -> float:
+    """Computes log s / (1 - s) of a share of infected cells in (0, 1). Raises ValueError for another."""
+    if not 0 < share < 1:
+        raise ValueError(f"a share of infected cells lies between 0 and 1, and is neither: not {share:g}")
+    return math.log(share / (1 - share))
+
 
 @dataclass(frozen=True)
 class Examination:
@@ -98,12 +115,16 @@ class Calibration:
     Attributes:
         slope, intercept: of the log odds as a line in the pooled evidence: Platt 1999, "Probabilistic outputs for
             support vector machines".
-        prior: log odds of an infection among the cells it was fitted on.
+        prior: log odds of an infection among the cells it was fitted on; `share` is that share of them.
     """
 
     slope: float
     intercept: float
     prior: float
+
+    @property
+    def share(self) -> float:
+        return 1 / (1 + math.exp(-self.prior))
 
     def log_odds(self, scores: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         return self.slope * scores + self.intercept
@@ -116,8 +137,15 @@ class Screener:
     """
 
     def __init__(
-        self, healthy: Model, infected: Model, detector: Detector, calibration: Calibration, typicality: Typicality
+        self,
+        healthy: Model,
+        infected: Model,
+        detector: Detector,
+        calibration: Calibration,
+        typicality: Typicality,
+        version: str,
     ) -> None:
+        """Holds what screens; `version` names its content, for tables."""
         if healthy.image_shape != infected.image_shape or healthy.image_shape[0] != 3:
             raise ValueError("the two models must take RGB images of one size")
         self.models = (healthy, infected)
@@ -125,6 +153,7 @@ class Screener:
         self.detector = detector.to(self.device).eval().requires_grad_(False)
         self.calibration = calibration
         self.typicality = typicality
+        self.version = version
         self._layout = layout_of(self.device)
         self._networks = tuple(fused(m.network).to(memory_format=self._layout) for m in self.models)
         self._reader = fused(self.detector).to(memory_format=self._layout)
@@ -251,15 +280,18 @@ def screener(device: str = "auto") -> Screener:
     """
     healthy, infected = (load(name, device=device) for name in MODELS)
     try:
-        tensors = tensors_of(files("explorer.cells.screening").joinpath("detector.safetensors").read_bytes())
+        stored = files("explorer.cells.screening").joinpath("detector.safetensors").read_bytes()
+        tensors = tensors_of(stored)
         detector = Detector()
         detector.load_state_dict({k.removeprefix("detector."): v for k, v in tensors.items() if k[:9] == "detector."})
         values = {k.removeprefix("calibration."): v for k, v in tensors.items() if k[:12] == "calibration."}
         slope, intercept, prior = (float(values[name]) for name in ("slope", "intercept", "prior"))
         typicality = Typicality(**{k[11:]: v for k, v in tensors.items() if k[:11] == "typicality."})
+        sums = [(model.info.path / "SHA256SUMS").read_bytes() for model in (healthy, infected)]
+        version = hashlib.sha256(b"".join([*sums, stored])).hexdigest()[:16]
     except (OSError, SafetensorError, KeyError, RuntimeError, TypeError) as error:
         raise CheckpointError(f"the detector of infected cells cannot be opened: {error}") from error
-    return Screener(healthy, infected, detector, Calibration(slope, intercept, prior), typicality)
+    return Screener(healthy, infected, detector, Calibration(slope, intercept, prior), typicality, version)
 
 
 def _uint8(images: Tensor | np.ndarray) -> Tensor:

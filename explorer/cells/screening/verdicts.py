@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Literal
@@ -15,12 +15,22 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
-from explorer.cells.screening.screener import UNLIKE, Calibration, Screening
+from explorer.cells.screening.screener import UNLIKE, Calibration, Screening, log_odds_of
 from explorer.datasets.malaria import CLASSES
 from explorer.files.tables import table_text
 from explorer.latents.neighbourhoods import nearest
 
-COLUMNS = ("file", "p_infected", "log_ratio", "typicality")
+COLUMNS = (
+    "file",
+    "p_infected",
+    "log_ratio",
+    "typicality",
+    "verdict",
+    "unlike",
+    "share_infected",
+    "model",
+    "unreadable",
+)
 HEALTHY, INFECTED = 0.1, 0.9
 """Up to and from which probability a cell is called likely healthy and likely infected. What lies between them was so
 often wrong on test patients that it is called neither: see `Report.middle`."""
@@ -58,8 +68,16 @@ class Verdict:
         return _CALLED.get(self.state, "unlike any cell")
 
     def at_share(self, share: float) -> float:
-        """Computes the probability where that share of the cells, in (0, 1), is infected: Bayes' rule."""
-        return 1 / (1 + math.exp(min(700.0, -self.log_ratio - math.log(share / (1 - share)))))
+        """Computes the probability where that share of the cells, in (0, 1), is infected: Bayes' rule.
+
+        Raises:
+            ValueError: it is no such share.
+        """
+        return 1 / (1 + math.exp(min(700.0, -self.log_ratio - log_odds_of(share))))
+
+    def assuming(self, share: float) -> Verdict:
+        """Gives what screening says where that share is infected. Raises ValueError as `at_share`."""
+        return replace(self, p_infected=self.at_share(share))
 
 
 def verdicts(screening: Screening) -> list[Verdict]:
@@ -68,16 +86,33 @@ def verdicts(screening: Screening) -> list[Verdict]:
     return [Verdict(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
-def scores_csv(rows: Iterable[tuple[str, Verdict]]) -> str:
-    """Tabulates file names and verdicts: p_infected and typicality in [0, 1], log_ratio in nats, as many digits as
-    tell any two float32 apart.
+def scores_csv(
+    rows: Iterable[tuple[str, Verdict]], unreadable: Iterable[tuple[str, str]], *, share: float, model: str
+) -> str:
+    """Tabulates verdicts as `score_rows` gives them."""
+    return table_text(COLUMNS, score_rows(rows, unreadable, share=share, model=model))
+
+
+def score_rows(
+    rows: Iterable[tuple[str, Verdict]], unreadable: Iterable[tuple[str, str]], *, share: float, model: str
+) -> list[list[object]]:
+    """Makes the rows of a table of verdicts, under COLUMNS.
+
+    Args:
+        rows: file names and verdicts. p_infected and typicality in [0, 1] and log_ratio in nats get as many digits as
+            tell any two float32 apart: probabilities near 1 must not become ties.
+        unreadable: names of files that could not be read, and why; their figures are empty.
+        share: of infected cells that the probabilities assume.
+        model: `Screener.version`.
     """
-    return table_text(COLUMNS, score_rows(rows))
-
-
-def score_rows(rows: Iterable[tuple[str, Verdict]]) -> list[list[object]]:
-    """Makes the rows of that table, under COLUMNS."""
-    return [[name, *map(np.float32, (v.p_infected, v.log_ratio, v.typicality))] for name, v in rows]
+    assumed = float(f"{share:.6g}")
+    table: list[list[object]] = []
+    for name, v in rows:
+        figures = map(np.float32, (v.p_infected, v.log_ratio, v.typicality))
+        table.append([name, *figures, v.called, v.unlike, assumed, model, ""])
+    for name, why in unreadable:
+        table.append([name, None, None, None, "unreadable", None, assumed, model, why])
+    return table
 
 
 def summary(found: Sequence[Verdict]) -> str:

@@ -18,9 +18,9 @@ from explorer.figures import PALETTE
 from explorer.images import pictures
 from explorer.ui import html
 from explorer.ui.cells.crop import crop_panel
-from explorer.ui.cells.overview import DEVICE, chance, rarer
+from explorer.ui.cells.overview import DEVICE, assumption, chance, rarer
 from explorer.ui.cells.report import ELBOS, doubt, measured
-from explorer.ui.cells.uploads import UploadedCell, intake, opened
+from explorer.ui.cells.uploads import UploadedCell, assumed, intake, opened, verdict_of
 from explorer.ui.markdown import plain
 
 _EXAMINED = "cells_upload_examined"
@@ -46,22 +46,22 @@ def examined(cell: UploadedCell) -> None:
         )
     with st.container():
         crop_panel(cell)
+    verdict = verdict_of(cell)
     left, right = st.columns([6, 7], gap="large")
     with left:
-        st.html(_headline(cell.verdict))
+        st.html(_headline(verdict))
         for note in cell.notes:
             st.caption(plain(note))
     with left, st.spinner("Examining the cell …"):
         found = _examine(cell)
     with left:
-        st.html(html.table(["evidence", "", "what it means"], _evidence(cell.verdict, found)))
-        if not cell.verdict.unlike:
-            st.caption(
-                f"This assumes that half of the cells are infected. Where {_RARE:.0%} are, the probability would be "
-                f"{plain(chance(cell.verdict.at_share(_RARE)))}."
-            )
+        st.html(html.table(["evidence", "", "what it means"], _evidence(verdict, found)))
+        if not verdict.unlike:
+            rare = f" Where {_RARE:.0%} are, the probability would be {plain(chance(verdict.at_share(_RARE)))}."
+            other = rare if assumed() is None else ""
+            st.caption(f"This assumes that {assumption()} of the cells are infected.{other}")
     with right:
-        _pictures(found, unlike=cell.verdict.unlike)
+        _pictures(found, unlike=verdict.unlike)
     for column, state, model, code in zip(
         st.columns(2, gap="large"), CLASSES, opened().models, found.codes, strict=True
     ):
@@ -93,7 +93,7 @@ def _headline(verdict: Verdict) -> str:
         small = "probability that this cell is infected with <i>Plasmodium falciparum</i>."
         if verdict.state == "uncertain":
             large, size = f"Uncertain: {large}", "2.2rem"
-            small = f"An infection is neither likely nor ruled out. {doubt()}"
+            small = f"An infection is neither likely nor ruled out. {doubt() if assumed() is None else ''}"
     return (
         f'<div class="lx-verdict"><div style="font-size:{size};font-weight:600;line-height:1.15">{large}</div>'
         f'<div style="font-size:.9rem">{small} <b>{DEVICE}.</b></div></div>'

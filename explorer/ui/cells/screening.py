@@ -54,9 +54,9 @@ def _drawn() -> None:
 
 def _empty() -> None:
     st.markdown(
-        f"Drop pictures of single red blood cells here, up to {intake.most}. Each is placed on a black square of "
-        "64 × 64 pixels. You then see how a model of healthy cells and a model of infected ones redraw it, where it "
-        f"looks infected, and how likely that is. {DEVICE}."
+        f"Drop pictures of single red blood cells here, or zips of them, up to {intake.most} pictures. Each is placed "
+        "on a black square of 64 × 64 pixels. You then see how a model of healthy cells and a model of infected ones "
+        f"redraw it, where it looks infected, and how likely that is. {DEVICE}."
     )
     if st.button("Try it on examples", key="cells_upload_examples", icon=":material/science:"):
         with st.spinner("Fetching examples …"):

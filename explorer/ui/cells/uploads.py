@@ -24,6 +24,7 @@ from explorer.ui.uploads.store import Item, Store, Uploads
 _MOST_LARGE = 20  # pictures of which more is kept than the models see: five megabytes each, and their files
 MOST_LARGE_BYTES = 200 << 20  # of these files together
 UNJUDGED = Verdict(0.0, 0.0, 0.0, 0.0)
+SHARE = "cells_share"  # percent of the cells that a person takes to be infected
 _GRAY = "It is gray. The models know stained cells in colour, so the figures mean less."
 
 
@@ -71,6 +72,18 @@ def opened() -> Screener:
     return screener()
 
 
+def assumed() -> float | None:
+    """Gives the share of infected cells that a person has entered, in (0, 1)."""
+    percent: float | None = st.session_state.get(SHARE)
+    return None if percent is None else percent / 100
+
+
+def verdict_of(cell: UploadedCell) -> Verdict:
+    """Gives a cell's verdict where the share of infected cells is as entered."""
+    share = assumed()
+    return cell.verdict if share is None else cell.verdict.assuming(share)
+
+
 def by_probability(cells: Sequence[UploadedCell]) -> list[UploadedCell]:
     """Sorts cells, the likeliest to be infected first, what is no cell last."""
     return sorted(cells, key=lambda cell: (cell.verdict.unlike, -cell.verdict.p_infected))
@@ -81,7 +94,7 @@ class CellIntake(Intake[UploadedCell]):
 
     store = Store[UploadedCell]("cells_uploads", "cell", by_probability)
     key = "cells_upload"
-    label = "Pictures of single cells, of any format, size and shape"
+    label = "Pictures of single cells, of any format, size and shape, or zips of them"
     most = 500
     most_megabytes = 200  # a slide scanner's picture has 30 to 150
     instead = (

@@ -1,10 +1,12 @@
-"""Files on their way in: read in a thread, each once, so that a click on the page throws nothing away."""
+"""Files on their way in, and those of zips: read in a thread, each once, so that a click throws nothing away."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from typing import Generic
 
@@ -14,7 +16,9 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from explorer.errors import DatasetError
+from explorer.errors import DatasetError, ImageError
+from explorer.files.entries import open_files
+from explorer.files.pictures import choose_pictures
 from explorer.ui.jobs import Job, follow
 from explorer.ui.markdown import plain
 from explorer.ui.uploads.store import AnItem, Store, Uploads
@@ -30,10 +34,14 @@ Read = Callable[[str, bytes, str], AnItem]
 
 @dataclass(frozen=True)
 class Outcome(Generic[AnItem]):
-    """What became of files: items, sentences on others, and the ident of one that was here before."""
+    """What became of files: items, sentences on others, the reason by the name of each, and one that was here before.
+
+    Of the last there is the ident.
+    """
 
     items: list[AnItem]
     problems: list[str]
+    unreadable: dict[str, str]
     again: int | None
 
 
@@ -81,10 +89,7 @@ class Intake(ABC, Generic[AnItem]):
     def start(self, files: Files) -> None:
         """Begins to read files; `finish` ends it."""
         before = self.store.state
-        there = len(before.items)
-        if there + len(files) > self.most:
-            beside = f" and {there:,} are here" if there else ""
-            problem = f"These are {len(files):,} files{beside}: this screen takes {self.most} at most. {self.instead}"
+        if problem := self._too_many(len(files), len(before.items)):
             self.store.keep(replace(before, problems=(problem,), uploaders=before.uploaders + 1))
             return
         read = self.reader(before)
@@ -109,33 +114,49 @@ class Intake(ABC, Generic[AnItem]):
             problem = "Cancelled: none of these files was added." if job.cancelled else job.problem
             self.store.add([], [problem], job=job)
             return
-        self.store.add(job.result.items, job.result.problems, job=job)
+        found = job.result
+        self.store.add(found.items, found.problems, unreadable=found.unreadable.items(), job=job)
         if job.result.again is not None and not job.result.items:
             self.store.choose(job.result.again)
+
+    def _too_many(self, count: int, there: int) -> str:
+        """Says that so many files are too many beside what is here; nothing where they are not."""
+        if there + count <= self.most:
+            return ""
+        beside = f" and {there:,} are here" if there else ""
+        return f"These are {count:,} files{beside}: this screen takes {self.most} at most. {self.instead}"
 
     def _work(
         self, files: Files, before: Uploads[AnItem], read: Read[AnItem], job: UploadJob[AnItem]
     ) -> Outcome[AnItem]:
         known = {item.digest: item.ident for item in before.items}
         items: list[AnItem] = []
-        problems: list[str] = []
+        unreadable: dict[str, str] = {}
         again: list[int] = []
-        for i, (name, data) in enumerate(files):
-            job.report(i, self.steps * len(files))
-            digest = sha256(name.encode("utf-8", "replace") + b"\0" + data).hexdigest()
-            if digest in known:
-                again.append(known[digest])
-                continue
-            try:
-                items.append(read(name, data, digest))
-            except DatasetError as error:
-                problems.append(str(error))
-                continue
-            known[digest] = 0
-        if again and len(files) > 1:
+        with ExitStack() as zips:
+            inside = _Inside.of(files, zips, self.most_megabytes << 20)
+            if problem := self._too_many(len(inside.files), len(before.items)):
+                raise DatasetError(problem)
+            problems = inside.problems
+            for i, (name, contents) in enumerate(inside.files):
+                job.report(i, self.steps * len(inside.files))
+                try:
+                    data = contents()
+                    digest = sha256(name.encode("utf-8", "replace") + b"\0" + data).hexdigest()
+                    if digest in known:
+                        again.append(known[digest])
+                        continue
+                    items.append(read(name, data, digest))
+                except DatasetError as error:
+                    unreadable[name] = error.reason if isinstance(error, ImageError) else str(error)
+                    problems.append(str(error))
+                    continue
+                known[digest] = 0
+        if again and len(inside.files) > 1:
             were = "1 file was" if len(again) == 1 else f"{len(again):,} files were"
             problems.append(f"{were} here already and {'is' if len(again) == 1 else 'are'} listed once.")
-        return Outcome(self.finished(items, job) if items else [], problems, next(filter(None, again), None))
+        found = self.finished(items, job) if items else []
+        return Outcome(found, problems, unreadable, next(filter(None, again), None))
 
     # --- on the screen ------------------------------------------------------------------------------------------------
 
@@ -182,6 +203,32 @@ class Intake(ABC, Generic[AnItem]):
                     disabled=state.job is not None,
                     on_click=self.store.undo,
                 )
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """Files by their names, or of zips by their paths within, each with what reads it; sentences on others."""
+
+    files: list[tuple[str, Callable[[], bytes]]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, files: Files, zips: ExitStack, most_bytes: int) -> _Inside:
+        """Lists them, with the zips held open."""
+        found = cls()
+        for name, data in files:
+            if not name.lower().endswith(".zip"):
+                found.files.append((name, partial(bytes, data)))
+                continue
+            try:
+                archive = zips.enter_context(open_files(data, name))
+                entries, notes = choose_pictures(archive.entries, name)
+            except DatasetError as error:
+                found.problems.append(str(error))
+                continue
+            found.problems.extend([*archive.notes, *notes])
+            found.files.extend((entry.path, partial(archive.read, entry, most_bytes)) for entry in entries)
+        return found
 
 
 def list_problems(problems: Sequence[str]) -> None:

@@ -46,6 +46,7 @@ class Uploads(Generic[AnItem]):
     Attributes:
         items: the items.
         problems: sentences on files of the last upload that became none.
+        unreadable: the names of all such files, each with the reason, a clause.
         chosen: the ident of the one that is looked at.
         note: a sentence on where all of them come from.
         job: files on their way, until they have become items.
@@ -56,6 +57,7 @@ class Uploads(Generic[AnItem]):
 
     items: tuple[AnItem, ...] = ()
     problems: tuple[str, ...] = ()
+    unreadable: tuple[tuple[str, str], ...] = ()
     chosen: int | None = None
     note: str = ""
     job: UploadJob[AnItem] | None = None
@@ -99,6 +101,7 @@ class Store(Generic[AnItem]):
         items: Iterable[AnItem],
         problems: Iterable[str] = (),
         *,
+        unreadable: Iterable[tuple[str, str]] = (),
         note: str = "",
         job: UploadJob[AnItem] | None = None,
     ) -> None:
@@ -107,6 +110,7 @@ class Store(Generic[AnItem]):
         Args:
             items: the items.
             problems: sentences on files that became none.
+            unreadable: the names of these files, each with the reason.
             note: where the items come from.
             job: by which they came, and which has ended.
         """
@@ -119,6 +123,7 @@ class Store(Generic[AnItem]):
                 before,
                 items=(*before.items, *new),
                 problems=tuple(problems),
+                unreadable=tuple(dict.fromkeys((*before.unreadable, *unreadable))),
                 chosen=self.order(new)[0].ident if new else before.chosen,
                 note=note or before.note,
                 job=None if job is before.job else before.job,
@@ -154,7 +159,7 @@ class Store(Generic[AnItem]):
         """As a callback: takes all away."""
         before = self.state
         count = len(before.items)
-        cleared = replace(before, items=(), problems=(), chosen=None, note="")
+        cleared = replace(before, items=(), problems=(), unreadable=(), chosen=None, note="")
         self._take_away(f"Cleared {count} {self.noun}{'' if count == 1 else 's'}.", cleared)
 
     def _take_away(self, what: str, after: Uploads[AnItem]) -> None:
@@ -167,7 +172,10 @@ class Store(Generic[AnItem]):
         """
         now = self.state
         if now.undo is not None and now.job is None:
-            self.keep(replace(now.undo[1], problems=now.problems, uploaders=now.uploaders, last=now.last))
+            then = now.undo[1]
+            unreadable = tuple(dict.fromkeys((*then.unreadable, *now.unreadable)))
+            after = replace(then, problems=now.problems, unreadable=unreadable)
+            self.keep(replace(after, uploaders=now.uploaders, last=now.last))
 
     def dismiss(self) -> None:
         """As a callback: the problems have been read."""

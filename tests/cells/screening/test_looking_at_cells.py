@@ -65,16 +65,24 @@ def test_probability_at_another_share():
     assert verdict.at_share(0.5) == pytest.approx(verdict.p_infected)
     assert verdict.at_share(0.01) == pytest.approx(expit(2.3 + logit(0.01)))
     assert Verdict(0.0, -2000.0, 0.5, 0.0).at_share(0.01) == pytest.approx(0.0)
+    assert verdict.assuming(0.01).p_infected == verdict.at_share(0.01)
+    assert (verdict.state, verdict.assuming(0.01).state) == ("infected", "healthy")
+    for share in (0.0, 1.0, math.nan):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            verdict.at_share(share)
 
 
 def test_the_table_is_that_of_the_command_line(tmp_path):
     names = ["a.png", 'b, "c".png', "d\nq.png", "é.png", "e.png"]
-    FileScreening(names, screening(), [], []).write_csv(tmp_path / "scores.csv")
-    text = scores_csv(zip(names, verdicts(screening()), strict=True))
+    broken = [("=x.png", "it is empty")]
+    FileScreening(names, screening(), broken, [], 0.5, "abc").write_csv(tmp_path / "scores.csv")
+    text = scores_csv(zip(names, verdicts(screening()), strict=True), broken, share=0.5, model="abc")
     assert text == (tmp_path / "scores.csv").read_text("utf-8")
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert [row["file"] for row in rows] == names
-    assert [np.float32(row["p_infected"]) for row in rows] == screening().p_infected.tolist()
+    assert [row["file"] for row in rows] == [*names, "'=x.png"]
+    assert [np.float32(row["p_infected"]) for row in rows[:-1]] == screening().p_infected.tolist()
+    assert [row["verdict"] for row in rows] == [*(v.called for v in verdicts(screening())), "unreadable"]
+    assert rows[-1]["unreadable"] == "it is empty"
 
 
 def test_one_place_alone_says_what_the_cell_would_score():

@@ -15,18 +15,30 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.special import expit, logit
 
 import explorer
 from explorer.__main__ import main
 from explorer.cells.screening import FileScreening, Screening, screen_files
 from explorer.cells.screening import files as module
-from explorer.cells.screening.verdicts import Verdict, summary
+from explorer.cells.screening.screener import screener
+from explorer.cells.screening.verdicts import Verdict, summary, verdicts
 from explorer.errors import DatasetError
 from explorer.files import pictures
 from explorer.images import memory
 from explorer.images.memory import Room
 
-COLUMNS = ["file", "p_infected", "log_ratio", "typicality"]
+COLUMNS = [
+    "file",
+    "p_infected",
+    "log_ratio",
+    "typicality",
+    "verdict",
+    "unlike",
+    "share_infected",
+    "model",
+    "unreadable",
+]
 
 
 def png(seed, size=(70, 60), format="PNG"):
@@ -105,11 +117,38 @@ def test_all_pictures_at_any_depth(source, tmp_path, monkeypatch):
         np.testing.assert_allclose(getattr(found.screening, name), getattr(one_by_one, name), atol=1e-4)
 
     found.write_csv(tmp_path / "scores.csv")
-    table = rows(tmp_path / "scores.csv")
+    table, broken = rows(tmp_path / "scores.csv")[:4], rows(tmp_path / "scores.csv")[4:]
     assert [row[0] for row in table] == READABLE
-    figures = torch.tensor([[float(cell) for cell in row[1:]] for row in table])
+    figures = torch.tensor([[float(cell) for cell in row[1:4]] for row in table])
     expected = [found.screening.p_infected, found.screening.log_ratio, found.screening.typicality]
     assert torch.equal(figures, torch.stack(expected, 1))
+    assert [row[4] for row in table] == [verdict.called for verdict in verdicts(found.screening)]
+    assert [row[5] for row in table] == [str(flag) for flag in found.screening.unlike.tolist()]
+    assert [row[0] for row in broken] == list(BROKEN)
+    for row, reason in zip(broken, BROKEN.values(), strict=True):
+        assert row[1:6] == ["", "", "", "unreadable", ""]
+        assert row[8].startswith(reason)
+    opened = screener("cpu")
+    assert {(row[6], row[7]) for row in table + broken} == {(f"{expit(opened.calibration.prior):.6g}", opened.version)}
+    assert len(opened.version) == 16
+
+
+def test_the_share_of_infected_cells_that_a_person_names(tmp_path, capsys):
+    """The probability follows by Bayes' rule from the evidence, p(evidence | infected) / p(evidence | healthy)."""
+    source = write(tmp_path / "cells", {f"{i}.png": png(i) for i in range(5)})
+    usual = screen_files(source, device="cpu")
+    out = tmp_path / "scores.csv"
+    assert main(["screen", str(source), "--share", "0.02", "--out", str(out), "--device", "cpu"]) == 0
+    ratio = np.exp(usual.screening.log_ratio.double().numpy())
+    expected = ratio * 0.02 / (ratio * 0.02 + 1 * 0.98)
+    table = rows(out)
+    np.testing.assert_allclose([float(row[1]) for row in table], expected, rtol=1e-4)
+    assert [row[6] for row in table] == ["0.02"] * 5
+    calibrated = usual.screening.p_infected.double().numpy()
+    np.testing.assert_allclose(logit(calibrated) - np.log(ratio), logit(usual.share), atol=1e-3)
+    for share in ("0", "1", "-0.1", "nan", "50"):
+        assert main(["screen", str(source), "--share", share, "--out", str(out), "--device", "cpu"]) == 1
+        assert "a share of infected cells lies between 0 and 1" in capsys.readouterr().err
 
 
 def test_probabilities_near_the_ends_are_no_ties(tmp_path):
@@ -118,21 +157,24 @@ def test_probabilities_near_the_ends_are_no_ties(tmp_path):
     assert len(p.unique()) == 80
     screening = Screening(p, log_odds, torch.linspace(0, 1, 80), torch.zeros(80))
     names = [f"{i}.png" for i in range(80)]
-    FileScreening(names, screening, [], []).write_csv(tmp_path / "scores.csv")
+    FileScreening(names, screening, [], [], 0.5, "x").write_csv(tmp_path / "scores.csv")
     written = [row[1] for row in rows(tmp_path / "scores.csv")]
     assert len({float(text) for text in written}) == 80
     assert np.array_equal(np.array(written, np.float32), p.numpy())
 
 
+ZERO = ["a.png", "0.0", "0.0", "0.0", "unlike any cell", "True", "0.5", "x", ""]
+
+
 def test_a_table_that_cannot_take_its_place_leaves_nothing(tmp_path):
     one = Screening(*(torch.zeros(1) for _ in range(4)))
     (tmp_path / "old.csv").write_text("old")
-    FileScreening(["a.png"], one, [], []).write_csv(tmp_path / "old.csv")
-    assert rows(tmp_path / "old.csv") == [["a.png", "0.0", "0.0", "0.0"]]
+    FileScreening(["a.png"], one, [], [], 0.5, "x").write_csv(tmp_path / "old.csv")
+    assert rows(tmp_path / "old.csv") == [ZERO]
     with pytest.raises(DatasetError, match=r"could not be written: File name too long\.$"):
-        FileScreening(["a.png"], one, [], []).write_csv(tmp_path / f"{'x' * 300}.csv")
+        FileScreening(["a.png"], one, [], [], 0.5, "x").write_csv(tmp_path / f"{'x' * 300}.csv")
     assert os.listdir(tmp_path) == ["old.csv"]
-    assert rows(tmp_path / "old.csv") == [["a.png", "0.0", "0.0", "0.0"]]
+    assert rows(tmp_path / "old.csv") == [ZERO]
 
 
 def test_names_from_anywhere(tmp_path):
@@ -147,7 +189,8 @@ def test_names_from_anywhere(tmp_path):
     os.symlink(tmp_path / "victim", tmp_path / ".scores.csv.part")
     found.write_csv(tmp_path / "scores.csv")
     assert (tmp_path / "victim").read_text() == "precious"
-    (row,) = rows(tmp_path / "scores.csv")
+    row, *broken = rows(tmp_path / "scores.csv")
+    assert [name for name, *_ in broken] == [r"\xfd.png", r"\xfe.png", r"\xff.png"]
     assert row[0] == "'=1+1.png"
     assert np.float32(row[2]) == found.screening.log_ratio.numpy()[0]  # a number, whatever its sign
 
@@ -204,8 +247,8 @@ def test_the_command_says_what_it_found(source, tmp_path, capsys):
     assert main(["screen", str(source), "--out", str(out), "--device", "cpu"]) == 0
     said = capsys.readouterr()
     table = rows(out)
-    found = [Verdict(*map(float, row[1:]), 0.0) for row in table]
-    assert len(found) == 4
+    found = [Verdict(*map(float, row[1:4]), 0.0) for row in table if row[1]]
+    assert (len(found), len(table)) == (4, 7)
     assert said.out == f"{out}: {summary(found)}. Not a medical device.\n"
     lines = [line for line in said.err.splitlines() if line.startswith("explorer: ")]
     assert lines[0] == "explorer: Left out: 2 files that are no pictures, such as README.txt."

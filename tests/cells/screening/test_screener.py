@@ -255,4 +255,4 @@ def test_a_batch_norm_that_comes_first_is_kept():
 def test_two_models_of_different_shapes_are_refused(shipped):
     digits = explorer.load("mnist-mlp-2d", "cpu")
     with pytest.raises(ValueError, match="RGB images of one size"):
-        Screener(shipped.models[0], digits, shipped.detector, shipped.calibration, shipped.typicality)
+        Screener(shipped.models[0], digits, shipped.detector, shipped.calibration, shipped.typicality, "x")
