@@ -1,12 +1,13 @@
 """Two-dimensional maps of codes: the plane itself, PCA and UMAP; placing a code, finding the code under a point.
 
-UMAP (McInnes et al. 2018, arXiv:1802.03426) costs ten seconds to import and more to fit, and cannot be inverted
+UMAP (McInnes et al. 2018, arXiv:1802.03426) costs seconds to import and to fit, and cannot be inverted
 in the time of a click. So it is fitted once, at the end of training, and stored; a new code is placed from its
 nearest neighbours' places, and the code under a point found from the codes of the map's nearest points.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +88,7 @@ def align(points: Float[Tensor, "n 2"], to: Float[Tensor, "n 2"]) -> Float[Tenso
 
 
 def fit_umap(codes: Float[Tensor, "n d"], *, seed: int = 0) -> Map:
-    """Fits a UMAP of the codes. Takes half a minute at 10,000 codes, ten seconds of it for the import.
+    """Fits a UMAP of the codes: about ten seconds at 10,000 codes, and as many more the first time on a machine.
 
     Raises:
         ValueError: there are too few codes for a neighbourhood.
@@ -101,11 +102,31 @@ def fit_umap(codes: Float[Tensor, "n d"], *, seed: int = 0) -> Map:
         warnings.simplefilter("ignore")  # no TensorFlow, "n_jobs overridden by the seed", numba's own deprecations
         import umap
 
-        mapper = umap.UMAP(n_neighbors=NEIGHBOURS, min_dist=0.1, random_state=seed, n_jobs=1)
+        for function in (
+            umap.umap_.smooth_knn_dist,
+            umap.umap_.compute_membership_strengths,
+            umap.layouts._nb_optimize_layout_euclidean_single_epoch,
+        ):
+            with contextlib.suppress(RuntimeError):  # nowhere to write what it compiles to
+                function.enable_caching()
+        mapper = umap.UMAP(
+            n_neighbors=NEIGHBOURS, min_dist=0.1, random_state=seed, n_jobs=1, precomputed_knn=_umap_neighbours(codes)
+        )
         points = mapper.fit_transform(codes.numpy())
     # numba has set OpenMP's number of threads, and so PyTorch's: training in this process might be ten times slower.
     torch.set_num_threads(threads)
     return Map("umap", torch.from_numpy(np.asarray(points, dtype=np.float32)), codes)
+
+
+def _umap_neighbours(codes: Float[Tensor, "n d"]) -> tuple[np.ndarray, np.ndarray]:
+    """Finds rows and distances of the nearest codes of each, itself first, as UMAP's NEIGHBOURS has it: each [N, k].
+
+    UMAP's own search compiles for half a minute, and where there are more than 4,096 codes it is approximate.
+    """
+    distances, index = neighbours_of_each(codes, NEIGHBOURS - 1)
+    itself = torch.arange(len(codes))[:, None]
+    rows = torch.cat([itself, index], 1).int()
+    return rows.numpy(), torch.cat([torch.zeros_like(distances[:, :1]), distances], 1).numpy()
 
 
 def _from_neighbours(

@@ -174,7 +174,7 @@ def _largest(*tensors: Tensor) -> float:
 def map_latents(latents: Latents, *, plane: bool, final: bool, umap: bool = True, seed: int = 0) -> Latents:
     """The latents with their maps; codes that are a `plane` as they are, are never put through anything.
 
-    What takes long, UMAP and the maps' quality (each about half a minute for 10,000 codes of 100 latents), is left
+    What takes long, UMAP and the maps' quality (ten seconds and more for 10,000 codes of 100 latents), is left
     to the `final` checkpoint: a run saves every minute.
     """
     if plane:

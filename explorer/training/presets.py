@@ -309,7 +309,7 @@ class TrainConfig:
     )
     umap: bool = option(
         *("UMAP at the end", "run"),
-        "Lay out the codes as a UMAP when training ends: half a minute, for more than two latents only",
+        "Lay out the codes as a UMAP when training ends: ten seconds, for more than two latents only",
         True,
     )
     save_seconds: float = option(

@@ -56,7 +56,7 @@ class Saver:
         if finished:
             on_phase("mapping")
             if run.model.latent != 2 and run.config.umap:
-                self._write(evaluation, resumable=True)  # UMAP takes half a minute, in which the machine may die
+                self._write(evaluation, resumable=True)  # UMAP takes ten seconds, in which the machine may die
         latents = self._latents(evaluation, final=finished)
         on_phase("saving")
         return self._write(evaluation, latents, resumable=not finished)

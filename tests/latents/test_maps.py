@@ -183,7 +183,7 @@ def test_umap_needs_more_codes_than_neighbours():
 
 @pytest.mark.slow
 def test_umap_keeps_clusters_apart_and_is_reproducible():
-    # The one real fit of the tests: importing UMAP and compiling it takes ten seconds and more.
+    # The one real fit of the tests: importing UMAP takes seconds, and compiling it the first time ten more.
     codes, labels = clusters(90, d=6, seed=3)
     codes = codes + 20 * torch.nn.functional.one_hot(labels, 6)
     threads = torch.get_num_threads()
