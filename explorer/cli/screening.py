@@ -25,6 +25,9 @@ The table has a row for each picture:
   share_infected  the share of infected cells that p_infected assumes
   model       names the content of the models: other models have another
   unreadable  why the picture could not be read; its figures are empty then
+
+With --groups a second table counts the cells by patient, C<number> at the file name's start, or by --pattern: how many
+are called likely infected, which share of the cells that is, and its 95% interval by Wilson, from low to high.
 """
 
 
@@ -37,17 +40,28 @@ def add_to(verbs: Any) -> None:
     parser.add_argument(
         "--share", type=float, metavar="S", help="the share of cells that is infected, between 0 and 1 (default: half)"
     )
+    parser.add_argument("--groups", type=Path, metavar="FILE", help="write the table of groups, too")
+    parser.add_argument(
+        "--pattern", default="", help="what names a group in a path, with one * for the name, such as slide-*_"
+    )
     add_device(parser)
 
 
 def screen(args: argparse.Namespace) -> int:
-    from explorer.cells.screening import screen_files
-    from explorer.files.tables import check_place
+    from explorer.cells.screening import groups, screen_files
+    from explorer.files.tables import check_place, write_table
 
     check_place(args.out)
+    if args.groups is None and args.pattern:
+        raise ValueError("--pattern goes with --groups FILE, the table of the groups")
+    if args.groups is not None:
+        check_place(args.groups)
+        groups.group_of("", args.pattern)
     with progress_bar("screening", unit=" images") as show:
         found = screen_files(args.source, share=args.share, device=args.device, progress=show)
     found.write_csv(args.out)
+    if args.groups is not None:
+        write_table(args.groups, groups.COLUMNS, groups.group_rows(found.groups(args.pattern)))
     say_left_out(found.notes, found.unreadable)
     print(f"{args.out}: {found.summary}. Not a medical device.")
     return 0

@@ -401,3 +401,10 @@ def test_a_test_image_is_known_to_any_model_of_its_data_however_it_is_prepared()
         assert found.row == 5
         assert 5 not in found.judgement.neighbours
         assert "999 other test images" in found.judgement.sentence()
+
+
+def test_pictures_in_a_zip_are_taken_where_pictures_are():
+    archive = zipped({"a/one.png": saved(digit()), "two.png": saved(digit(40)), "cut.png": saved(digit())[:40]})
+    at = upload(page(source="upload"), ("pictures.zip", archive))
+    assert [item.name for item in at.session_state["reconstruct_uploads"].items] == ["a/one.png", "two.png"]
+    assert "cut.png could not be read" in texts(at.warning).replace("\\", "")

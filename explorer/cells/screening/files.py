@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from explorer.cells.screening.groups import Group, by_group
 from explorer.cells.screening.screener import Screening, log_odds_of, screener
 from explorer.cells.screening.verdicts import COLUMNS, score_rows, summary, verdicts
 from explorer.files.pictures import Progress, open_pictures
@@ -42,6 +43,10 @@ class FileScreening:
     def summary(self) -> str:
         """The number of pictures, how many of them are cells, and what these are called."""
         return summary(verdicts(self.screening))
+
+    def groups(self, pattern: str = "") -> list[Group]:
+        """Counts the pictures by patient, or by another part of their paths: see `by_group`. Raises ValueError."""
+        return by_group(zip(self.files, verdicts(self.screening), strict=True), pattern)
 
     def write_csv(self, path: Path) -> None:
         """Writes a row a picture, unreadable ones last: see `score_rows`. An old file is replaced, at once.

@@ -98,14 +98,19 @@ def wilson(count: int, total: int) -> tuple[float, float]:
 
 
 def groups_csv(groups: Iterable[Group]) -> str:
-    """Tabulates groups under COLUMNS; what is undefined of a group without cells is empty."""
+    """Tabulates groups as `group_rows` gives them."""
+    return table_text(COLUMNS, group_rows(groups))
+
+
+def group_rows(groups: Iterable[Group]) -> list[list[object]]:
+    """Makes the rows of a table of groups, under COLUMNS; what is undefined of a group without cells is empty."""
     rows: list[list[object]] = []
     for group in groups:
         called = (group.counts["infected"], group.counts["uncertain"])
         rows.append(
             [group.name, group.cells, *called, group.share, *(group.interval or (None, None)), group.counts["unlike"]]
         )
-    return table_text(COLUMNS, rows)
+    return rows
 
 
 def _order(name: str) -> tuple[bool, list[tuple[int, int | str]]]:

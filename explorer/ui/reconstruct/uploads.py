@@ -34,7 +34,7 @@ class PictureIntake(Intake[UploadedPicture]):
 
     store = Store[UploadedPicture]("reconstruct_uploads", "picture")
     key = "upload"
-    label = "Pictures of any format, size and depth"
+    label = "Pictures of any format, size and depth, or zips of them"
     most = 100
     most_megabytes = 20
     instead = "Rank a zip of them instead."

@@ -151,6 +151,25 @@ def test_the_share_of_infected_cells_that_a_person_names(tmp_path, capsys):
         assert "a share of infected cells lies between 0 and 1" in capsys.readouterr().err
 
 
+def test_the_command_counts_cells_by_patient_or_pattern(tmp_path, capsys):
+    write(tmp_path / "cells", {f"{name}.png": png(0) for name in ("s1/C2_a", "s1/C2_b", "s2/C10_a", "s2/other")})
+    arguments = ["screen", str(tmp_path / "cells"), "--out", str(tmp_path / "s.csv"), "--device", "cpu"]
+    out = tmp_path / "groups.csv"
+
+    def table():
+        with open(out, newline="", encoding="utf-8") as stream:
+            return [(row["group"], int(row["cells"]) + int(row["unlike"])) for row in csv.DictReader(stream)]
+
+    assert main([*arguments, "--groups", str(out)]) == 0
+    assert table() == [("C2", 2), ("C10", 1), ("", 1)]
+    assert main([*arguments, "--groups", str(out), "--pattern", "*/"]) == 0
+    assert table() == [("s1", 2), ("s2", 2)]
+    capsys.readouterr()
+    for wrong, said in ((["--pattern", "*/"], "--groups FILE"), (["--groups", str(out), "--pattern", "x"], "one *")):
+        assert main([*arguments, *wrong]) == 1
+        assert said in capsys.readouterr().err
+
+
 def test_probabilities_near_the_ends_are_no_ties(tmp_path):
     log_odds = torch.cat([torch.linspace(10, 13.5, 30), torch.linspace(-30, -10, 50)])
     p = torch.sigmoid(log_odds)
