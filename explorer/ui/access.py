@@ -15,6 +15,7 @@ from explorer.runs import RunInfo
 from explorer.training.presets import TrainConfig
 from explorer.ui import cache, people
 from explorer.ui.cache import STORED
+from explorer.ui.people import Person
 
 _OWN = "own:"
 
@@ -39,8 +40,12 @@ def run(name: str) -> RunInfo:
     """Finds a run. Raises RunError where there is none that the person may see."""
     info = every.run(name)
     if not people.here().sees(info.owner):
-        raise RunError(f"There is no run {name[:80]!r}: it was renamed or deleted.")
+        raise _no_such(name)
     return info
+
+
+def _no_such(name: str) -> RunError:
+    return RunError(f"There is no run {name[:80]!r}: it was renamed or deleted.")
 
 
 def is_mine(info: RunInfo) -> bool:
@@ -78,6 +83,13 @@ def rename(name: str, new: str) -> None:
 def delete(name: str) -> str:
     """Deletes a run; `runs.restore` takes what this returns. Raises RunError, also where the person may not."""
     return every.delete(_changeable(name))
+
+
+def archive(name: str, person: Person) -> bytes:
+    """Packs a run for somebody: another may have its name by now, or it may be shared no longer. Raises RunError."""
+    if not person.sees(every.run(name).owner):
+        raise _no_such(name)
+    return every.archive(name)
 
 
 def share(name: str, shared: bool) -> None:

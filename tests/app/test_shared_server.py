@@ -218,6 +218,16 @@ def bob(monkeypatch: pytest.MonkeyPatch) -> people.Person:
     return found
 
 
+def test_a_run_is_packed_for_who_sees_it(share, trained, bob):
+    """A button for it may be older than whose the run is now."""
+    share(AUTH)
+    trained("run", Owner("p-ada", "Ada", shared=True))
+    assert access.archive("run", bob)
+    runs.share("run", False)
+    with pytest.raises(RunError, match="There is no run"):
+        access.archive("run", bob)
+
+
 @pytest.mark.parametrize("text", ["", AUTH], ids=["cookie", "sign-in"])
 def test_what_a_browser_was_not_offered_is_refused_too(space, share, trained, bob, text):
     share(text)
@@ -261,7 +271,7 @@ def test_own_data_belong_to_who_added_them(share, bob, picture, write_tree):
 
 
 FORBIDDEN = {
-    "runs": {"runs", "active", "run", "cancel", "delete", "rename", "resume", "share", "submit"},
+    "runs": {"archive", "runs", "active", "run", "cancel", "delete", "rename", "resume", "share", "submit"},
     "own": {"names", "remove", "share"},
     "datasets": {"available"},
     "cache": {"all_checkpoints"},
