@@ -69,6 +69,9 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         check_options(self)
+        for name in ("encoder", "decoder"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must be a list of one or more whole numbers, such as 256 or 256, 128")
         LIKELIHOODS[self.likelihood](self.noise_variance, self.output)  # which knows what goes together
         NETWORKS[self.network].check(self)
 

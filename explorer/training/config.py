@@ -98,9 +98,6 @@ class Recipe(ModelSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("encoder", "decoder"):
-            if not getattr(self, name):
-                raise ValueError(f"{name} must be a list of one or more whole numbers, such as 256 or 256, 128")
         if self.warmup_epochs and self.warmup_share:
             raise ValueError(
                 "warmup_epochs and warmup_share say the same in two ways: set one of them and leave the other at 0"

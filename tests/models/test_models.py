@@ -129,6 +129,10 @@ def test_a_deterministic_code_is_its_own_draw():
         ({"output": "linear"}, "set output to sigmoid"),
         ({"network": "conv", "image_shape": (1, 30, 30)}, "divisible by 4, not 30 x 30"),
         ({"network": "conv", "decoder": (8,)}, "same number of layers"),
+        *(
+            ({"network": network, "encoder": (), "decoder": ()}, "encoder must be a list of one or more whole numbers")
+            for network in NETWORKS
+        ),
     ],
 )
 def test_what_does_not_fit_together(changes, reason):
