@@ -227,7 +227,7 @@ def config(form: Form) -> TrainConfig:
     return made
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)  # what is typed is new each time
 def _unfit(recipe: Recipe, shape: tuple[int, int, int]) -> str:
     """Why a recipe's network cannot take images of a shape, or nothing."""
     try:
