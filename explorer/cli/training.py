@@ -54,20 +54,12 @@ _RECIPE = {f.name for f in fields(Recipe)}
 
 
 def train(args: argparse.Namespace) -> int:
-    from explorer.runs import RunInfo
-    from explorer.runs import train as train_run
+    from explorer.runs.queue import say_once
+    from explorer.runs.queue import train as train_run
 
     out = _folder(args)
     config = _config(args)
-    said = False
-
-    def on_wait(info: RunInfo) -> None:
-        nonlocal said
-        if not said:
-            said = True
-            before = "one run goes" if info.position < 2 else f"{info.position} runs go"
-            print(f"waiting for {info.device}: {before} first (--now does not wait)", file=sys.stderr)
-
+    on_wait = say_once("--now does not wait")
     with contextlib.closing(_Bar()) as bar:
         run = train_run(config, out, resume=bool(args.resume), wait=not args.now, on_wait=on_wait, on_progress=bar.show)
     if run.status == "finished":

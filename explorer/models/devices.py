@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import threading
@@ -98,17 +99,29 @@ def choose_threads(weights: int, *, convolves: bool) -> int:
 
 @contextlib.contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Compute with so many threads. Sums come in another order with another number, so it belongs to a run's config.
+    """Computes with so many threads. Sums come in another order with another number, so it belongs to a run's config.
 
-    One caller at a time: the number is the process's, and of two that overlap the later would put back the other's.
+    The number is the process's: callers that overlap share it, and who wants another waits for them, and says so.
     """
-    with _threads_lock:
-        before = torch.get_num_threads()
-        torch.set_num_threads(count)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+    global _number, _before, _callers
+    with _number_free:
+        if _callers and _number != count:
+            text = "waiting for another computation in this process: it takes %d threads, and this one %d"
+            logging.getLogger(__name__).warning(text, _number, count)
+            _number_free.wait_for(lambda: not _callers or _number == count)
+        if not _callers:
+            _number, _before = count, torch.get_num_threads()
+            torch.set_num_threads(count)
+        _callers += 1
+    try:
+        yield
+    finally:
+        with _number_free:
+            _callers -= 1
+            if not _callers:
+                torch.set_num_threads(_before)
+            _number_free.notify_all()
 
 
-_threads_lock = threading.RLock()
+_number_free = threading.Condition()
+_number, _before, _callers = 1, 1, 0  # threads now, and before the first of those that compute with them

@@ -1,4 +1,6 @@
 import os
+import threading
+import time
 
 import pytest
 import torch
@@ -64,6 +66,28 @@ def test_threads(monkeypatch):
     before = torch.get_num_threads()
     with threads(before + 1):
         assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+
+
+def test_who_wants_another_number_of_threads_waits_and_says_so(caplog):
+    before, seen = torch.get_num_threads(), []
+
+    def compute(count):
+        with threads(count):
+            seen.append(torch.get_num_threads())
+
+    with threads(2):
+        for count in (2, 3):
+            other = threading.Thread(target=compute, args=(count,))
+            other.start()
+            if count == 2:
+                other.join()
+        while not caplog.messages:
+            time.sleep(0.01)
+        assert seen == [2]
+    other.join()
+    assert seen == [2, 3]
+    assert caplog.messages == ["waiting for another computation in this process: it takes 2 threads, and this one 3"]
     assert torch.get_num_threads() == before
 
 
