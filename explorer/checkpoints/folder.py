@@ -47,6 +47,7 @@ _NEEDED = ("config.json", "model.safetensors", "metrics.json", "latents.safetens
 _RESUME = "optimizer.safetensors"
 _ATTEMPTS = 6  # at reading while another process saves
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_UNFINISHED = {"failed": "diverged", "cancelled": "stopped", "running": "unfinished"}  # by a run's status
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,16 @@ class CheckpointInfo:
         return self.path.name
 
     @property
+    def unfinished(self) -> str:
+        """How the training of an unfinished model stands, or how it ended; empty for a finished one."""
+        how = _UNFINISHED.get(str(self.config.get("status")), "")
+        done, planned = self.config.get("epochs_done"), (self.config.get("recipe") or {}).get("epochs")
+        known = isinstance(done, int) and isinstance(planned, int)
+        return f"{how} after {done:,} of {planned:,} epochs" if how and known else how
+
+    @property
     def summary(self) -> str:
-        """One line: data and the class if it is of one alone, family, latent size, test ELBO."""
+        """One line: data and the class if it is of one alone, family, latent size, test ELBO, how far it got."""
         if self.problem:
             return self.problem
         model, data = self.config["model"], self.config["dataset"]["name"]
@@ -86,7 +95,7 @@ class CheckpointInfo:
             else f"test reconstruction {self.metrics.get('reconstruction', float('nan')):,.1f} nats, no ELBO"
         )
         latents = "1 latent" if model["latent"] == 1 else f"{model['latent']} latents"
-        return f"{data} · {kind} · {latents} · {quality.replace('-', '−')}"
+        return " · ".join(filter(None, [data, kind, latents, quality.replace("-", "−"), self.unfinished]))
 
 
 _sound: dict[tuple[str, Path, bool], tuple[object, CheckpointInfo]] = {}  # with the signature it was read at
@@ -135,6 +144,11 @@ def save(
     files |= {"history.jsonl": lines, _SUMS: sums.encode()}
     path.mkdir(parents=True, exist_ok=True)
     journal.commit(path, files, remove=[_RESUME] if resume is None else [])
+
+
+def discard_checkpoint(path: Path) -> None:
+    """Deletes a checkpoint's files together, if there are any; other files of the folder stay. Raises OSError."""
+    journal.commit(path, {}, remove=[*_NEEDED, _RESUME, _SUMS])
 
 
 def history_bytes(history: list[dict[str, Any]]) -> bytes:
@@ -243,6 +257,8 @@ def signature(path: Path) -> tuple[tuple[str, int, int], ...]:
 def _read(ident: str, path: Path, shipped: bool) -> CheckpointInfo:
     try:
         config = read_config(path)
+        if config.get("status") == "failed" and not config.get("epochs_done"):  # as versions up to 0.1 kept it
+            raise CheckpointError("its training diverged before the first epoch had ended: there is no model")
         verify(path)
         metrics = _read_metrics(path)
         created = datetime.fromisoformat(config["created"])
@@ -333,11 +349,12 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """The lines of history.jsonl, oldest first; a last line that was cut short is left out."""
+    """The lines of history.jsonl, oldest first; what is damaged, or was cut short, is left out."""
     lines: list[dict[str, Any]] = []
-    with contextlib.suppress(OSError, ValueError, RecursionError):
+    with contextlib.suppress(OSError):
         for line in (path / "history.jsonl").read_bytes().splitlines():
-            value = json.loads(line)
-            if isinstance(value, dict):
-                lines.append(value)
+            with contextlib.suppress(ValueError, RecursionError):
+                value = json.loads(line)
+                if isinstance(value, dict):
+                    lines.append(value)
     return lines

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from explorer import datasets
-from explorer.checkpoints.folder import find, read_history, read_tensors
+from explorer.checkpoints.folder import find, read_tensors
 from explorer.datasets import ImageDataset
 from explorer.models import FAMILIES, LatentModel, ModelConfig, build
 from explorer.models.devices import choose_device, choose_precision, choose_threads
+from explorer.models.evaluation import to_float
 from explorer.models.registry import NETWORKS
 from explorer.training import saved_state
 from explorer.training.optimizer import make_optimizer
@@ -33,7 +34,7 @@ class Experiment:
         steps: updates in an epoch.
         at: how far training is.
         history: a line for each whole epoch.
-        status, message: how it ended, and why.
+        status, message: how it ended, and why, or what else there is to say of it.
 
     Raises:
         ValueError: a setting does not fit the data or the machine.
@@ -110,7 +111,7 @@ class Experiment:
             run.restore(read_tensors(path / "optimizer.safetensors"))
         except (KeyError, TypeError, RuntimeError) as error:
             raise ValueError(f"{path} cannot be resumed: its files do not fit together ({error})") from error
-        run.history = read_history(path)[: run.at.epoch]
+        run.history, run.message = RunFiles(path).read_history(run.at.epoch)
         run.threads = stored.get("threads", run.threads)
         return run
 
@@ -128,10 +129,36 @@ class Experiment:
                     f"{self.path} cannot be resumed: the {data.split} images of {self.dataset} are others now"
                 )
 
-    def diverge(self, where: str) -> None:
-        """Says that training cannot go on, and what to do; `where` is what was not finite, and when."""
+    def diverge(self, where: str, good: dict[str, Tensor], beta: float) -> None:
+        """Goes back to the snapshot `good`, and says that training cannot go on, and what to do.
+
+        Args:
+            where: what was not finite, and when.
+            good: the state of the last good epoch.
+            beta: the KL's weight as it was then.
+        """
+        self.restore(good)
         self.status = RunState.FAILED
-        self.message = f"{where} the weights are those of the last good epoch; try a lower learning rate"
+        last = "with which it was resumed" if self.at.step else f"of epoch {self.at.epoch}"
+        kept = f"the weights are those {last}" if self.at.epoch else "there is no model"
+        if not self._has_gradient(beta) and self._has_gradient(1.0):
+            advice = f"beta is {beta:g}, which makes numbers too large to compute with: try a smaller one"
+        else:
+            advice = "try a lower learning rate"
+        self.message = f"{where}: {kept}; {advice}"
+
+    def _has_gradient(self, beta: float) -> bool:
+        """Whether the objective's gradient can be computed as the model is, with that weight of the KL.
+
+        Its square, too, which optimisers keep.
+        """
+        self.model.eval()  # batch norm shall not count these images
+        images, labels = self.train_set.images[: self.recipe.batch_size], self.train_set.labels
+        told = labels[: len(images)].to(self.device) if labels is not None and self.model.conditional else None
+        generator = torch.Generator(self.device).manual_seed(0)
+        loss = self.model.terms(to_float(images, self.device), generator, told).loss(beta, self.recipe.free_bits)
+        gradient = torch.autograd.grad(loss, list(self.model.parameters()), allow_unused=True)
+        return all(bool(g.square().sum().isfinite()) for g in gradient if g is not None)
 
     def snapshot(self) -> dict[str, Tensor]:
         """All that the loop needs to go on from here, weights included, as named tensors."""

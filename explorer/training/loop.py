@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from explorer.checkpoints.folder import discard_checkpoint
 from explorer.models.devices import threads
 from explorer.models.evaluation import to_float
 from explorer.training.config import beta_at
@@ -33,7 +34,7 @@ LOOK_SECONDS = 1.0  # between looks where steps are slow, and on a GPU, where a 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended: its folder, how it ended, and its final test metrics."""
+    """A run that has ended: its folder, how it ended, and its final test metrics, {} where there is no model."""
 
     path: Path
     status: RunState
@@ -76,7 +77,10 @@ def train_loop(
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
 ) -> Run:
-    """Trains to the last epoch, to a stop or to a loss that is not finite, and writes the checkpoint."""
+    """Trains to the last epoch, to a stop or to a loss that is not finite, and writes the checkpoint.
+
+    One that diverges before its first epoch has ended is no model: it has no checkpoint, and no metrics.
+    """
     with threads(run.threads):
         return _train(run, reports, on_progress, should_stop)
 
@@ -94,7 +98,7 @@ def _train(
         reports.progress(progress)
         on_progress(progress)
 
-    reports.start(run.history, run.device, recipe.epochs)
+    reports.start(run)
     frames = FrameWriter(run.path, run.test_set, run.model, epoch=at.epoch, positions=run.test_index)
     saver = Saver(run)
     step = make_step(run)
@@ -115,7 +119,8 @@ def _train(
             if len(recent) < look_every and at.step < steps and now - looked < LOOK_SECONDS:
                 continue
             if (bad := _account(run, recent)) is not None:
-                run.diverge(f"the loss was not finite at step {bad + 1} of epoch {at.epoch + 1}:")
+                where = f"the loss was not finite at step {bad + 1} of epoch {at.epoch + 1}"
+                run.diverge(where, good, beta_at(recipe, at.epoch + bad / steps))
                 break
             recent, looked = [], time.perf_counter()
             seconds, at.seconds, since = seconds + looked - since, at.seconds + looked - since, looked
@@ -131,9 +136,10 @@ def _train(
             break
 
         evaluation = saver.evaluate()
-        test = evaluation.metrics(beta_at(recipe, at.epoch + 1))
+        beta = beta_at(recipe, at.epoch + 1)
+        test = evaluation.metrics(beta)
         if not torch.isfinite(torch.tensor(test["loss"])):
-            run.diverge(f"the weights were not finite after epoch {at.epoch + 1}:")
+            run.diverge(f"the loss of the test images was not finite after epoch {at.epoch + 1}", good, beta)
             break
         trained = min((steps - first) * recipe.batch_size, n)
         line = _history_line(run, test, images_per_second=trained / seconds)
@@ -154,8 +160,9 @@ def _train(
 
     if run.status is RunState.RUNNING:
         run.status = RunState.FINISHED
-    if run.status is RunState.FAILED:
-        run.restore(good)
+    if run.status is RunState.FAILED and not at.epoch:
+        discard_checkpoint(run.path)
+        return Run(run.path, run.status, {}, run.history, run.message)
     metrics = saver.finish(lambda phase: report(_at_the_end(run, phase)))
     return Run(run.path, run.status, metrics, run.history, run.message)
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from explorer.models.devices import peak_memory
+from explorer.training.experiment import Experiment
 from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import Progress, RunState
 
@@ -45,12 +46,13 @@ class StatusWriter:
         self.files.write_status(self.status)
         self._written = time.monotonic()
 
-    def start(self, history: list[dict[str, Any]], device: torch.device, epochs: int) -> None:
-        """Says that data and model are there; `history` is what the run had when it was saved."""
-        self.device = device
-        self.files.write_history(history)
-        self._count(history)
-        self._write(progress=Progress(phase="starting", epochs=epochs, epoch=len(history)))
+    def start(self, run: Experiment) -> None:
+        """Says that data and model are there, as the run was saved. Raises OSError."""
+        self.device = run.device
+        self.files.write_history(run.history)
+        self._count(run.history)
+        progress = Progress(phase="starting", epochs=run.recipe.epochs, epoch=run.at.epoch)
+        self._write(progress=progress, epochs_done=run.at.epoch, message=run.message)
 
     def progress(self, progress: Progress) -> None:
         """Raises OSError: the folder is gone or the disk is full."""

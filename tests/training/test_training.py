@@ -23,8 +23,15 @@ from explorer.training import experiment, loop
 from explorer.training.experiment import Experiment
 from explorer.training.lifecycle import train
 from explorer.training.presets import TrainConfig
+from explorer.training.run_folder import RunFiles
 
 TIMES = {"seconds", "images_per_second"}
+
+
+@pytest.fixture(autouse=True)
+def _looks_by_steps_alone(monkeypatch):
+    """A slow machine looks at the loss after a second as well: at other steps, where tests count them."""
+    monkeypatch.setattr(loop, "LOOK_SECONDS", math.inf)
 
 
 def weights(path):
@@ -211,12 +218,63 @@ def test_a_run_that_diverges_keeps_its_last_good_epoch(small_train, monkeypatch)
     assert small_train(out=run.path, resume=True, epochs=3).status == "finished"
 
 
-def test_a_run_that_diverges_at_once_keeps_its_first_weights(small_train):
-    run = small_train(epochs=3, learning_rate=1e30, optimizer="rmsprop")
-    assert run.status == "failed"
-    assert run.history == []
-    assert all(torch.isfinite(w).all() for w in weights(run.path).values())
-    assert load(run.path, device="cpu").sample(1).isfinite().all()
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ({"learning_rate": 1e30, "optimizer": "rmsprop"}, "try a lower learning rate"),
+        ({"beta": 1e308}, "beta is 1e+308, which makes numbers too large to compute with: try a smaller one"),
+        ({"beta": 1e39, "batch_norm": True, "optimizer": "adam"}, "beta is 1e+39"),
+        ({"beta": 4.0, "learning_rate": 1e30, "optimizer": "rmsprop"}, "try a lower learning rate"),
+    ],
+)
+def test_a_run_that_diverges_at_once_is_no_model(small_train, settings, advice):
+    run = small_train(epochs=3, **settings)
+    assert (run.status, run.history, run.metrics) == ("failed", [], {})
+    assert "of epoch 1: there is no model; " in run.message
+    assert advice in run.message
+    with pytest.raises(explorer.CheckpointError, match=r"config\.json is missing"):
+        load(run.path, device="cpu")
+
+
+def test_what_was_saved_within_the_first_epoch_is_no_model_either_when_it_diverges(small_train, monkeypatch):
+    run = small_train(should_stop=stop_at(1), **SMALL)
+    assert load(run.path, device="cpu").info.summary.endswith(" · stopped after 0 of 3 epochs")
+    monkeypatch.setattr(loop, "learning_rate", lambda recipe, epoch, steps: 1e30)
+    assert small_train(out=run.path, resume=True).status == "failed"
+    assert not {"config.json", "model.safetensors", "optimizer.safetensors"} & {p.name for p in run.path.iterdir()}
+
+
+def test_a_history_that_was_damaged_is_kept_and_said(small_train, undisturbed):
+    run = small_train(should_stop=stop_at(10), **SMALL)
+    file = run.path / "history.jsonl"
+    first, second = file.read_bytes().splitlines(keepends=True)[:2]
+    file.write_bytes(first[:200] + b"\0" + first[201:] + second)
+    damaged = file.read_bytes()
+    run = small_train(out=run.path, resume=True, should_stop=stop_at(1))
+    assert [line["epoch"] for line in run.history] == [2]
+    run = small_train(out=run.path, resume=True)
+    assert run.message.startswith("history.jsonl was damaged: 1 of 2 epochs are missing from the curves")
+    assert (run.path / "history.damaged-2.jsonl").read_bytes() == damaged
+    assert [line["epoch"] for line in read_history(run.path)] == [2, 3]
+    assert_same_tensors(weights(run.path), weights(undisturbed(**SMALL).path))
+
+
+def test_a_history_that_lost_its_end_costs_no_epoch(small_train):
+    run = small_train(should_stop=stop_at(10), **SMALL)
+    (run.path / "history.jsonl").unlink()
+    run = small_train(out=run.path, resume=True, should_stop=stop_at(1))
+    assert run.message == "history.jsonl was damaged: 2 of 2 epochs are missing from the curves"
+    assert RunFiles(run.path).status().epochs_done == 2
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_run_is_not_resumed_to_fewer_epochs_than_it_has(small_train, epochs):
+    run = small_train(should_stop=stop_at(10), **SMALL)
+    with pytest.raises(ValueError, match="has trained for 2 epochs already: ask for more"):
+        small_train(out=run.path, resume=True, epochs=epochs)
+    assert small_train(out=run.path, resume=True).status == "finished"
+    with pytest.raises(ValueError, match="cannot be resumed: it has finished, after 3 epochs"):
+        small_train(out=run.path, resume=True, epochs=epochs)
 
 
 def test_the_step_that_is_named_is_the_one(small_train, monkeypatch):
