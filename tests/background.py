@@ -56,7 +56,7 @@ def finished(folder, *names):
 
 def stopped(folder, name, epochs=3, **settings):
     """A run that was cancelled in its first epoch, as the app has it."""
-    lifecycle.create_run(folder / name, config(epochs, **settings), queued=True)
+    lifecycle.create_run(folder / name, config(epochs, **settings), turn=1)
     with lifecycle.lock_run(folder / name):
         lifecycle.train_run(folder / name, config(epochs, **settings), should_stop=lambda: True)
     return RunFiles(folder / name)

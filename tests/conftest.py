@@ -129,5 +129,5 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         pid = RunFiles(info.path).status().pid
         if info.state == "running" and pid and pid != os.getpid():
             os.kill(pid, signal.SIGKILL)
-    until(lambda: not any(is_locked(p / "lock") for p in place.glob("*")))
+    until(lambda: not any(is_locked(p) for p in place.glob("*")))
     until(lambda: (runs.advance(), not queue._children)[1])

@@ -73,6 +73,7 @@ def download(
             raise DatasetError(f"{url} is not an address that can be downloaded: it needs http:// or https://.")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
+    part.touch()
     held = lock(part, wait=0)
     if held is None:
         raise DatasetError(f"{target.name} is being downloaded by another process; wait for it.")

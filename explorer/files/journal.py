@@ -40,11 +40,10 @@ def commit(folder: Path, files: Mapping[str, bytes], remove: Iterable[str] = ())
         plan = [f"-{name}" for name in remove] + [f"+{name}" for name in files]
         write_through(fresh / _PLAN, "\n".join(plan).encode())
         _sync(fresh)
-        with _alone(folder):
-            _move(folder)  # of a writer that died
-            fresh.rename(folder / _COMMIT)
-            _sync(folder)
-            _move(folder)
+        _finish(folder, wait=10.0)  # of a writer that died
+        fresh.rename(folder / _COMMIT)
+        _sync(folder)
+        _finish(folder, wait=10.0)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
@@ -61,19 +60,20 @@ def recover(folder: Path) -> None:
     Raises:
         OSError: the folder cannot be written, or another process is at it for long.
     """
-    if pending(folder):
-        with _alone(folder, wait=1.0):
+    _finish(folder, wait=1.0)
+
+
+def _finish(folder: Path, *, wait: float) -> None:
+    """Moves the files of a commit, if there is one, alone: a second process might go on with a plan that is over."""
+    while pending(folder):
+        try:
+            held = lock(folder / _COMMIT, wait=wait)
+        except FileNotFoundError:  # another process has just done it
+            continue
+        if held is None:
+            raise TimeoutError(f"another process is saving into {folder}")
+        with held:
             _move(folder)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path, wait: float = 10.0) -> Iterator[None]:
-    """Lets only one process move files: a second one might go on with the plan of a commit that is over."""
-    held = lock(folder, wait=wait)
-    if held is None:
-        raise TimeoutError(f"another process is saving into {folder}")
-    with held:
-        yield
 
 
 def _move(folder: Path) -> None:
@@ -129,6 +129,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=NEW))
+    held = lock(fresh)  # as long as it is being made nobody takes it for what a dead process left
     try:
         yield fresh
         fresh.chmod(0o755)  # mkdtemp's 0700 would lock others out of a shared folder
@@ -138,6 +139,9 @@ def new_folder(path: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
+    finally:
+        if held is not None:
+            held.release()
 
 
 def _sync(folder: Path) -> None:

@@ -12,10 +12,11 @@ except ImportError:  # Windows: one can train there, but not in the background, 
     fcntl = None  # type: ignore[assignment]
 
 _SECONDS = 5.0  # a look at a lock holds it for an instant, which is no reason to give up
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # to open a pipe would wait for its other end
 
 
 class Lock:
-    """A file or folder that this process has locked, until `release` or its death."""
+    """A file or folder that this process has locked, until `release` or its death; `fd` is the open file."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -33,30 +34,35 @@ class Lock:
 
 
 def lock(path: Path, *, wait: float = _SECONDS) -> Lock | None:
-    """Locks a folder, or a file that is made if need be; None when another process holds it after `wait` seconds.
+    """Locks a file or a folder; None when another process holds it after `wait` seconds.
 
     Raises:
-        OSError: the file cannot be made or opened.
+        OSError: there is none, or it cannot be opened.
     """
-    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
-    fd = os.open(path, flags, 0o644)
+    if fcntl is None:
+        return Lock(-1)
     until = time.monotonic() + wait
-    try:
-        while not _try(fd, shared=False):
-            if time.monotonic() > until:
-                os.close(fd)
-                return None
-            time.sleep(0.01)
-    except BaseException:
+    while True:
+        fd = os.open(path, _FLAGS)
+        try:
+            # Another may lie there by now: to have locked the one that was deleted keeps nobody out.
+            if _try(fd, shared=False) and os.path.samestat(os.fstat(fd), os.stat(path)):
+                return Lock(fd)
+        except BaseException:
+            os.close(fd)
+            raise
         os.close(fd)
-        raise
-    return Lock(fd)
+        if time.monotonic() > until:
+            return None
+        time.sleep(0.01)
 
 
-def is_locked(file: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Says whether a living process holds the lock."""
+    if fcntl is None:
+        return False
     try:
-        fd = os.open(file, os.O_RDONLY)
+        fd = os.open(path, _FLAGS)
     except OSError:
         return False
     try:
@@ -66,8 +72,6 @@ def is_locked(file: Path) -> bool:
 
 
 def _try(fd: int, *, shared: bool) -> bool:
-    if fcntl is None:
-        return True
     try:
         fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         return True

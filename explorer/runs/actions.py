@@ -10,12 +10,11 @@ from dataclasses import replace
 
 from explorer.checkpoints.folder import runs_folder, signature
 from explorer.errors import RunError
-from explorer.files.locks import lock
 from explorer.files.owner import FILE as OWNER
 from explorer.files.owner import write_owner
 from explorer.files.trash import Trash
 from explorer.runs.listing import RunInfo, path_of, run
-from explorer.runs.queue import locked_queue, next_name, write_errors
+from explorer.runs.queue import free_path, locked_queue, next_name, write_errors
 from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import RunState
 
@@ -43,9 +42,7 @@ def cancel(name: str) -> None:
 def rename(name: str, new: str) -> RunInfo:
     """Gives a run another name. Raises RunError: the new name is bad or taken, or the run is active."""
     with locked_queue(), _idle(name, "renamed") as info:
-        target = path_of(new)
-        if target.exists():
-            raise RunError(f"There is a run {new!r} already: choose another name.")
+        target = free_path(new)
         with write_errors():
             info.path.rename(target)
     return run(new)
@@ -117,7 +114,7 @@ def _idle(name: str, what: str) -> Iterator[RunInfo]:
     if info.active:
         raise RunError(f"{name} is {info.state}: cancel it before it is {what}.")
     with write_errors():
-        held = lock(RunFiles(info.path).lock_file, wait=1.0)
+        held = RunFiles(info.path).hold(wait=1.0)
     if held is None:
         raise RunError(f"{name} is being trained: cancel it before it is {what}.")
     with held:

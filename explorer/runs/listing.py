@@ -68,7 +68,7 @@ def runs() -> list[RunInfo]:
 def active() -> list[RunInfo]:
     """Lists what runs, then what waits, in order. Cheap enough to ask every second."""
     found = [info for path in folders() if _may_be_active(path) and (info := _read(path)) is not None and info.active]
-    return sorted(_with_positions(found), key=lambda info: (info.state is RunState.QUEUED, info.queued_at, info.name))
+    return sorted(_with_positions(found), key=lambda info: (info.state is RunState.QUEUED, info.turn, info.name))
 
 
 def run(name: str) -> RunInfo:
@@ -175,7 +175,9 @@ def _from_request(files: RunFiles, request: dict[str, Any]) -> RunInfo:
         message = start_problems.get(path.name, message)
     if status.state is not RunState.RUNNING:
         status = replace(status, progress=None)
-    has_checkpoint = (path / "config.json").exists()
+    # One that diverged before its first epoch had ended is no model, though versions up to 0.1 have saved one.
+    diverged_at_once = status.state is RunState.FAILED and not status.retry and not status.epochs_done
+    has_checkpoint = (path / "config.json").exists() and not diverged_at_once
     again = status.retry and status.state in (RunState.CANCELLED, RunState.INTERRUPTED, RunState.FAILED)
     return RunInfo(
         **{**vars(status), "message": message[:1].upper() + message[1:]},
@@ -203,8 +205,9 @@ def _from_checkpoint(path: Path) -> RunInfo | None:
         return None
     config = _json(path / "config.json")
     can_go_on = (path / "optimizer.safetensors").exists()
+    stopped = RunState.FAILED if config.get("status") == "failed" else RunState.CANCELLED
     return RunInfo(
-        **vars(_of_checkpoint(path, config, RunState.CANCELLED if can_go_on else RunState.FINISHED)),
+        **vars(_of_checkpoint(path, config, stopped if can_go_on else RunState.FINISHED)),
         name=path.name,
         path=path,
         created=_moment(config["created"]),
@@ -244,7 +247,7 @@ def _with_positions(found: list[RunInfo]) -> list[RunInfo]:
     """The same runs with the places of those that wait, by device."""
     waiting: dict[str, int] = {}
     places = {}
-    for info in sorted(found, key=lambda info: (info.queued_at, info.name)):
+    for info in sorted(found, key=lambda info: (info.turn, info.name)):
         if info.state is RunState.QUEUED:
             places[info.name] = waiting[info.device] = waiting.get(info.device, 0) + 1
     return [replace(info, position=places.get(info.name, 0)) for info in found]

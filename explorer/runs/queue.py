@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from explorer import datasets
-from explorer.checkpoints.folder import runs_folder
+from explorer.checkpoints.folder import SHIPPED, runs_folder
 from explorer.datasets import own
 from explorer.errors import DatasetError, RunError
 from explorer.files.locks import lock
 from explorer.files.owner import NOBODY, Owner
-from explorer.models.devices import choose_device
 from explorer.models.registry import NETWORKS
 from explorer.runs.listing import ATTEMPT, RunInfo, active, folders, path_of, run, start_problems
 from explorer.training import lifecycle
@@ -29,7 +28,6 @@ from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import Progress, RunState
 
 LOCK_FD = "EXPLORER_RUN_LOCK"  # tells a worker which of its open files is its run's lock
-_QUEUE = ".queue.lock"
 _PACKAGE = Path(__file__).parents[2]
 
 
@@ -52,7 +50,7 @@ def _queue_if_free() -> Iterator[bool]:
         folder = runs_folder()
         with write_errors():
             folder.mkdir(parents=True, exist_ok=True)
-            held = lock(folder / _QUEUE, wait=1.0)
+            held = lock(folder, wait=1.0)
         try:
             yield held is not None
         finally:
@@ -91,7 +89,7 @@ def propose_name(dataset: str, preset_name: str) -> str:
     """Proposes a name that is free: `mnist-5k-mlp-2d`, then `mnist-5k-mlp-2d-2` and so on."""
     stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in dataset.split(":")[-1])
     base = f"{stem.strip('-._')[:32] or 'data'}-{preset_name}"[:56]
-    taken = {path.name for path in folders()}
+    taken = _taken()
     return next(n for i in range(1, 100_000) if (n := base if i == 1 else f"{base}-{i}") not in taken)
 
 
@@ -103,20 +101,34 @@ def submit(config: TrainConfig, name: str, owner: Owner = NOBODY) -> RunInfo:
         ValueError: a bad setting.
         DatasetError: the data set is not on this machine.
     """
-    path = path_of(name)
+    path_of(name)
     datasets.check(config.dataset or preset(config.preset).dataset, config.data_root)
     with locked_queue(), write_errors():
-        if path.exists():
-            raise RunError(f"There is a run {name!r} already: choose another name, such as {next_name(name)!r}.")
-        lifecycle.create_run(path, config, queued=True, owner=owner)
+        lifecycle.create_run(free_path(name), config, turn=_next_turn(), owner=owner)
     advance()
     return run(name)
 
 
 def next_name(name: str) -> str:
+    """Finds the next name that is free: a number is counted up, or put behind."""
     stem = name.rstrip("0123456789").rstrip("-") if name[-1:].isdigit() and "-" in name else name
-    taken = {path.name for path in folders()}
+    taken = _taken()
     return next(n for i in range(2, 100_000) if (n := f"{stem[:58]}-{i}") not in taken)
+
+
+def free_path(name: str) -> Path:
+    """The folder of a new run. Raises RunError: its name is bad, or is that of a run or of a model that ships."""
+    path = path_of(name)
+    if path.exists():
+        raise RunError(f"There is a run {name!r} already: choose another name, such as {next_name(name)!r}.")
+    if name in _taken():
+        raise RunError(f"A model that ships is called {name!r}: choose another name, such as {next_name(name)!r}.")
+    return path
+
+
+def _taken() -> set[str]:
+    """The names of all runs and of the models that ship, from which a list could not tell a run."""
+    return {path.name for path in (*folders(), *SHIPPED.iterdir())}
 
 
 def resume(name: str, epochs: int | None = None) -> RunInfo:
@@ -124,6 +136,7 @@ def resume(name: str, epochs: int | None = None) -> RunInfo:
 
     Raises:
         RunError: it runs, has finished, or cannot go on.
+        ValueError: its settings cannot be, or it has trained for so many epochs already.
     """
     with locked_queue():
         info = run(name)
@@ -131,22 +144,21 @@ def resume(name: str, epochs: int | None = None) -> RunInfo:
             raise RunError(f"{name} is already {info.state}.")
         if not info.resumable:
             raise RunError(f"{name} cannot be resumed: copy its settings into a new run instead.")
-        if epochs is not None and epochs <= info.epochs_done:
-            raise RunError(f"{name} has trained for {info.epochs_done} epochs already: ask for more.")
-        files = RunFiles(info.path)
-        config = info.config if epochs is None else replace(info.config, epochs=epochs)
-        with write_errors():
-            config.recipe()
-            device = str(choose_device(config.device))  # which may be another than when it was made
-            files.write_request(config, device, info.created.isoformat(timespec="seconds"))
-            _enqueue(files)
+        with write_errors(), lifecycle.lock_run(info.path):
+            lifecycle.resumed_config(info.path, TrainConfig(preset="", epochs=epochs))
+            _enqueue(RunFiles(info.path))
     advance()
     return run(name)
 
 
 def _enqueue(files: RunFiles) -> None:
     files.forget_stop()
-    files.change_status(RunState.QUEUED, queued_at=time.time(), message="")
+    files.change_status(RunState.QUEUED, turn=_next_turn(), message="")
+
+
+def _next_turn() -> int:
+    """The turn after all that wait or run; the caller holds the queue. A clock may be set back, a count may not."""
+    return 1 + max((info.turn for info in active()), default=0)
 
 
 def advance() -> None:
@@ -183,7 +195,7 @@ def train(
     *,
     resume: bool = False,
     wait: bool = True,
-    on_wait: Callable[[RunInfo], None] = lambda _: None,
+    on_wait: Callable[[RunInfo], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Run:
@@ -199,7 +211,7 @@ def train(
         out: the checkpoint folder; its name must be a slug.
         resume: go on with the run in `out`.
         wait: for other runs; without it the run begins at once.
-        on_wait: called with the run as long as it waits, twice a second.
+        on_wait: called with the run as long as it waits, twice a second; without it, a warning in the log says it once.
         on_progress: called with every look at the loss.
         should_stop: asked at every look at the loss, and while the run waits.
 
@@ -220,7 +232,7 @@ def train(
         raise RunError(f"There is no run {name!r}.")
     with locked_queue():  # so that nobody sees it queued before it is held, and starts it
         if not resume:
-            lifecycle.create_run(path, config, queued=True)
+            lifecycle.create_run(free_path(name), config, turn=_next_turn())
         held = lifecycle.lock_run(path)
         try:
             if resume:
@@ -231,6 +243,7 @@ def train(
             raise
     with held:
         try:
+            on_wait = on_wait or say_once("wait=False does not wait")
             while not take_turn(name):
                 info = run(name)
                 stopped = files.asked_to_stop() or bool(should_stop and should_stop())
@@ -245,6 +258,20 @@ def train(
             raise
         with lifecycle.freed_if_untrained(path, resume=resume):
             return lifecycle.train_run(path, config, on_progress=on_progress, should_stop=should_stop)
+
+
+def say_once(how_not_to: str) -> Callable[[RunInfo], None]:
+    """Makes an `on_wait` that warns once that a run waits: in the log, which goes to stderr where nobody set it up."""
+    said = False
+
+    def say(info: RunInfo) -> None:
+        nonlocal said
+        if not said:
+            said = True
+            before = "one run goes" if info.position < 2 else f"{info.position} runs go"
+            logging.getLogger(__name__).warning("waiting for %s: %s first (%s)", info.device, before, how_not_to)
+
+    return say
 
 
 def _next_up() -> list[RunInfo]:
@@ -272,7 +299,7 @@ def _reap() -> None:
 def _start(info: RunInfo) -> None:
     """Starts the worker of a queued run, which holds the run's lock from its first instant, as it inherits it."""
     files = RunFiles(info.path)
-    held = lock(files.lock_file)
+    held = files.hold()
     if held is None:
         return
     with held:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from explorer.checkpoints.folder import find, is_slug, read_history, recover
-from explorer.files.locks import Lock, lock
+from explorer.files.locks import Lock
 from explorer.files.owner import NOBODY, Owner
 from explorer.models.devices import choose_device
 from explorer.training.experiment import Experiment
@@ -84,9 +84,12 @@ def resumed_config(path: Path, now: TrainConfig) -> TrainConfig:
         asked = files.config()
     else:  # a checkpoint that was made elsewhere
         asked = TrainConfig.of_checkpoint(find(path.resolve()).config)
-    if (path / "config.json").exists() and not (path / "optimizer.safetensors").is_file():
-        find(path.resolve())  # says what else is wrong with it
-        raise ValueError(f"{path} cannot be resumed: it has finished, or it is no run of this program")
+    if (path / "config.json").exists():
+        if not (path / "optimizer.safetensors").is_file():
+            raise _cannot_go_on(path)
+        done, planned = find(path.resolve()).config["epochs_done"], asked.recipe().epochs
+        if now.epochs is not None and (now.epochs < done or now.epochs == done != planned):
+            raise ValueError(f"{path.name} has trained for {done} epochs already: ask for more")
     config = replace(
         asked,
         epochs=now.epochs or asked.epochs,
@@ -99,16 +102,24 @@ def resumed_config(path: Path, now: TrainConfig) -> TrainConfig:
     return config
 
 
-def create_run(path: Path, config: TrainConfig, *, queued: bool = False, owner: Owner = NOBODY) -> None:
-    """Make the folder of a new run, which waits in the queue if it is `queued`. Raises ValueError or OSError."""
+def _cannot_go_on(path: Path) -> ValueError:
+    """Why a checkpoint without an optimiser's state cannot be resumed. Raises CheckpointError for another reason."""
+    config = find(path.resolve()).config
+    if config.get("status", RunState.FINISHED) == RunState.FINISHED:
+        return ValueError(f"{path} cannot be resumed: it has finished, after {config['epochs_done']} epochs")
+    return ValueError(f"{path} cannot be resumed: optimizer.safetensors is missing")
+
+
+def create_run(path: Path, config: TrainConfig, *, turn: int | None = None, owner: Owner = NOBODY) -> None:
+    """Makes the folder of a new run; one with a `turn` waits in the queue. Raises ValueError or OSError."""
     if not is_slug(path.name):
         raise ValueError(f"{path.name!r} cannot be a run's name: use letters, digits, dot, dash and underscore")
     config.recipe()
     device = str(choose_device(config.device))
     if config.data_root is not None:  # the worker may have another working directory
         config = replace(config, data_root=config.data_root.absolute())
-    now = time.time()
-    status = Status(state=RunState.QUEUED if queued else RunState.RUNNING, since=now, queued_at=now)
+    state = RunState.RUNNING if turn is None else RunState.QUEUED
+    status = Status(state=state, since=time.time(), turn=turn or 0)
     try:
         RunFiles(path).create(config, device, status, owner)
     except FileExistsError:
@@ -117,7 +128,7 @@ def create_run(path: Path, config: TrainConfig, *, queued: bool = False, owner: 
 
 def lock_run(path: Path) -> Lock:
     """Lock a run's folder for this process. Raises ValueError when another process trains it."""
-    held = lock(RunFiles(path).lock_file)
+    held = RunFiles(path).hold()
     if held is None:
         raise ValueError(f"{path} is being trained by another process")
     return held
@@ -142,7 +153,7 @@ def train_run(
         if (path / "optimizer.safetensors").is_file():
             experiment = Experiment.resume(path, config)
         elif (path / "config.json").is_file():
-            raise ValueError(f"{path} cannot be resumed: it has finished, or it is no run of this program")
+            raise _cannot_go_on(path)
         else:
             experiment = Experiment.start(path, config)
         with graceful_interrupt() as interrupted:

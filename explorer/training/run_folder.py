@@ -6,9 +6,12 @@
 | `owner.json` | whose run it is; none where it is nobody's (`explorer.files.owner`) |
 | `state.json` | where the run stands; written by the process that trains, or by whoever queues or cancels it before |
 | `history.jsonl` | a line an epoch, as it ends |
+| `history.damaged-N.jsonl` | what it was when the run was resumed after N epochs, if it was damaged |
 | `log.txt` | what a process in the background printed |
 | `cancel` | while it is there, the process is to stop |
-| `lock` | locked by the process that trains for as long as it lives: the system unlocks it whatever kills the process |
+
+The process that trains locks the folder itself for as long as it lives: the system unlocks it whatever kills the
+process, and nobody can delete the lock alone.
 """
 
 from __future__ import annotations
@@ -21,9 +24,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from explorer.checkpoints.folder import history_bytes
+from explorer.checkpoints.folder import history_bytes, read_history
 from explorer.files.journal import new_folder, replace_file
-from explorer.files.locks import is_locked
+from explorer.files.locks import Lock, is_locked, lock
 from explorer.files.owner import NOBODY, Owner, write_owner
 from explorer.training.presets import TrainConfig
 from explorer.training.run_state import RunState, Status
@@ -36,7 +39,6 @@ class RunFiles:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lock_file = path / "lock"
         self.log = path / "log.txt"
         self._cancel = path / "cancel"
         self._history = path / "history.jsonl"
@@ -96,6 +98,27 @@ class RunFiles:
         """Raises OSError."""
         replace_file(self._history, history_bytes(lines))
 
+    def read_history(self, epochs: int) -> tuple[list[dict[str, Any]], str]:
+        """Reads the lines of the first `epochs` epochs, and says in a sentence which are lost, if any.
+
+        What else is in the file then, but for later epochs, is damaged: it is kept as another file, since who resumes
+        the run writes this one anew.
+
+        Raises:
+            OSError: it cannot be kept.
+        """
+        lines = {line["epoch"]: line for line in read_history(self.path) if _is_of_an_epoch(line)}
+        found = [lines[epoch] for epoch in range(1, epochs + 1) if epoch in lines]
+        if not (lost := epochs - len(found)):
+            return found, ""
+        said = f"history.jsonl was damaged: {lost} of {epochs} epochs are missing from the curves"
+        data = self._history.read_bytes() if self._history.exists() else b""
+        if len(data.splitlines()) > len(lines):
+            kept = self.path / f"history.damaged-{epochs}.jsonl"
+            replace_file(kept, data)
+            said += f"; {kept.name} has what is left of them"
+        return found, said
+
     def ask_to_stop(self) -> None:
         """Raises OSError."""
         self._cancel.touch()
@@ -110,7 +133,31 @@ class RunFiles:
     @property
     def alive(self) -> bool:
         """Whether a process works on this run."""
-        return is_locked(self.lock_file)
+        return is_locked(self.path) or self._held_by_an_older_version
+
+    @property
+    def _held_by_an_older_version(self) -> bool:
+        """Whether a process holds the run that began before an upgrade: versions up to 0.1 locked a file."""
+        return is_locked(self.path / "lock")
+
+    def hold(self, *, wait: float = 5.0) -> Lock | None:
+        """Locks the run for this process; None while another process has it.
+
+        Raises:
+            OSError: the folder is gone, or cannot be read.
+        """
+        return None if self._held_by_an_older_version else lock(self.path, wait=wait)
+
+
+def _is_of_an_epoch(line: dict[str, Any]) -> bool:
+    """Whether a line of the history has what is read of it later."""
+    test = line.get("test")
+    return (
+        type(line.get("epoch")) is int
+        and isinstance(line.get("seconds"), int | float)
+        and isinstance(test, dict)
+        and {"elbo", "reconstruction", "kl"} <= test.keys()
+    )
 
 
 def _status_bytes(status: Status) -> bytes:

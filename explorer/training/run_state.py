@@ -60,14 +60,14 @@ class Progress:
 class Status:
     """What `state.json` says of a run.
 
-    `since` is when it came into its state and `queued_at` when it was put into the queue, in seconds since 1970;
+    `since` is when it came into its state, in seconds since 1970; of those that wait the smallest `turn` is next;
     `message` says in a sentence why it ended; `memory` is the process's peak in bytes, `test` the last test metrics,
     `seconds` the time spent on training; `retry` is false where another attempt would end as this one did.
     """
 
     state: RunState = RunState.INTERRUPTED
     since: float = 0.0
-    queued_at: float = 0.0
+    turn: int = 0
     pid: int | None = None
     message: str = ""
     progress: Progress | None = None
@@ -84,7 +84,8 @@ class Status:
         return cls(
             state=RunState(state) if state in list(RunState) else RunState.INTERRUPTED,
             since=_number(data.get("since")),
-            queued_at=_number(data.get("queued_at")),
+            # Up to version 0.1 it was a time, which a clock that was set back made too early.
+            turn=int(_number(data.get("turn", data.get("queued_at")))),
             pid=int(_number(data.get("pid"))) or None,
             message=message if isinstance(message, str) else "",
             progress=Progress.from_json(data.get("progress")),

@@ -34,7 +34,7 @@ def own_space(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         for info in reversed(runs.active()):  # those that wait first, so that none of them starts
             with contextlib.suppress(runs.RunError):
                 runs.cancel(info.name)
-        wait(lambda: not runs.active() and not any(is_locked(path / "lock") for path in place.glob("*")))
+        wait(lambda: not runs.active() and not any(is_locked(path) for path in place.glob("*")))
         runs.advance()  # which collects the exit code of the last one
         cache.all_checkpoints.clear()
 

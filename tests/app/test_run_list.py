@@ -181,7 +181,7 @@ def test_settings_of_a_damaged_run(three, space):
 
 def test_only_what_can_be_done_is_offered(three, space):
     state = json.loads((space / "one" / "state.json").read_text())
-    (space / "one" / "state.json").write_text(json.dumps({**state, "state": "queued", "queued_at": 1.0}))
+    (space / "one" / "state.json").write_text(json.dumps({**state, "state": "queued", "turn": 1}))
     at = train()
     labels = {name: " ".join(at.get_by_key(f"run_menu_{name}").options) for name in ("one", "two")}
     assert "Cancel" in labels["one"]

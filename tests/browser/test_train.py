@@ -217,7 +217,7 @@ def test_a_server_that_dies_leaves_the_run_and_the_next_one_shows_it(new_page, p
         run_state(page, "survivor", "left")
         page.close()
         os.kill(server.pid, signal.SIGKILL)
-    assert is_locked(tmp_path / "runs" / "survivor" / "lock")
+    assert is_locked(tmp_path / "runs" / "survivor")
     done = runs.run("survivor").epochs_done
     with serve(tmp_path / "two.log", **environment) as server:
         page = new_page(base_url=server.url, profile="two")

@@ -169,6 +169,7 @@ def test_what_is_not_what_was_wanted_is_not_gone_on_with(tmp_path, server):
 
 
 def test_two_at_once_do_not_write_one_part(tmp_path, server):
+    (tmp_path / PART).touch()
     held = lock(tmp_path / PART)
     assert held is not None
     with held, pytest.raises(DatasetError, match="a is being downloaded by another process; wait for it"):

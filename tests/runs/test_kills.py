@@ -83,7 +83,7 @@ def kill(name):
     path = runs.run(name).path
     for child in queue._children:  # one at most: the run's, from its very first instant
         child.kill()
-        until(lambda: not is_locked(path / "lock"))
+        until(lambda: not is_locked(path))
     runs.advance()
     return runs.run(name)
 
@@ -175,7 +175,7 @@ def test_an_app_that_is_killed_costs_no_run_anything(folder, tmp_path):
     draw = random.Random(1)
     names = ["first", "second"]
     for name in names:
-        lifecycle.create_run(folder / name, config("dense"), queued=True)
+        lifecycle.create_run(folder / name, config("dense"), turn=1)
 
     def anybody():
         return [info for info in runs.active() if info.state == "running"]
@@ -186,7 +186,7 @@ def test_an_app_that_is_killed_costs_no_run_anything(folder, tmp_path):
             time.sleep(draw.uniform(0, 0.5))
             os.kill(server.pid, signal.SIGKILL)
         for info in anybody():
-            assert is_locked(info.path / "lock"), "the run died with the app"
+            assert is_locked(info.path), "the run died with the app"
             assert info.state == "running"
         if not runs.active():
             break

@@ -116,7 +116,7 @@ def test_a_finished_run_stays_finished_when_somebody_resumes_it(folder):
 
 HOSTILE = {
     "endless": {"epochs_done": float("inf"), "state": "queued"},
-    "no-number": {"seconds": float("nan"), "queued_at": "soon", "memory": {}},
+    "no-number": {"seconds": float("nan"), "turn": "soon", "memory": {}},
     "no-metrics": {"test": [1]},
     "odd-metrics": {"test": {"elbo": "high", "kl": float("inf")}, "progress": {"phase": "training", "epoch": None}},
     "odd-message": {"message": 5, "retry": "no"},
@@ -156,9 +156,8 @@ def test_hostile_states_take_nothing_down(folder):
 
 def test_what_cannot_be_started_does_not_hold_up_the_others(folder):
     for name in ("bad", "good"):
-        lifecycle.create_run(folder / name, config(1), queued=True)
-    (folder / "bad" / "lock").mkdir()  # where a file has to be
-    (folder / "bad" / "log.txt").mkdir()
+        lifecycle.create_run(folder / name, config(1), turn=1)
+    (folder / "bad" / "log.txt").mkdir()  # where a file has to be
     runs.advance()
     runs.advance()
     assert state("good") == "running"

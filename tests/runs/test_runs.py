@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from explorer.errors import RunError
 from explorer.files.locks import is_locked, lock
 from explorer.training import lifecycle
 from explorer.training.run_folder import RunFiles
+from explorer.training.run_state import RunState
 from tests.background import WAIT, config, ended, finished, forever, state, trains, until
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +65,7 @@ def test_it_is_told_as_it_goes_and_can_only_be_cancelled(folder):
         runs.resume("long")
     with pytest.raises(ValueError, match="another process"):
         lifecycle.lock_run(folder / "long")
-    with pytest.raises(ValueError, match="there already"):
+    with pytest.raises(ValueError, match="There is a run 'long' already"):
         explorer.train(config(1), folder / "long")
     seen = set()
     until(lambda: seen.add(json.dumps(runs.run("long").progress.__dict__)) or len(seen) > 3)
@@ -134,13 +136,22 @@ def test_settings_that_cannot_be_fail_with_a_sentence(folder):
     until(lambda: "divisible by 8" in runs.log_tail("odd"))  # the state is written first
 
 
-def test_a_loss_that_diverges_is_a_failed_run_with_a_model(folder):
-    runs.submit(config(2, learning_rate=1e30, optimizer="rmsprop"), "steep")
-    info = until(lambda: ended("steep"))
-    assert info.state == "failed"
+def test_a_loss_that_diverges_at_once_is_a_failed_run_without_a_model(folder):
+    run = explorer.train(config(2, learning_rate=1e30, optimizer="rmsprop"), folder / "steep")
+    info = runs.run("steep")
+    assert (info.state, info.epochs_done, info.has_checkpoint, info.resumable) == ("failed", 0, False, False)
     assert "lower learning rate" in info.message
-    assert info.has_checkpoint
-    assert not info.resumable
+    assert "runs/steep" not in [c.id for c in explorer.checkpoints()]
+    # As the version before has left one.
+    finished(folder, "model")
+    changed = json.loads((folder / "model" / "config.json").read_text())
+    changed |= {"status": "failed", "epochs_done": 0, "message": run.message}
+    for file in (folder / "model").glob("*.safetensors"):
+        (folder / "steep" / file.name).write_bytes(file.read_bytes())
+    (folder / "steep" / "config.json").write_text(json.dumps(changed))
+    assert not runs.run("steep").has_checkpoint
+    with pytest.raises(explorer.CheckpointError, match="diverged before the first epoch had ended"):
+        load("runs/steep", device="cpu")
 
 
 def test_a_disk_that_fills_up_is_said(tmp_path, monkeypatch):
@@ -163,7 +174,7 @@ def test_a_folder_that_is_deleted_under_a_run_ends_it(folder):
     info = forever("gone")
     pid = RunFiles(info.path).status().pid
     info.path.rename(folder.parent / "elsewhere")
-    until(lambda: not is_locked(folder.parent / "elsewhere" / "lock"))
+    until(lambda: not is_locked(folder.parent / "elsewhere"))
     log = (folder.parent / "elsewhere" / "log.txt").read_text()
     assert "is gone" in log
     assert "Traceback" not in log
@@ -233,6 +244,18 @@ def test_two_of_one_name(folder):
     assert runs.propose_name("mnist-5k", "mlp-2d") == "mnist-5k-mlp-2d-2"
 
 
+def test_no_run_takes_the_name_of_a_model_that_ships(folder):
+    assert runs.propose_name("mnist", "mlp-2d") == "mnist-mlp-2d-2"
+    finished(folder, "one")
+    for action in (
+        lambda: runs.submit(config(1), "mnist-mlp-2d"),
+        lambda: explorer.train(config(1), folder / "mnist-mlp-2d"),
+        lambda: runs.rename("one", "mnist-mlp-2d"),
+    ):
+        with pytest.raises(RunError, match=r"A model that ships is called 'mnist-mlp-2d': choose .* 'mnist-mlp-2d-2'"):
+            action()
+
+
 @given(st.text(), st.sampled_from(["mlp-2d", "conv-100"]))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_proposed_name_is_a_slug_whatever_the_data_are_called(folder, dataset, preset):
@@ -283,7 +306,7 @@ def test_odd_folders_are_listed_and_never_raise(folder):
 
 def test_a_checkpoint_from_elsewhere_is_a_run(folder):
     finished(folder, "one")
-    for name in ("run.json", "state.json", "lock"):
+    for name in ("run.json", "state.json"):
         (folder / "one" / name).unlink()
     info = runs.run("one")
     assert (info.state, info.epochs_done, info.dataset, info.preset) == ("finished", 1, "mnist-5k", "mlp-2d")
@@ -292,24 +315,92 @@ def test_a_checkpoint_from_elsewhere_is_a_run(folder):
 
 
 def test_the_lock_dies_with_its_process(tmp_path):
-    file = tmp_path / "lock"
     script = (  # without the package around it, which would import PyTorch
         "import runpy, sys, time; from pathlib import Path\n"
         "lock = runpy.run_path('explorer/files/locks.py')['lock']\n"
         "held = lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", script, str(file)], cwd=ROOT, stdout=subprocess.PIPE) as child:
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"held\n"
-        assert is_locked(file)
-        assert lock(file, wait=0.05) is None
+        assert is_locked(tmp_path)
+        assert lock(tmp_path, wait=0.05) is None
         child.kill()
-    assert not is_locked(file)
-    held = lock(file)
+    assert not is_locked(tmp_path)
+    held = lock(tmp_path)
     assert held is not None
-    assert is_locked(file)
+    assert is_locked(tmp_path)
     held.release()
+    assert not is_locked(tmp_path)
+
+
+def test_a_lock_on_a_file_that_was_deleted_is_none(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    found = []
+    held = lock(file)
+    waiting = threading.Thread(target=lambda: found.append(lock(file)))
+    waiting.start()
+    file.rename(tmp_path / "gone")
+    file.touch()
+    held.release()
+    waiting.join()
+    assert lock(file, wait=0) is None
+    found[0].release()
     assert not is_locked(file)
+
+
+def test_no_file_lets_two_processes_into_a_run_when_it_is_deleted(folder):
+    lifecycle.create_run(folder / "one", config(1))
+    with lifecycle.lock_run(folder / "one"):
+        for file in [*folder.glob("*/*"), *folder.glob(".*")]:
+            file.unlink()
+        assert RunFiles(folder / "one").alive
+        assert RunFiles(folder / "one").hold(wait=0) is None
+    assert not RunFiles(folder / "one").alive
+
+
+def test_a_run_of_the_version_before_is_not_taken_from_its_process(folder):
+    lifecycle.create_run(folder / "one", config(1))
+    (folder / "one" / "lock").touch()
+    with lock(folder / "one" / "lock"):
+        assert state("one") == "running"
+        assert RunFiles(folder / "one").hold(wait=0) is None
+    assert state("one") == "interrupted"
+
+
+def test_a_clock_that_is_set_back_lets_nobody_overtake(folder, monkeypatch):
+    lifecycle.create_run(folder / "busy", config(1))
+    with lifecycle.lock_run(folder / "busy"):
+        for hour, name in enumerate(["c", "b", "a"]):
+            monkeypatch.setattr(time, "time", lambda hour=hour: 1e9 - 3600 * hour)
+            runs.submit(config(1), name)
+        assert [info.name for info in runs.active()] == ["busy", "c", "b", "a"]
+        for name in "abc":
+            runs.cancel(name)
+
+
+def test_runs_that_waited_when_the_version_changed_keep_their_order(folder):
+    lifecycle.create_run(folder / "busy", config(1))
+    with lifecycle.lock_run(folder / "busy"):
+        for name, queued_at in {"b": 1.7e9, "a": 1.8e9}.items():
+            lifecycle.create_run(folder / name, config(1))
+            (folder / name / "state.json").write_text(json.dumps({"state": "queued", "queued_at": queued_at}))
+        runs.submit(config(1), "Z")
+        assert [(info.name, info.position) for info in runs.active()[1:]] == [("b", 1), ("a", 2), ("Z", 3)]
+        for name in "abZ":
+            runs.cancel(name)
+
+
+def test_a_clock_that_is_set_forward_empties_no_trash(folder, monkeypatch):
+    for name in ("one", "other"):
+        lifecycle.create_run(folder / name, config(1))
+        RunFiles(folder / name).change_status(RunState.CANCELLED)
+    token = runs.delete("one")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 1e7)
+    runs.delete("other")
+    assert runs.restore(token).name == "one"
 
 
 def test_training_from_python_can_be_stopped_while_it_waits(folder):
@@ -419,6 +510,13 @@ def test_python_waits_for_its_turn_too(folder):
     assert explorer.train(config(1), folder / "here", on_wait=wait).status == "finished"
     assert seen[0] == ("here", "queued", 1)
     assert state("here") == "finished"
+
+
+def test_python_says_that_it_waits(folder, caplog):
+    lifecycle.create_run(folder / "busy", config(1))
+    with lifecycle.lock_run(folder / "busy"), pytest.raises(KeyboardInterrupt):
+        explorer.train(config(1), folder / "here", should_stop=lambda: len(caplog.messages) > 0)
+    assert caplog.messages == ["waiting for cpu: one run goes first (wait=False does not wait)"]
 
 
 def test_an_error_while_python_waits_takes_the_run_out_of_the_queue(folder):

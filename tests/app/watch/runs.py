@@ -51,7 +51,7 @@ class WatchedRun:
 
     def hold(self) -> None:
         """Be the process that trains."""
-        self.lock = lock(self.path / "lock")
+        self.lock = lock(self.path)
         assert self.lock
 
     def let_go(self) -> None:

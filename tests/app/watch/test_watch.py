@@ -79,7 +79,7 @@ def test_a_run_that_starts(watched):
 def test_a_run_that_waits_says_for_how_many(folder):
     first = WatchedRun(folder, "first")
     for i, name in enumerate(("second", "third")):
-        WatchedRun(folder, name, state="queued").state("queued", queued_at=float(i + 1))
+        WatchedRun(folder, name, state="queued").state("queued", turn=i + 1)
     assert sent(watch("second"))["status"]["text"] == "Waiting: 1 run before this one on cpu"
     status = sent(watch("third"))["status"]
     assert status["text"] == "Waiting: 2 runs before this one on cpu"
