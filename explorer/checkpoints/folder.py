@@ -287,6 +287,11 @@ def checkpoints() -> list[CheckpointInfo]:
     return sorted(found, key=lambda info: (info.created, info.id), reverse=True)
 
 
+def shipped_names() -> set[str]:
+    """The names of the models that come with the program."""
+    return {path.name for path in _folders(SHIPPED)}
+
+
 def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         return []

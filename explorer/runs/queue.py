@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from explorer import datasets
-from explorer.checkpoints.folder import SHIPPED, runs_folder
+from explorer.checkpoints.folder import runs_folder, shipped_names
 from explorer.datasets import own
 from explorer.errors import DatasetError, RunError
 from explorer.files.locks import lock
@@ -128,15 +128,14 @@ def free_path(name: str) -> Path:
 
 def _taken() -> set[str]:
     """The names of all runs and of the models that ship, from which a list could not tell a run."""
-    return {path.name for path in (*folders(), *SHIPPED.iterdir())}
+    return {path.name for path in folders()} | shipped_names()
 
 
 def resume(name: str, epochs: int | None = None) -> RunInfo:
     """Queues a run again that was cancelled, interrupted or failed; `epochs` is how many it shall have in all.
 
     Raises:
-        RunError: it runs, has finished, or cannot go on.
-        ValueError: its settings cannot be, or it has trained for so many epochs already.
+        RunError: it runs, has finished, cannot go on, or has trained for so many epochs already.
     """
     with locked_queue():
         info = run(name)
@@ -144,9 +143,12 @@ def resume(name: str, epochs: int | None = None) -> RunInfo:
             raise RunError(f"{name} is already {info.state}.")
         if not info.resumable:
             raise RunError(f"{name} cannot be resumed: copy its settings into a new run instead.")
-        with write_errors(), lifecycle.lock_run(info.path):
-            lifecycle.resumed_config(info.path, TrainConfig(preset="", epochs=epochs))
-            _enqueue(RunFiles(info.path))
+        try:
+            with write_errors(), lifecycle.lock_run(info.path):
+                lifecycle.resumed_config(info.path, TrainConfig(preset="", epochs=epochs))
+                _enqueue(RunFiles(info.path))
+        except ValueError as error:
+            raise RunError(str(error)) from error
     advance()
     return run(name)
 
