@@ -116,7 +116,7 @@ def metrics(folder: Path) -> str:
 
 def _longest_wait(active: list[runs.RunInfo]) -> float:
     """Seconds since the run was queued that has waited longest."""
-    return max((time.time() - info.queued_at for info in active if info.state is RunState.QUEUED), default=0.0)
+    return max((time.time() - info.since for info in active if info.state is RunState.QUEUED), default=0.0)
 
 
 def _memory() -> int:

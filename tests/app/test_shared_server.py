@@ -109,9 +109,9 @@ def changes(at: AppTest, name: str) -> list[str]:
 
 def test_on_localhost_nothing_is_anybodys(space):
     """As it was before there were owners: no file, no line, every button."""
-    lifecycle.create_run(space / "mine", config(), queued=True)
+    lifecycle.create_run(space / "mine", config(), turn=1)
     write_owner(space / "mine", Owner("p-1", "Ada"))
-    lifecycle.create_run(space / "other", config(), queued=True)
+    lifecycle.create_run(space / "other", config(), turn=1)
     assert not (space / "other" / FILE).exists()
     at = train()
     assert listed(at) == {"mine", "other"}
@@ -122,7 +122,7 @@ def test_on_localhost_nothing_is_anybodys(space):
 
 def test_without_sign_in_others_runs_can_be_read_and_no_more(space, share, trained):
     share("")
-    lifecycle.create_run(space / "waits", config(), queued=True, owner=Owner("b-1", ""))
+    lifecycle.create_run(space / "waits", config(), turn=1, owner=Owner("b-1", ""))
     trained("done", Owner("b-1", ""))
     trained("old", Owner())
     at = train()
@@ -138,7 +138,7 @@ def test_without_sign_in_a_browser_changes_its_own_runs(space, share, trained):
     share("")
     at = train()
     mine = Owner(at.session_state["person_of_session"], "")
-    lifecycle.create_run(space / "waits", config(), queued=True, owner=mine)
+    lifecycle.create_run(space / "waits", config(), turn=1, owner=mine)
     trained("done", mine)
     trained("others", Owner("b-1", ""))
     sound(at.run())
@@ -200,7 +200,7 @@ def test_an_address_of_a_run_that_is_not_shared_opens_nothing(share, trained):
 
 def test_a_host_sees_and_stops_everything(space, share, trained):
     share(AUTH)
-    lifecycle.create_run(space / "waits", config(), queued=True, owner=Owner(ident(ADA), "Ada"))
+    lifecycle.create_run(space / "waits", config(), turn=1, owner=Owner(ident(ADA), "Ada"))
     trained("bobs", Owner(ident(BOB), "Bob"))
     at = signed_in(GRACE)
     assert listed(at) == {"waits", "bobs"}
@@ -232,7 +232,7 @@ def test_a_run_is_packed_for_who_sees_it(share, trained, bob):
 def test_what_a_browser_was_not_offered_is_refused_too(space, share, trained, bob, text):
     share(text)
     trained("adas", Owner("p-ada", "Ada"))
-    lifecycle.create_run(space / "waits", config(), queued=True, owner=Owner("p-ada", "Ada", shared=True))
+    lifecycle.create_run(space / "waits", config(), turn=1, owner=Owner("p-ada", "Ada", shared=True))
     for change in (
         lambda: access.cancel("waits"),
         lambda: access.resume("adas"),
