@@ -69,11 +69,15 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if NETWORKS[self.network].convolves:  # a dense network without hidden layers is linear
+            self.require_layers()
+        LIKELIHOODS[self.likelihood](self.noise_variance, self.output)  # which knows what goes together
+        NETWORKS[self.network].check(self)
+
+    def require_layers(self) -> None:
         for name in ("encoder", "decoder"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must be a list of one or more whole numbers, such as 256 or 256, 128")
-        LIKELIHOODS[self.likelihood](self.noise_variance, self.output)  # which knows what goes together
-        NETWORKS[self.network].check(self)
 
 
 @no_type_check

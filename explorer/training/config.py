@@ -98,6 +98,7 @@ class Recipe(ModelSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.require_layers()
         if self.warmup_epochs and self.warmup_share:
             raise ValueError(
                 "warmup_epochs and warmup_share say the same in two ways: set one of them and leave the other at 0"
