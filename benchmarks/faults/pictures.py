@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmarks.faults.sound import assert_one_sentence
 from explorer.errors import DatasetError
-from explorer.images.reading import read_picture
+from explorer.images.decoding import read_picture
 
 _MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F", "HSV", "LAB")
 _SIDES = (1, 2, 7, 28, 64, 300)

@@ -30,7 +30,8 @@ from explorer.datasets.mnist_5k import Mnist5k
 from explorer.datasets.own import catalog
 from explorer.datasets.textures import Textures
 from explorer.errors import DatasetError, DatasetMissing
-from explorer.images.arrays import check_size, resize_batch
+from explorer.images.arrays import check_size
+from explorer.images.batches import resize_batch
 
 __all__ = [
     "DatasetError",

@@ -6,9 +6,9 @@ How paths become classes and splits is told in `layout.py`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,13 @@ from explorer.datasets.base import SPLITS, ByteProgress, ImageDataset, Source
 from explorer.datasets.layout import Layout, arrange, unreadable_note
 from explorer.errors import DatasetError, ImageError
 from explorer.files.entries import Entry, Files, open_files, stamp
-from explorer.files.pictures import THREADS
-from explorer.images.arrays import check_size, to_array
-from explorer.images.reading import decode_image, is_gray
+from explorer.files.pictures import decode_files
+from explorer.images.arrays import check_size
+from explorer.images.tasks import Look, ReadArray
 
 SAMPLE = 200  # images looked at to choose a size and whether there is colour
 SAMPLE_LEAST, SAMPLE_BYTES = 20, 256 << 20  # of photographs of 10 MB fewer will do: somebody waits for the choice
 MAX_BYTES = 8 << 30  # of one split in memory
-BLOCK_BYTES = 64 << 20  # of files between two reports of progress
 
 Seen = Callable[[int, bytes], None]
 """Called with the position and the bytes of each file that could be read, from several threads at once."""
@@ -88,11 +87,17 @@ def load_folder(
     return replace(dataset, name=name or f"folder:{path}")
 
 
-def shape_of(files: Files, layout: Layout, size: int | None, channels: int | None) -> tuple[int, int]:
-    """Chooses what suits the images in place of a `size` or `channels` of None."""
+def shape_of(
+    files: Files,
+    layout: Layout,
+    size: int | None,
+    channels: int | None,
+    tick: Callable[[int], None] | None = None,
+) -> tuple[int, int]:
+    """Chooses what suits the images in place of a `size` or `channels` of None; `tick` is as for `decode_files`."""
     if size is None or channels is None:
         # Both splits are sampled, whichever is asked for: they must agree on the shape.
-        look = look_at(files, sample_of(layout))
+        look = look_at(files, sample_of(layout), tick)
         size, channels = size or look.size, channels or look.channels
     return size, channels
 
@@ -150,7 +155,7 @@ def read_split(
 
 
 @dataclass(frozen=True)
-class Look:
+class Suits:
     """What suits all images, judged by a sample of them."""
 
     size: int
@@ -161,25 +166,17 @@ class Look:
     """Why some cannot be read, by path."""
 
 
-def look_at(files: Files, sample: list[Entry]) -> Look:
-    """Decodes a sample, as coarsely as will do, to see what suits the images."""
+def look_at(files: Files, sample: list[Entry], tick: Callable[[int], None] | None = None) -> Suits:
+    """Decodes a sample, as coarsely as will do, to see what suits the images; `tick` is as for `decode_files`."""
 
-    def look(entry: Entry) -> tuple[int, bool] | str:
-        try:
-            image = decode_image(files.read(entry), name=entry.parts[-1], at_least=64)
-        except ImageError as error:
-            return error.reason
-        return max(image.size), is_gray(image)
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        looks = list(pool.map(look, sample))
-    reasons = {entry.path: look for entry, look in zip(sample, looks, strict=True) if isinstance(look, str)}
-    seen = [look for look in looks if not isinstance(look, str)]
+    looks = list(decode_files(files, sample, Look(), lambda _, look: look, tick=tick))
+    reasons = {e.path: look.reason for e, look in zip(sample, looks, strict=True) if isinstance(look, ImageError)}
+    seen = [look for look in looks if not isinstance(look, ImageError)]
     if not seen:
-        return Look(64, 3, reasons)
+        return Suits(64, 3, reasons)
     side = float(np.median([side for side, _ in seen]))
     size = 64 if side >= 48 else 32 if side > 28 else 28
-    return Look(size, 1 if all(gray for _, gray in seen) else 3, reasons)
+    return Suits(size, 1 if all(gray for _, gray in seen) else 3, reasons)
 
 
 def decode_all(
@@ -190,12 +187,12 @@ def decode_all(
     progress: ByteProgress | None = None,
     seen: Seen | None = None,
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Decodes files, in several threads.
+    """Decodes files.
 
     Args:
         files, entries: where they are, and which.
         size, channels: of the images.
-        progress: called with bytes done and bytes in all.
+        progress: called with bytes done and bytes in all, twice a second or more often.
         seen: called with the position and the bytes of each file.
 
     Returns:
@@ -213,43 +210,24 @@ def decode_all(
         )
     images = np.empty((len(entries), channels, size, size), np.uint8)
     reasons: dict[int, str] = {}
-    total = sum(entry.size for entry in entries)
+    ends = [0, *accumulate(entry.size for entry in entries)]
 
-    def one(position: int) -> None:
-        entry = entries[position]
-        try:
-            data = files.read(entry)
-            if seen:
-                seen(position, data)
-            # Twice the size: what JPEG's coarse shrinking leaves to do is done by the finer filter.
-            image = decode_image(data, name=entry.parts[-1], at_least=2 * size)
-            images[position] = to_array(image, size, channels)
-        except ImageError as error:
-            reasons[position] = error.reason
+    def tick(done: int) -> None:
+        if progress:
+            progress(ends[done], ends[-1])
 
-    done = 0
-    with ThreadPoolExecutor(THREADS) as pool:
-        for block in _blocks(entries):
-            list(pool.map(one, block))
-            if progress:
-                done += sum(entries[i].size for i in block)
-                progress(done, total)
+    def keep(position: int, pixels: np.ndarray) -> None:
+        images[position] = pixels
+
+    # Twice the size: what JPEG's coarse shrinking leaves to do is done by the finer filter.
+    task = ReadArray(size, channels, at_least=2 * size)
+    for position, found in enumerate(decode_files(files, entries, task, keep, seen=seen, tick=tick)):
+        if isinstance(found, ImageError):
+            reasons[position] = found.reason
     if reasons:
         readable = [i for i in range(len(entries)) if i not in reasons]
         for place, position in enumerate(readable):  # in place: a copy of all would double the memory for one bad file
             if place != position:
                 images[place] = images[position]
         images = images[: len(readable)]
-    return images, dict(sorted(reasons.items()))
-
-
-def _blocks(entries: list[Entry]) -> Iterator[range]:
-    """Yields consecutive ranges: a pool handed everything at once could not be stopped between two reports."""
-    start = volume = 0
-    for position, entry in enumerate(entries):
-        volume += entry.size
-        if position + 1 - start == 64 * THREADS or volume >= BLOCK_BYTES:
-            yield range(start, position + 1)
-            start, volume = position + 1, 0
-    if start < len(entries):
-        yield range(start, len(entries))
+    return images, reasons

@@ -18,7 +18,8 @@ import torch
 
 from explorer.datasets.base import ImageDataset
 from explorer.errors import DatasetError
-from explorer.images.arrays import CHANNELS, check_size, resize_batch
+from explorer.images.arrays import CHANNELS, check_size
+from explorer.images.batches import resize_batch
 
 UNSIGNED_BYTE = 0x08
 MAX_DIMENSIONS = 4  # N, C, H, W; a larger number is not an image file but noise

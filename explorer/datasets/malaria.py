@@ -25,7 +25,7 @@ from explorer.datasets.layout import unreadable_note
 from explorer.errors import DatasetError, ImageError
 from explorer.files.download import download
 from explorer.files.entries import Entry, Files, open_files, stamp
-from explorer.images.reading import image_suffixes
+from explorer.images.reading import SUFFIXES
 
 CLASSES = ("healthy", "infected")
 FOLDERS = {"uninfected": 0, "parasitized": 1}
@@ -149,7 +149,7 @@ def _cells(files: Files, name: str) -> tuple[list[Cell], list[str]]:
     nameless: list[Entry] = []
     for entry in files.entries:
         label = FOLDERS.get(entry.parts[-2].lower()) if len(entry.parts) > 1 else None
-        if label is None or entry.suffix not in image_suffixes():
+        if label is None or entry.suffix not in SUFFIXES:
             continue
         if not _PATIENT.match(entry.parts[-1]):
             nameless.append(entry)

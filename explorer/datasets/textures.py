@@ -17,7 +17,8 @@ from explorer.datasets.base import SPLITS, ImageDataset, Source
 from explorer.datasets.layout import unreadable_note
 from explorer.errors import DatasetError, ImageError
 from explorer.files.entries import Entry, Files, open_files, stamp
-from explorer.images.reading import decode_image, image_suffixes
+from explorer.images.decoding import decode_image
+from explorer.images.reading import SUFFIXES
 
 COUNTS = {"train": 42_000, "test": 4_200}
 SIZE = 28
@@ -33,7 +34,7 @@ class Textures(Source):
     image_shape = (1, SIZE, SIZE)
 
     def present(self, root: Path) -> bool:
-        # Whether the files are pictures shows on loading: Pillow's list of formats takes too long to ask for here.
+        # Whether the files are pictures shows on loading.
         folder = root / self.name
         return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
 
@@ -49,7 +50,7 @@ class Textures(Source):
         size = size or SIZE
         pictures, names, notes = [], [], []
         with open_files(root / self.name) as files:
-            entries = [e for e in files.entries if len(e.parts) == 1 and e.suffix in image_suffixes()]
+            entries = [e for e in files.entries if len(e.parts) == 1 and e.suffix in SUFFIXES]
             reasons: dict[str, str] = {}
             for entry in entries:
                 try:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from explorer.errors import DatasetError, ImageError
 from explorer.files.zips import is_encrypted, members, open_zip, printable, read_member
+from explorer.images.decoding import Effort
 from explorer.images.reading import MAX_FILE_BYTES
 
 MAX_ENTRIES = 500_000
@@ -53,11 +54,16 @@ class Files:
     """The files below a folder or in a zip, without clutter and hidden files, sorted by path."""
 
     def __init__(
-        self, entries: list[Entry], archive: zipfile.ZipFile | None = None, notes: list[str] | None = None
+        self,
+        entries: list[Entry],
+        label: str,
+        archive: zipfile.ZipFile | None = None,
+        notes: list[str] | None = None,
     ) -> None:
-        """Holds files; `notes` tell of what was left out of `entries`."""
+        """Holds files of what sentences call `label`; `notes` tell of what was left out of `entries`."""
         self.entries = sorted(entries, key=lambda entry: entry.parts)
         self.notes = notes or []
+        self.effort = Effort(label)
         self._archive = archive
 
     def read(self, entry: Entry, most_bytes: int | None = None) -> bytes:
@@ -95,13 +101,13 @@ def open_files(path: Path | bytes, label: str | None = None) -> Iterator[Files]:
             MAX_TOTAL_BYTES, or has names that lead out of it.
     """
     if isinstance(path, Path) and os.path.isdir(path):  # which, unlike Path.is_dir, never raises
-        yield Files(list(_walk(path)))
+        yield Files(list(_walk(path)), label or str(path))
         return
     short = path.name if isinstance(path, Path) else "The zip"
     with open_zip(path, label or (str(path) if isinstance(path, Path) else short), MAX_ENTRIES) as archive:
         found, notes = members(archive, label or short, MAX_TOTAL_BYTES)
         entries = [Entry(parts, info.file_size, info) for parts, info in found if not any(map(_hidden, parts))]
-        yield Files(entries, archive, notes)
+        yield Files(entries, label or short, archive, notes)
 
 
 def stamp(path: Path) -> Hashable:

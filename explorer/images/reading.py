@@ -1,40 +1,51 @@
-"""One picture in: any file that Pillow reads becomes 8-bit gray or RGB.
+"""One picture in: a file's bytes become 8-bit gray or RGB.
 
-Files are not trusted: sizes are checked before anything is decoded, and whatever a decoder stumbles over
-becomes an ImageError of one sentence.
+Files are not trusted, so this runs in a process of its own (`worker.py`), which knows FORMATS and no others, and whose
+memory is limited. Sizes are checked before anything is decoded, and whatever a decoder stumbles over becomes an
+ImageError of one sentence. The program itself asks through `decoding.py`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import io
-import os
-import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image
 
 from explorer.errors import ImageError
-from explorer.images import memory
 
-MAX_PIXELS = 89_478_485  # Pillow's own limit: a quarter of a gigabyte of RGB
+MAX_PIXELS = 89_478_485  # a quarter of a gigabyte of RGB
 MAX_FILE_BYTES = 256 << 20
 
+PICTURE_BYTES = 1 << 30
+"""What decoding one picture may take."""
 UPLOAD_BYTES = 250 << 20
-"""What decoding one picture that somebody hands in may take."""
+"""What decoding one picture may take that somebody hands in by itself."""
 
-# Bytes a pixel at the peak of decoding, measured: the decoded picture, and what it becomes.
-_DEEP, _CLEAR, _PLAIN = 28, 20, 12
-_PROGRESSIVE = 7  # of a JPEG that is shrunk while it is decoded: all its coefficients, two bytes each
+# All have decoders in C that open no other file and start no program. (Pillow's IPTC plugin opens what is inside a file
+# in any format that Pillow knows, and EPS starts Ghostscript.)
+FORMATS = frozenset({"PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "AVIF", "JPEG2000", "HEIF"})
+SUFFIXES = frozenset({
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".tif", ".tiff", ".bmp", ".dib", ".gif", ".webp",
+    ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".avifs", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx",
+    ".heic", ".heif", ".hif",
+})  # fmt: skip
+"""The file endings of those formats, in lower case with the dot."""
+_PLUGINS = ("Png", "Jpeg", "Mpo", "Tiff", "Bmp", "Gif", "WebP", "Ppm", "Avif", "Jpeg2K")
 
-# Pillow warns of what is checked, and refused in a sentence, below.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+DAMAGED = "it is cut off or damaged"
 
-# EPS starts Ghostscript and WMF the system's renderer, on a file from anywhere; the others are stubs that
-# open a file of their kind and cannot decode it.
-REFUSED_FORMATS = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"}
+_MAX_SCANS = 100  # of a JPEG: progressive ones have about ten, and each costs a pass over all of the picture
+_MAX_FRAMES = 1_000  # that are counted
+_TILE = 1 << 18  # pixels that are converted at a time
+
+# Bytes a pixel that decoders take beside the picture, measured.
+_DECODERS = {"TIFF": 4, "GIF": 1, "WEBP": 10, "AVIF": 6, "HEIF": 6, "JPEG2000": 14, "PPM": 4}
+_BYTES = {"1": 1, "L": 1, "P": 1}  # a pixel of a decoded picture; of other modes 4
 
 # What undoes each EXIF orientation. ImageOps.exif_transpose would also rewrite the EXIF block, and fail on some.
 TURNS = {
@@ -52,6 +63,14 @@ SIDEWAYS = frozenset(TURNS[orientation] for orientation in (5, 6, 7, 8))
 TURNED = "It was turned upright, as its camera noted (EXIF)."
 
 
+class MemoryNeeded(Exception):
+    """A picture takes more memory than was granted; `bytes` says how much."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.bytes = count
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """A decoded file.
@@ -65,27 +84,34 @@ class Picture:
 
     image: Image.Image
     size: tuple[int, int]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
-@cache
-def readable_formats() -> tuple[str, ...]:
-    """Lists Pillow's names of the formats that are read."""
-    Image.init()
-    return tuple(sorted(set(Image.OPEN) - REFUSED_FORMATS))
+def register_formats() -> None:
+    """Lets Pillow know FORMATS and no others, for as long as the process lives."""
+    for plugin in _PLUGINS:
+        importlib.import_module(f"PIL.{plugin}ImagePlugin")
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener()
+    for other in set(Image.OPEN) - FORMATS:
+        del Image.OPEN[other]
+    Image.ID[:] = [name for name in Image.ID if name in Image.OPEN]
+    vars(Image)["_initialized"] = 2  # or Pillow would load all its plugins for a file that these do not know
+    Image.MAX_IMAGE_PIXELS = None  # judged here
+    vars(importlib.import_module("PIL.AvifImagePlugin"))["DEFAULT_MAX_THREADS"] = 1  # each has memory of its own
 
 
-@cache
-def image_suffixes() -> frozenset[str]:
-    """Lists the file endings of those formats, in lower case with the dot."""
-    formats = readable_formats()
-    return frozenset(end for end, name in Image.registered_extensions().items() if name in formats)
-
-
-def decode_image(
-    source: bytes | str | os.PathLike[str], *, name: str | None = None, at_least: int | None = None
-) -> Image.Image:
-    """Decodes a file, or a file's bytes, upright, in mode `L` (gray) or `RGB`, 8 bits.
+def read(
+    data: bytes,
+    name: str,
+    granted: int,
+    *,
+    at_least: int | None = None,
+    at_most: int | None = None,
+    most_bytes: int = PICTURE_BYTES,
+    noting: bool = True,
+) -> Picture:
+    """Decodes a file's bytes, upright, in mode `L` (gray) or `RGB`, 8 bits.
 
     Of an animation the first frame; transparency is laid on black; the EXIF orientation is applied. Deeper
     pictures are scaled to 8 bits: 16-bit ones by the least of 8, 12 and 16 bits that holds their maximum
@@ -93,107 +119,127 @@ def decode_image(
     their own range.
 
     Args:
-        source: the file's path or its bytes.
-        name: what an error calls the picture.
-        at_least: allows a decoder that can do so cheaply (JPEG) to shrink the picture while both sides stay at
-            least that many pixels.
-
-    Raises:
-        ImageError: it cannot be read or exceeds MAX_PIXELS or MAX_FILE_BYTES.
-    """
-    if isinstance(source, bytes):
-        return _decoded(io.BytesIO(source), len(source), name or "The image", at_least)[0]
-    name = name or Path(source).name
-    try:
-        stream = Path(source).open("rb")  # noqa: SIM115 - closed below
-        length = os.fstat(stream.fileno()).st_size
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ImageError(name, getattr(error, "strerror", None) or str(error)) from error
-    with stream:
-        return _decoded(stream, length, name, at_least)[0]
-
-
-def read_picture(
-    data: bytes, name: str, *, at_most: int | None = None, most_bytes: int | None = UPLOAD_BYTES
-) -> Picture:
-    """Decodes a picture that somebody hands in, as `decode_image` does, and says what was done to it.
-
-    Args:
         data: the file's bytes.
         name: what an error calls the picture.
+        granted: bytes of memory that decoding may take now.
+        at_least: allows a decoder that can do so cheaply (JPEG) to shrink the picture while both sides stay at
+            least that many pixels.
         at_most: the picture is shrunk where its longer side has more pixels; a JPEG while it is decoded.
-        most_bytes: of memory that decoding may take; None for whatever MAX_PIXELS take.
+        most_bytes: of memory that decoding may ever take.
+        noting: whether to find out what was done to it.
 
     Raises:
-        ImageError: it cannot be read, or has too many pixels.
+        MemoryNeeded: it takes more than is granted.
+        ImageError: it cannot be read, has more than MAX_PIXELS, or takes more than `most_bytes`.
     """
     notes: list[str] = []
-    image, size = _decoded(io.BytesIO(data), len(data), name, at_most, most_bytes, notes)
-    if at_most is not None and max(size) > at_most:
-        image.thumbnail((at_most, at_most))
-        notes.append(f"It has {size[0]:,} × {size[1]:,} pixels and was shrunk to {image.width:,} × {image.height:,}.")
-    return Picture(image, size, tuple(notes))
-
-
-def _decoded(
-    stream: io.BytesIO | io.BufferedReader,
-    length: int,
-    name: str,
-    at_least: int | None,
-    most_bytes: int | None = None,
-    notes: list[str] | None = None,
-) -> tuple[Image.Image, tuple[int, int]]:
-    """Decodes an open file of so many bytes; returns the picture and its size in the file, upright.
-
-    `notes`, a list, gets a sentence on each thing that is done to the picture.
-    """
-    if length == 0:
-        raise ImageError(name, "it is empty")
-    if length > MAX_FILE_BYTES:
-        raise ImageError(name, f"it has {length >> 20:,} MB, more than the limit of {MAX_FILE_BYTES >> 20}")
-    try:
-        image = Image.open(stream, formats=readable_formats())
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(name, f"it has more than the {MAX_PIXELS:,} pixels that are allowed") from error
-    except Image.UnidentifiedImageError as error:
-        raise ImageError(name, "it is not a picture of a known format, or damaged") from error
-    except Exception as error:  # Pillow's plugins raise whatever a malformed header leads them to
-        raise ImageError(name, "it is cut off or damaged") from error
-    with image:
-        width, height = image.size
+    with opened(data, name, granted) as image:
+        size = image.size
+        width, height = size
         if width * height > MAX_PIXELS:
-            raise ImageError(
-                name, f"it has {width:,} x {height:,} pixels, more than the limit of {MAX_PIXELS:,} in all"
-            )
-        if width * height == 0:
-            raise ImageError(name, "it has no pixels")
+            raise too_many(name, size, MAX_PIXELS)
+        reduced = at_least or at_most
         try:
-            needed = width * height * _bytes_a_pixel(image, shrinking=at_least is not None)
-        except Exception as error:
-            raise ImageError(name, "it is cut off or damaged") from error
-        if most_bytes is not None and needed > most_bytes:
-            most = most_bytes * width * height // needed
-            raise ImageError(
-                name,
-                f"it has {width:,} x {height:,} pixels, more than the {most // 1_000_000} million that an upload of "
-                "its kind may have; make it smaller first",
-            )
-        try:
-            if at_least is not None:
-                image.draft(None, (at_least, at_least))
-            with memory.decoding.taken(needed):
-                found = [] if notes is None else _depth_notes(image)
-                noted = turn_of(image) if image.format == "TIFF" else None  # which turns itself while it is decoded
-                image.load()
-                turn = turn_of(image)
-                result = eight_bits(image if turn is None else image.transpose(turn))
-            if notes is not None:
-                notes += [*frame_notes(image), *found]
-                if (noted, turn) != (None, None):
+            if reduced is not None:
+                image.draft(None, (reduced, reduced))
+            needed = memory_needed(image, size, data)
+            if needed > most_bytes:
+                most = most_bytes * width * height // needed
+                raise ImageError(
+                    name,
+                    f"it has {width:,} x {height:,} pixels, more than the {most // 1_000_000} million that a picture "
+                    "of its kind may have here; make it smaller first",
+                )
+            if needed > granted:
+                raise MemoryNeeded(needed)
+            found = _depth_notes(image) if noting else []
+            before = turn_of(image) if image.format == "TIFF" else None  # which turns itself while it is decoded
+            load(image, name)
+            turn = turn_of(image)
+            result = eight_bits(image)
+            if noting:
+                notes += [*frame_notes(image, data), *found]
+                if (before, turn) != (None, None):
                     notes.append(TURNED)
-        except Exception as error:
-            raise ImageError(name, "it is cut off or damaged") from error
-    return result, (height, width) if turn in SIDEWAYS else (width, height)
+        except (ImageError, MemoryNeeded, MemoryError):
+            raise
+        except Exception as error:  # Pillow's plugins raise whatever a malformed file leads them to
+            raise ImageError(name, DAMAGED) from error
+        if turn is not None:
+            if result is not image:
+                image.close()  # which lets go of its pixels
+            result = result.transpose(turn)
+    size = (height, width) if turn in SIDEWAYS else (width, height)
+    if at_most is not None and max(size) > at_most:
+        result.thumbnail((at_most, at_most))
+        notes.append(f"It has {size[0]:,} × {size[1]:,} pixels and was shrunk to {result.width:,} × {result.height:,}.")
+    return Picture(result, size, tuple(notes))
+
+
+@contextlib.contextmanager
+def opened(data: bytes, name: str, granted: int) -> Iterator[Image.Image]:
+    """Opens a picture without decoding it.
+
+    Raises:
+        MemoryNeeded, ImageError: as `read`.
+    """
+    if not data:
+        raise ImageError(name, "it is empty")
+    claimed = _webp_pixels(data)
+    if claimed * 8 > granted:  # which opening it takes already
+        if claimed > MAX_PIXELS:
+            raise ImageError(name, f"it has more than the limit of {MAX_PIXELS:,} pixels in all")
+        raise MemoryNeeded(claimed * 8)
+    try:
+        image = Image.open(io.BytesIO(data))
+    except Image.UnidentifiedImageError as error:
+        photo = "it is a HEIC photo, which is read where pillow-heif is installed; save it as JPEG or install that"
+        is_heic = data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc")
+        raise ImageError(name, photo if is_heic else "it is not a picture of a known format, or damaged") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ImageError(name, DAMAGED) from error
+    with image:
+        if image.width * image.height == 0:
+            raise ImageError(name, "it has no pixels")
+        if image.format in ("JPEG", "MPO") and (scans := _scans(data)) > _MAX_SCANS:
+            raise ImageError(name, f"it has {scans:,} scans, more than the limit of {_MAX_SCANS}")
+        yield image
+
+
+def load(image: Image.Image, name: str) -> None:
+    """Decodes an open picture. Raises ImageError if it is larger than its header said."""
+    pixels = image.width * image.height
+    image.load()
+    if image.width * image.height > pixels:
+        raise ImageError(name, "it is larger than its header says")
+
+
+def too_many(name: str, size: tuple[int, int], limit: int) -> ImageError:
+    """Words the error on a picture of more pixels than may be."""
+    return ImageError(name, f"it has {size[0]:,} x {size[1]:,} pixels, more than the limit of {limit:,} in all")
+
+
+def memory_needed(image: Image.Image, size: tuple[int, int], data: bytes) -> int:
+    """Estimates the bytes of memory at the peak of decoding an open picture and converting it.
+
+    Args:
+        image: the picture, which may have been told to shrink while it is decoded.
+        size: width and height of all of it.
+        data: its file's bytes.
+    """
+    pixels = image.width * image.height
+    decoded = _BYTES.get(image.mode, 4)
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:
+        converted = decoded  # where it is turned
+    else:
+        converted = 1 if image.mode in ("1", "L", "LA") or _is_deep(image) else 4
+    needed = pixels * (decoded + converted + _DECODERS.get(image.format or "", 0))
+    if image.format in ("JPEG", "MPO") and (image.info.get("progressive") or _scans(data) > 1):
+        # Held as coefficients of two bytes each, in full size, whatever scale it is decoded at.
+        needed += 2 * len(image.getbands()) * size[0] * size[1]
+    return needed
 
 
 def turn_of(image: Image.Image) -> Image.Transpose | None:
@@ -204,25 +250,25 @@ def turn_of(image: Image.Image) -> Image.Transpose | None:
         return None  # a malformed EXIF block spoils no pixels
 
 
-def _bytes_a_pixel(image: Image.Image, *, shrinking: bool) -> int:
-    if shrinking and image.format in ("JPEG", "MPO"):
-        return _PROGRESSIVE if image.info.get("progressive") else 1
-    if _is_deep(image):
-        return _DEEP
-    return _CLEAR if image.has_transparency_data or image.mode == "CMYK" else _PLAIN
-
-
 def _is_deep(image: Image.Image) -> bool:
     return image.mode in ("I", "F") or image.mode.startswith("I;")
 
 
-def frame_notes(image: Image.Image) -> list[str]:
+def frame_notes(image: Image.Image, data: bytes) -> list[str]:
     """Counts frames after the first; phones add a map of brightness to a JPEG (MPO), which is no frame."""
-    try:
-        frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
-    except Exception:
-        frames = 1  # damage behind the first frame
-    return [f"It has {frames:,} frames; only the first is used."] if frames > 1 else []
+    frames = 1
+    with contextlib.suppress(Exception):  # damage behind the first frame
+        if image.format == "GIF":
+            frames = _gif_frames(data)
+        elif image.format == "TIFF":
+            with Image.open(io.BytesIO(data)) as other:  # the decoded picture would be lost
+                while frames <= _MAX_FRAMES:
+                    other.seek(frames)
+                    frames += 1
+        elif image.format != "MPO":
+            frames = int(getattr(image, "n_frames", 1))
+    many = f"more than {_MAX_FRAMES:,}" if frames > _MAX_FRAMES else f"{frames:,}"
+    return [f"It has {many} frames; only the first is used."] if frames > 1 else []
 
 
 def _depth_notes(image: Image.Image) -> list[str]:
@@ -238,35 +284,111 @@ def _depth_notes(image: Image.Image) -> list[str]:
     return notes
 
 
+# --- what headers do not tell Pillow ----------------------------------------------------------------------------------
+
+
+def _scans(data: bytes) -> int:
+    """Counts the scans of a JPEG up to its end; another picture may follow in the same file."""
+    at = 2
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":  # segments before the first scan
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    end = data.find(b"\xff\xd9", at)
+    return data.count(b"\xff\xda", at, len(data) if end < 0 else end)
+
+
+def _webp_pixels(data: bytes) -> int:
+    """Reads how many pixels a WebP has; 0 of other files, and where that is not where it should be."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
+        return 0
+    if data[12:16] == b"VP8X":
+        width, height = (int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
+    elif data[12:16] == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        width, height = bits & 0x3FFF, (bits >> 14) & 0x3FFF
+    else:
+        width, height = (int.from_bytes(data[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+    return (width + 1) * (height + 1)
+
+
+def _gif_frames(data: bytes) -> int:
+    """Counts the frames of a GIF from block to block, up to one more than _MAX_FRAMES; Pillow would count them all."""
+    frames, at = 0, 13 + _palette(data[10])
+    while frames <= _MAX_FRAMES and at < len(data) and data[at] in b",!":
+        if data[at] == ord(","):
+            frames += 1
+            at += 11 + _palette(data[at + 9])
+        else:
+            at += 2
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    return frames
+
+
+def _palette(flags: int) -> int:
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+# --- to 8 bits --------------------------------------------------------------------------------------------------------
+
+
 def eight_bits(image: Image.Image) -> Image.Image:
-    """Converts a picture to mode `L` or `RGB`: a new image, detached from its file."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        return _scaled(np.asarray(image))
+    """Converts a picture to mode `L` or `RGB`, a tile at a time; itself where it is of one of them."""
     if image.mode in ("L", "RGB") and "transparency" not in image.info:
-        return image.copy()
-    if image.has_transparency_data:
-        gray = image.mode in ("1", "L", "LA", "La")
-        image = image.convert("RGBA")
-        flat = Image.new("RGBA", image.size, (0, 0, 0, 255))
-        flat.alpha_composite(image)
-        return flat.convert("L" if gray else "RGB")
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+        return image
+    if _is_deep(image):
+        mode, convert = "L", _scaling(image)
+    elif image.has_transparency_data:
+        mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
+
+        def convert(tile: Image.Image) -> Image.Image:
+            tile = tile.convert("RGBA")
+            flat = Image.new("RGBA", tile.size, (0, 0, 0, 255))
+            flat.alpha_composite(tile)
+            return flat.convert(mode)
+    else:
+        mode = "L" if image.mode == "1" else "RGB"
+
+        def convert(tile: Image.Image) -> Image.Image:
+            return tile.convert(mode)
+
+    if image.width * image.height <= _TILE:
+        return convert(image)
+    result = Image.new(mode, image.size)
+    for box, tile in _tiles(image):
+        result.paste(convert(tile), box)
+    return result
 
 
-def _scaled(values: np.ndarray) -> Image.Image:
-    if values.dtype.kind == "f":
-        values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-        low, high = float(values.min()), float(values.max())
+def _tiles(image: Image.Image) -> Iterator[tuple[tuple[int, int], Image.Image]]:
+    """Cuts a picture into parts of _TILE pixels at most, each with its upper left corner."""
+    wide = min(image.width, _TILE)
+    high = max(1, _TILE // wide)
+    for top in range(0, image.height, high):
+        for left in range(0, image.width, wide):
+            box = (left, top, min(left + wide, image.width), min(top + high, image.height))
+            yield (left, top), image.crop(box)
+
+
+def _scaling(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """Finds how the numbers of a deep picture become 8 bits: by the range of all of them."""
+
+    def numbers(tile: Image.Image) -> np.ndarray:
+        values = np.asarray(tile).astype(np.float64)  # a tile's: in float32 some of 32 bits would be rounded twice
+        if not np.isfinite(values).all():
+            np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        return values
+
+    ranges = [(float(values.min()), float(values.max())) for values in (numbers(tile) for _, tile in _tiles(image))]
+    low, high = min(least for least, _ in ranges), max(most for _, most in ranges)
+    if image.mode == "F":
         if low >= 0 and high <= 1:
             low, high = 0.0, 1.0
-    else:
-        low, largest = float(values.min()), float(values.max())
-        depth = next((top for top in (255.0, 4095.0, 65535.0) if largest <= top), largest)
-        low, high = (0.0, depth) if low >= 0 else (low, largest)
+    elif low >= 0:
+        low, high = 0.0, next((top for top in (255.0, 4095.0, 65535.0) if high <= top), high)
     if high == low:
-        return Image.new("L", (values.shape[1], values.shape[0]))
-    scaled = (values.astype(np.float64) - low) * (255.0 / (high - low))
-    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+        return lambda tile: Image.new("L", tile.size)
+    return lambda tile: Image.fromarray(np.rint((numbers(tile) - low) * (255.0 / (high - low))).astype(np.uint8))
 
 
 def is_gray(image: Image.Image) -> bool:

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
-from PIL import Image
 from torch import Tensor
 
 from explorer.checkpoints.model import Model
 from explorer.errors import DatasetError
 from explorer.files.entries import open_files
-from explorer.files.pictures import Named, Progress, open_pictures
+from explorer.files.pictures import Named, Pictures, Progress, list_pictures, open_pictures
 from explorer.files.tables import write_table
 from explorer.images.preparation import Steps
-from explorer.images.reading import read_picture
+from explorer.images.reading import UPLOAD_BYTES, Picture
+from explorer.images.tasks import ReadPicture
 from explorer.scoring.scores import Scores, better_than, score
 
 SHOWN = 24  # of the worst, and of the best: their images are kept
@@ -110,14 +110,16 @@ def rank(
         DatasetError: there is nothing at `source`, it cannot be read, holds no pictures, or none can be read.
         CheckpointError: the stored codes are missing or damaged.
     """
+    if not isinstance(source, str | Path):
+        return _rank(list_pictures(source), model, steps, seed, progress)
+    with open_pictures(Path(source), ReadPicture(at_most=_MOST_SIDE, most_bytes=UPLOAD_BYTES), label=label) as found:
+        return _rank(found, model, steps, seed, progress)
 
-    def decode(data: bytes, name: str) -> Image.Image:
-        return read_picture(data, name, at_most=_MOST_SIDE).image
 
+def _rank(found: Pictures[Picture], model: Model, steps: Steps | None, seed: int, progress: Progress | None) -> Ranking:
     ranked = _Ranked(model, seed)
-    with open_pictures(Path(source) if isinstance(source, str) else source, decode, label=label) as found:
-        for names, images in found.blocks(lambda picture: model.prepare(picture, steps).image, progress):
-            ranked.add(names, images)
+    for names, images in found.blocks(lambda picture: model.prepare(picture.image, steps).image, progress):
+        ranked.add(names, images)
     return ranked.ranking(found.unreadable, found.notes)
 
 

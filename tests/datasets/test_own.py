@@ -242,7 +242,7 @@ def test_the_very_same_zip_is_known_before_it_is_decoded(root, write_tree, pictu
     own.create("cells", path)
 
     def never(done: int, total: int | None) -> None:
-        raise AssertionError
+        assert done == 0
 
     for name in ("more", "cells"):
         with pytest.raises(own.AlreadyHere):

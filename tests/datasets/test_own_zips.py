@@ -16,8 +16,9 @@ import pytest
 from explorer import datasets
 from explorer.datasets import own
 from explorer.files import entries
-from explorer.images import memory, reading
+from explorer.images import memory
 from tests.datasets.own_images import cells, refused
+from tests.hostile import png
 
 
 @pytest.fixture
@@ -122,10 +123,9 @@ def test_an_entry_that_lies_about_its_size_takes_no_memory(method, root, tmp_pat
     assert int(grown) < 60  # MB
 
 
-def test_a_bomb_of_a_picture(root, write_tree, picture, monkeypatch):
-    monkeypatch.setattr(reading, "MAX_PIXELS", 2000)
-    own.create("cells", write_tree(cells(picture) | {"good/large.png": picture(size=(100, 100))}, zipped=True))
-    assert "more than the limit of 2,000 in all" in " ".join(own.details("cells").notes["train"])
+def test_a_bomb_of_a_picture(root, write_tree, picture):
+    own.create("cells", write_tree(cells(picture) | {"good/large.png": png(10_000, 10_000, rows=1)}, zipped=True))
+    assert "more than the limit of 89,478,485 in all" in " ".join(own.details("cells").notes["train"])
 
 
 def test_large_pictures_are_decoded_one_at_a_time(root, write_tree, picture, monkeypatch):

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from explorer.errors import DatasetError
-from explorer.images.arrays import resize_batch, to_array
-from explorer.images.reading import decode_image, is_gray
+from explorer.images.arrays import to_array
+from explorer.images.batches import resize_batch
+from explorer.images.decoding import decode_image
+from explorer.images.reading import is_gray
 
 
 def _saved(image: Image.Image, kind: str, **options) -> bytes:

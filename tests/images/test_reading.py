@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from explorer.errors import ImageError
-from explorer.images import reading
+from explorer.images import decoding
 from explorer.images.arrays import to_array
-from explorer.images.reading import decode_image
+from explorer.images.decoding import decode_image, read_one
+from explorer.images.tasks import ReadArray, ReadPicture
 
 
 def _saved(image: Image.Image, kind: str, **options) -> bytes:
@@ -34,7 +35,7 @@ def _arrow() -> np.ndarray:
     return array
 
 
-@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM", "WEBP", "GIF", "TGA", "JPEG2000", "ICO", "AVIF"])
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM", "WEBP", "GIF", "JPEG2000", "AVIF"])
 def test_lossless_formats_keep_their_pixels(kind):
     array = np.zeros((16, 16, 3), np.uint8)
     array[:, 8:] = (0, 255, 0)
@@ -209,7 +210,7 @@ def test_no_picture_at_all(tmp_path, monkeypatch):
         decode_image(tmp_path)
     with pytest.raises(ImageError, match="null"):
         decode_image("a\0b.png")
-    monkeypatch.setattr(reading, "MAX_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr(decoding, "MAX_FILE_BYTES", 1 << 20)
     with pytest.raises(ImageError, match="it has 2 MB, more than the limit of 1"):
         decode_image(bytes(2 << 20))
 
@@ -266,17 +267,17 @@ def test_damaged_files_are_never_a_traceback(kind, changes):
     for position, value in changes:
         data[position % len(data)] = value
     try:
-        image = decode_image(bytes(data), at_least=16)
+        array = read_one(bytes(data), "x", ReadArray(8, 3, at_least=16))
     except ImageError:
         return
-    assert to_array(image, 8, 3).shape == (3, 8, 8)
+    assert array.shape == (3, 8, 8)
 
 
 def test_jpeg_shrinks_while_decoding_and_looks_the_same():
     rng = np.random.default_rng(0)
     smooth = Image.fromarray(rng.integers(0, 256, (8, 8, 3)).astype(np.uint8)).resize((800, 800), 3)
     data = _saved(smooth, "JPEG", quality=95)
-    small = decode_image(data, at_least=64)
+    small = read_one(data, "x", ReadPicture(at_least=64)).image
     assert small.size == (100, 100)
     difference = to_array(small, 28, 3).astype(int) - to_array(decode_image(data), 28, 3)
     assert np.abs(difference).mean() < 2

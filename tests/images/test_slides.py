@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,17 @@ from PIL import Image, ImageOps
 
 from explorer.errors import ImageError
 from explorer.images import slides
-from explorer.images.reading import decode_image
-from explorer.images.slides import MOST_SCALED, read_slide
+from explorer.images.arrays import to_array
+from explorer.images.decoding import decode_image, read_one
+from explorer.images.large import large_of
+from explorer.images.slides import MOST_SCALED, slide_of
+from explorer.images.tasks import ReadSlide
 
 SLIDE = (12_000, 9_000)
+
+
+def read_slide(data: bytes, name: str) -> slides.Slide:
+    return read_one(data, name, ReadSlide(32))
 
 
 def cell(mode: str = "RGB", size: tuple[int, int] = (90, 70)) -> Image.Image:
@@ -62,8 +70,9 @@ KINDS = {
 def test_the_model_sees_what_every_other_caller_sees(kind):
     data, remark = KINDS[kind]
     picture = read_slide(data, kind)
-    np.testing.assert_array_equal(np.asarray(picture.image), np.asarray(decode_image(data)))
-    assert picture.large is None
+    np.testing.assert_array_equal(picture.seen, to_array(decode_image(data), 32, 3))
+    assert large_of(picture, data, kind) is None
+    assert picture.gray == (kind in ("gray", "deep"))
     assert picture.size == decode_image(data).size
     assert remark in " ".join(picture.notes)
     assert bool(picture.notes) == bool(remark)
@@ -86,8 +95,8 @@ def test_what_cannot_be_read_is_an_error_of_one_sentence(data, reason):
 
 def test_a_large_picture_keeps_its_middle_in_full():
     pixels = np.random.default_rng(0).integers(0, 255, (900, 1400, 3), np.uint8)
-    picture = read_slide(saved(Image.fromarray(pixels)), "x")
-    large = picture.large
+    data = saved(Image.fromarray(pixels))
+    large = large_of(read_slide(data, "x"), data, "x")
     assert large is not None
     assert (large.size, large.scale, large.largest) == ((1400, 900), 1, 900)
     np.testing.assert_array_equal(np.asarray(large.crop(100)), pixels[400:500, 650:750])
@@ -104,7 +113,7 @@ def test_a_slide_is_read_at_a_reduced_scale_or_whole(format):
     exif[0x0112] = 6
     data = saved(slide, format, exif=exif)
     picture = read_slide(data, "slide")
-    large = picture.large
+    large = large_of(picture, data, "slide")
     assert large is not None
     assert picture.size == large.size == SLIDE[::-1]  # turned, as the camera noted
     assert large.scale == (2 if format == "JPEG" else 1)
@@ -112,7 +121,9 @@ def test_a_slide_is_read_at_a_reduced_scale_or_whole(format):
     np.testing.assert_allclose(np.asarray(large.crop(190)), 230, atol=6)
     around = np.asarray(large.crop(240))[..., 0]
     np.testing.assert_allclose(around[0], 90, atol=6)
-    assert np.abs(np.asarray(picture.image).mean() - 90) < 5
+    assert np.abs(picture.seen[:, :, 8:24].mean() - 90) < 5
+    moved = large.at((200, 200))
+    np.testing.assert_allclose(np.asarray(moved.crop(190)), 90, atol=6)
     with pytest.raises(ImageError):
         decode_image(data)  # other callers take it no more than before
 
@@ -129,12 +140,14 @@ def test_a_square_anywhere_of_a_slide_however_it_was_held(monkeypatch, orientati
     data = saved(stored, format, exif=exif)
     stored.getexif()[0x0112] = orientation
     upright = np.asarray(ImageOps.exif_transpose(stored))
-    large = read_slide(data, "x").large
+    large = large_of(slide_of(data, "x", 1 << 20, 8, None), data, "x")
     assert large is not None
     height, width = upright.shape[:2]
     assert large.size == (width, height)
     for x, y in ((width // 2, height // 2), (0, 0), (width, 13), (20, height), (width, height), (31, 33)):
-        moved = large.at((x, y))
+        there = large_of(slide_of(data, "x", 1 << 20, 8, (x, y)), data, "x")
+        assert there is not None
+        moved = replace(there, place=(x, y))
         left, top = (min(max(v - 10, 0), most - 20) for v, most in ((x, width), (y, height)))
         np.testing.assert_array_equal(np.asarray(moved.crop(20)), upright[top : top + 20, left : left + 20])
         shares = (left / width, top / height, (left + 20) / width, (top + 20) / height)

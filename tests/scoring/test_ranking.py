@@ -141,21 +141,22 @@ def test_large_files_are_not_inflated_all_at_once(model, digits, tmp_path, monke
     monkeypatch.setattr(memory, "files", Room(largest + 10))
     monkeypatch.setattr(pictures, "THREADS", 8)
     held, most, lock = 0, 0, threading.Lock()
-    decode = ranking.read_picture
+    monkeypatch.setattr(pictures, "_BATCH_BYTES", 1)
+    decode = pictures.decode
 
-    def watched(data, name, **options):
+    def watched(files, *options):
         nonlocal held, most
         with lock:
-            held += len(data)
+            held += len(files[0][1])
             most = max(most, held)
         time.sleep(0.01)
         try:
-            return decode(data, name, **options)
+            yield from decode(files, *options)
         finally:
             with lock:
-                held -= len(data)
+                held -= len(files[0][1])
 
-    monkeypatch.setattr(ranking, "read_picture", watched)
+    monkeypatch.setattr(pictures, "decode", watched)
     assert len(rank(tmp_path, model).files) == 8
     assert largest <= most <= largest + 10
 

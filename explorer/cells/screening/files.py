@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image
 
 from explorer.cells.screening.groups import Group, by_group
 from explorer.cells.screening.screener import Screening, log_odds_of, screener
 from explorer.cells.screening.verdicts import COLUMNS, score_rows, summary, verdicts
 from explorer.files.pictures import Progress, open_pictures
 from explorer.files.tables import check_place, write_table
-from explorer.images.arrays import to_array
-from explorer.images.reading import decode_image
+from explorer.images.tasks import ReadArray
 
 _MOST_BYTES = 64 << 20  # of a file: a single cell takes some kilobytes, and a slide can only be screened cell by cell
 
@@ -79,16 +77,11 @@ def screen_files(
     """
     if share is not None:
         log_odds_of(share)
-
-    def decode(data: bytes, name: str) -> Image.Image:
-        return decode_image(data, name=name)
-
+    opened = screener(device)
     parts: list[Screening] = []
     readable: list[str] = []
-    with open_pictures(source, decode, most_bytes=_MOST_BYTES) as found:
-        opened = screener(device)
-        size = opened.image_shape[1]
-        for names, images in found.blocks(lambda picture: torch.from_numpy(to_array(picture, size, 3)), progress):
+    with open_pictures(source, ReadArray(opened.image_shape[1], 3), most_bytes=_MOST_BYTES) as found:
+        for names, images in found.blocks(lambda pixels: torch.tensor(pixels), progress):
             readable += names
             parts.append(opened.screen(images))
     columns = zip(*((p.p_infected, p.log_ratio, p.typicality, p.residual_score) for p in parts), strict=True)

@@ -24,8 +24,10 @@ from explorer.cells.screening.typicality import Typicality, cell_features, colou
 from explorer.checkpoints.model import Model, load
 from explorer.errors import CheckpointError
 from explorer.files.pictures import Progress
-from explorer.images.arrays import resize_batch, to_array
-from explorer.images.reading import decode_image, eight_bits
+from explorer.images.arrays import to_array
+from explorer.images.batches import resize_batch
+from explorer.images.decoding import decode_image
+from explorer.images.reading import eight_bits
 from explorer.models.evaluation import log_likelihood, to_float
 
 MODELS = ("cells-healthy-conv", "cells-infected-conv")

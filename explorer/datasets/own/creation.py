@@ -24,6 +24,8 @@ from explorer.files.owner import NOBODY, Owner, read_owner
 from explorer.files.zips import printable
 
 MAX_BYTES = 4 << 30  # of all images, in memory and on the disk
+MAX_GROWTH = 100  # times the bytes of their files, which MNIST has at 128 x 128; for sets beyond _FREE
+_FREE = 64 << 20
 
 
 class AlreadyHere(DatasetError):
@@ -65,14 +67,20 @@ def create(
     check_shape(size, channels)
     source, place = Path(os.path.expanduser(source)), folder(root)
     with opened(source, label) as (files, layout, called):
-        size, channels = shape_of(files, layout, size, channels)
+        total = sum(entry.size for entry, _ in layout.everything)
+
+        def tick(_: int) -> None:
+            if progress:
+                progress(0, total)
+
+        size, channels = shape_of(files, layout, size, channels, tick)
         archive = _sha256(source, called)
         if archive:
             _refuse_again(called, root, owner, size, channels, lambda other: other.archive == archive)
         if taken(name, root):
             raise _taken(name)
         _check_room(layout, size, channels, place)
-        splits, digest = _decode(files, layout, size, channels, called, progress)
+        splits, digest = _decode(files, layout, size, channels, called, progress, total)
     _refuse_again(called, root, owner, size, channels, lambda other: other.digest == digest)
     made = Stored(
         name=name,
@@ -109,6 +117,12 @@ def _check_room(layout: Layout, size: int, channels: int, place: Path) -> None:
     if needed > MAX_BYTES:
         raise DatasetError(
             f"{images} {needed / 2**30:.1f} GB, more than the limit of {MAX_BYTES >> 30} GB; choose a smaller size."
+        )
+    volume = sum(entry.size for entry, _ in layout.everything)
+    if needed > max(_FREE, MAX_GROWTH * volume):
+        raise DatasetError(
+            f"{images} {needed / 1e6:,.0f} MB, more than the limit of {MAX_GROWTH} times the {volume / 1e6:,.1f} MB of "
+            "their files; choose a smaller size."
         )
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -156,10 +170,9 @@ def _taken(name: str) -> DatasetError:
 
 
 def _decode(
-    files: Files, layout: Layout, size: int, channels: int, called: str, progress: ByteProgress | None
+    files: Files, layout: Layout, size: int, channels: int, called: str, progress: ByteProgress | None, total: int
 ) -> tuple[dict[str, ImageDataset], str]:
-    """Decodes both splits; also gives the digest of their files."""
-    total = sum(entry.size for entry, _ in layout.everything)
+    """Decodes both splits, of `total` bytes of files; also gives the digest of these."""
     splits, digest, before = {}, hashlib.sha256(), 0
     for split in SPLITS:
         pairs = layout.splits[split]

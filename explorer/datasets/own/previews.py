@@ -13,6 +13,7 @@ from explorer.datasets.folder import decode_all, look_at, sample_of
 from explorer.datasets.layout import Labelled, Layout
 from explorer.datasets.own.sources import check_shape, opened
 from explorer.errors import DatasetError
+from explorer.files.pictures import Progress
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,34 @@ def preview(
     count: int = 32,
     seed: int = 0,
     label: str | None = None,
+    progress: Progress | None = None,
 ) -> Preview:
     """Shows some `count` images of a folder or .zip as `create` would keep them, in about a second.
 
-    The classes take turns; `seed` draws the images of each. Raises as `create` does, for the source.
+    The classes take turns; `seed` draws the images of each; `progress` is called with the images looked at and all that
+    will be, and may raise to end it. Raises as `create` does, for the source.
     """
     check_shape(size, channels)
     with opened(source, label) as (files, layout, called):
         sample = sample_of(layout)
-        look = look_at(files, sample)
+        chosen = _draw(layout, count, seed)
+
+        def report(done: float) -> None:
+            if progress:
+                progress(int(done), len(sample) + len(chosen))
+
+        look = look_at(files, sample, report)
         if len(look.reasons) == len(sample):
             reason = next(iter(look.reasons.values()))
             raise DatasetError(f"None of {len(sample):,} images of {called} could be read, as {reason}.")
         size, channels = size or look.size, channels or look.channels
-        chosen = _draw(layout, count, seed)
-        images, unread = decode_all(files, [entry for entry, _ in chosen], size, channels)
+        images, unread = decode_all(
+            files,
+            [entry for entry, _ in chosen],
+            size,
+            channels,
+            lambda done, of: report(len(sample) + len(chosen) * done / max(of or 0, 1)),
+        )
         reasons = look.reasons | {chosen[i][0].path: reason for i, reason in unread.items()}
         looked = len({entry.path for entry in sample} | {entry.path for entry, _ in chosen})
     number = {name: i for i, name in enumerate(layout.classes)}

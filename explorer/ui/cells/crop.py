@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.errors import ImageError
-from explorer.images.slides import Large
+from explorer.images.large import Large
 from explorer.ui import html
 from explorer.ui.cells.uploads import Square, UploadedCell, recrop
 from explorer.ui.markdown import plain

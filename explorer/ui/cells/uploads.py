@@ -16,8 +16,10 @@ from explorer.cells.screening.verdicts import Verdict, verdicts
 from explorer.errors import CheckpointError
 from explorer.files.pictures import Progress
 from explorer.images.arrays import to_array
-from explorer.images.reading import is_gray
-from explorer.images.slides import LARGE_SIDE, Large, read_slide
+from explorer.images.decoding import Effort, read_one
+from explorer.images.large import Large, large_of
+from explorer.images.slides import LARGE_SIDE
+from explorer.images.tasks import ReadSlide
 from explorer.ui.uploads.intake import Intake, Read, UploadJob
 from explorer.ui.uploads.store import Item, Store, Uploads
 
@@ -94,7 +96,7 @@ class CellIntake(Intake[UploadedCell]):
 
     store = Store[UploadedCell]("cells_uploads", "cell", by_probability)
     key = "cells_upload"
-    label = "Pictures of single cells, of any format, size and shape, or zips of them"
+    label = "Pictures of single cells, of any common format, size and shape, or zips of them"
     most = 500
     most_megabytes = 200  # a slide scanner's picture has 30 to 150
     instead = (
@@ -106,16 +108,18 @@ class CellIntake(Intake[UploadedCell]):
         """Makes what reads files, and keeps more of large pictures as long as there is room for it."""
         size = opened().image_shape[1]
         large = [cell.large for cell in before.items if cell.large is not None]
+        effort = Effort("This upload")
         room, space = _MOST_LARGE - len(large), MOST_LARGE_BYTES - sum(len(kept.data) for kept in large)
 
         def read(name: str, data: bytes, digest: str) -> UploadedCell:
             nonlocal room, space
-            found = read_slide(data, name)
-            kept = found.large if room > 0 and len(data) <= space else None
+            found = read_one(data, name, ReadSlide(size), effort)
+            kept = large_of(found, data, name) if room > 0 and len(data) <= space else None
             if kept is not None:
                 room, space = room - 1, space - len(data)
-            notes = (*found.notes, _GRAY) if is_gray(found.image) else found.notes
-            return UploadedCell(0, name, digest, _seen(found.image, size), UNJUDGED, kept, size=found.size, notes=notes)
+            notes = (*found.notes, _GRAY) if found.gray else found.notes
+            image = torch.tensor(found.seen)
+            return UploadedCell(0, name, digest, image, UNJUDGED, kept, size=found.size, notes=notes)
 
         return read
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from explorer.errors import DatasetError
 from explorer.images import pictures
+from explorer.images.decoding import read_picture
 from explorer.images.preparation import Prepared, Steps
-from explorer.images.reading import read_picture
 from explorer.ui import html
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.markdown import plain
@@ -89,7 +89,7 @@ def upload_popover(data: EncodedDataset) -> None:
     last = current()
     with st.popover("Upload a picture", icon=":material/upload:", type="tertiary", key="upload_box"):
         file = st.file_uploader(
-            "A picture of any format, size and depth",
+            "A picture of any common format, size and depth",
             key="arithmetic_upload",
             max_upload_size=_MOST_MEGABYTES,
             help="It stays in this session. In expressions it is called `upload`.",

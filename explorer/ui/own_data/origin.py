@@ -82,8 +82,8 @@ def how_to() -> None:
     words.markdown(
         "Put the pictures into folders, **one folder per class**, named after the class, and zip the folder around "
         "them. No classes? Just zip the pictures.\n\n"
-        "PNG, JPEG, TIFF and most other formats will do, in any size: all pictures are resized alike. A fifth of each "
-        "class is set aside for testing. If there are folders `train` and `test` with the classes inside them, that "
-        "split is kept."
+        "PNG, JPEG, TIFF, WebP and other common formats will do, in any size: all pictures are resized alike. A fifth "
+        "of each class is set aside for testing. If there are folders `train` and `test` with the classes inside them, "
+        "that split is kept."
     )
     tree.code(_TREE.strip("\n"), language=None)

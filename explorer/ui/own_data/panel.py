@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,10 @@ OnReady = Callable[[str], None]
 _AUTO = "auto"
 _CHANNELS = {_AUTO: None, "gray": 1, "RGB": 3}
 _JOB, _LOOKED, _PROBLEM, _EXISTING, _ADDED = "own_job", "own_looked", "own_problem", "own_same", "own_added"
+_PATIENCE = 1.0  # seconds: most previews are there before there is a progress to show
+
+# Of all who use this server, at once.
+_previews, _additions = threading.BoundedSemaphore(2), threading.BoundedSemaphore(2)
 
 
 def own_data_panel(on_ready: OnReady | None = None) -> None:
@@ -92,30 +97,38 @@ def _options(origin: Origin, *, disabled: bool) -> None:
     )
     shape = (None if size_choice == _AUTO else int(size_choice), _CHANNELS[channel_choice])
     with st.container(key="own_preview"):
-        found = _look(origin, *shape)
-        if isinstance(found, str):
-            st.error(plain(found))
+        looking = _look(origin, *shape)
+        if looking.running:
+            follow(looking, "own_look")
             return
-        show_preview(found, origin.ident)
+        if looking.cancelled:
+            st.info("Cancelled: the images were not looked at.")
+            st.button("Look at them", key="own_look_again", on_click=_look_again)
+            return
+        if looking.result is None:
+            st.error(plain(looking.problem))
+            return
+        show_preview(looking.result, origin.ident)
     st.button("Add data set", key="own_add", type="primary", disabled=disabled, on_click=_start, args=(origin, *shape))
 
 
-def _look(origin: Origin, size: int | None, channels: int | None) -> own.Preview | str:
-    """Makes the preview, or a sentence on why there is none; kept until something else is asked for."""
+def _look(origin: Origin, size: int | None, channels: int | None) -> Job[own.Preview]:
+    """Begins the preview, and waits a moment for it; kept until something else is asked for."""
     key = (origin.ident, size, channels)
-    looked: tuple[Any, own.Preview | str] | None = st.session_state.get(_LOOKED)
+    looked: tuple[Any, Job[own.Preview]] | None = st.session_state.get(_LOOKED)
     if looked is not None and looked[0] == key:
         return looked[1]
-    found: own.Preview | str
-    try:
-        with st.spinner("Reading the images …"), origin.path() as path:
-            found = own.preview(path, size=size, channels=channels, label=origin.label)
-    except DatasetError as error:
-        found = str(error)
-    except OSError as error:
-        found = f"{origin.label} could not be read: {error.strerror or error}."
-    st.session_state[_LOOKED] = (key, found)
-    return found
+    if looked is not None:
+        looked[1].cancel()
+
+    def work(job: Job[own.Preview]) -> own.Preview:
+        with origin.path() as path:
+            return own.preview(path, size=size, channels=channels, label=origin.label, progress=job.report)
+
+    job = Job(work, "Looking at the images", f"{origin.label} could not be read", places=_previews, of_session=True)
+    st.session_state[_LOOKED] = (key, job)
+    job.join(_PATIENCE)
+    return job
 
 
 # --- on its way in -------------------------------------------------------------------------------------------------
@@ -135,7 +148,7 @@ def _start(origin: Origin, size: int | None, channels: int | None) -> None:
 
 
 def add(name: str, origin: Origin, size: int | None, channels: int | None) -> Job[DatasetInfo]:
-    """Begins to make a data set of what was handed in. Cancelled, it leaves nothing behind."""
+    """Begins to make a data set of what was handed in. Cancelled, or left by its visitor, it leaves nothing behind."""
 
     owner = people.here().owner  # here, and not in the job's thread, which is nobody's
 
@@ -145,7 +158,14 @@ def add(name: str, origin: Origin, size: int | None, channels: int | None) -> Jo
                 name, path, size=size, channels=channels, progress=job.report, label=origin.label, owner=owner
             )
 
-    return Job(work, f"Adding {name}", f"{origin.label} could not be added", advice="; choose a smaller size")
+    return Job(
+        work,
+        f"Adding {name}",
+        f"{origin.label} could not be added",
+        advice="; choose a smaller size",
+        places=_additions,
+        of_session=True,
+    )
 
 
 def _finish(job: Job[DatasetInfo], on_ready: OnReady | None) -> None:

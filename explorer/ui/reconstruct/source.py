@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import secrets
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
 import streamlit as st
-from PIL import Image
 
 from explorer.images import pictures
+from explorer.images.decoding import decode_image
 from explorer.ui import pickers, selection
 from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.components.draw.component import draw
@@ -79,9 +78,7 @@ def _draw(data: EncodedDataset) -> Subject | None:
     png: bytes = st.session_state.get(_DRAWING, b"")
     if not png:
         return None
-    with Image.open(io.BytesIO(png)) as opened:
-        picture = opened.convert("L")
-    return Subject(sha256(png).hexdigest(), "drawing", "your drawing", picture)
+    return Subject(sha256(png).hexdigest(), "drawing", "your drawing", decode_image(png).convert("L"))
 
 
 # --- a person's own pictures ----------------------------------------------------------------------------------------

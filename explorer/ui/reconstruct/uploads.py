@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from explorer.errors import DatasetError
-from explorer.images.reading import read_picture
+from explorer.images.decoding import Effort, read_picture
 from explorer.ui.reconstruct.thumbnails import tile
 from explorer.ui.uploads.intake import Intake, Read
 from explorer.ui.uploads.store import Item, Store, Uploads
@@ -34,18 +34,19 @@ class PictureIntake(Intake[UploadedPicture]):
 
     store = Store[UploadedPicture]("reconstruct_uploads", "picture")
     key = "upload"
-    label = "Pictures of any format, size and depth, or zips of them"
+    label = "Pictures of any common format, size and depth, or zips of them"
     most = 100
     most_megabytes = 20
     instead = "Rank a zip of them instead."
 
     def reader(self, before: Uploads[UploadedPicture]) -> Read[UploadedPicture]:
         """Makes what decodes files, as long as there is room for their pictures."""
+        effort = Effort("This upload")
         room = MOST_BYTES - sum(item.bytes for item in before.items)
 
         def read(name: str, data: bytes, digest: str) -> UploadedPicture:
             nonlocal room
-            found = read_picture(data, name, at_most=_MOST_SIDE)
+            found = read_picture(data, name, at_most=_MOST_SIDE, effort=effort)
             item = UploadedPicture(0, name, digest, found.image, tile(found.image), size=found.size, notes=found.notes)
             if item.bytes > room:
                 raise DatasetError(

@@ -95,7 +95,10 @@ class Intake(ABC, Generic[AnItem]):
         read = self.reader(before)
         count = f"{len(files):,} file{'' if len(files) == 1 else 's'}"
         job: UploadJob[AnItem] = Job(
-            lambda job: self._work(files, before, read, job), f"Reading {count}", f"{count} could not be read"
+            lambda job: self._work(files, before, read, job),
+            f"Reading {count}",
+            f"{count} could not be read",
+            of_session=True,
         )
         try:
             # That they were handed over and to what is one step: or a rerun in between would take them in twice.

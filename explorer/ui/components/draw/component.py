@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from explorer.errors import ImageError
-from explorer.images.reading import decode_image
+from explorer.images.decoding import decode_image
 from explorer.ui.components.mounting import Component
 from explorer.ui.components.payloads import PayloadError, content
 
