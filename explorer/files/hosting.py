@@ -8,7 +8,7 @@
 | `embed_in` | the origins whose pages may show the app in a frame, such as `https://moodle.example.org` |
 | `monitor_token` | the password to `/monitor/health` and `/monitor/metrics`, which are not there without one |
 | `[auth]` | the OpenID Connect provider, in the words of Streamlit's `secrets.toml`; without it nobody signs in |
-| `[limits]` | what one person may use |
+| `[limits]` | what one person may use, in the words of `Limits`; a class of fifty is the default |
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from explorer.files.limits import CLASS, Limits, limits_from
+from explorer.files.owner import Owner
 
 VARIABLE = "EXPLORER_HOSTING"
 _PROVIDER = ("client_id", "client_secret", "server_metadata_url")
@@ -39,7 +42,7 @@ class Hosting:
     embed_in: tuple[str, ...] = ()
     monitor_token: str = ""
     auth: dict[str, Any] = field(default_factory=dict)
-    limits: dict[str, Any] = field(default_factory=dict)
+    limits: Limits = CLASS
 
     @property
     def providers(self) -> list[str]:
@@ -53,6 +56,13 @@ def hosting() -> Hosting | None:
     """The settings of this server; None where no file is named. Raises ValueError, one sentence, or OSError."""
     named = os.environ.get(VARIABLE)
     return _read(Path(named)) if named else None
+
+
+def limits(owner: Owner) -> Limits:
+    """What a person may use here; for what is nobody's, the computer's own limits. Raises as `hosting` does."""
+    settings = hosting()
+    allowed = settings.limits if settings else Limits()
+    return allowed if owner.ident else Limits(memory_share=allowed.memory_share, free_gb=allowed.free_gb)
 
 
 def read(file: Path) -> Hosting:
@@ -74,7 +84,8 @@ def read(file: Path) -> Hosting:
                 f"“embed_in” in {file} must list origins such as https://moodle.example.org, not {origin!r}"
             )
     people = frozenset(host.strip().lower() for host in values.get("hosts", []))
-    made = Hosting(**{**values, "hosts": people, "embed_in": tuple(values.get("embed_in", ()))})
+    allowed = limits_from(values.get("limits", {}), f"[limits] in {file}")
+    made = Hosting(**{**values, "hosts": people, "embed_in": tuple(values.get("embed_in", ())), "limits": allowed})
     if not 0 < made.port < 2**16:
         raise ValueError(f"“port” in {file} must be from 1 to {2**16 - 1}")
     if made.url and (urlsplit(made.url).scheme not in ("http", "https") or not urlsplit(made.url).hostname):

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
@@ -78,6 +79,14 @@ def peak_memory(device: torch.device) -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)  # macOS counts bytes, Linux kilobytes
+
+
+def main_memory() -> int:
+    """Bytes of memory that this computer has, or the container that this process is in. Raises OSError."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):
+        return min(pages, int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
+    return pages
 
 
 _SMALL = 1_500_000  # weights: below, a step of a dense network is too short for threads to share

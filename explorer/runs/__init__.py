@@ -7,6 +7,7 @@ restart of the app loses nothing: a run that says that it is running while nobod
 
 from explorer.errors import RunError
 from explorer.runs.actions import archive, cancel, delete, rename, restore, share
+from explorer.runs.allowance import check_room, check_size, count_active, disk_used, images
 from explorer.runs.listing import RunInfo, active, log_tail, run, runs
 from explorer.runs.queue import advance, propose_name, resume, submit, suggested_epochs, train
 
@@ -17,7 +18,12 @@ __all__ = [
     "advance",
     "archive",
     "cancel",
+    "check_room",
+    "check_size",
+    "count_active",
     "delete",
+    "disk_used",
+    "images",
     "log_tail",
     "propose_name",
     "rename",

@@ -68,7 +68,7 @@ def runs() -> list[RunInfo]:
 def active() -> list[RunInfo]:
     """Lists what runs, then what waits, in order. Cheap enough to ask every second."""
     found = [info for path in folders() if _may_be_active(path) and (info := _read(path)) is not None and info.active]
-    return sorted(_with_positions(found), key=lambda info: (info.state is RunState.QUEUED, info.turn, info.name))
+    return sorted(_with_positions(found), key=lambda info: (info.state is RunState.QUEUED, *_place(info)))
 
 
 def run(name: str) -> RunInfo:
@@ -243,11 +243,16 @@ def _modified(path: Path) -> datetime:
         return datetime.fromtimestamp(0, UTC)
 
 
+def _place(info: RunInfo) -> tuple[int, int, str]:
+    """Orders what waits: by round, in which everybody has a turn, and in a round who asked first."""
+    return info.round, info.turn, info.name
+
+
 def _with_positions(found: list[RunInfo]) -> list[RunInfo]:
     """The same runs with the places of those that wait, by device."""
     waiting: dict[str, int] = {}
     places = {}
-    for info in sorted(found, key=lambda info: (info.turn, info.name)):
+    for info in sorted(found, key=_place):
         if info.state is RunState.QUEUED:
             places[info.name] = waiting[info.device] = waiting.get(info.device, 0) + 1
     return [replace(info, position=places.get(info.name, 0)) for info in found]

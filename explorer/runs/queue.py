@@ -1,4 +1,4 @@
-"""The queue: one run at a time on a device, in the order in which they were asked for."""
+"""The queue: one run at a time on a device; people take turns, and each one's runs are in the order of asking."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from explorer.checkpoints.folder import runs_folder, shipped_names
 from explorer.datasets import own
 from explorer.errors import DatasetError, RunError
 from explorer.files.locks import lock
-from explorer.files.owner import NOBODY, Owner
+from explorer.files.owner import NOBODY, Owner, read_owner
 from explorer.models.registry import NETWORKS
+from explorer.runs import allowance
 from explorer.runs.listing import ATTEMPT, RunInfo, active, folders, path_of, run, start_problems
+from explorer.runs.turns import next_round
 from explorer.training import lifecycle
 from explorer.training.lifecycle import Run
 from explorer.training.presets import TrainConfig, preset
@@ -72,7 +74,7 @@ def locked_queue() -> Iterator[None]:
 def suggested_epochs(preset_name: str, dataset: str) -> int:
     """Suggests how many epochs take well under a minute on two cores; at most the published number."""
     recipe = preset(preset_name).recipe
-    images = _TRAINING_IMAGES.get(dataset, 60_000)
+    images = allowance.TRAINING_IMAGES.get(dataset, 60_000)
     if dataset.startswith("own:"):
         with contextlib.suppress(DatasetError):
             details = own.details(dataset.removeprefix("own:"))
@@ -80,9 +82,6 @@ def suggested_epochs(preset_name: str, dataset: str) -> int:
             images = max(1, details.counts["train"] * details.size**2 * details.channels // 784)
     affordable = (120_000 if NETWORKS[recipe.network].convolves else 240_000) // images
     return max(1, min(recipe.epochs, max(2, affordable)))
-
-
-_TRAINING_IMAGES = {"mnist-5k": 4_000, "mnist": 60_000, "fashion-mnist": 60_000, "cifar10": 50_000}
 
 
 def propose_name(dataset: str, preset_name: str) -> str:
@@ -97,14 +96,17 @@ def submit(config: TrainConfig, name: str, owner: Owner = NOBODY) -> RunInfo:
     """Queues a run that belongs to somebody or to nobody, and starts it if its device is free.
 
     Raises:
-        RunError: the name is bad or taken, or the folder cannot be written.
+        RunError: the name is bad or taken, the owner may not start it now, or the folder cannot be written.
         ValueError: a bad setting.
         DatasetError: the data set is not on this machine.
     """
     path_of(name)
     datasets.check(config.dataset or preset(config.preset).dataset, config.data_root)
     with locked_queue(), write_errors():
-        lifecycle.create_run(free_path(name), config, turn=_next_turn(), owner=owner)
+        path = free_path(name)
+        allowance.check_run(config, owner)
+        lifecycle.create_run(path, config, turn=_next_turn(), owner=owner)
+        _give_round(RunFiles(path))
     advance()
     return run(name)
 
@@ -135,7 +137,8 @@ def resume(name: str, epochs: int | None = None) -> RunInfo:
     """Queues a run again that was cancelled, interrupted or failed; `epochs` is how many it shall have in all.
 
     Raises:
-        RunError: it runs, has finished, cannot go on, or has trained for so many epochs already.
+        RunError: it runs, has finished, cannot go on, has trained for so many epochs already, or its owner may not let
+            it go on now.
     """
     with locked_queue():
         info = run(name)
@@ -144,6 +147,8 @@ def resume(name: str, epochs: int | None = None) -> RunInfo:
         if not info.resumable:
             raise RunError(f"{name} cannot be resumed: copy its settings into a new run instead.")
         try:
+            if epochs is None or epochs > info.epochs_done:  # else it says below what is wrong
+                allowance.check_resumed(info, epochs)
             with write_errors(), lifecycle.lock_run(info.path):
                 lifecycle.resumed_config(info.path, TrainConfig(preset="", epochs=epochs))
                 _enqueue(RunFiles(info.path))
@@ -156,11 +161,29 @@ def resume(name: str, epochs: int | None = None) -> RunInfo:
 def _enqueue(files: RunFiles) -> None:
     files.forget_stop()
     files.change_status(RunState.QUEUED, turn=_next_turn(), message="")
+    _give_round(files)
 
 
 def _next_turn() -> int:
     """The turn after all that wait or run; the caller holds the queue. A clock may be set back, a count may not."""
     return 1 + max((info.turn for info in active()), default=0)
+
+
+def _give_round(files: RunFiles) -> None:
+    """Puts a queued run into its person's next round; the caller holds the queue. Raises OSError."""
+    person = read_owner(files.path).ident
+    others = [path for path in folders() if path != files.path]
+    live = [info for info in active() if info.path != files.path]
+    past = [(read_owner(path).ident, status.round) for path in others if (status := RunFiles(path).status()).seconds]
+    files.change_status(
+        RunState.QUEUED,
+        round=next_round(
+            own=[info.round for info in live if info.owner.ident == person]
+            + [number for ident, number in past if ident == person],
+            active=[info.round for info in live],
+            past=[number for _, number in past],
+        ),
+    )
 
 
 def advance() -> None:
@@ -235,6 +258,7 @@ def train(
     with locked_queue():  # so that nobody sees it queued before it is held, and starts it
         if not resume:
             lifecycle.create_run(free_path(name), config, turn=_next_turn())
+            _give_round(files)
         held = lifecycle.lock_run(path)
         try:
             if resume:

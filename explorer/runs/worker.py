@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 
+from explorer.files.hosting import limits
 from explorer.files.locks import Lock
+from explorer.files.owner import read_owner
+from explorer.models.devices import main_memory
 from explorer.runs.queue import LOCK_FD
 from explorer.training import lifecycle
 from explorer.training.run_folder import RunFiles
@@ -20,8 +26,15 @@ def main(path: Path) -> int:
     with _lock(path):
         if hasattr(os, "nice"):
             os.nice(5)  # whoever watches should not wait for the one who trains
+        files, allowed = RunFiles(path), limits(read_owner(path))
+        bound_memory(allowed.memory_share)
+        seconds = math.inf if allowed.minutes is None else 60 * allowed.minutes - files.status().seconds
+        until = time.monotonic() + seconds
         try:
-            run = lifecycle.train_run(path, RunFiles(path).config())
+            run = lifecycle.train_run(path, files.config(), should_stop=lambda: time.monotonic() > until)
+            if run.status is RunState.CANCELLED and time.monotonic() > until:
+                message = f"It has trained for {allowed.minutes:g} minutes, as long as a run may here."
+                files.change_status(RunState.CANCELLED, message=message)
         except (ValueError, OSError, MemoryError) as error:
             print(f"explorer: {describe_error(error)}", file=sys.stderr)
             return 1
@@ -32,6 +45,22 @@ def main(path: Path) -> int:
             return 1
     print(f"{run.status} after {len(run.history)} epochs" + (f": {run.message}" if run.message else ""))
     return {RunState.FINISHED: 0, RunState.CANCELLED: 130}.get(run.status, 1)
+
+
+def bound_memory(share: float) -> None:
+    """Lets this process have a share of the computer's memory, and be the first to go where all of it is used up.
+
+    Otherwise a run that asks for too much could take the app with it. Only Linux counts what a process asks for.
+    """
+    if sys.platform != "linux":
+        return
+    import resource
+
+    with contextlib.suppress(OSError, ValueError):  # the system allows less already
+        limit = int(share * main_memory())
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("800", "ascii")
 
 
 def _lock(path: Path) -> Lock:

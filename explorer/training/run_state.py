@@ -60,7 +60,8 @@ class Progress:
 class Status:
     """What `state.json` says of a run.
 
-    `since` is when it came into its state, in seconds since 1970; of those that wait the smallest `turn` is next;
+    `since` is when it came into its state, in seconds since 1970; of those that wait the smallest `round` is next
+    (`explorer.runs.turns`), and of a round the smallest `turn`;
     `message` says in a sentence why it ended; `memory` is the process's peak in bytes, `test` the last test metrics,
     `seconds` the time spent on training; `retry` is false where another attempt would end as this one did.
     """
@@ -68,6 +69,7 @@ class Status:
     state: RunState = RunState.INTERRUPTED
     since: float = 0.0
     turn: int = 0
+    round: int = 0
     pid: int | None = None
     message: str = ""
     progress: Progress | None = None
@@ -86,6 +88,7 @@ class Status:
             since=_number(data.get("since")),
             # Up to version 0.1 it was a time, which a clock that was set back made too early.
             turn=int(_number(data.get("turn", data.get("queued_at")))),
+            round=int(_number(data.get("round"))),
             pid=int(_number(data.get("pid"))) or None,
             message=message if isinstance(message, str) else "",
             progress=Progress.from_json(data.get("progress")),

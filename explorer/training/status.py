@@ -94,7 +94,7 @@ class StatusWriter:
 
 def describe_error(error: BaseException) -> str:
     """Words an exception for a person: one line."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         return "there was not enough memory: choose a smaller batch or a smaller network"
     if isinstance(error, FileNotFoundError) and error.filename:
         file = Path(os.fsdecode(error.filename))

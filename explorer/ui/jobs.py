@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Generic, TypeVar
 
 import streamlit as st
@@ -14,8 +14,11 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer.errors import CheckpointError, DatasetError
+from explorer.files.hosting import limits
+from explorer.ui import people
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
+from explorer.ui.people import Person
 from explorer.ui.wording import duration
 
 _LOG = logging.getLogger(__name__)
@@ -24,6 +27,16 @@ _AWAY = 120.0  # seconds without its browser: for so long Streamlit keeps a sess
 _ASKED = 0.5  # seconds between two looks at whether a place has become free
 
 Result = TypeVar("Result")
+
+
+_places: dict[str, threading.BoundedSemaphore] = {}  # of each person: as many as have started a job here
+
+
+def _places_of(person: Person | None) -> threading.BoundedSemaphore | None:
+    """The places for a person's jobs; None where there may be any number."""
+    if person is None or (most := limits(person.owner).jobs) is None:
+        return None
+    return _places.setdefault(person.ident, threading.BoundedSemaphore(most))
 
 
 class Cancelled(BaseException):
@@ -70,7 +83,9 @@ class Job(Generic[Result]):
         self.cancelled = False
         self.waiting = False
         self.done, self.of = 0, 0
-        self._failed, self._advice, self._places = failed, advice, places
+        self._failed, self._advice = failed, advice
+        # A person's own places come first: who waits for one must not hold one of everybody's.
+        self._places = [found for found in (_places_of(people.current()), places) if found is not None]
         context = get_script_run_ctx() if of_session else None
         self._session = None if context is None else context.session_id
         self._seen = self._begun = time.monotonic()
@@ -96,20 +111,17 @@ class Job(Generic[Result]):
 
     @contextmanager
     def _place(self) -> Iterator[None]:
-        """Waits until no more than `places` others are on their way."""
-        if self._places is None:
-            yield
-            return
-        while not self._places.acquire(timeout=_ASKED if self.waiting else 0):
-            self.waiting = True
-            self.report(0, None)
-        try:
+        """Waits until no more others are on their way than may be: of its person, and of its kind."""
+        with ExitStack() as held:
+            for places in self._places:
+                while not places.acquire(timeout=_ASKED if self.waiting else 0):
+                    self.waiting = True
+                    self.report(0, None)
+                held.callback(places.release)
             if self.waiting:
                 self.waiting = False
                 self._begun = time.monotonic()
             yield
-        finally:
-            self._places.release()
 
     @property
     def running(self) -> bool:

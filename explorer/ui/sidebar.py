@@ -13,6 +13,7 @@ from explorer.ui.account import account
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
 from explorer.ui.train import run_form
+from explorer.ui.train.allowance import show_allowance
 from explorer.ui.widget_binding import bind, from_widget, whole
 from explorer.ui.wording import duration, epochs_text, nats, progress_share, progress_text
 
@@ -75,6 +76,7 @@ def _form() -> None:
         st.button("Start", key="train_start", type="primary", width="stretch", on_click=run_form.start)
         if problem := run_form.problem(form):
             st.error(plain(problem))
+        show_allowance(form)
 
 
 def _data(form: run_form.Form) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from explorer.training import lifecycle
 from explorer.training.lifecycle import Run
 from explorer.training.presets import TrainConfig
 from explorer.ui import access, people
+from explorer.ui.jobs import Job
 from tests.app.screens import APP, PAGES, TIMEOUT, act, keys, own_space, press, sound, texts, train
-from tests.background import config
+from tests.background import config, until
 
 ROOT = Path(__file__).parents[2]
 AUTH = """
@@ -296,3 +298,33 @@ def test_no_screen_asks_past_the_person():
                 case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=verb)) if name not in ALLOWED:
                     past += [f"{name}: {module}.{verb}"] if verb in FORBIDDEN.get(module, ()) else []
     assert not past
+
+
+def test_what_a_person_may_still_use_stands_where_a_run_is_started(share):
+    share(AUTH + "[limits]\nruns = 3\nweights = 100_000")
+    at = signed_in(ADA)
+    said = "You use 0 of 3 runs and 0.0 of 2 GB. This run: 0.24 of 3 million images, 20 minutes at most."
+    assert [element.value for element in at.caption].count(said) == 2  # in the sidebar, and in the form
+    assert "a model may have 100,000 here" in texts(at.error)
+    runs.submit(config(1), "one", Owner(ident(ADA)))
+    assert "You use 1 of 3 runs" in texts(signed_in(ADA).caption)
+
+
+def test_on_localhost_no_such_line_is_there():
+    assert "You use" not in texts(train().caption)
+
+
+def test_a_person_has_so_many_jobs_at_once(share, monkeypatch):
+    share("[limits]\njobs = 1")
+    monkeypatch.setattr(people, "current", lambda: people.Person("ada", "Ada", is_host=False))
+    go = threading.Event()
+    first, second = (Job(lambda job: go.wait(TIMEOUT), "Reading", "It could not be read") for _ in range(2))
+    monkeypatch.setattr(people, "current", lambda: people.Person("bob", "Bob", is_host=False))
+    other = Job(lambda job: "done", "Reading", "It could not be read")
+    other.join(TIMEOUT)
+    assert other.result == "done"
+    until(lambda: second.waiting)
+    assert not first.waiting
+    go.set()
+    second.join(TIMEOUT)
+    assert second.result

@@ -8,8 +8,9 @@ from typing import Any
 
 import streamlit as st
 
+from explorer import runs
 from explorer.datasets import DatasetInfo, own
-from explorer.errors import DatasetError
+from explorer.errors import DatasetError, RunError
 from explorer.ui import page_switch, people
 from explorer.ui.jobs import Job, follow
 from explorer.ui.markdown import plain
@@ -140,7 +141,8 @@ def _start(origin: Origin, size: int | None, channels: int | None) -> None:
     name = st.session_state.get("own_name", "").strip()
     try:
         own.check_name(name)
-    except DatasetError as error:
+        runs.check_room(people.here().owner)
+    except (DatasetError, RunError) as error:
         st.session_state[_PROBLEM] = str(error)
         return
     if st.session_state.get(_JOB) is None:

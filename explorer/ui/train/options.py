@@ -16,6 +16,7 @@ from explorer.training.config import GROUPS, Recipe
 from explorer.training.presets import PRESETS, TrainConfig
 from explorer.ui.markdown import plain
 from explorer.ui.train import run_form
+from explorer.ui.train.allowance import show_allowance
 from explorer.ui.train.run_form import WIDTHS, Form
 from explorer.ui.widget_binding import bind, from_widget, whole
 
@@ -42,6 +43,7 @@ def options_panel() -> None:
             st.caption(f"Changed: {', '.join(_label(name) for name in changed)}", width="content")
     if problem := run_form.problem(form):
         st.error(plain(problem))
+    show_allowance(form)
 
 
 def _about_preset(form: Form) -> None:

@@ -23,7 +23,7 @@ from explorer.models import FAMILIES, build
 from explorer.runs import RunInfo
 from explorer.training.experiment import model_config
 from explorer.training.presets import Recipe, TrainConfig, preset
-from explorer.ui import access, notifications, page_switch
+from explorer.ui import access, notifications, page_switch, people
 from explorer.ui.widget_binding import catch_up
 
 DATASET, PRESET = "mnist-5k", "mlp-2d"  # shipped with the installation; worth looking at after half a minute
@@ -241,7 +241,9 @@ def _unfit(recipe: Recipe, shape: tuple[int, int, int]) -> str:
 def problem(form: Form) -> str:
     """Why this cannot be started, as a sentence; empty when nothing is known to be wrong."""
     try:
-        config(form)
+        made, person = config(form), people.current()
+        if person is not None:
+            runs.check_size(made, person.owner)
     except ValueError as error:
         return sentence(error)
     return form.problem
