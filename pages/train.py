@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.errors import RunError
 from explorer.runs import RunInfo
-from explorer.ui import access, address, notifications, page_switch
+from explorer.ui import access, address, following, notifications, page_switch, pickers
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
 from explorer.ui.own_data.panel import own_data_panel
@@ -19,6 +19,7 @@ from explorer.ui.train.watch import watch_panel
 from explorer.ui.wording import epochs_text
 
 _SECONDS = 1.0  # between two looks at a run that trains
+ENDED_BADLY = ("failed", "interrupted")  # states that the picker names; others may change while it is open
 
 WORDS = """
 - **Run**: one training, from start to end, in a process of its own: closing this page does not stop it.
@@ -37,6 +38,7 @@ def main() -> None:
         with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
             st.markdown(WORDS)
     found = access.runs()
+    follow_chosen(found)
     if found:
         watched(found)
     else:
@@ -50,9 +52,28 @@ def main() -> None:
         own_data_panel(on_ready=use_own_data)
 
 
+def follow_chosen(found: list[RunInfo]) -> None:
+    """Lets the picker follow a run to its new name, and says when it is gone."""
+    known = {info.name: info for info in in_order(found)}
+    for old, new in following.moves("train_run", known).items():
+        instead = new or (old if old in known else next(iter(known), None))
+        if new is None:
+            gone = f"{old} is no longer here: showing {instead or 'none'}."
+            taken = f"{old} was deleted, and another run has its name now: showing that one."
+            address.notice(taken if instead == old else gone)
+        st.session_state["train_run"] = instead
+
+
+def in_order(found: list[RunInfo]) -> list[RunInfo]:
+    """The runs as the picker lists them: the person's own before others', active ones first, then the newest."""
+    return sorted(found, key=lambda info: (not access.is_mine(info), not info.active))
+
+
 def nothing_yet() -> None:
     """What will be seen here, and the quickest way to it."""
     address.put_address({})
+    for text in address.notices():
+        st.warning(plain(text))
     with st.container(border=True, key="train_empty"):
         st.markdown(
             "**Nothing has been trained yet.** Here you will see a model while it learns: its curves, what it makes of "
@@ -72,20 +93,22 @@ def nothing_yet() -> None:
 
 def watched(found: list[RunInfo]) -> None:
     """The chosen run: the picker, its buttons, and all that is known of it."""
-    # The person's own before others', active ones first, then the newest.
-    ordered = sorted(found, key=lambda info: (not access.is_mine(info), not info.active))
-    known = {info.name: info for info in ordered}
-    address.restore_choice("run", "train_run", list(known), "the run")
+    known = {info.name: info for info in in_order(found)}
+    address.restore_choice("run", "train_run", list(known), "the run", usual=next(iter(known)))
+    labels = {name: f"{name} ({info.state})" if info.state in ENDED_BADLY else name for name, info in known.items()}
+    pickers.show_labels("train_run", labels)
     with st.container(horizontal=True, vertical_alignment="bottom", key="train_watched"):
         name = st.selectbox(
             "Run",
-            list(known),  # names only: a label with the state in it would outlive the state in the browser
+            list(known),
+            format_func=labels.__getitem__,
             key="train_run",
             persist_state="session",
             on_change=address.forget_notices,
             label_visibility="collapsed",
         )
         info = known[name]
+        following.remember("train_run", known)
         buttons(info)
     for text in address.notices():
         st.warning(plain(text))
@@ -99,9 +122,8 @@ def follow_run(before: RunInfo) -> None:
     """The run as it stands now; the page follows when its state has changed."""
     try:
         info = access.run(before.name)
-    except RunError as error:
-        st.warning(plain(str(error)))
-        return
+    except RunError:  # renamed or deleted meanwhile
+        st.rerun()
     if info.state != before.state:
         st.rerun()
     if info.active:

@@ -42,9 +42,9 @@ def restore_choice(
 ) -> None:
     """Before a widget of that key is made: start it from the URL, and say so when the URL asks for what is not there.
 
-    A value that the session has but the options no longer do is dropped. `names` are the options' on the screen,
-    which a mapping of options has itself; the URL may say these, too. `usual` is the first of the options for a widget
-    that has no other default.
+    A value that the session has but the options no longer do gives way to the default. `names` are the options' on the
+    screen, which a mapping of options has itself; the URL may say these, too. `usual` is the default of a widget that
+    has none of its own.
     """
     if isinstance(options, Mapping):
         names, options = options, list(options)
@@ -62,6 +62,8 @@ def restore_choice(
             st.session_state[key] = usual
     if key in st.session_state and st.session_state[key] not in options:
         del st.session_state[key]
+        if usual is not None:  # which has to be said: the browser would go on showing the old one
+            st.session_state[key] = usual
 
 
 def restore_pick(data: EncodedDataset) -> None:

@@ -10,8 +10,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explorer.errors import CheckpointError, DatasetError
-from explorer.ui import access, address, cache
+from explorer.ui import access, address, cache, following, selection
 from explorer.ui.cache import EncodedDataset
+from explorer.ui.codes import saved_names
 from explorer.ui.markdown import plain, sentence
 from explorer.ui.wording import GROUP
 
@@ -19,7 +20,6 @@ _Option = TypeVar("_Option", bound=str)
 
 COLORS = {"class": "class", "kl": "KL", "error": "reconstruction error", "density": "density"}  # of any map
 PROJECTIONS = {"umap": "UMAP", "pca": "principal components"}
-_LABELS = "explore_model_labels"
 
 
 def pick_one(
@@ -45,8 +45,8 @@ def pick_one(
         help: shown beside the label.
         label_visibility: whether the label is shown.
     """
-    address.restore_choice(param, key, names, what)
     default = default or next(iter(names))
+    address.restore_choice(param, key, names, what, usual=default)
     st.session_state.setdefault(key, default)
     chosen = st.segmented_control(
         label,
@@ -61,24 +61,33 @@ def pick_one(
     return chosen or default
 
 
+def list_models(key: str) -> tuple[dict[str, cache.CheckpointInfo], dict[str, str]]:
+    """Lists the models that can be opened, and what is wrong with the others, by id.
+
+    They are looked up again where one that is chosen in the widget of that key has moved.
+    """
+    usable = {c.id: c for c in access.checkpoints() if not c.problem}
+    if following.moves(key, usable):
+        cache.all_checkpoints.clear()
+        usable = {c.id: c for c in access.checkpoints() if not c.problem}
+    return usable, {c.id: c.problem for c in access.checkpoints() if c.problem}
+
+
 def pick_model() -> cache.Model:
     """The picker and its line; stops the page with a sentence when there is nothing to open."""
-    found = access.checkpoints()
-    usable = {c.id: c for c in found if not c.problem}
+    usable, damaged = list_models("explore_model")
     if not usable:
         st.info("There is no model yet. Train one: press **Start** in the sidebar.")
-        _show_damaged(found)
+        _show_damaged(damaged, len(usable))
         st.stop()
     # What ships comes first, in the order of a tour: two latents before many.
     order = sorted(
         usable, key=lambda i: (not usable[i].shipped, i != "mnist-mlp-2d", usable[i].config["model"]["latent"], i)
     )
+    _follow_model(usable, order[0], damaged)
     address.restore_choice("model", "explore_model", order, "the model", usual=order[0])
     labels = {i: f"{i} — {usable[i].summary}" for i in order}
-    if "explore_model" in st.session_state and st.session_state.get(_LABELS) != labels:
-        # The browser keeps the label that it has shown, with the ELBO of before a run went on, unless it is set.
-        st.session_state["explore_model"] = st.session_state["explore_model"]
-    st.session_state[_LABELS] = labels
+    show_labels("explore_model", labels)
     chosen = st.selectbox(
         "Model",
         order,
@@ -88,22 +97,54 @@ def pick_model() -> cache.Model:
         on_change=address.forget_notices,
         label_visibility="collapsed",
     )
-    _show_damaged(found)
+    following.remember("explore_model", usable)
+    _show_damaged(damaged, len(usable))
     try:
         model = cache.open_model(chosen, cache.digest(usable[chosen]))
         model.latents  # noqa: B018 - read here, so that a damaged file is said in this sentence and not later
         return model
     except (CheckpointError, OSError) as error:
+        _look_again_if_gone(usable[chosen])
         st.error(sentence(error))
         st.stop()
 
 
-def _show_damaged(found: list[cache.CheckpointInfo]) -> None:
-    damaged = [c for c in found if c.problem]
+def _follow_model(usable: dict[str, cache.CheckpointInfo], instead: str, damaged: dict[str, str]) -> None:
+    """Lets the session follow a model to its new name, and says what is shown in place of one that is gone."""
+    for old, new in following.moves("explore_model", usable).items():
+        if new is not None:
+            selection.rename_model(old, new)
+            saved_names.rename_model(old, new)
+        elif old in damaged:
+            address.notice(f"{old} can no longer be opened: {damaged[old]} Showing {instead}.")
+        elif old in usable:
+            address.notice(f"{old} was deleted, and another run has its name now: showing that one.")
+        else:
+            address.notice(f"{old} is no longer here: showing {instead}.")
+        st.session_state["explore_model"] = new or (old if old in usable else instead)
+
+
+def show_labels(key: str, labels: Mapping[str, str]) -> None:
+    """Before a box whose options have labels that may change: the browser keeps what it has shown, unless it is set."""
+    if key in st.session_state and st.session_state.get(f"{key}_labels") != labels:
+        st.session_state[key] = st.session_state[key]
+    st.session_state[f"{key}_labels"] = labels
+
+
+def _look_again_if_gone(info: cache.CheckpointInfo) -> None:
+    """Reruns the page where a model's folder has gone since the models were listed."""
+    if not info.path.is_dir():
+        cache.all_checkpoints.clear()
+        if info.id not in {c.id for c in access.checkpoints()}:
+            st.rerun()
+
+
+def _show_damaged(damaged: dict[str, str], usable: int) -> None:
     if damaged:
-        with st.expander(f"{len(damaged)} of {len(found)} checkpoints cannot be opened", icon=":material/warning:"):
-            for c in damaged:
-                st.markdown(f"**{plain(c.id)}**: {plain(str(c.problem))}")
+        total = len(damaged) + usable
+        with st.expander(f"{len(damaged)} of {total} checkpoints cannot be opened", icon=":material/warning:"):
+            for ident, problem in damaged.items():
+                st.markdown(f"**{plain(ident)}**: {plain(problem)}")
 
 
 def colors(data: EncodedDataset) -> dict[str, str]:
@@ -169,7 +210,8 @@ def pick_data(model: cache.Model, controls: DeltaGenerator, *, widths: tuple[int
     )
     try:
         found = cache.encoded_dataset(model.info.id, cache.digest(model.info), data, projection)
-    except (DatasetError, CheckpointError, ValueError) as error:
+    except (DatasetError, CheckpointError, ValueError, OSError) as error:
+        _look_again_if_gone(model.info)
         st.error(sentence(error))
         st.stop()
     return replace(found, drawn_as=_pick_class(model, controls)) if model.conditional else found

@@ -6,7 +6,7 @@ item stays picked, as the other model encodes it, and a bare code is dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 import torch
@@ -120,6 +120,13 @@ def current(data: EncodedDataset) -> Pick | None:
         return Pick(pick.model, pick.code, origin=pick.origin)
     clear()
     return None
+
+
+def rename_model(old: str, new: str) -> None:
+    """Lets the pick belong to a model under its new name."""
+    pick: Pick | None = st.session_state.get(_PICK)
+    if pick is not None and pick.model == old:
+        st.session_state[_PICK] = replace(pick, model=new)
 
 
 def row_of(data: EncodedDataset, pick: Pick) -> int | None:

@@ -8,7 +8,7 @@ from explorer.errors import RunError
 from explorer.runs import RunInfo
 from explorer.training.presets import PRESETS
 from explorer.training.run_folder import RunFiles
-from explorer.ui import access, notifications, page_switch, people
+from explorer.ui import access, following, notifications, page_switch, people
 from explorer.ui.account import account
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
@@ -151,7 +151,7 @@ def _runs(shown: Shown, fresh: list[tuple[list[RunInfo], int]]) -> None:
     page_switch.follow()
     active, others = fresh.pop() if fresh else access.active()
     ended = notifications.update(active)
-    if _shown(active, ended) != shown:
+    if _shown(active, ended) != shown or following.is_stale():
         st.rerun()
     pulse("train_pulse", _BUSY_SECONDS if active else _IDLE_SECONDS)
     with st.container(key="train_runs", gap="small"):

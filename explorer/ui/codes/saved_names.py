@@ -6,7 +6,7 @@ model. A code belongs to the model that it was kept with.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import streamlit as st
@@ -110,6 +110,13 @@ def recall() -> None:
     found: tuple[str, Kept] | None = st.session_state.pop(_FORGOTTEN, None)
     if found is not None:  # its name is free: to take it is to give the undo up
         st.session_state.setdefault(_KEPT, {})[found[0]] = found[1]
+
+
+def rename_model(old: str, new: str) -> None:
+    """Lets codes belong to a model under its new name."""
+    for name, thing in everything().items():
+        if isinstance(thing, KeptCode) and thing.model == old:
+            st.session_state[_KEPT][name] = replace(thing, model=new)
 
 
 def free_name(stem: str) -> str:

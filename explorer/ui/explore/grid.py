@@ -139,7 +139,7 @@ def _two_latents(data: EncodedDataset, pick: Pick | None) -> _Found | str:
 
 
 def _three_codes(data: EncodedDataset, pick: Pick | None) -> _Found | str:
-    corners: dict[str, Pick] = st.session_state.setdefault(f"grid_corners_{data.model.info.id}", {})
+    corners: dict[str, Pick] = st.session_state.setdefault(f"grid_corners_{data.content}", {})
 
     def set_corner(name: str) -> None:
         if (now := selection.current(data)) is not None:  # the pick may have changed since this was drawn

@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from explorer.errors import CheckpointError, DatasetError
-from explorer.ui import access, address, cache
+from explorer.ui import address, cache, following, pickers
 from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.markdown import sentence
 
@@ -17,8 +17,9 @@ _MOST = 3  # beside the chosen one: four columns are as many as can be read
 
 def pick_others(model: cache.Model) -> list[EncodedDataset]:
     """Draws the control; returns the codes of the models chosen. Those that cannot be opened get a sentence."""
-    usable = {info.id: info for info in access.checkpoints() if not info.problem and info.id != model.info.id}
-    _restore(list(usable), model.info.id)
+    usable, _ = pickers.list_models(_COMPARED)
+    usable.pop(model.info.id, None)
+    _restore(usable, model.info.id)
     chosen = st.multiselect(
         "Compare with",
         sorted(usable, key=lambda ident: (not usable[ident].shipped, ident)),
@@ -29,6 +30,7 @@ def pick_others(model: cache.Model) -> list[EncodedDataset]:
         help="Up to three other models see the same picture, each at its own size.",
         width=420,
     )
+    following.remember(_COMPARED, usable)
     found = []
     for ident in chosen:
         try:
@@ -43,8 +45,8 @@ def query(others: list[EncodedDataset]) -> dict[str, str]:
     return {"compare": ",".join(one.model.info.id for one in others)} if others else {}
 
 
-def _restore(usable: list[str], itself: str) -> None:
-    """Starts from the address, and drops what is no choice any more."""
+def _restore(usable: dict[str, cache.CheckpointInfo], itself: str) -> None:
+    """Starts from the address, follows new names, and drops what is no choice any more."""
 
     def read(text: str) -> list[str]:
         wanted = list(dict.fromkeys(text.split(",")))
@@ -54,6 +56,11 @@ def _restore(usable: list[str], itself: str) -> None:
         return [ident for ident in wanted if ident in usable][:_MOST]
 
     address.restore_value("compare", _COMPARED, read, default=[])
+    for old, new in following.moves(_COMPARED, usable).items():
+        chosen = st.session_state[_COMPARED]
+        st.session_state[_COMPARED] = [new if ident == old else ident for ident in chosen if new or ident != old]
+        if new is None and old != itself:
+            address.notice(f"{old} is no longer here to compare with.")
     st.session_state[_COMPARED] = [ident for ident in st.session_state[_COMPARED] if ident in usable]
 
 

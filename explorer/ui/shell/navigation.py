@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.ui import account, address, page_switch, panels, people
+from explorer.ui import account, address, following, page_switch, panels, people
 from explorer.ui.sidebar import sidebar
 
 UI = Path(page_switch.__file__).parent
@@ -26,6 +26,7 @@ if person is None:
     st.stop()
 address.follow_history()
 panels.begin()
+following.begin()
 page_switch.follow(fragment=False)
 sidebar(whole_page=page.url_path == "train")
 page.run()

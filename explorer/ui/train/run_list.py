@@ -12,7 +12,7 @@ import streamlit as st
 
 from explorer import runs
 from explorer.runs import RunInfo
-from explorer.ui import access, notifications, page_switch, people
+from explorer.ui import access, following, notifications, page_switch, people
 from explorer.ui.markdown import plain
 from explorer.ui.train import run_form
 from explorer.ui.train.run_selection import pick_key, run_selection
@@ -247,8 +247,6 @@ def _renamed(old: str) -> None:
     with _problem_shown():
         access.rename(old, new)
         st.session_state.pop(_RENAMING, None)
-        if st.session_state.get("train_run") == old:
-            st.session_state["train_run"] = new
         page_switch.refresh()
 
 
@@ -256,6 +254,7 @@ def _delete(names: list[str]) -> None:
     """Raises RunError for the first that cannot be deleted; what was deleted before can still be had back."""
     deleted: dict[str, str] = {}
     for name in names:
+        following.forget(access.run(name).path)
         deleted[name] = access.delete(name)
         st.session_state[_DELETED] = deleted
         st.session_state[pick_key(name)] = False
