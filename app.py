@@ -12,11 +12,13 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
+from explorer.files.hosting import hosting
 from explorer.ui import account, assets, monitor, people
 from explorer.ui.browser_cookie import BrowserCookie
 from explorer.ui.front_page import EarlyTags
 from explorer.ui.guard import Guard
 from explorer.ui.shell import NAVIGATION
+from explorer.ui.upload_limit import UploadLimit
 
 _LOG = logging.getLogger(__name__)
 
@@ -66,6 +68,8 @@ async def ready(app: Any) -> AsyncIterator[None]:
 middleware = [Middleware(Guard), Middleware(monitor.Monitoring), Middleware(EarlyTags)]
 if people.is_shared() and not people.signs_in():
     middleware.append(Middleware(BrowserCookie))
+if (settings := hosting()) and settings.limits.upload_mb is not None:
+    middleware.append(Middleware(UploadLimit, most=int(settings.limits.upload_mb * 1e6)))
 app = st.App(
     NAVIGATION,
     routes=[*assets.routes(), *monitor.routes()],

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import datasets
 from explorer.datasets import own
+from explorer.ui import assets
 
 TIMEOUT = 60  # on a machine that may be busy
 FOLDER = "Folder on this computer"
@@ -298,3 +299,15 @@ def test_many_classes_and_none():
     at = uploaded(zipped({f"{n}.png": png(n) for n in range(5)}))
     assert not at.exception
     assert "No classes: there are no folders around the images." in said(at.caption)
+
+
+def test_nobody_can_guess_the_address_of_an_uploads_sample(monkeypatch):
+    """Not even who has the same files, and could so find out that somebody else uploaded them."""
+    store = assets._Store()
+    monkeypatch.setattr(assets, "_store", store)
+    content = zipped(cells())
+    uploaded(content)
+    first = {key for key in store._recipes if key.startswith("own-")}
+    uploaded(content)
+    assert first
+    assert len({key for key in store._recipes if key.startswith("own-")}) == 2 * len(first)
