@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from explorer import datasets
 from explorer.datasets import own
 from explorer.ui import assets
+from tests.hostile import png as large_png
 
 TIMEOUT = 60  # on a machine that may be busy
 FOLDER = "Folder on this computer"
@@ -70,10 +71,14 @@ def page() -> AppTest:
     return AppTest.from_function(script, default_timeout=TIMEOUT).run()
 
 
-def uploaded(content: bytes, name: str = "Blood cells.zip") -> AppTest:
+def uploaded(content: bytes, name: str = "Blood cells.zip", *, waiting: bool = True) -> AppTest:
     at = page()
     at.file_uploader(key="own_upload").upload(name, content, "application/zip")
-    return at.run()
+    at.run()
+    if waiting and "own_looked" in at.session_state and at.session_state["own_looked"][1].running:
+        at.session_state["own_looked"][1].join(TIMEOUT)
+        at.run()
+    return at
 
 
 def finished(at: AppTest) -> AppTest:
@@ -311,3 +316,23 @@ def test_nobody_can_guess_the_address_of_an_uploads_sample(monkeypatch):
     uploaded(content)
     assert first
     assert len({key for key in store._recipes if key.startswith("own-")}) == 2 * len(first)
+
+
+def test_a_preview_is_a_job_that_can_be_cancelled_and_ends_with_its_visitor():
+    slow = large_png(6_000, 6_000)
+    at = uploaded(zipped({f"{'ab'[n % 2]}/{n}.png": slow for n in range(60)}), waiting=False)
+    assert not at.exception
+    job = at.session_state["own_looked"][1]
+    assert job.running
+    assert job._session is not None
+    assert "own_add" not in {button.key for button in at.button}
+    at.button(key="own_look_cancel").click().run()
+    job.join(TIMEOUT)
+    at.run()
+    assert [info.value for info in at.info] == ["Cancelled: the images were not looked at."]
+    at.button(key="own_look_again").click().run()
+    again = at.session_state["own_looked"][1]
+    assert again is not job
+    assert again.running
+    again.cancel()
+    again.join(TIMEOUT)
