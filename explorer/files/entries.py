@@ -12,7 +12,7 @@ from pathlib import Path
 
 from explorer.errors import DatasetError, ImageError
 from explorer.files.zips import is_encrypted, members, open_zip, printable, read_member
-from explorer.images.decoding import Effort
+from explorer.images.processes import Effort
 from explorer.images.reading import MAX_FILE_BYTES
 
 MAX_ENTRIES = 500_000

@@ -21,7 +21,8 @@ from explorer.errors import DatasetError, ImageError
 from explorer.files.entries import Entry, Files, open_files
 from explorer.files.zips import printable
 from explorer.images import memory
-from explorer.images.decoding import THREADS, decode
+from explorer.images.decoding import decode
+from explorer.images.processes import THREADS
 from explorer.images.reading import SUFFIXES, Picture
 from explorer.images.tasks import Task
 

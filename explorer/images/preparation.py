@@ -14,8 +14,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from explorer.images.arrays import MAX_SQUARE, check_size, to_array
+from explorer.images.depth import is_gray
 from explorer.images.foreground import FRAME, Foreground, find_foreground
-from explorer.images.reading import is_gray
 
 Crop = Literal["whole", "content", "square"]
 Pad = Literal["square", "margin"]

@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import ExifTags, Image
 
 from explorer.errors import ImageError
+from explorer.images.depth import eight_bits, is_deep
+from explorer.images.headers import gif_frames, jpeg_scans, webp_pixels
 
 MAX_PIXELS = 89_478_485  # a quarter of a gigabyte of RGB
 MAX_FILE_BYTES = 256 << 20
@@ -41,7 +42,6 @@ DAMAGED = "it is cut off or damaged"
 
 _MAX_SCANS = 100  # of a JPEG: progressive ones have about ten, and each costs a pass over all of the picture
 _MAX_FRAMES = 1_000  # that are counted
-_TILE = 1 << 18  # pixels that are converted at a time
 
 # Bytes a pixel that decoders take beside the picture, measured.
 _DECODERS = {"TIFF": 4, "GIF": 1, "WEBP": 10, "AVIF": 6, "HEIF": 6, "JPEG2000": 14, "PPM": 4}
@@ -185,7 +185,7 @@ def opened(data: bytes, name: str, granted: int) -> Iterator[Image.Image]:
     """
     if not data:
         raise ImageError(name, "it is empty")
-    claimed = _webp_pixels(data)
+    claimed = webp_pixels(data)
     if claimed * 8 > granted:  # which opening it takes already
         if claimed > MAX_PIXELS:
             raise ImageError(name, f"it has more than the limit of {MAX_PIXELS:,} pixels in all")
@@ -203,7 +203,7 @@ def opened(data: bytes, name: str, granted: int) -> Iterator[Image.Image]:
     with image:
         if image.width * image.height == 0:
             raise ImageError(name, "it has no pixels")
-        if image.format in ("JPEG", "MPO") and (scans := _scans(data)) > _MAX_SCANS:
+        if image.format in ("JPEG", "MPO") and (scans := jpeg_scans(data)) > _MAX_SCANS:
             raise ImageError(name, f"it has {scans:,} scans, more than the limit of {_MAX_SCANS}")
         yield image
 
@@ -234,9 +234,9 @@ def memory_needed(image: Image.Image, size: tuple[int, int], data: bytes) -> int
     if image.mode in ("L", "RGB") and "transparency" not in image.info:
         converted = decoded  # where it is turned
     else:
-        converted = 1 if image.mode in ("1", "L", "LA") or _is_deep(image) else 4
+        converted = 1 if image.mode in ("1", "L", "LA") or is_deep(image) else 4
     needed = pixels * (decoded + converted + _DECODERS.get(image.format or "", 0))
-    if image.format in ("JPEG", "MPO") and (image.info.get("progressive") or _scans(data) > 1):
+    if image.format in ("JPEG", "MPO") and (image.info.get("progressive") or jpeg_scans(data) > 1):
         # Held as coefficients of two bytes each, in full size, whatever scale it is decoded at.
         needed += 2 * len(image.getbands()) * size[0] * size[1]
     return needed
@@ -250,16 +250,12 @@ def turn_of(image: Image.Image) -> Image.Transpose | None:
         return None  # a malformed EXIF block spoils no pixels
 
 
-def _is_deep(image: Image.Image) -> bool:
-    return image.mode in ("I", "F") or image.mode.startswith("I;")
-
-
 def frame_notes(image: Image.Image, data: bytes) -> list[str]:
     """Counts frames after the first; phones add a map of brightness to a JPEG (MPO), which is no frame."""
     frames = 1
     with contextlib.suppress(Exception):  # damage behind the first frame
         if image.format == "GIF":
-            frames = _gif_frames(data)
+            frames = gif_frames(data, _MAX_FRAMES)
         elif image.format == "TIFF":
             with Image.open(io.BytesIO(data)) as other:  # the decoded picture would be lost
                 while frames <= _MAX_FRAMES:
@@ -277,127 +273,8 @@ def _depth_notes(image: Image.Image) -> list[str]:
     if image.has_transparency_data:
         notes.append("Its transparent parts were laid on black.")
     # Pillow keeps the upper 8 bits of each colour: the mode does not say so, what the decoder is told does.
-    if _is_deep(image) or any("16" in str(tile[3]) for tile in getattr(image, "tile", ()) if len(tile) > 3):
+    if is_deep(image) or any("16" in str(tile[3]) for tile in getattr(image, "tile", ()) if len(tile) > 3):
         notes.append("It has more than 8 bits per channel and was scaled to 8.")
     if image.mode == "CMYK":
         notes.append("Its colours are for print (CMYK) and were converted to RGB.")
     return notes
-
-
-# --- what headers do not tell Pillow ----------------------------------------------------------------------------------
-
-
-def _scans(data: bytes) -> int:
-    """Counts the scans of a JPEG up to its end; another picture may follow in the same file."""
-    at = 2
-    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":  # segments before the first scan
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    end = data.find(b"\xff\xd9", at)
-    return data.count(b"\xff\xda", at, len(data) if end < 0 else end)
-
-
-def _webp_pixels(data: bytes) -> int:
-    """Reads how many pixels a WebP has; 0 of other files, and where that is not where it should be."""
-    if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
-        return 0
-    if data[12:16] == b"VP8X":
-        width, height = (int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
-    elif data[12:16] == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        width, height = bits & 0x3FFF, (bits >> 14) & 0x3FFF
-    else:
-        width, height = (int.from_bytes(data[at : at + 2], "little") & 0x3FFF for at in (26, 28))
-    return (width + 1) * (height + 1)
-
-
-def _gif_frames(data: bytes) -> int:
-    """Counts the frames of a GIF from block to block, up to one more than _MAX_FRAMES; Pillow would count them all."""
-    frames, at = 0, 13 + _palette(data[10])
-    while frames <= _MAX_FRAMES and at < len(data) and data[at] in b",!":
-        if data[at] == ord(","):
-            frames += 1
-            at += 11 + _palette(data[at + 9])
-        else:
-            at += 2
-        while at < len(data) and data[at]:
-            at += 1 + data[at]
-        at += 1
-    return frames
-
-
-def _palette(flags: int) -> int:
-    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
-
-
-# --- to 8 bits --------------------------------------------------------------------------------------------------------
-
-
-def eight_bits(image: Image.Image) -> Image.Image:
-    """Converts a picture to mode `L` or `RGB`, a tile at a time; itself where it is of one of them."""
-    if image.mode in ("L", "RGB") and "transparency" not in image.info:
-        return image
-    if _is_deep(image):
-        mode, convert = "L", _scaling(image)
-    elif image.has_transparency_data:
-        mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
-
-        def convert(tile: Image.Image) -> Image.Image:
-            tile = tile.convert("RGBA")
-            flat = Image.new("RGBA", tile.size, (0, 0, 0, 255))
-            flat.alpha_composite(tile)
-            return flat.convert(mode)
-    else:
-        mode = "L" if image.mode == "1" else "RGB"
-
-        def convert(tile: Image.Image) -> Image.Image:
-            return tile.convert(mode)
-
-    if image.width * image.height <= _TILE:
-        return convert(image)
-    result = Image.new(mode, image.size)
-    for box, tile in _tiles(image):
-        result.paste(convert(tile), box)
-    return result
-
-
-def _tiles(image: Image.Image) -> Iterator[tuple[tuple[int, int], Image.Image]]:
-    """Cuts a picture into parts of _TILE pixels at most, each with its upper left corner."""
-    wide = min(image.width, _TILE)
-    high = max(1, _TILE // wide)
-    for top in range(0, image.height, high):
-        for left in range(0, image.width, wide):
-            box = (left, top, min(left + wide, image.width), min(top + high, image.height))
-            yield (left, top), image.crop(box)
-
-
-def _scaling(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """Finds how the numbers of a deep picture become 8 bits: by the range of all of them."""
-
-    def numbers(tile: Image.Image) -> np.ndarray:
-        values = np.asarray(tile).astype(np.float64)  # a tile's: in float32 some of 32 bits would be rounded twice
-        if not np.isfinite(values).all():
-            np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        return values
-
-    ranges = [(float(values.min()), float(values.max())) for values in (numbers(tile) for _, tile in _tiles(image))]
-    low, high = min(least for least, _ in ranges), max(most for _, most in ranges)
-    if image.mode == "F":
-        if low >= 0 and high <= 1:
-            low, high = 0.0, 1.0
-    elif low >= 0:
-        low, high = 0.0, next((top for top in (255.0, 4095.0, 65535.0) if high <= top), high)
-    if high == low:
-        return lambda tile: Image.new("L", tile.size)
-    return lambda tile: Image.fromarray(np.rint((numbers(tile) - low) * (255.0 / (high - low))).astype(np.uint8))
-
-
-def is_gray(image: Image.Image) -> bool:
-    """Tells whether a picture has no colour to speak of; JPEG leaves a trace of it in gray pictures."""
-    if image.mode == "L":
-        return True
-    # Reduced first, which averages noise away; then the most coloured place counts, not the mean: the picture
-    # of a fluorescence microscope is black but for a few spots.
-    small = image.convert("RGB")
-    small.thumbnail((64, 64))
-    pixels = np.asarray(small)
-    return int((pixels.max(axis=2) - pixels.min(axis=2)).max()) <= 8

@@ -13,6 +13,7 @@ from PIL import Image
 
 from explorer.errors import ImageError
 from explorer.images.arrays import to_array
+from explorer.images.depth import is_gray
 from explorer.images.reading import (
     DAMAGED,
     MAX_PIXELS,
@@ -21,7 +22,6 @@ from explorer.images.reading import (
     MemoryNeeded,
     Picture,
     frame_notes,
-    is_gray,
     load,
     memory_needed,
     opened,

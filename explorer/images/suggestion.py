@@ -13,9 +13,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from explorer.images.depth import is_gray
 from explorer.images.foreground import Foreground, find_foreground, is_plain, rim
 from explorer.images.preparation import Background, Crop, Pad, Prepared, Steps, prepare
-from explorer.images.reading import is_gray
 
 _DARK, _BRIGHT = 0.2, 0.6  # brightness of a rim
 _FILLS = 0.85  # of the longer side: content that reaches farther is not worth a crop

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from explorer.images.arrays import to_array
-from explorer.images.reading import PICTURE_BYTES, Picture, is_gray, read
+from explorer.images.depth import is_gray
+from explorer.images.reading import PICTURE_BYTES, Picture, read
 from explorer.images.slides import Slide, slide_of
 
 Result = TypeVar("Result")

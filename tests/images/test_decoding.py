@@ -18,7 +18,7 @@ from PIL import Image
 
 from explorer.datasets import load_folder, own
 from explorer.errors import DatasetError, ImageError
-from explorer.images import decoding
+from explorer.images import processes
 from explorer.images.decoding import decode, decode_image, read_one, read_picture
 from explorer.images.reading import FORMATS, UPLOAD_BYTES
 from explorer.images.tasks import Look, ReadArray, ReadPicture, ReadSlide, Task
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_processes_that_decode_know_few_formats_and_load_nothing_heavy():
-    program = decoding._PROGRAM.replace(
+    program = processes._PROGRAM.replace(
         "main()",
         "import json\n"
         "from PIL import Image\n"
@@ -127,9 +127,9 @@ def test_a_picture_never_starts_a_program(tmp_path):
 
 def _costs(task: Task, data: bytes) -> tuple[str, int, float]:
     """Why a file cannot be read, if so; the megabytes of a new process at their peak, and the seconds that it takes."""
-    decoding._close()
+    processes._close()
     read_one(png(9, 9), "warm", Look())
-    (process,) = (one for one in decoding._alive if one.alive)
+    (process,) = (one for one in processes._alive if one.alive)
     began, reason = time.monotonic(), ""
     try:
         read_one(data, "x", task)
@@ -209,7 +209,7 @@ def test_a_file_that_ends_the_process_spoils_no_other():
     """The process is killed while it is at the second of three files."""
     data = saved(Image.new("L", (9, 9), 7), "PNG")
     slow = png(9_000, 9_000)
-    killer = threading.Timer(0.2, lambda: [process.kill() for process in list(decoding._alive)])
+    killer = threading.Timer(0.2, lambda: [process.kill() for process in list(processes._alive)])
     found = decode([("a", data), ("b", slow), ("c", data)], ReadPicture())
     first = next(found)
     killer.start()
@@ -223,7 +223,7 @@ def test_a_file_that_ends_the_process_spoils_no_other():
 
 
 def test_a_file_that_takes_too_long_is_given_up(monkeypatch):
-    monkeypatch.setattr(decoding, "FILE_SECONDS", 1.0)
+    monkeypatch.setattr(processes, "FILE_SECONDS", 1.0)
     side = 3_000  # numbers in words, which Pillow reads in Python
     slow = f"P2 {side} {side} 255\n".encode() + b"0 " * side**2
     began = time.monotonic()
@@ -234,8 +234,8 @@ def test_a_file_that_takes_too_long_is_given_up(monkeypatch):
 
 
 def test_files_that_take_longer_than_their_size_explains_end_the_job(monkeypatch, tmp_path):
-    monkeypatch.setattr(decoding, "_SECONDS", 0.1)
-    monkeypatch.setattr(decoding, "_SECONDS_PER_MEGABYTE", 0.0)
+    monkeypatch.setattr(processes, "_SECONDS", 0.1)
+    monkeypatch.setattr(processes, "_SECONDS_PER_MEGABYTE", 0.0)
     slow = png(3_000, 3_000)
     with zipfile.ZipFile(tmp_path / "bombs.zip", "w") as archive:
         for i in range(20):

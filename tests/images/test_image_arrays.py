@@ -13,7 +13,7 @@ from explorer.errors import DatasetError
 from explorer.images.arrays import to_array
 from explorer.images.batches import resize_batch
 from explorer.images.decoding import decode_image
-from explorer.images.reading import is_gray
+from explorer.images.depth import is_gray
 
 
 def _saved(image: Image.Image, kind: str, **options) -> bytes:

@@ -27,7 +27,7 @@ from explorer.files.pictures import Progress
 from explorer.images.arrays import to_array
 from explorer.images.batches import resize_batch
 from explorer.images.decoding import decode_image
-from explorer.images.reading import eight_bits
+from explorer.images.depth import eight_bits
 from explorer.models.evaluation import log_likelihood, to_float
 
 MODELS = ("cells-healthy-conv", "cells-infected-conv")

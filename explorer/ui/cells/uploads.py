@@ -16,8 +16,9 @@ from explorer.cells.screening.verdicts import Verdict, verdicts
 from explorer.errors import CheckpointError
 from explorer.files.pictures import Progress
 from explorer.images.arrays import to_array
-from explorer.images.decoding import Effort, read_one
+from explorer.images.decoding import read_one
 from explorer.images.large import Large, large_of
+from explorer.images.processes import Effort
 from explorer.images.slides import LARGE_SIDE
 from explorer.images.tasks import ReadSlide
 from explorer.ui.uploads.intake import Intake, Read, UploadJob

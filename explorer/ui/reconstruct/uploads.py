@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 from explorer.errors import DatasetError
-from explorer.images.decoding import Effort, read_picture
+from explorer.images.decoding import read_picture
+from explorer.images.processes import Effort
 from explorer.ui.reconstruct.thumbnails import tile
 from explorer.ui.uploads.intake import Intake, Read
 from explorer.ui.uploads.store import Item, Store, Uploads
