@@ -112,5 +112,5 @@ def test_a_proxy_in_front_is_noticed(headers, local, monkeypatch):
 
 def test_text_is_shown_as_it_is():
     assert plain("a\nb") == "a b"
-    assert plain("![x](http://e.com)") == r"\!\[x\]\(http\://e.com\)"
+    assert plain("![x](http://e.com)") == "\\!\\[x\\]\\(http\\:\u2060//e.com\\)"
     assert plain(r"$x$ `y` <b> \z") == r"\$x\$ \`y\` \<b\> \\z"

@@ -1,10 +1,12 @@
 """The settings of a shared server: what is read, and what is refused in a sentence."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from explorer.files import hosting
+from explorer.files.limits import CLASS
 
 AUTH = """
 url = "https://latent.example.org"
@@ -31,10 +33,10 @@ def test_without_a_file_there_are_no_settings(monkeypatch):
 
 
 def test_the_named_file_counts(settings, monkeypatch):
-    monkeypatch.setenv(hosting.VARIABLE, str(settings('hosts = [" Teacher@Example.org "]\n[limits]\nqueued = 2')))
+    monkeypatch.setenv(hosting.VARIABLE, str(settings('hosts = [" Teacher@Example.org "]\n[limits]\nruns = 3')))
     found = hosting.hosting()
     assert found.hosts == {"teacher@example.org"}
-    assert found.limits == {"queued": 2}
+    assert found.limits == replace(CLASS, runs=3)
     assert not found.providers
 
 
