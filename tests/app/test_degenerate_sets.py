@@ -13,9 +13,12 @@ import explorer
 from explorer.ui import cache
 from tests.app.screens import PAGES, TIMEOUT, sound
 
-SCREENS = [("explore", {"item": "0"}), ("reconstruct", {}), ("reconstruct", {"source": "test"})] + [
-    ("arithmetic", {"tool": tool}) for tool in ("expression", "walk", "traversal", "sliders", "directions")
-]
+SCREENS = [
+    ("explore", {"item": "0"}),
+    ("reconstruct", {}),
+    ("reconstruct", {"source": "test"}),
+    ("train", {"run": "few"}),
+] + [("arithmetic", {"tool": tool}) for tool in ("expression", "walk", "traversal", "sliders", "directions")]
 
 
 def folder_of(place, images, *, classes, equal):
