@@ -119,6 +119,14 @@ def small_train(tmp_path: Path) -> Callable[..., Run]:
 
 
 @pytest.fixture
+def warm_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of runs start without the seconds in which PyTorch is imported; else they are a person's."""
+    from tests import warm_worker
+
+    monkeypatch.setattr(queue, "subprocess", warm_worker)
+
+
+@pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty runs folder; whatever still runs in it at the end is ended."""
     place = tmp_path / "runs"

@@ -3,7 +3,6 @@
 The moments are drawn from a seed, but where in the run they fall is up to the machine.
 """
 
-import multiprocessing
 import os
 import random
 import signal
@@ -127,25 +126,15 @@ def test_a_run_of_the_app_that_is_killed_again_and_again_ends_as_if_nothing_had_
     assert_same(folder / name, explorer.train(config(name), tmp_path / "undisturbed" / name).path)
 
 
-@pytest.fixture(scope="module")
-def server():
-    """Starts processes in which Python, PyTorch and the data are there already: more of them are killed at work."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.warm_worker"])
-    return context
-
-
 @pytest.mark.parametrize("name", ["sigma", "conv", "plain"])
-def test_a_process_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(
-    server, folder, tmp_path, monkeypatch, name
-):
+def test_a_process_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(folder, tmp_path, monkeypatch, name):
     # Streamlit's test runner leaves its script behind as the main module, and a new process would run that first.
     monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
     draw, path = random.Random(name), folder / name
     lifecycle.create_run(path, config(name))
     killed, checkpoints = 0, 0
     while killed < 5 * KILLS:
-        process = server.Process(target=warm_worker.work, args=(path,))
+        process = warm_worker.server.Process(target=warm_worker.work, args=(path,))
         process.start()
         if killed < KILLS and draw.random() < 0.8:
             until(lambda process=process: not process.is_alive() or at_work(name))

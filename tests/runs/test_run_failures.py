@@ -14,6 +14,8 @@ from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import RunState, Status
 from tests.background import config, ended, finished, state, stopped, until
 
+pytestmark = pytest.mark.usefixtures("warm_workers")
+
 
 def test_a_cause_that_passes_does_not_cost_the_run(folder, tmp_path, monkeypatch):
     """Data that are not there when a run is resumed may be there the next time."""

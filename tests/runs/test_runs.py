@@ -28,11 +28,14 @@ from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import RunState
 from tests.background import WAIT, config, ended, finished, forever, state, trains, until
 
+pytestmark = pytest.mark.usefixtures("warm_workers")
+
 ROOT = Path(__file__).parents[2]
 
 
 def test_a_run_from_start_to_end(folder, monkeypatch):
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")  # which writes every import to the log
+    monkeypatch.setattr("explorer.runs.queue.subprocess", subprocess)  # a worker as a person has it
     info = runs.submit(config(3), "first")
     assert info.active
     assert [r.name for r in runs.active()] == ["first"]
