@@ -48,8 +48,8 @@ def _no_such(name: str) -> RunError:
     return RunError(f"There is no run {name[:80]!r}: it was renamed or deleted.")
 
 
-def is_mine(info: RunInfo) -> bool:
-    """Says whether the person made a run; on a server with one person that is every run."""
+def is_mine(info: RunInfo | CheckpointInfo) -> bool:
+    """Says whether the person made a run or a model; on a server with one person that is every one."""
     return not people.is_shared() or people.here().owner.ident == info.owner.ident
 
 

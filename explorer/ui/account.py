@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import streamlit as st
 from streamlit.auth_util import is_authlib_installed
 
@@ -23,6 +25,8 @@ def sign_in_page() -> None:
         if not is_authlib_installed():
             st.error(NO_AUTHLIB)
             return
+        if st.context.url and _origin(st.context.url) != _origin(settings.url):
+            st.warning(f"Signing in works at {plain(settings.url)} alone: open the app there.")
         for name in settings.providers:
             st.button(
                 "Sign in" if len(settings.providers) == 1 else f"Sign in with {name}",
@@ -32,6 +36,11 @@ def sign_in_page() -> None:
                 on_click=st.login,
                 args=(name,),
             )
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def account(person: Person) -> None:

@@ -80,13 +80,18 @@ def pick_model() -> cache.Model:
         st.info("There is no model yet. Train one: press **Start** in the sidebar.")
         _show_damaged(damaged, len(usable))
         st.stop()
-    # What ships comes first, in the order of a tour: two latents before many.
-    order = sorted(
-        usable, key=lambda i: (not usable[i].shipped, i != "mnist-mlp-2d", usable[i].config["model"]["latent"], i)
-    )
+
+    # What ships comes first, in the order of a tour: two latents before many. Others' models come last.
+    def place(ident: str) -> tuple[bool, bool, bool, int, str]:
+        info = usable[ident]
+        others = not info.shipped and not access.is_mine(info)
+        return not info.shipped, others, ident != "mnist-mlp-2d", info.config["model"]["latent"], ident
+
+    order = sorted(usable, key=place)
     _follow_model(usable, order[0], damaged)
     address.restore_choice("model", "explore_model", order, "the model", usual=order[0])
-    labels = {i: f"{i} — {usable[i].summary}" for i in order}
+    whose = {i: "" if usable[i].shipped else access.caption(usable[i].owner) for i in order}
+    labels = {i: " · ".join(filter(None, (f"{i} — {usable[i].summary}", whose[i]))) for i in order}
     show_labels("explore_model", labels)
     chosen = st.selectbox(
         "Model",

@@ -13,7 +13,7 @@ import streamlit as st
 
 __all__ = ["bind", "catch_up", "from_widget", "whole"]
 
-_SHOWN, _TAKES = "bound_shown", "bound_takes"
+_SHOWN, _HANDLERS = "bound_shown", "bound_handlers"
 
 
 def bind(key: str, value: Any) -> None:
@@ -31,9 +31,9 @@ def whole(take: Callable[[Any], None]) -> Callable[[Any], None]:
     return lambda value: take(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
-def from_widget(key: str, take: Callable[[Any], None]) -> Callable[[], None]:
-    """A callback that hands a widget's new value to `take`."""
-    _of(_TAKES)[key] = take
+def from_widget(key: str, handle: Callable[[Any], None]) -> Callable[[], None]:
+    """A callback that hands a widget's new value to `handle`."""
+    _of(_HANDLERS)[key] = handle
     return lambda: _hear(key)
 
 
@@ -43,8 +43,8 @@ def catch_up() -> None:
     Who types and clicks the button sends two messages at once. Streamlit breaks off the run of the first for that of
     the second, to which the typed value is no news any more: its callback may never be called.
     """
-    shown, takes = _of(_SHOWN), _of(_TAKES)
-    for key in list(takes):
+    shown, handlers = _of(_SHOWN), _of(_HANDLERS)
+    for key in list(handlers):
         if key in shown and key in st.session_state and st.session_state[key] != shown[key]:
             _hear(key)
 
@@ -52,7 +52,7 @@ def catch_up() -> None:
 def _hear(key: str) -> None:
     value = st.session_state[key]
     _of(_SHOWN)[key] = value
-    _of(_TAKES)[key](value)
+    _of(_HANDLERS)[key](value)
 
 
 def _of(name: str) -> dict[str, Any]:

@@ -181,7 +181,8 @@ def test_signed_in_people_see_their_own_and_what_is_shared(share, trained):
     assert changes(at, "adas") == ["Rename", "Share", "Delete"]
     assert not changes(at, "bobs-shared")
     models = signed_in(ADA, "explore.py").selectbox(key="explore_model").options
-    assert "bobs-shared" in " ".join(models)
+    assert [model.split(" — ")[0] for model in models[-3:]] == ["runs/adas", "runs/bobs-shared", "runs/everybodys"]
+    assert models[-2].endswith(" · Bob")
     assert "runs/bobs " not in " ".join(models)
     act(at, "adas", "share")
     assert read_owner(runs.run("adas").path) == Owner(ada.ident, "Ada", shared=True)
@@ -246,6 +247,26 @@ def test_what_a_browser_was_not_offered_is_refused_too(space, share, trained, bo
             change()
     assert runs.run("waits").state == "queued"
     assert read_owner(space / "adas") == Owner("p-ada", "Ada")
+
+
+def test_the_list_of_data_sets_offers_changes_of_ones_own(share, picture, write_tree):
+    share(AUTH)
+    images = write_tree({f"{name}/{n}.png": picture() for name in ("a", "b") for n in range(5)})
+    own.create("adas", images, size=28, owner=Owner(ident(ADA), "Ada"))
+    own.create("bobs", images, size=28, owner=Owner(ident(BOB), "Bob"))
+    at = signed_in(ADA)
+    assert "own_remove_adas" in keys(at)
+    assert not {key for key in keys(at) if "bobs" in key}
+    own.share("bobs", True)
+    at = signed_in(ADA)
+    assert {key for key in keys(at) if "bobs" in key} == {"own_use_bobs"}
+    assert "Bob" in texts(at.caption)
+    press(at, "own_share_adas")
+    assert own.owner("adas").shared
+    press(at, "own_share_adas")
+    assert not own.owner("adas").shared
+    press(at, "own_remove_adas")
+    assert own.names() == ["bobs"]
 
 
 def test_own_data_belong_to_who_added_them(share, bob, picture, write_tree):

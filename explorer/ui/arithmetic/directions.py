@@ -15,8 +15,8 @@ from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.codes import code_picker, computed
 from explorer.ui.codes.computed import Source
 from explorer.ui.codes.map_marks import MapMarks, ring
-from explorer.ui.codes.naming import kept_list, name_to_keep
-from explorer.ui.codes.saved_names import KeptDirection, KeptGroup, Method
+from explorer.ui.codes.naming import name_to_save, saved_list
+from explorer.ui.codes.saved_names import Method, SavedDirection, SavedGroup
 from explorer.ui.components.code_sliders.component import Knob
 from explorer.ui.components.latent_map.component import Trail
 from explorer.ui.components.tiles.component import tiles
@@ -34,7 +34,7 @@ def directions_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
     with st.container(key="directions"):
         pair = _pair(data)
         shown = MapMarks() if pair is None else _direction(data, scope, *pair)
-        kept_list(set(scope.names))
+        saved_list(set(scope.names))
         return replace(shown, address=_address())
 
 
@@ -50,7 +50,7 @@ def _pair(data: EncodedDataset) -> tuple[Source, Source, Method] | None:
     options = list(found)
     labels = {
         ident: f"{source.name} ({len(source.rows):,} items)"
-        if isinstance(source.end, KeptGroup)
+        if isinstance(source.end, SavedGroup)
         else f"class {source.name}"
         for ident, source in found.items()
     }
@@ -103,7 +103,7 @@ def _direction(data: EncodedDataset, scope: Scope, start: Source, end: Source, m
         _strength(data, at.code, vector)
         _strip(data, at.code, vector, computed.is_own(data, at))
     _trust(data, start, end, method)
-    name_to_keep("direction", "direction", lambda _: KeptDirection(start.end, end.end, method))
+    name_to_save("direction", "direction", lambda _: SavedDirection(start.end, end.end, method))
     middles = tuple(ring(data, data.latents.mean[source.rows].mean(0), source.name) for source in (start, end))
     if at is None:
         return MapMarks(middles)
@@ -115,7 +115,7 @@ def _direction(data: EncodedDataset, scope: Scope, start: Source, end: Source, m
 def _default(scope: Scope, start: Source) -> str:
     if scope.here is not None:
         return "here"
-    if isinstance(start.end, KeptGroup):
+    if isinstance(start.end, SavedGroup):
         return start.name
     return Reference("mean", start.name).text
 

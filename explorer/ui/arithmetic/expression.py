@@ -13,9 +13,9 @@ from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import computed, saved_names, upload
 from explorer.ui.codes.code_picker import HELP, items, references, show_error
 from explorer.ui.codes.map_marks import MapMarks, rings
-from explorer.ui.codes.naming import kept_list, name_to_keep
+from explorer.ui.codes.naming import name_to_save, saved_list
 from explorer.ui.codes.neighbours import neighbour_tiles
-from explorer.ui.codes.saved_names import KeptCode, KeptDirection
+from explorer.ui.codes.saved_names import SavedCode, SavedDirection
 
 KEY, PARAM = "expression_text", "e"
 _MOST_INGREDIENTS = 6  # pictures of a sum that fit a line
@@ -50,7 +50,7 @@ def expression_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
                 on_pick=lambda row: selection.choose_row(data, row, "the neighbours"),
             )
             shown = MapMarks(rings(data, result), address=query)
-        kept_list(set(scope.names))
+        saved_list(set(scope.names))
         return shown
 
 
@@ -79,7 +79,7 @@ def _sum(data: EncodedDataset, result: Result) -> None:
             size = abs(term.weight)
             weight = "" if size == 1 else f"{size:.4g} ×"
             name = term.reference.text
-            if isinstance(named.get(name), KeptDirection):  # a difference of codes is no code to look at
+            if isinstance(named.get(name), SavedDirection):  # a difference of codes is no code to look at
                 picture = html.arrow(name)
             else:
                 picture = html.image(pictures.single(decoded[i]), name, alt=f"decoded {name}")
@@ -112,7 +112,7 @@ def _facts(data: EncodedDataset, result: Result) -> None:
         )
         with st.popover("Keep it", key="code_keep_box", help="Give it a name, to walk from it or add it later"):
             code = tuple(result.code.tolist())
-            name_to_keep("code", "spot", lambda _: KeptCode(data.model.info.id, code))
+            name_to_save("code", "spot", lambda _: SavedCode(data.model.info.id, code))
 
 
 _DENSITY_HELP = (

@@ -7,7 +7,7 @@ import streamlit as st
 from explorer.latents import ExpressionError, Reference, Result, Scope, evaluate
 from explorer.ui import address
 from explorer.ui.codes import saved_names
-from explorer.ui.codes.saved_names import KeptDirection
+from explorer.ui.codes.saved_names import SavedDirection
 from explorer.ui.markdown import plain
 
 
@@ -21,7 +21,7 @@ def references(scope: Scope) -> list[Reference]:
     if scope.means is not None:
         known = scope.means.isfinite().all(1).tolist()
         found += [Reference("mean", name) for name, known_ in zip(scope.classes, known, strict=True) if known_]
-    directions = {name for name, thing in saved_names.everything().items() if isinstance(thing, KeptDirection)}
+    directions = {name for name, thing in saved_names.everything().items() if isinstance(thing, SavedDirection)}
     found += [Reference("name", name) for name in scope.names if name not in directions]
     if scope.draw is not None:
         found += [Reference("draw", seed) for seed in range(4)]

@@ -20,7 +20,7 @@ from explorer.latents import ClassMeans, Density, LatentRanges, NeighbourGraph, 
 from explorer.ui import html, selection
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import saved_names
-from explorer.ui.codes.saved_names import Kept, KeptCode, KeptGroup, Method
+from explorer.ui.codes.saved_names import Method, Saved, SavedCode, SavedGroup
 from explorer.ui.codes.upload import Upload
 from explorer.ui.selection import Pick
 
@@ -144,20 +144,20 @@ class Source:
 
     ident: str  # of a select box: `class:7`, `group:round`
     name: str
-    end: str | KeptGroup
+    end: str | SavedGroup
     rows: Tensor
 
 
 def sources(data: EncodedDataset) -> dict[str, Source]:
     """Lists the classes that have members, then the groups that were kept of these images."""
-    ends: list[str | KeptGroup] = [*data.classes, *saved_names.groups().values()]
+    ends: list[str | SavedGroup] = [*data.classes, *saved_names.groups().values()]
     found = [_source(data, end) for end in ends]
     return {source.ident: source for source in found if source is not None}
 
 
-def _source(data: EncodedDataset, end: str | KeptGroup) -> Source | None:
+def _source(data: EncodedDataset, end: str | SavedGroup) -> Source | None:
     """Finds an end of a direction among the mapped data; None where it has no members there."""
-    if isinstance(end, KeptGroup):
+    if isinstance(end, SavedGroup):
         rows = end.rows(data)
         return None if rows is None else Source(f"group:{end.name}", end.name, end, rows)
     if data.latents.labels is None or end not in data.classes:
@@ -195,10 +195,10 @@ def named(data: EncodedDataset) -> dict[str, Tensor]:
     return {name: code for name, code in found.items() if code is not None}
 
 
-def _code(data: EncodedDataset, thing: Kept) -> Tensor | None:
-    if isinstance(thing, KeptCode):
+def _code(data: EncodedDataset, thing: Saved) -> Tensor | None:
+    if isinstance(thing, SavedCode):
         return saved_names.code_of(thing, data)
-    if isinstance(thing, KeptGroup):
+    if isinstance(thing, SavedGroup):
         rows = thing.rows(data)
         return None if rows is None else data.latents.mean[rows].mean(0)
     start, end = _source(data, thing.start), _source(data, thing.end)
@@ -221,7 +221,7 @@ def is_own(data: EncodedDataset, *results: Result) -> bool:
     def own(kind: str, argument: str | int | None) -> bool:
         if kind == "here":
             return pick is None or pick.may_be_own
-        return kind == "upload" or (kind == "name" and isinstance(found.get(str(argument)), KeptCode))
+        return kind == "upload" or (kind == "name" and isinstance(found.get(str(argument)), SavedCode))
 
     return any(own(term.reference.kind, term.reference.argument) for result in results for term in result.terms)
 

@@ -1,4 +1,4 @@
-"""A name for something to keep: a field with a button, and what came of it."""
+"""A name to save something under: a field with a button, and what came of it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer.ui.codes import saved_names
-from explorer.ui.codes.saved_names import Kept
+from explorer.ui.codes.saved_names import Saved
 from explorer.ui.markdown import plain
 
 
-def name_to_keep(key: str, stem: str, thing: Callable[[str], Kept]) -> None:
-    """Draw the field and the button; `thing` makes what is kept, of the name, when the button is pressed."""
+def name_to_save(key: str, stem: str, thing: Callable[[str], Saved]) -> None:
+    """Draw the field and the button; `thing` makes what is saved, of the name, when the button is pressed."""
     name_key, said_key = f"{key}_name", f"{key}_said"
 
-    def keep() -> None:
+    def save() -> None:
         name = str(st.session_state.get(name_key) or "").strip()
         try:
-            saved_names.keep(name, thing(name))
+            saved_names.save(name, thing(name))
         except ValueError as error:
             st.session_state[said_key] = (False, str(error))
         else:
@@ -29,13 +29,13 @@ def name_to_keep(key: str, stem: str, thing: Callable[[str], Kept]) -> None:
         st.session_state[name_key] = saved_names.free_name(stem)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input("Name", key=name_key, width=180, help="Letters, digits and _; for expressions and walks")
-        st.button("Keep", key=f"{key}_keep", on_click=keep)
+        st.button("Keep", key=f"{key}_keep", on_click=save)
     said: tuple[bool, str] | None = st.session_state.pop(said_key, None)
     if said is not None:
         (st.success if said[0] else st.error)(plain(said[1]))
 
 
-def kept_list(usable: set[str]) -> None:
+def saved_list(usable: set[str]) -> None:
     """All names, each with what it is and a way to forget it; the last one forgotten can be recalled."""
     found, gone = saved_names.everything(), saved_names.forgotten()
     if not found and gone is None:

@@ -1,7 +1,7 @@
 """What a person has named in this session: codes, groups of items selected in Explore, directions between groups.
 
-A group is kept as items of a data set and a direction as how it is found, so that both mean something to every
-model. A code belongs to the model that it was kept with.
+A group is saved as items of a data set and a direction as how it is found, so that both mean something to every
+model. A code belongs to the model that it was saved with.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from explorer.latents import check_name
 from explorer.ui import selection
 from explorer.ui.cache import EncodedDataset
 
-_KEPT, _FORGOTTEN = "kept", "kept_forgotten"
+_SAVED, _FORGOTTEN = "saved_names", "saved_names_forgotten"
 _MOST = 40
 Method = Literal["means", "classifier"]
 
 
 @dataclass(frozen=True)
-class KeptCode:
+class SavedCode:
     """A code of one model."""
 
     model: str
@@ -35,7 +35,7 @@ class KeptCode:
 
 
 @dataclass(frozen=True, eq=False)
-class KeptGroup:
+class SavedGroup:
     """Items of a data set, by their indices int64 [M] in it; `items` is `selection.items_of` it."""
 
     name: str
@@ -55,11 +55,11 @@ class KeptGroup:
 
 
 @dataclass(frozen=True, eq=False)
-class KeptDirection:
+class SavedDirection:
     """A direction between two ends, each a class's name or a group."""
 
-    start: str | KeptGroup
-    end: str | KeptGroup
+    start: str | SavedGroup
+    end: str | SavedGroup
     method: Method
 
     @property
@@ -68,48 +68,48 @@ class KeptDirection:
         return f"the direction from {' to '.join(ends)}"
 
 
-Kept = KeptCode | KeptGroup | KeptDirection
+Saved = SavedCode | SavedGroup | SavedDirection
 
 
-def everything() -> dict[str, Kept]:
-    """All that is kept, by name, the oldest first."""
-    return dict(st.session_state.get(_KEPT, {}))
+def everything() -> dict[str, Saved]:
+    """Everything saved, by name, the oldest first."""
+    return dict(st.session_state.get(_SAVED, {}))
 
 
-def groups() -> dict[str, KeptGroup]:
-    return {name: thing for name, thing in everything().items() if isinstance(thing, KeptGroup)}
+def groups() -> dict[str, SavedGroup]:
+    return {name: thing for name, thing in everything().items() if isinstance(thing, SavedGroup)}
 
 
-def keep(name: str, thing: Kept) -> None:
-    """Keep something under a name. Raises ValueError: the name cannot be one, is taken, or too much is kept."""
+def save(name: str, thing: Saved) -> None:
+    """Save something under a name. Raises ValueError: the name cannot be one, is taken, or too many are."""
     check_name(name)
     if name in everything():
         raise ValueError(f"There is a “{name}” already: choose another name, or forget that one.")
     if len(everything()) >= _MOST:
         raise ValueError(f"{_MOST} names are kept already: forget one first.")
-    st.session_state.setdefault(_KEPT, {})[name] = thing
+    st.session_state.setdefault(_SAVED, {})[name] = thing
     if forgotten() == name:
         st.session_state.pop(_FORGOTTEN)
 
 
 def forget(name: str) -> None:
     """Forget what has that name; `recall` undoes it."""
-    thing = st.session_state.get(_KEPT, {}).pop(name, None)
+    thing = st.session_state.get(_SAVED, {}).pop(name, None)
     if thing is not None:
         st.session_state[_FORGOTTEN] = (name, thing)
 
 
 def forgotten() -> str | None:
     """The name that was forgotten last, while it can be recalled."""
-    found: tuple[str, Kept] | None = st.session_state.get(_FORGOTTEN)
+    found: tuple[str, Saved] | None = st.session_state.get(_FORGOTTEN)
     return None if found is None else found[0]
 
 
 def recall() -> None:
     """Undo the last `forget`."""
-    found: tuple[str, Kept] | None = st.session_state.pop(_FORGOTTEN, None)
+    found: tuple[str, Saved] | None = st.session_state.pop(_FORGOTTEN, None)
     if found is not None:  # its name is free: to take it is to give the undo up
-        st.session_state.setdefault(_KEPT, {})[found[0]] = found[1]
+        st.session_state.setdefault(_SAVED, {})[found[0]] = found[1]
 
 
 def rename_model(old: str, new: str) -> None:
@@ -129,7 +129,7 @@ def free_name(stem: str) -> str:
     return name
 
 
-def code_of(kept: KeptCode, data: EncodedDataset) -> Tensor | None:
+def code_of(saved: SavedCode, data: EncodedDataset) -> Tensor | None:
     """The code [D], for the model that it belongs to."""
-    fits = kept.model == data.model.info.id and len(kept.code) == data.model.latent
-    return torch.tensor(kept.code) if fits else None
+    fits = saved.model == data.model.info.id and len(saved.code) == data.model.latent
+    return torch.tensor(saved.code) if fits else None

@@ -53,7 +53,7 @@ class Component:
         """
         ack_key, problem_key = f"{key}-answered", f"{key}-problem"
 
-        def taking(name: str, take: Answer) -> Callable[[], None]:
+        def listener(name: str, handle: Answer) -> Callable[[], None]:
             def heard() -> None:
                 answer = (st.session_state.get(key) or {}).get(name)
                 if not isinstance(answer, dict):
@@ -62,7 +62,7 @@ class Component:
                 if revision and answer.get("revision") != revision:
                     return
                 try:
-                    take(answer)
+                    handle(answer)
                 except PayloadError as error:
                     st.session_state[problem_key] = (revision, str(error))
                 else:
@@ -71,7 +71,9 @@ class Component:
             return heard
 
         of, problem = st.session_state.get(problem_key, ("", ""))
-        callbacks: dict[str, Any] = {f"on_{name}_change": taking(name, take) for name, take in (answers or {}).items()}
+        callbacks: dict[str, Any] = {
+            f"on_{name}_change": listener(name, handle) for name, handle in (answers or {}).items()
+        }
         self._mount(
             key=key,
             data={

@@ -18,8 +18,8 @@ from explorer.latents import Selection, Spread, select, spread
 from explorer.ui import html, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import abilities
-from explorer.ui.codes.naming import name_to_keep
-from explorer.ui.codes.saved_names import KeptGroup
+from explorer.ui.codes.naming import name_to_save
+from explorer.ui.codes.saved_names import SavedGroup
 from explorer.ui.components.latent_map.component import Selected
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import plain
@@ -153,8 +153,8 @@ def _mean_image(data: EncodedDataset, rows: Tensor) -> tuple[Tensor, str]:
 def _keep(data: EncodedDataset, members: Selection) -> None:
     """Name the selection, for directions and expressions on the Arithmetic screen."""
     with st.popover("Keep selection", key="group_keep_box", help="Name it, to use it in Arithmetic"):
-        name_to_keep(
-            "group", "group", lambda name: KeptGroup(name, selection.items_of(data), data.latents.index[members.rows])
+        name_to_save(
+            "group", "group", lambda name: SavedGroup(name, selection.items_of(data), data.latents.index[members.rows])
         )
 
 
