@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from jaxtyping import config as shape_checks
-from jaxtyping import install_import_hook
 
-import tests.shapes  # noqa: F401
+from tests import shapes
 
 if "explorer" in sys.modules:
     raise RuntimeError("explorer was imported before its types and shapes could be checked")
-install_import_hook("explorer", "tests.shapes.check")
+shapes.check_first_calls("explorer")
 
 import torch  # noqa: E402
 
@@ -67,8 +66,9 @@ def data_root() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _unchecked_where_marked(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test marked `unchecked` sees what the code itself says of values of wrong types."""
+def _checked_unless_marked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The first calls are checked anew; a test marked `unchecked` sees what the code itself says of wrong types."""
+    shapes.calls.clear()
     shape_checks.update("jaxtyping_disable", request.node.get_closest_marker("unchecked") is not None)
     yield
     shape_checks.update("jaxtyping_disable", False)

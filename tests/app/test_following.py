@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import runs
 from explorer.ui import following
-from explorer.ui.codes.saved_names import KeptCode
+from explorer.ui.codes.saved_names import SavedCode
 from tests.app import tiny_runs
 from tests.app.screens import PAGES, TIMEOUT, own_space, put, sound, texts
 
@@ -84,9 +84,9 @@ def test_another_model_under_the_name_of_a_deleted_one_is_said(space, name):
 
 def test_a_kept_code_follows_its_model(space):
     at = screen("arithmetic", model="runs/mine")
-    at.session_state["kept"] = {"a": KeptCode("runs/mine", (0.0, 1.0))}
+    at.session_state["saved_names"] = {"a": SavedCode("runs/mine", (0.0, 1.0))}
     runs.rename("mine", "better")
-    assert sound(at.run()).session_state["kept"]["a"].model == "runs/better"
+    assert sound(at.run()).session_state["saved_names"]["a"].model == "runs/better"
 
 
 def test_models_that_are_compared_are_followed_too(space):

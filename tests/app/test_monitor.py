@@ -71,7 +71,7 @@ def test_what_is_wrong_is_said_in_sentences(tmp_path, monkeypatch):
 def test_the_figures_count_runs_and_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path / "runs"))
     for name, owner in (("a", "p-ada"), ("b", "p-ada"), ("c", "p-bob")):
-        lifecycle.create_run(tmp_path / "runs" / name, config(), queued=True, owner=Owner(owner, ""))
+        lifecycle.create_run(tmp_path / "runs" / name, config(), turn=1, owner=Owner(owner, ""))
     found = dict(line.rsplit(" ", 1) for line in monitor.metrics(tmp_path / "runs").splitlines() if line[0] != "#")
     assert found['latent_explorer_runs{state="queued"}'] == "3"
     assert found["latent_explorer_people_with_active_runs"] == "2"

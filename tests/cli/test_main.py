@@ -282,7 +282,7 @@ def test_it_lists(tiny_runs, tmp_path, capsys):
     assert tiny["shipped"] is False
     assert tiny["metrics"]["n"] == 1000
     assert tiny["config"]["preset"] == "mlp-2d"
-    assert re.search(r"^runs/tiny +mnist-5k · dense VAE · 2 latents · test ELBO -", said(capsys, "list"), re.M)
+    assert re.search(r"^runs/tiny +mnist-5k · dense VAE · 2 latents · test ELBO −", said(capsys, "list"), re.M)
 
 
 def test_it_lists_a_damaged_one_with_its_reason(tmp_path, capsys, monkeypatch):

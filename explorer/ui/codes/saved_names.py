@@ -115,8 +115,8 @@ def recall() -> None:
 def rename_model(old: str, new: str) -> None:
     """Lets codes belong to a model under its new name."""
     for name, thing in everything().items():
-        if isinstance(thing, KeptCode) and thing.model == old:
-            st.session_state[_KEPT][name] = replace(thing, model=new)
+        if isinstance(thing, SavedCode) and thing.model == old:
+            st.session_state[_SAVED][name] = replace(thing, model=new)
 
 
 def free_name(stem: str) -> str:
