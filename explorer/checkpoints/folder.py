@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -25,26 +26,28 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
+from explorer.checkpoints.schema import SCHEMA, check_config, check_folder, history_line, unreadable
 from explorer.errors import CheckpointError
-from explorer.files import journal
+from explorer.files import journal, tensors
+from explorer.files.json_schema import quoted
 from explorer.files.owner import FILE as OWNER
 from explorer.files.owner import NOBODY, Owner, read_owner
+from explorer.files.regular import open_regular, read_json, read_regular
 from explorer.files.shipped import shipped
-from explorer.models import FAMILIES, ModelConfig, build
+from explorer.files.tensors import MOST_BYTES
+from explorer.models import FAMILIES, LatentModel
 from explorer.models.registry import NETWORKS
 
-SCHEMA = 1
 SHIPPED = shipped("checkpoints")
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SUMS = "SHA256SUMS"
 _NEEDED = ("config.json", "model.safetensors", "metrics.json", "latents.safetensors")
 _RESUME = "optimizer.safetensors"
+MOST_SUMS = 1 << 20  # bytes
+MOST_HISTORY = 256 << 20
 _ATTEMPTS = 6  # at reading while another process saves
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _UNFINISHED = {"failed": "diverged", "cancelled": "stopped", "running": "unfinished"}  # by a run's status
@@ -92,7 +95,7 @@ class CheckpointInfo:
         quality = (
             f"test ELBO {elbo:,.1f} nats"
             if elbo is not None
-            else f"test reconstruction {self.metrics.get('reconstruction', float('nan')):,.1f} nats, no ELBO"
+            else f"test reconstruction {self.metrics['reconstruction']:,.1f} nats, no ELBO"
         )
         latents = "1 latent" if model["latent"] == 1 else f"{model['latent']} latents"
         return " · ".join(filter(None, [data, kind, latents, quality.replace("-", "−"), self.unfinished]))
@@ -168,64 +171,53 @@ def recover(path: Path) -> None:
 
 def verify(path: Path) -> None:
     """Raise CheckpointError, with the reason, unless every file is there and is what was written."""
-    for name in _NEEDED:
-        if not (path / name).is_file():
-            raise CheckpointError(f"{name} is missing")
     try:
-        rows = [line.split("  ", 1) for line in (path / _SUMS).read_text("utf-8").splitlines()]
-        sums = {name: digest for digest, name in rows}
+        text = read_regular(path / _SUMS, MOST_SUMS).decode()
+        sums = {name: digest for digest, name in (line.split("  ", 1) for line in text.splitlines())}
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{_SUMS} is missing or unreadable, so nothing vouches for the files") from error
-    for name in {*_NEEDED, *sums}:
+    for name in (*_NEEDED, *sums):
         if Path(name).name != name:
             raise CheckpointError(f"{_SUMS} names a file outside the folder")
         if name not in sums:
             raise CheckpointError(f"{_SUMS} does not vouch for {name}")
         file = path / name
-        if not file.is_file():
-            raise CheckpointError(f"{name} is missing")
-        status = file.stat()
-        if _digest(str(file), status.st_mtime_ns, status.st_size) != sums[name]:
+        try:
+            status = file.stat()
+            digest = _digest(str(file), status.st_mtime_ns, status.st_size)
+        except OSError as error:
+            raise unreadable(name, error) from error
+        if digest != sums[name]:
             raise CheckpointError(f"{name} is damaged: it is not what was written")
 
 
 @lru_cache(maxsize=65_536)
 def _digest(path: str, mtime_ns: int, size: int) -> str:
-    """SHA-256 of a file; its time and size are only there so that a changed file is read again."""
-    with open(path, "rb") as f:
+    """SHA-256 of a file; its time and size are only there so that a changed file is read again. Raises OSError."""
+    limit = MOST_BYTES if path.endswith(".safetensors") else MOST_HISTORY
+    if size > limit:
+        raise OSError(errno.EFBIG, f"it has {size >> 20:,} MB, more than the limit of {limit >> 20:,}", path)
+    with open_regular(Path(path)) as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """The config of a checkpoint, checked as far as listing it needs. Raises CheckpointError."""
+def read_config(path: Path) -> tuple[dict[str, Any], LatentModel]:
+    """The config of a checkpoint, checked, and its network without memory. Raises CheckpointError."""
     try:
-        config = json.loads((path / "config.json").read_text("utf-8"))
+        config = read_json(path / "config.json")
     except OSError as error:
-        raise CheckpointError("config.json is missing or unreadable") from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError("config.json is damaged: it is not JSON") from error
-    schema = config.get("schema") if isinstance(config, dict) else None
-    if type(schema) is not int or schema < 1:
-        raise CheckpointError("config.json is not a Latent Explorer checkpoint's: it has no schema version")
-    if schema > SCHEMA:
-        raise CheckpointError(f"it was written by a newer version (schema {schema}; this one reads up to {SCHEMA})")
-    model, dataset = config.get("model"), config.get("dataset")
-    if not isinstance(model, dict) or not isinstance(dataset, dict) or not isinstance(dataset.get("name"), str):
-        raise CheckpointError("config.json is incomplete: its model or data set is missing")
-    if model.get("family") not in FAMILIES:
-        raise CheckpointError(f"its model family {model.get('family')!r} is unknown to this version")
-    if not isinstance(config.get("classes") or [], list) or not isinstance(config.get("recipe") or {}, dict):
-        raise CheckpointError("config.json is damaged: its classes or its recipe are not what they should be")
-    try:
-        with torch.device("meta"):  # costs no memory, whatever the sizes
-            build(ModelConfig.from_json(model))
-    except (ValueError, RuntimeError) as error:
-        raise CheckpointError(f"its model cannot be built: {error}") from error
-    return config
+        raise unreadable("config.json", error) from error
+    except ValueError as error:
+        raise CheckpointError(f"config.json is damaged: {error}") from error
+    return config, check_config(config)
 
 
 def read(path: Path, *, name: str | None = None, shipped: bool = False) -> CheckpointInfo:
-    """Look at one folder. Never raises for what is in it: `problem` says what is wrong."""
+    """Look at one folder. Never raises for what is in it: `problem` says what is wrong.
+
+    That takes its JSON files, the headers of its tensors, and the hashes of all files, which are taken once as long as
+    a file stays as it is. The numbers of its tensors are looked at when it is opened (`explorer.checkpoints.model`).
+    """
     ident = name or (path.name if shipped else f"runs/{path.name}")
     for attempt in range(_ATTEMPTS):
         recover(path)
@@ -256,11 +248,11 @@ def signature(path: Path) -> tuple[tuple[str, int, int], ...]:
 
 def _read(ident: str, path: Path, shipped: bool) -> CheckpointInfo:
     try:
-        config = read_config(path)
+        config, network = read_config(path)
         if config.get("status") == "failed" and not config.get("epochs_done"):  # as versions up to 0.1 kept it
             raise CheckpointError("its training diverged before the first epoch had ended: there is no model")
+        metrics = check_folder(path, config, network)
         verify(path)
-        metrics = _read_metrics(path)
         created = datetime.fromisoformat(config["created"])
         if created.tzinfo is None:
             created = created.replace(tzinfo=UTC)
@@ -268,16 +260,9 @@ def _read(ident: str, path: Path, shipped: bool) -> CheckpointInfo:
     except CheckpointError as error:
         return CheckpointInfo(ident, path, shipped, problem=f"{error}.")
     except Exception as error:  # a foreign folder may hold anything, and must not take the list down
-        return CheckpointInfo(ident, path, shipped, problem=f"it cannot be read ({type(error).__name__}: {error}).")
-
-
-def _read_metrics(path: Path) -> dict[str, Any]:
-    metrics = json.loads((path / "metrics.json").read_text("utf-8"))
-    if not isinstance(metrics, dict) or not all(
-        isinstance(metrics.get(name), int | float | None) for name in ("elbo", "reconstruction", "kl", "loss", "mse")
-    ):
-        raise CheckpointError("metrics.json is not a Latent Explorer checkpoint's")
-    return metrics
+        return CheckpointInfo(
+            ident, path, shipped, problem=f"it cannot be read ({type(error).__name__}: {quoted(str(error))})."
+        )
 
 
 def checkpoints() -> list[CheckpointInfo]:
@@ -293,14 +278,19 @@ def shipped_names() -> set[str]:
 
 
 def _folders(root: Path) -> list[Path]:
-    if not root.is_dir():
+    try:
+        names = sorted(os.listdir(root))
+    except OSError:  # there is none, or it is another user's
         return []
-    return [p for p in sorted(root.iterdir()) if is_slug(p.name) and p.is_dir() and not _only_begun(p)]
+    return [
+        root / name for name in names if is_slug(name) and os.path.isdir(root / name) and not _only_begun(root / name)
+    ]
 
 
 def _only_begun(path: Path) -> bool:
     """Whether this is a run that has not saved a checkpoint yet."""
-    return (path / "run.json").exists() and not (path / "config.json").exists() and not journal.pending(path)
+    # Not Path.exists, which raises in a folder that is another user's.
+    return os.path.exists(path / "run.json") and not os.path.exists(path / "config.json") and not journal.pending(path)
 
 
 def find(name: str | Path) -> CheckpointInfo:
@@ -336,30 +326,25 @@ def _no_such(text: str) -> CheckpointError:
     return CheckpointError(f"there is no checkpoint {text[:200]!r}; there are: {known}")
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file on the CPU. Raises CheckpointError."""
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path.name} is damaged: {error}") from error
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, on the CPU and in memory of their own. Raises CheckpointError."""
+    return read_tensors_and_metadata(file)[0]
 
 
-def read_metadata(path: Path) -> dict[str, str]:
-    """The text beside the tensors of a safetensors file. Raises CheckpointError."""
+def read_tensors_and_metadata(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """As `read_tensors`, with the text beside them. Raises CheckpointError."""
     try:
-        with safe_open(path, framework="pt") as f:
-            return f.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path.name} is damaged: {error}") from error
+        return tensors.read_tensors(file)
+    except OSError as error:
+        raise unreadable(file.name, error) from error
+    except ValueError as error:
+        raise CheckpointError(f"{file.name} is damaged: {error}") from error
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """The lines of history.jsonl, oldest first; what is damaged, or was cut short, is left out."""
-    lines: list[dict[str, Any]] = []
-    with contextlib.suppress(OSError):
-        for line in (path / "history.jsonl").read_bytes().splitlines():
-            with contextlib.suppress(ValueError, RecursionError):
-                value = json.loads(line)
-                if isinstance(value, dict):
-                    lines.append(value)
-    return lines
+    """The lines of history.jsonl, oldest first; what is no line of one is left out, such as a last one cut short."""
+    try:
+        data = read_regular(path / "history.jsonl", MOST_HISTORY)
+    except (OSError, ValueError):
+        return []
+    return [line for text in data.splitlines() if (line := history_line(text)) is not None]

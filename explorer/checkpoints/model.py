@@ -13,7 +13,8 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from explorer.checkpoints.folder import CheckpointInfo, find, read_metadata, read_tensors
+from explorer.checkpoints.folder import CheckpointInfo, find, read_tensors, read_tensors_and_metadata
+from explorer.checkpoints.schema import check_latents, check_weights
 from explorer.errors import CheckpointError
 from explorer.images.preparation import Prepared, Steps, prepare
 from explorer.images.suggestion import fit, habits
@@ -25,6 +26,7 @@ from explorer.models.evaluation import Evaluation, check_labels, evaluate, likel
 
 _BATCH = 1024  # images at a time: bounds the memory of a decode of any size
 _LOOKED_AT = 64  # stored codes, about, that are decoded to tell what a model's images are like
+_TRIED = 1  # stored codes that are decoded, and encoded again, when a model is opened
 _PIXELS = 0x9E3779B9  # flips bits of a seed: PyTorch's generator reads 32, and noise must not repeat the codes'
 
 
@@ -67,14 +69,19 @@ class Model:
     @cached_property
     def latents(self) -> Latents:
         """The stored codes of the test set, with their maps. Raises CheckpointError."""
-        file = self.info.path / "latents.safetensors"
-        try:
-            stored = Latents.from_tensors(read_tensors(file), read_metadata(file))
-            if stored.kl_by_group is None:  # of a version that did not store it
-                stored = replace(stored, kl_by_group=self.network.stored_kl(stored.posterior))
-            return stored
-        except (KeyError, ValueError, IndexError, TypeError, RuntimeError) as error:
-            raise CheckpointError(f"latents.safetensors is incomplete: {error}") from error
+        tensors, metadata = read_tensors_and_metadata(self.info.path / "latents.safetensors")
+        check_latents(tensors, metadata, self.info.config, self.info.metrics)
+        stored = Latents.from_tensors(tensors, metadata)
+        if stored.kl_by_group is None:  # of a version that did not store it
+            stored = replace(stored, kl_by_group=self.network.stored_kl(stored.posterior))
+        return stored
+
+    def check(self) -> None:
+        """Reads the stored codes, and encodes and decodes some. Raises CheckpointError where that gives no numbers."""
+        codes = self.latents.mean[:_TRIED]
+        images = self.decode(codes)
+        if not (images.isfinite().all() and self.encode(images.clamp(0, 1)).mean.isfinite().all()):
+            raise CheckpointError("model.safetensors is damaged: its images or codes are no finite numbers")
 
     @cached_property
     def habits(self) -> tuple[bool, bool]:
@@ -275,16 +282,15 @@ def load(name: str | Path, device: str = "auto") -> Model:
     """
     info = find(name)
     where = choose_device(device)
+    # Built without memory: a foreign config may claim sizes that its weights do not have.
+    with torch.device("meta"):
+        network = build(ModelConfig.from_json(info.config["model"]))
     try:
-        # Built without memory: a foreign config may claim sizes that its weights do not have.
-        with torch.device("meta"):
-            network = build(ModelConfig.from_json(info.config["model"]))
         weights = read_tensors(info.path / "model.safetensors")
+        check_weights(weights)
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True)
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"checkpoint {str(name)!r} cannot be opened: its weights do not fit its config"
-        ) from error
-    except ValueError as error:
-        raise CheckpointError(f"checkpoint {str(name)!r} cannot be opened: {error}") from error
-    return Model(info, network.to(where).eval().requires_grad_(False), where)
+        model = Model(info, network.to(where).eval().requires_grad_(False), where)
+        model.check()
+    except (CheckpointError, RuntimeError) as error:
+        raise CheckpointError(f"checkpoint {str(name)[:200]!r} cannot be opened: {error}") from error
+    return model

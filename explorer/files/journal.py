@@ -20,9 +20,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from explorer.files.locks import lock
+from explorer.files.regular import read_regular
 
 NEW = ".new-"  # begins the name of a folder that is being made
 _NEXT, _COMMIT, _PLAN = ".next", ".commit", ".plan"
+_MOST_PLAN = 1 << 20  # bytes
 
 
 def commit(folder: Path, files: Mapping[str, bytes], remove: Iterable[str] = ()) -> None:
@@ -79,7 +81,7 @@ def _finish(folder: Path, *, wait: float) -> None:
 def _move(folder: Path) -> None:
     ready = folder / _COMMIT
     try:
-        plan = (ready / _PLAN).read_text("utf-8").splitlines()
+        plan = read_regular(ready / _PLAN, _MOST_PLAN).decode().splitlines()
     except (FileNotFoundError, NotADirectoryError):
         with contextlib.suppress(OSError):  # emptied by a process that died before it removed the folder
             ready.rmdir()

@@ -7,12 +7,11 @@ an app that only its own computer reaches.
 from __future__ import annotations
 
 import json
-import os
-import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from explorer.files.journal import replace_file
+from explorer.files.regular import json_object, read_regular
 
 FILE = "owner.json"
 _MOST_BYTES = 4096
@@ -42,19 +41,12 @@ _UNKNOWN = Owner("unknown")  # whose file cannot be read: no person's, but not e
 def read_owner(folder: Path) -> Owner:
     """Reads whose a folder is. Never raises."""
     try:
-        fd = os.open(folder / FILE, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        found = json_object(read_regular(folder / FILE, _MOST_BYTES))
+        owner = Owner(str(found["ident"]), str(found["name"]), found["shared"] is True)
     except FileNotFoundError:
         return NOBODY
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         return _UNKNOWN
-    with open(fd, "rb") as file:
-        try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                return _UNKNOWN
-            found = json.loads(file.read(_MOST_BYTES))
-            owner = Owner(str(found["ident"]), str(found["name"]), found["shared"] is True)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return _UNKNOWN
     return owner if owner.ident else _UNKNOWN
 
 

@@ -204,6 +204,9 @@ def _rank_excess(x: Float[Tensor, "n d"], neighbours: Int[Tensor, "n k"], k: int
 
 
 def _vote_accuracy(neighbours: Int[Tensor, "n k"], labels: Int[Tensor, " n"]) -> float:
-    votes = labels.new_zeros(len(labels), int(labels.max()) + 1)  # [N, classes]
-    votes.scatter_add_(1, labels[neighbours], torch.ones_like(neighbours))
-    return float((votes.argmax(1) == labels).double().mean())
+    present, labels = labels.unique(return_inverse=True)
+    right = 0
+    for own, near in zip(labels.split(_ROWS), labels[neighbours].split(_ROWS), strict=True):
+        votes = torch.zeros(len(near), len(present), dtype=torch.int64)
+        right += int((votes.scatter_add_(1, near, torch.ones_like(near)).argmax(1) == own).sum())
+    return right / len(labels)

@@ -17,6 +17,7 @@ _MOST = 2000  # members whose shape is looked at: more would change its figures 
 _SIDE = 0.15  # share of the members that makes a side of a gap a cluster, and not a few outlying ones
 _ROUNDS = 30  # of 2-means, which ends by itself long before
 _BLOCK = 8_000_000  # numbers of images at a time
+_PICTURES = 500  # whose distances to all images are in memory together
 _PLACES = 256  # on the line between two halves
 _HALF_NORMAL = (1 - 2 / np.pi) ** 0.5  # standard deviation of half a standard Gaussian
 
@@ -96,13 +97,18 @@ def image_votes(
     mnist-mlp-2d-mse and the sandals that are drawn as sneakers. To encode the decoded mean again and look among which
     codes it lands names, for those, 5, 6, 7 and 9 that look well, and not that 4.
     """
-    wanted = pictures.flatten(1)
+    index = torch.cat([_nearest_images(some, images) for some in pictures.flatten(1).split(_PICTURES)])
+    # Fifteen fit into a byte, and classes may be ten thousand.
+    votes = torch.zeros(len(index), classes, dtype=torch.int8)
+    return votes.scatter_add_(1, labels[index], torch.ones_like(index, dtype=torch.int8))
+
+
+def _nearest_images(wanted: Float[Tensor, "c p"], images: UInt8[Tensor, "n ch h w"]) -> Int[Tensor, "c k"]:
     squares = []
     for block in images.split(max(1, _BLOCK // max(1, wanted.shape[1]))):
         shown = block.flatten(1).float() / 255
         squares.append(torch.addmm(shown.square().sum(1), wanted, shown.T, alpha=-2))
-    index = torch.cat(squares, 1).topk(min(NEIGHBOURS, len(images)), largest=False).indices
-    return torch.nn.functional.one_hot(labels[index], classes).sum(1)
+    return torch.cat(squares, 1).topk(min(NEIGHBOURS, len(images)), largest=False).indices
 
 
 def _typical(mean: Float[Tensor, " d"], members: Float[Tensor, "m d"]) -> float:

@@ -8,7 +8,10 @@ from typing import Any, no_type_check
 from explorer.models.options import check_options, option
 from explorer.models.registry import FAMILIES, INITIALISATIONS, LIKELIHOODS, NETWORKS, OUTPUTS
 
-_MOST = 65_536  # units of a layer, sides of an image: a config may come from anywhere, and sizes allocate memory
+# A config may come from anywhere, and sizes allocate memory.
+_MOST = 65_536  # units of a layer, classes
+_DEEPEST = 100  # layers
+_LARGEST = 1024  # pixels of an image's side
 
 
 @no_type_check  # by annotations: it takes anything and says what is wrong with it
@@ -36,6 +39,7 @@ class ModelSettings:
         (256,),
         minimum=1,
         maximum=_MOST,
+        longest=_DEEPEST,
     )
     decoder: tuple[int, ...] = option(
         *("Decoder widths", "model"),
@@ -44,6 +48,7 @@ class ModelSettings:
         (256,),
         minimum=1,
         maximum=_MOST,
+        longest=_DEEPEST,
     )
     batch_norm: bool = option(
         *("Batch norm", "model"),
@@ -86,11 +91,16 @@ class ModelConfig(ModelSettings):
     """What it takes to build a network again: the JSON under `model` in a checkpoint's config."""
 
     image_shape: tuple[int, int, int] = option(
-        "Image shape", "data", "Channels, height and width of an image", minimum=1, maximum=_MOST, length=3
+        "Image shape", "data", "Channels, height and width of an image", minimum=1, maximum=_LARGEST, length=3
     )
     classes: int = option(
         "Classes", "data", "How many classes the decoder is told apart, 0 for none", 0, minimum=0, maximum=_MOST
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.image_shape[0] not in (1, 3):
+            raise ValueError(f"image_shape must begin with 1 channel (gray) or 3 (colour), not {self.image_shape[0]}")
 
     @property
     def pixels(self) -> int:

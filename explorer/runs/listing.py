@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,11 +12,14 @@ from typing import Any
 from explorer.checkpoints.folder import is_slug, recover, runs_folder
 from explorer.errors import RunError
 from explorer.files.owner import NOBODY, Owner, read_owner
+from explorer.files.regular import open_regular, read_json
 from explorer.training.presets import TrainConfig, preset
 from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import RunState, Status
 
 ATTEMPT = "--- "  # begins the line of the log where a process was started
+_LOG_BYTES = 16_384  # at the end of a log that are looked at
+_MOST_WORDS = 300  # characters of what a file says that lists show
 start_problems: dict[str, str] = {}  # why the process of a queued run could not be started, by name
 
 _KILLED = (
@@ -84,9 +86,9 @@ def run(name: str) -> RunInfo:
 def log_tail(name: str, lines: int = 12) -> str:
     """Gives the last lines of what the run's process printed, from its last start on."""
     try:
-        with open(path_of(name) / "log.txt", "rb") as f:
-            f.seek(max(0, os.fstat(f.fileno()).st_size - 16_384))
-            text = f.read().decode("utf-8", "replace")
+        with open_regular(path_of(name) / "log.txt") as f:
+            f.seek(max(0, os.fstat(f.fileno()).st_size - _LOG_BYTES))
+            text = f.read(_LOG_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
     # A progress bar rewrites its line: what counts is what stood there last.
@@ -98,11 +100,10 @@ def log_tail(name: str, lines: int = 12) -> str:
 def folders() -> list[Path]:
     """Lists the folders that may hold a run, by name."""
     try:
-        with os.scandir(runs_folder()) as entries:
-            names = [e.name for e in entries if e.is_dir() and is_slug(e.name)]
+        names = sorted(filter(is_slug, os.listdir(runs_folder())))
     except OSError:
         return []
-    return [runs_folder() / name for name in sorted(names)]
+    return [runs_folder() / name for name in names if os.path.isdir(runs_folder() / name)]
 
 
 def path_of(name: str) -> Path:
@@ -158,7 +159,7 @@ def _read_run(path: Path) -> RunInfo | None:
             created=_modified(path),
             device="",
             config=TrainConfig(preset=""),
-            message=f"Its files cannot be read: {' '.join(str(error).split())}.",
+            message=f"Its files cannot be read: {_reason(error)}.",
         )
 
 
@@ -184,7 +185,7 @@ def _from_request(files: RunFiles, request: dict[str, Any]) -> RunInfo:
         name=path.name,
         path=path,
         created=_moment(request["created"]),
-        device=str(request["device"]),
+        device=str(request["device"])[:_MOST_WORDS],
         config=TrainConfig.from_json(request["config"]),
         has_checkpoint=has_checkpoint,
         resumable=again and ((path / "optimizer.safetensors").exists() or not has_checkpoint),
@@ -195,7 +196,7 @@ def _finished(path: Path) -> Status | None:
     """The status of a run whose process died after its last save, before it could say so; else None."""
     if not (path / "config.json").exists() or (path / "optimizer.safetensors").exists():
         return None
-    config = _json(path / "config.json")
+    config = read_json(path / "config.json")
     return _of_checkpoint(path, config, RunState.FINISHED) if config.get("status") == "finished" else None
 
 
@@ -203,7 +204,7 @@ def _from_checkpoint(path: Path) -> RunInfo | None:
     """Reads a checkpoint that came without a request: made elsewhere, or by an older version."""
     if not (path / "config.json").exists():
         return None
-    config = _json(path / "config.json")
+    config = read_json(path / "config.json")
     can_go_on = (path / "optimizer.safetensors").exists()
     stopped = RunState.FAILED if config.get("status") == "failed" else RunState.CANCELLED
     return RunInfo(
@@ -211,7 +212,7 @@ def _from_checkpoint(path: Path) -> RunInfo | None:
         name=path.name,
         path=path,
         created=_moment(config["created"]),
-        device=str(config.get("device", "")),
+        device=str(config.get("device", ""))[:_MOST_WORDS],
         config=TrainConfig.of_checkpoint(config),
         has_checkpoint=True,
         resumable=can_go_on,
@@ -220,20 +221,19 @@ def _from_checkpoint(path: Path) -> RunInfo | None:
 
 def _of_checkpoint(path: Path, config: dict[str, Any], state: RunState) -> Status:
     facts = {key: config.get(key) for key in ("message", "seconds", "epochs_done")}
-    return Status.from_json({**facts, "state": state, "test": _json(path / "metrics.json")})
-
-
-def _json(file: Path) -> dict[str, Any]:
-    value = json.loads(file.read_text("utf-8"))
-    if not isinstance(value, dict):
-        raise ValueError(f"{file.name} is damaged")
-    return value
+    return Status.from_json({**facts, "state": state, "test": read_json(path / "metrics.json")})
 
 
 def _moment(text: str) -> datetime:
     """A time that can be compared and shown: aware, in UTC. Raises ValueError or OverflowError."""
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _reason(error: Exception) -> str:
+    """One line of bounded length, without the path of the folder."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(said.split())[:_MOST_WORDS].rstrip(".")
 
 
 def _modified(path: Path) -> datetime:

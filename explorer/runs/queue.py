@@ -19,6 +19,7 @@ from explorer.datasets import own
 from explorer.errors import DatasetError, RunError
 from explorer.files.locks import lock
 from explorer.files.owner import NOBODY, Owner, read_owner
+from explorer.files.regular import append_regular
 from explorer.models.registry import NETWORKS
 from explorer.runs import allowance
 from explorer.runs.listing import ATTEMPT, RunInfo, active, folders, path_of, run, start_problems
@@ -338,7 +339,7 @@ def _start(info: RunInfo) -> None:
             "PYTHONPATH": os.pathsep.join(filter(None, [str(_PACKAGE), os.environ.get("PYTHONPATH")])),
         }
         try:
-            with open(files.log, "ab") as log:
+            with append_regular(files.log) as log:
                 log.write(f"{ATTEMPT}{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode())
                 log.flush()
                 child = subprocess.Popen(  # noqa: S603 - our own module, and a folder whose name is a slug

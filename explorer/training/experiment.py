@@ -118,7 +118,7 @@ class Experiment:
     def _check_data(self, stored: dict[str, Any]) -> None:
         """Raises ValueError unless the data are those that the run began with."""
         count = len(self.train_set)
-        if count != stored["train_images"]:
+        if count != stored.get("train_images", count):
             raise ValueError(
                 f"{self.path} cannot be resumed: {self.dataset} had {stored['train_images']:,} training images "
                 f"and now has {count:,}"

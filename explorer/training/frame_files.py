@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import operator
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -31,7 +30,9 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
 
+from explorer.files import json_schema as must_be
 from explorer.files.journal import replace_file
+from explorer.files.regular import read_json
 from explorer.images import pictures
 
 ACROSS = 8  # tiles in a row of a sheet
@@ -106,20 +107,45 @@ class FrameIndex:
 def read_index(path: Path) -> FrameIndex | None:
     """Reads which frames the run in a folder has; None where there are none, or the index is damaged."""
     try:
-        found = json.loads((path / "frames" / _INDEX).read_bytes())
-        frames = tuple(_stored_frame(**frame) for frame in found["frames"])
-        labels = None if found["labels"] is None else [int(label) for label in found["labels"]]
-        return FrameIndex(**{**found, "tile": tuple(found["tile"]), "labels": labels, "frames": frames})
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        found = read_json(path / "frames" / _INDEX)
+        _CHECK_INDEX("index", found)
+        frames = tuple(
+            StoredFrame(**{**frame, "reach": tuple(map(float, frame["reach"]))}) for frame in found["frames"]
+        )
+        return FrameIndex(**{**found, "tile": tuple(found["tile"]), "frames": frames})
+    except (OSError, ValueError, TypeError):  # the last for names that it does not know
         return None
 
 
-def _stored_frame(epoch: Any, name: Any, bytes: Any, reach: Any) -> StoredFrame:
-    """Raises ValueError or TypeError unless it is one."""
-    found = StoredFrame(operator.index(epoch), name, operator.index(bytes), tuple(map(float, reach)))
-    if not _NAME.fullmatch(f"{name}.json") or len(found.reach) != 5 or not all(map(math.isfinite, found.reach)):
-        raise ValueError(f"{name} is no frame")
-    return found
+def _file_name(name: str, value: Any) -> None:
+    """The name of a frame's files."""
+    if not isinstance(value, str) or not _NAME.fullmatch(f"{value}.json"):
+        raise must_be.refusal(name, "the name of a frame", value)
+
+
+_FRAME = {
+    "epoch": must_be.whole(0, 10**9),
+    "name": _file_name,
+    "bytes": must_be.whole(0, 1 << 40),
+    "reach": must_be.listed(must_be.number(), 5, least=5),
+}
+_CLASSES = must_be.listed(must_be.text(), 65_536)
+_SHARED = {
+    "name": _file_name,
+    "shown": must_be.whole(0, 1000),
+    "tile": must_be.listed(must_be.whole(1, 4096), 2, least=2),
+    "labels": must_be.nothing_or(must_be.listed(must_be.whole(0, 65_535), 65_536)),
+    "classes": _CLASSES,
+    "frames": must_be.listed(must_be.table(_FRAME, needed=tuple(_FRAME)), 10_000),
+}
+_CHECK_INDEX = must_be.table(
+    {
+        **_SHARED,
+        "groups": must_be.nothing_or(_CLASSES),
+        "rings": must_be.nothing_or(must_be.listed(must_be.number(), 4, least=4)),
+    },
+    needed=tuple(_SHARED),
+)
 
 
 def frame_file(path: Path, name: str) -> Path | None:
@@ -178,7 +204,7 @@ class FrameFolder:
     def last_points(self) -> Float[Tensor, "p 2"] | None:
         """The points of the newest frame; None where there is none, or it is damaged."""
         with contextlib.suppress(IndexError, OSError, ValueError, KeyError, TypeError, RuntimeError):
-            found = json.loads((self.folder / f"{self.frames[-1].name}.json").read_bytes())["points"]
+            found = read_json(self.folder / f"{self.frames[-1].name}.json")["points"]
             return torch.tensor([math.nan if v is None else v for v in found]).reshape(-1, 2)
         return None
 

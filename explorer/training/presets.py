@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from reprlib import repr as quoted
 from typing import Any
 
 from explorer.models.devices import PRECISIONS
@@ -325,6 +326,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.preset, str) or not isinstance(self.settings, dict):
             raise ValueError("a preset is a name, and settings are fields of a recipe with their values")
+        if not all(isinstance(name, str | None) for name in (self.dataset, self.only)):
+            raise ValueError("a data set and a class are names")
+        if not (self.epochs is None or type(self.epochs) is int):
+            raise ValueError(f"epochs must be a whole number, not {quoted(self.epochs)}")
         check_options(self)
 
     def recipe(self) -> Recipe:

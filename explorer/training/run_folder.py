@@ -28,6 +28,7 @@ from explorer.checkpoints.folder import history_bytes, read_history
 from explorer.files.journal import new_folder, replace_file
 from explorer.files.locks import Lock, is_locked, lock
 from explorer.files.owner import NOBODY, Owner, write_owner
+from explorer.files.regular import append_regular, read_json
 from explorer.training.presets import TrainConfig
 from explorer.training.run_state import RunState, Status
 
@@ -91,7 +92,7 @@ class RunFiles:
 
     def append_history(self, line: dict[str, Any]) -> None:
         """Raises OSError: the folder is gone, or the disk is full."""
-        with open(self._history, "ab") as f:
+        with append_regular(self._history) as f:
             f.write(history_bytes([line]))
 
     def write_history(self, lines: list[dict[str, Any]]) -> None:
@@ -166,7 +167,6 @@ def _status_bytes(status: Status) -> bytes:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        value = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read_json(file)
+    except (OSError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
+
+from explorer.files import json_schema as must_be
 
 
 class RunState(StrEnum):
@@ -24,6 +25,22 @@ class RunState(StrEnum):
     @property
     def active(self) -> bool:
         return self in (RunState.QUEUED, RunState.RUNNING)
+
+
+_MOST_WORDS = 2000  # characters of a message
+_LATEST = 1e11  # seconds since 1970: some thousand years from now, which a calendar still knows
+
+_COUNT, _TIME, _NATS = must_be.whole(0, 10**9), must_be.number(0), must_be.nothing_or(must_be.any_number)
+_PROGRESS = must_be.table(
+    {
+        "phase": must_be.text(100),
+        **dict.fromkeys(("epoch", "epochs", "step", "steps"), _COUNT),
+        **dict.fromkeys(("elbo", "kl"), _NATS),
+        "reconstruction": must_be.any_number,
+        **dict.fromkeys(("images_per_second", "seconds_left"), _TIME),
+    },
+    needed=("phase",),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +64,11 @@ class Progress:
     @classmethod
     def from_json(cls, data: Any) -> Progress | None:
         """Reads what `asdict` gave; None for anything else."""
-        if not isinstance(data, dict) or not isinstance(data.get("phase"), str):
+        try:
+            _PROGRESS("progress", data)
+        except ValueError:
             return None
-        known = {f.name for f in fields(cls)}
-        values: dict[str, Any] = {
-            k: v for k, v in data.items() if k in known and isinstance(v, str | int | float | None)
-        }
-        return cls(**values)
+        return cls(**{f.name: data[f.name] for f in fields(cls) if f.name in data})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +100,12 @@ class Status:
         state, message = data.get("state"), data.get("message")
         return cls(
             state=RunState(state) if state in list(RunState) else RunState.INTERRUPTED,
-            since=_number(data.get("since")),
+            since=_number(data.get("since"), _LATEST),
             # Up to version 0.1 it was a time, which a clock that was set back made too early.
             turn=int(_number(data.get("turn", data.get("queued_at")))),
             round=int(_number(data.get("round"))),
             pid=int(_number(data.get("pid"))) or None,
-            message=message if isinstance(message, str) else "",
+            message=message[:_MOST_WORDS] if isinstance(message, str) else "",
             progress=Progress.from_json(data.get("progress")),
             memory=int(_number(data.get("memory"))) or None,
             test=finite_metrics(data.get("test")),
@@ -107,8 +122,8 @@ def finite_metrics(value: Any) -> dict[str, Any]:
     """The entries of a dictionary that are finite numbers; none of anything else."""
     if not isinstance(value, dict):
         return {}
-    return {k: v for k, v in value.items() if isinstance(v, int | float) and math.isfinite(v)}
+    return {k: v for k, v in value.items() if must_be.finite(v)}
 
 
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and 0 <= value < 1e15 else 0.0
+def _number(value: Any, most: float = 1e15) -> float:
+    return float(value) if isinstance(value, int | float) and 0 <= value < most else 0.0

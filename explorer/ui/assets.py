@@ -29,6 +29,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from explorer.checkpoints.folder import is_slug, runs_folder
+from explorer.files.regular import read_regular
 from explorer.training.frame_files import frame_file
 from explorer.ui import plotly_js
 
@@ -43,6 +44,7 @@ _MAX_BYTES = 128 * 2**20  # a 40x40 atlas is 0.2 MB, the points of a map 0.5 MB:
 _MAX_RECIPES = 4_000  # a recipe is a closure; what it holds on to, such as a model, stays alive with it
 _MAX_AGE = 12 * 3600.0  # seconds since a recipe was published or asked for: a page may lie open for a day's work
 _GZIP_FROM = 1_400  # bytes: below, the answer fits one network packet anyway
+_MOST_FRAME = 16 << 20  # bytes of a file of a run's frames
 _WORKERS = 4  # blobs made at the same time; a slow atlas must not hold up the sprites
 
 # Compressed here, once, because Streamlit's own middleware compresses every answer anew, at level 9.
@@ -255,7 +257,7 @@ async def _serve_frame(request: Request) -> Response:
     file = frame_file(runs_folder() / run, name) if is_slug(run) else None
     media_type = "image/webp" if name.endswith(".webp") else "application/json"
     try:
-        blob = await asyncio.to_thread(lambda: _blob(file.read_bytes(), media_type)) if file else None
+        blob = await asyncio.to_thread(lambda: _blob(read_regular(file, _MOST_FRAME), media_type)) if file else None
     except OSError:  # thinned out meanwhile
         blob = None
     return _refusal("Unknown frame.", 404) if blob is None else _answer(request, blob)

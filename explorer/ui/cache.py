@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from explorer import datasets
-from explorer.checkpoints.folder import CheckpointInfo, checkpoints
+from explorer.checkpoints.folder import MOST_SUMS, CheckpointInfo, checkpoints
 from explorer.checkpoints.model import Model, load
 from explorer.datasets import ImageDataset
 from explorer.errors import DatasetError
+from explorer.files.regular import read_regular
 from explorer.latents import Latents, maps
 from explorer.latents.maps import Map
 
@@ -31,7 +32,7 @@ def all_checkpoints() -> list[CheckpointInfo]:
 
 def digest(info: CheckpointInfo) -> str:
     """Names a checkpoint's content, for caches and URLs of what is computed from it."""
-    return sha256((info.path / "SHA256SUMS").read_bytes()).hexdigest()[:20]
+    return sha256(read_regular(info.path / "SHA256SUMS", MOST_SUMS)).hexdigest()[:20]
 
 
 @st.cache_resource(max_entries=12, show_spinner="Opening the model …")
@@ -150,9 +151,7 @@ def encodable(name: str, size: int, channels: int) -> ImageDataset:
 
 def projections(model: Model) -> list[str]:
     """The maps that a model's codes have, the default first."""
-    if model.latent == 2:
-        return ["plane"]
-    return [kind for kind in ("umap", "pca") if kind in model.latents.maps]
+    return [kind for kind in ("plane", "umap", "pca") if kind in model.latents.maps]
 
 
 @st.cache_resource(max_entries=24, show_spinner="Encoding the images …")

@@ -57,7 +57,7 @@ def training_means(data: EncodedDataset) -> ClassMeans | str:
     same = images.fingerprint == trained.get("train_sha256", images.fingerprint)
     if (only := trained.get("only")) is not None:  # fingerprints are of all classes, the count is of that one
         images = images.subset(images.positions_of(only))
-    same &= images.classes == data.classes and len(images) == trained["train_images"]
+    same &= images.classes == data.classes and len(images) == trained.get("train_images")
     if images.labels is None or not same:
         return f"The training images of {images.name} on this machine are not those that the model was trained on."
     return _means_of(data, images)

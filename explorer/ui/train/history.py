@@ -9,6 +9,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from explorer.checkpoints.folder import MOST_HISTORY
+from explorer.checkpoints.schema import history_line
+from explorer.files.regular import open_regular
+
 MOST_EPOCHS = 1000  # that are sent: a screen shows no more
 
 _TRAIN = ("elbo", "reconstruction", "kl")
@@ -33,15 +37,17 @@ class History:
 
     def update(self) -> None:
         try:
-            with open(self.file, "rb") as f:
+            with open_regular(self.file) as f:
                 status = os.fstat(f.fileno())
+                if status.st_size > MOST_HISTORY:
+                    raise OSError("too large")
                 if (status.st_ino, status.st_size) == (self._inode, self._read):
                     return
                 if status.st_ino != self._inode or status.st_size < self._read:  # written anew, as by a save
                     self.rows, self._inode, self._read = [], status.st_ino, 0
                     self.writing += 1
                 f.seek(self._read)
-                new = f.read()
+                new = f.read(MOST_HISTORY)
         except OSError:
             if self.rows:
                 self.rows, self._inode, self._read = [], 0, 0
@@ -50,14 +56,9 @@ class History:
         whole = new[: new.rfind(b"\n") + 1]  # the last line may still be being written
         self._read += len(whole)
         for line in whole.splitlines():
-            try:
-                row = json.loads(line)
+            if (row := history_line(line)) is not None:
                 row.pop("kl_by_latent", None)
-                if not isinstance(row["epoch"], int):
-                    continue
-            except (ValueError, KeyError, TypeError, AttributeError):  # not a line of ours
-                continue
-            self.rows.append(row)
+                self.rows.append(row)
 
 
 def thinned(rows: Sequence[dict[str, Any]], keep: Collection[int] = ()) -> list[dict[str, Any]]:
