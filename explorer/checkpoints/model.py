@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from explorer.checkpoints.folder import CheckpointInfo, find, read_tensors, read_tensors_and_metadata
-from explorer.checkpoints.schema import check_latents, check_weights
+from explorer.checkpoints.schema import check_kl, check_latents, check_weights
 from explorer.errors import CheckpointError
 from explorer.images.preparation import Prepared, Steps, prepare
 from explorer.images.suggestion import fit, habits
@@ -72,9 +72,11 @@ class Model:
         tensors, metadata = read_tensors_and_metadata(self.info.path / "latents.safetensors")
         check_latents(tensors, metadata, self.info.config, self.info.metrics)
         stored = Latents.from_tensors(tensors, metadata)
-        if stored.kl_by_group is None:  # of a version that did not store it
-            stored = replace(stored, kl_by_group=self.network.stored_kl(stored.posterior))
-        return stored
+        by_codes = self.network.stored_kl(stored.posterior)
+        for kl in (stored.kl_by_group, by_codes):
+            check_kl(kl, self.info.metrics)
+        # A version before did not store it.
+        return replace(stored, kl_by_group=by_codes) if stored.kl_by_group is None else stored
 
     def check(self) -> None:
         """Reads the stored codes, and encodes and decodes some. Raises CheckpointError where that gives no numbers."""
@@ -291,6 +293,11 @@ def load(name: str | Path, device: str = "auto") -> Model:
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True)
         model = Model(info, network.to(where).eval().requires_grad_(False), where)
         model.check()
-    except (CheckpointError, RuntimeError) as error:
+    except CheckpointError as error:
         raise CheckpointError(f"checkpoint {str(name)[:200]!r} cannot be opened: {error}") from error
+    except (RuntimeError, MemoryError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise CheckpointError(
+            f"checkpoint {str(name)[:200]!r} cannot be opened: it cannot be run ({reason})"
+        ) from error
     return model

@@ -8,11 +8,11 @@ milliseconds; `check_weights` and `check_latents` look at the numbers, when a ch
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from explorer.errors import CheckpointError
@@ -27,7 +27,8 @@ _MOST_INDEX = 1 << 24  # images of a split: screens keep a row for each
 _MOST_CODES = 1 << 28  # numbers, N x D
 _LARGEST = 1e15  # of a code: sums of squares of thousands are far from float32's end
 _LOGVAR = -1e4, 80.0  # whose exponentials are finite in float32
-_APART = 1e-3  # as a share: how far an average may be from what is stored of it
+_KL_APART = 0.02
+_APART = 1e-3  # as a share: how far figures of the same may be from each other
 
 _COUNT, _NATS = must_be.whole(0, 10**9), must_be.number()
 _SETTING = must_be.either(
@@ -71,7 +72,7 @@ _METRICS = must_be.table(
         "elbo": must_be.nothing_or(_NATS),
         "reconstruction": _NATS,
         "kl": must_be.nothing_or(_NATS),
-        "loss": must_be.nothing_or(_NATS),
+        "loss": must_be.nothing_or(must_be.any_number),  # whatever the beta
         "mse": must_be.nothing_or(must_be.number(0)),
         "active_units": _COUNT,
         "n": _COUNT,
@@ -125,7 +126,9 @@ def check_config(config: dict[str, Any]) -> LatentModel:
     if type(schema) is not int or schema < 1:
         raise CheckpointError("config.json is not a Latent Explorer checkpoint's: it has no schema version")
     if schema > SCHEMA:
-        raise CheckpointError(f"it was written by a newer version (schema {schema}; this one reads up to {SCHEMA})")
+        raise CheckpointError(
+            f"it was written by a newer version (schema {must_be.quoted(schema)}; this one reads up to {SCHEMA})"
+        )
     model, dataset = config.get("model"), config.get("dataset")
     if not isinstance(model, dict) or not isinstance(dataset, dict) or not isinstance(dataset.get("name"), str):
         raise CheckpointError("config.json is incomplete: its model or data set is missing")
@@ -174,8 +177,11 @@ def check_folder(path: Path, config: dict[str, Any], network: LatentModel) -> di
         if (metrics.get(name) is None) == network.has_prior:
             kind = FAMILIES.label(network.family)
             raise CheckpointError(f"metrics.json is damaged: its {name} is not one of a model of its kind, {kind}")
-    if network.has_prior and not _close(metrics["elbo"], metrics["reconstruction"] - metrics["kl"]):
+    fit = metrics["reconstruction"]
+    if network.has_prior and not _close(metrics["elbo"], fit - metrics["kl"], abs(fit) + abs(metrics["kl"])):
         raise CheckpointError("metrics.json is damaged: its ELBO is not its reconstruction less its KL")
+    if metrics.get("active_units", 0) > network.latent:
+        raise CheckpointError("metrics.json is damaged: more latents are active than its model has")
     if len(metrics.get("kl_by_latent", network.groups)) != len(network.groups):
         raise CheckpointError("metrics.json is damaged: kl_by_latent is of another number of latents than its model's")
     _check_weights_header(_header(path / "model.safetensors"), network)
@@ -282,8 +288,9 @@ def check_weights(weights: dict[str, Tensor]) -> None:
     for name, tensor in weights.items():
         if not torch.isfinite(tensor).all():
             raise CheckpointError(f"model.safetensors is damaged: {name} has values that are no finite numbers")
-        if name.rpartition(".")[2] in ("running_var", "noise_variance") and (tensor < 0).any():
-            raise CheckpointError(f"model.safetensors is damaged: {name} has a variance below 0")
+        last = name.rpartition(".")[2]
+        if (last == "running_var" and (tensor < 0).any()) or (last == "noise_variance" and (tensor <= 0).any()):
+            raise CheckpointError(f"model.safetensors is damaged: {name} has values that are no variances")
 
 
 def check_latents(
@@ -325,16 +332,30 @@ def check_latents(
         raise CheckpointError(f"{wrong} index names images that the test set has not")
     for name in ("reconstruction", "kl"):
         average = float(tensors[name].double().mean())
-        if (stored := metrics.get(name)) is not None and not _close(average, stored, _APART):
+        if (stored := metrics.get(name)) is not None and not _close(average, stored, abs(stored)):
             raise CheckpointError(
                 f"its files do not fit together: {name} is {stored:,.3f} in metrics.json, and {average:,.3f} on "
                 "average in latents.safetensors"
             )
 
 
+def check_kl(kl: Float[Tensor, " g"] | None, metrics: dict[str, Any]) -> None:
+    """Checks that the KL of each group of latents, as it is stored or as codes have it, is the metrics'.
+
+    Raises:
+        CheckpointError: it is another.
+    """
+    stored = metrics.get("kl_by_latent")
+    if kl is None or stored is None:
+        return
+    told = torch.tensor(stored)
+    if ((kl - told).abs() > _KL_APART * (1 + told.abs())).any():  # rounded, and codes may be stored in half precision
+        raise CheckpointError("its files do not fit together: the KL of its codes is not that in metrics.json")
+
+
 def _listed(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _close(one: float, other: float, share: float = 1e-6) -> bool:
-    return math.isclose(one, other, rel_tol=share, abs_tol=share)
+def _close(one: float, other: float, scale: float) -> bool:
+    return abs(one - other) <= _APART * (1 + scale)

@@ -324,9 +324,9 @@ class TrainConfig:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.preset, str) or not isinstance(self.settings, dict):
+        if not (isinstance(self.preset, str) and len(self.preset) <= 100 and isinstance(self.settings, dict)):
             raise ValueError("a preset is a name, and settings are fields of a recipe with their values")
-        if not all(isinstance(name, str | None) for name in (self.dataset, self.only)):
+        if not all(name is None or (isinstance(name, str) and len(name) <= 5000) for name in (self.dataset, self.only)):
             raise ValueError("a data set and a class are names")
         if not (self.epochs is None or type(self.epochs) is int):
             raise ValueError(f"epochs must be a whole number, not {quoted(self.epochs)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 from hashlib import sha256
@@ -135,6 +136,16 @@ def strip_labels(place: Path) -> None:
 
 
 def resign(place: Path) -> None:
+    """Makes metrics, counts and hashes agree with stored codes that were changed."""
+    stored = load_file(place / "latents.safetensors")
+    edit_config(place, dataset={"test_images": len(stored["index"])})
+    metrics = json.loads((place / "metrics.json").read_text())
+    metrics |= {"n": len(stored["index"]), "reconstruction": float(stored["reconstruction"].double().mean())}
+    if metrics["elbo"] is not None:
+        metrics["kl"] = float(stored["kl"].double().mean())
+        metrics["elbo"] = metrics["reconstruction"] - metrics["kl"]
+    del metrics["kl_by_latent"]
+    (place / "metrics.json").write_text(json.dumps(metrics))
     sums = [line.split("  ", 1)[1] for line in (place / "SHA256SUMS").read_text().splitlines()]
     lines = [f"{sha256((place / name).read_bytes()).hexdigest()}  {name}\n" for name in sums]
     (place / "SHA256SUMS").write_text("".join(lines))

@@ -200,7 +200,7 @@ def test_what_is_sound_opens(place):
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_is_altered_is_refused_or_sound(place, sound, kind):
     refused = 0
-    for seed in range(24):
+    for seed in range(10):
         rng = random.Random(f"{kind} {seed}")
         name = rng.choice(list(SOUND))
         said = damage(place / name, rng, kind)
@@ -211,7 +211,7 @@ def test_whatever_is_altered_is_refused_or_sound(place, sound, kind):
             raise
         shutil.rmtree(place / name)
         shutil.copytree(sound / name, place / name)
-    assert refused >= 3
+    assert refused >= 2
 
 
 def rewrite(folder, name, /, **changes):
@@ -295,6 +295,8 @@ NUMBERS = {
     "logvar": (put((3, 0), 1e5), "logvar has values that cannot be"),
     "kl": (put(3, float("inf")), "kl has values that cannot be"),
     "reconstruction": (put(3, -1e6), "reconstruction is"),
+    "kl_by_group": (put(1, 30.0), "the KL of its codes is not that in metrics.json"),
+    "mean_average": (put(0, float("nan")), "mean_average has values that cannot be"),
     "kept_latents": (put(0, -1), "kept_latents runs from -1 to 1, and there are 2 latents"),
 }
 
@@ -331,6 +333,12 @@ def test_weights_whose_images_are_no_numbers(place):
         **{"decoder.0.bias": lambda bias: bias * 0 + 3e38, "decoder.2.weight": lambda weight: weight * 1e10},
     )
     with pytest.raises(CheckpointError, match="no finite numbers"):
+        load("runs/plane", device="cpu")
+
+
+def test_codes_that_are_not_those_that_were_measured(place):
+    change_tensors(place / "plane", "latents.safetensors", mean=lambda mean: mean + 3)
+    with pytest.raises(CheckpointError, match=r"the KL of its codes is not that in metrics\.json"):
         load("runs/plane", device="cpu")
 
 

@@ -1,7 +1,7 @@
 """A checkpoint opened for use."""
 
+import shutil
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -216,10 +216,11 @@ def test_an_unknown_device_is_a_value_error(tiny_runs):
         load("tiny", device="abacus")
 
 
-def test_missing_latents_are_a_checkpoint_error(model, tmp_path):
-    model.info = replace(model.info, path=tmp_path)
+def test_missing_latents_are_a_checkpoint_error(tiny_run, tmp_path):
+    shutil.copytree(tiny_run.path, tmp_path / "copy")
+    (tmp_path / "copy" / "latents.safetensors").unlink()
     with pytest.raises(explorer.CheckpointError, match=r"latents\.safetensors"):
-        _ = model.latents
+        load(tmp_path / "copy", device="cpu")
 
 
 def test_the_public_names():
