@@ -26,6 +26,7 @@ from explorer.models.evaluation import Evaluation, check_labels, evaluate, likel
 
 _BATCH = 1024  # images at a time: bounds the memory of a decode of any size
 _LOOKED_AT = 64  # stored codes, about, that are decoded to tell what a model's images are like
+_ATTEMPTS = 6  # at opening while another process saves
 _TRIED = 1  # stored codes that are decoded, and encoded again, when a model is opened
 _PIXELS = 0x9E3779B9  # flips bits of a seed: PyTorch's generator reads 32, and noise must not repeat the codes'
 
@@ -70,8 +71,13 @@ class Model:
     def latents(self) -> Latents:
         """The stored codes of the test set, with their maps. Raises CheckpointError."""
         tensors, metadata = read_tensors_and_metadata(self.info.path / "latents.safetensors")
-        check_latents(tensors, metadata, self.info.config, self.info.metrics)
-        stored = Latents.from_tensors(tensors, metadata)
+        try:
+            check_latents(tensors, metadata, self.info.config, self.info.metrics)
+            stored = Latents.from_tensors(tensors, metadata)
+        except CheckpointError:
+            raise
+        except (KeyError, ValueError, IndexError, TypeError, RuntimeError) as error:  # its header was another one
+            raise CheckpointError("latents.safetensors was replaced while it was read") from error
         by_codes = self.network.stored_kl(stored.posterior)
         for kl in (stored.kl_by_group, by_codes):
             check_kl(kl, self.info.metrics)
@@ -282,22 +288,31 @@ def load(name: str | Path, device: str = "auto") -> Model:
         CheckpointError: there is none, or it is damaged, foreign or too new; the message says which.
         ValueError: the device is unknown or not on this machine.
     """
-    info = find(name)
     where = choose_device(device)
+    info = find(name)
+    for _ in range(_ATTEMPTS):
+        try:
+            return _open(info, where)
+        except (CheckpointError, RuntimeError, MemoryError) as error:
+            known, info = info, find(name)
+            if info is known:
+                reason = error if isinstance(error, CheckpointError) else f"it cannot be run ({_first_line(error)})"
+                raise CheckpointError(f"checkpoint {str(name)[:200]!r} cannot be opened: {reason}") from error
+            # Else a run has saved meanwhile, and what was read is of two saves.
+    raise CheckpointError(f"checkpoint {str(name)[:200]!r} cannot be opened: it is saved again and again")
+
+
+def _open(info: CheckpointInfo, where: torch.device) -> Model:
     # Built without memory: a foreign config may claim sizes that its weights do not have.
     with torch.device("meta"):
         network = build(ModelConfig.from_json(info.config["model"]))
-    try:
-        weights = read_tensors(info.path / "model.safetensors")
-        check_weights(weights)
-        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True)
-        model = Model(info, network.to(where).eval().requires_grad_(False), where)
-        model.check()
-    except CheckpointError as error:
-        raise CheckpointError(f"checkpoint {str(name)[:200]!r} cannot be opened: {error}") from error
-    except (RuntimeError, MemoryError) as error:
-        reason = str(error).partition("\n")[0][:200]
-        raise CheckpointError(
-            f"checkpoint {str(name)[:200]!r} cannot be opened: it cannot be run ({reason})"
-        ) from error
+    weights = read_tensors(info.path / "model.safetensors")
+    check_weights(weights)
+    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True)
+    model = Model(info, network.to(where).eval().requires_grad_(False), where)
+    model.check()
     return model
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]

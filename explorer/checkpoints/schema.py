@@ -91,7 +91,15 @@ _LINE = must_be.table(
     },
     needed=("epoch",),
 )
-_QUALITY = must_be.mapping(must_be.mapping(must_be.number(-1.0, 1.001)))
+
+
+def _share(name: str, value: Any) -> None:
+    """A figure of a map's quality; NaN, which older versions stored for what is undefined, is left out by screens."""
+    if value == value:
+        must_be.number(-1.0, 1.001)(name, value)
+
+
+_QUALITY = must_be.mapping(must_be.mapping(_share))
 
 _FLOAT, _WHOLE = ("F16", "F32"), ("I32", "I64")
 _LATENTS: dict[str, tuple[tuple[str, ...], tuple[str | int, ...]]] = {
@@ -254,23 +262,13 @@ def _check_latents_header(header: Header, config: dict[str, Any], network: Laten
     try:
         quality = json.loads(header.metadata.get("quality", "{}"))
         groups = json.loads(header.metadata.get("groups", "[]"))
-        _QUALITY("quality", _without_nan(quality))
+        _QUALITY("quality", quality)
         must_be.listed(must_be.text(), n, unique=True)("groups", groups)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{wrong} {error}") from error
     if ("group" in header.tensors) != bool(groups):
         raise CheckpointError(f"{wrong} its groups are not named")
     return n
-
-
-def _without_nan(quality: Any) -> Any:
-    """Leaves NaN out: older versions stored it for what is undefined, and screens leave it out themselves."""
-    if not isinstance(quality, dict):
-        return quality
-    return {
-        name: {k: v for k, v in own.items() if v == v} if isinstance(own, dict) else own
-        for name, own in quality.items()
-    }
 
 
 def history_line(line: bytes) -> dict[str, Any] | None:

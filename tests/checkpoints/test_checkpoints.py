@@ -540,6 +540,25 @@ def test_readers_never_see_half_a_checkpoint(runs):
     assert names(runs) == ["one"]
 
 
+def test_what_is_opened_while_a_run_saves_is_of_one_save(runs, monkeypatch):
+    """A save comes in between the look at the metrics and that at the codes, which are then of different weights."""
+    opening = sys.modules["explorer.checkpoints.model"]
+    write(runs / "one", metrics={"elbo": -1.0})
+    look, saves = opening.read_tensors, iter([1, 2])
+
+    def slow(file):
+        found = look(file)
+        if (number := next(saves, None)) is not None:
+            write(runs / "one", seed=number, metrics={"elbo": -10.0 * number})
+        return found
+
+    monkeypatch.setattr(opening, "read_tensors", slow)
+    model = load("runs/one", device="cpu")
+    assert model.info.metrics["elbo"] == -20.0
+    assert float((model.latents.reconstruction - model.latents.kl).mean()) == -20.0
+    assert torch.equal(model.network.state_dict()["decoder.0.bias"], weights_of(2))
+
+
 def test_a_history_line_that_was_cut_short_is_left_out(tmp_path):
     (tmp_path / "history.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n{"epo')
     assert read_history(tmp_path) == [{"epoch": 1}, {"epoch": 2}]
