@@ -78,11 +78,10 @@ class Model:
             raise
         except (KeyError, ValueError, IndexError, TypeError, RuntimeError) as error:  # its header was another one
             raise CheckpointError("latents.safetensors was replaced while it was read") from error
-        by_codes = self.network.stored_kl(stored.posterior)
-        for kl in (stored.kl_by_group, by_codes):
-            check_kl(kl, self.info.metrics)
-        # A version before did not store it.
-        return replace(stored, kl_by_group=by_codes) if stored.kl_by_group is None else stored
+        if stored.kl_by_group is None:  # of a version that did not store it
+            stored = replace(stored, kl_by_group=self.network.stored_kl(stored.posterior))
+        check_kl(stored.kl_by_group, self.info.metrics)
+        return stored
 
     def check(self) -> None:
         """Reads the stored codes, and encodes and decodes some. Raises CheckpointError where that gives no numbers."""

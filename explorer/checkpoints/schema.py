@@ -338,7 +338,7 @@ def check_latents(
 
 
 def check_kl(kl: Float[Tensor, " g"] | None, metrics: dict[str, Any]) -> None:
-    """Checks that the KL of each group of latents, as it is stored or as codes have it, is the metrics'.
+    """Checks that the KL of each group of latents, as it is stored or as codes have it, is that of the metrics.
 
     Raises:
         CheckpointError: it is another.

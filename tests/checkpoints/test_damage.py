@@ -336,12 +336,6 @@ def test_weights_whose_images_are_no_numbers(place):
         load("runs/plane", device="cpu")
 
 
-def test_codes_that_are_not_those_that_were_measured(place):
-    change_tensors(place / "plane", "latents.safetensors", mean=lambda mean: mean + 3)
-    with pytest.raises(CheckpointError, match=r"the KL of its codes is not that in metrics\.json"):
-        load("runs/plane", device="cpu")
-
-
 def test_codes_of_another_checkpoint(place, sound):
     write(place / "plane2", seed=5)
     shutil.copy(place / "plane2" / "latents.safetensors", place / "plane" / "latents.safetensors")
