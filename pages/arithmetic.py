@@ -11,7 +11,7 @@ from explorer.latents import Scope
 from explorer.ui import address, page_switch, pickers, selection
 from explorer.ui.arithmetic.directions import directions_panel
 from explorer.ui.arithmetic.expression import expression_panel
-from explorer.ui.arithmetic.means import means_panel
+from explorer.ui.arithmetic.means import means_panel, means_query
 from explorer.ui.arithmetic.sliders import steering_panel
 from explorer.ui.arithmetic.traversal import traversal_panel
 from explorer.ui.arithmetic.walk import walk_panel
@@ -68,6 +68,7 @@ def main() -> None:
     with upload_box:
         upload.upload_popover(data)
     address.restore_pick(data)
+    address.restore_map(data)
     pick = selection.current(data)
     shown = MapMarks()
     if missing:
@@ -90,11 +91,12 @@ def main() -> None:
             pick_label="here",
             on_click=partial(selection.choose_click, data),
             height=480,
+            keeps_view=True,
         )
         map_notes(data, color)
     for text in [*address.notices(), *data.notes]:
         notices.warning(plain(text))
-    more = {**({} if tool == "expression" else {"tool": tool}), **shown.address}
+    more = {"tool": "" if tool == "expression" else tool, **means_query(), **address.map_query(data), **shown.address}
     address.write_url(data, color, pick, more)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from explorer.ui import address, pickers, selection, sheets
@@ -9,10 +11,9 @@ from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes.abilities import why_no_holes
 from explorer.ui.codes.map_view import map_notes, map_view
 from explorer.ui.components.latent_map.component import Click, Selected
+from explorer.ui.explore import grid, samples
 from explorer.ui.explore.decoded import decoded_neighbours, decoded_picture
-from explorer.ui.explore.grid import grid_panel, grid_state
 from explorer.ui.explore.group import group_panel
-from explorer.ui.explore.samples import samples_panel
 from explorer.ui.markdown import plain
 from explorer.ui.panels import follow, panel
 
@@ -33,39 +34,65 @@ def main() -> None:
         with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
             st.markdown(WORDS)
     model = pickers.pick_model()
+
+    def shown(name: str, draw: Callable[[], None], state: Callable[[], object] = tuple) -> None:
+        """A panel, with an address that follows what is chosen in it."""
+
+        def drawn() -> None:
+            draw()
+            write_address(data)
+
+        panel(name, drawn, state)
+
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     left, right = st.columns([3, 2], gap="medium")
     with left:
         controls = st.container(horizontal=True, vertical_alignment="bottom")
         color_box = controls.container(width=180)  # first on the screen, though what it offers depends on the data
         data = pickers.pick_data(model, controls)
+        restore(data)
         # In panels, as `follow` may only take the place of a panel's rerun.
         with color_box:
-            panel("color", lambda: pickers.pick_color(data, on_change=lambda: follow("color")))
+            shown("color", lambda: pickers.pick_color(data, on_change=lambda: follow("color")))
         if reason := why_no_holes(model):
             controls.caption(reason)
         elif data.map.exact:
             with controls:
-                panel("holes", pick_holes)
+                shown("holes", pick_holes)
         map_place = st.container()
-        panel("map_notes", lambda: notes(data), lambda: (pickers.chosen_color(data), shows_holes(data)))
-    address.restore_pick(data)
+        shown("map_notes", lambda: notes(data), lambda: (pickers.chosen_color(data), shows_holes(data)))
     with right.container(key="decoded", border=True):
-        panel(
+        shown(
             "pick",
             lambda: picked(data, map_place),
             lambda: (selection.current(data), selection.selected(data), pickers.chosen_color(data), shows_holes(data)),
         )
-    panel(
+    shown(
         "group", lambda: group_panel(data), lambda: (selection.selected(data), selection.among_shown("typical", data))
     )
     below_left, below_right = st.columns(2, gap="medium")
     with below_left.container(key="grid", border=True):
-        panel("grid", lambda: grid_panel(data), lambda: grid_state(data))
+        shown("grid", lambda: grid.grid_panel(data), lambda: grid.grid_state(data))
     with below_right.container(key="samples", border=True):
-        panel("samples", lambda: samples_panel(data), lambda: selection.among_shown("samples", data))
+        shown("samples", lambda: samples.samples_panel(data), lambda: selection.among_shown("samples", data))
     for text in [*address.notices(), *data.notes]:
         notices.warning(plain(text))
+
+
+def restore(data: EncodedDataset) -> None:
+    """Starts all of the screen from the address, before a panel writes its own part of it."""
+    address.restore_pick(data)
+    address.restore_map(data, selects=True)
+    address.restore_value("holes", _HOLES, lambda text: text == "1", default=False)
+    pickers.chosen_color(data)
+    grid.restore(data)
+    samples.restore()
+
+
+def write_address(data: EncodedDataset) -> None:
+    more = {**address.map_query(data, selects=True), **grid.query(data), **samples.query()}
+    more["holes"] = "1" if shows_holes(data) else ""
+    address.write_url(data, pickers.chosen_color(data), selection.current(data), more)
 
 
 def picked(data: EncodedDataset, map_place: st.delta_generator.DeltaGenerator) -> None:
@@ -89,24 +116,25 @@ def picked(data: EncodedDataset, map_place: st.delta_generator.DeltaGenerator) -
             color=pickers.chosen_color(data),
             overlay=sheets.holes(data)[0] if shows_holes(data) else None,
             selected=selection.selected(data),
+            keeps_view=True,
             on_click=clicked,
             on_select=outlined,
         )
     if pick is not None:
         decoded_neighbours(data, pick)
-    address.write_url(data, pickers.chosen_color(data), pick)
 
 
+_HOLES = "holes"
 HOLES_HELP = "Where the prior would draw codes but hardly any image is encoded: the decoder was never there."
 
 
 def pick_holes() -> None:
     """Whether the map shows its holes."""
-    st.toggle("Show holes", key="holes", persist_state="session", on_change=lambda: follow("holes"), help=HOLES_HELP)
+    st.toggle("Show holes", key=_HOLES, persist_state="session", on_change=lambda: follow("holes"), help=HOLES_HELP)
 
 
 def shows_holes(data: EncodedDataset) -> bool:
-    return data.map.exact and bool(st.session_state.get("holes"))
+    return data.map.exact and bool(st.session_state.get(_HOLES))
 
 
 def notes(data: EncodedDataset) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.ui import address, cache, page_switch, pickers, selection
-from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
 from explorer.ui.reconstruct import compare, corruption
 from explorer.ui.reconstruct.analysis import Analysis, analyse
@@ -16,7 +15,6 @@ from explorer.ui.reconstruct.result import result
 from explorer.ui.reconstruct.source import default_source, source_panel
 
 _TOOL = "reconstruct_tool"
-_ADDRESS_SECONDS = 2.0  # a slider's every move would be a step back in the browser's history
 TOOLS = {"spoil": "Noise, blur, gaps", "rank": "Rank a folder or zip"}
 
 WORDS = """
@@ -75,13 +73,6 @@ def workspace(model: cache.Model) -> None:
     color = pickers.chosen_color(data)
     place_panel(data, analyses, pick, source, color)
 
-    def write_address() -> None:
-        more = {**compare.query(others), **corruption.query()}
-        more |= {} if source == default_source(data) else {"source": source}
-        more |= {} if tool == "spoil" else {"tool": tool}
-        address.write_url(data, color, pick, more)
-        pulse("address_pulse", _ADDRESS_SECONDS)
-
     tool = pick_tool()
     # Always there: what a fragment within this one sends must not come before the place that it belongs to, and when
     # strokes follow one another, Streamlit drops what the last run has made of this one but keeps what is within.
@@ -96,7 +87,10 @@ def workspace(model: cache.Model) -> None:
         hint.caption(
             "With a picture above, sliders appear here that corrupt it, and you see what the model makes of it."
         )
-    st.fragment(write_address)()
+    more = {**compare.query(others), **corruption.query()}
+    more |= {} if source == default_source(data) else {"source": source}
+    more |= {} if tool == "spoil" else {"tool": tool}
+    address.write_url(data, color, pick, more)
     for text in [*address.notices(), *data.notes]:
         notices.warning(plain(text))
 

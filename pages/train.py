@@ -12,7 +12,7 @@ from explorer.ui import access, address, following, notifications, page_switch, 
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.markdown import plain
 from explorer.ui.own_data.panel import own_data_panel
-from explorer.ui.train import run_form
+from explorer.ui.train import run_form, run_selection
 from explorer.ui.train.options import options_panel
 from explorer.ui.train.run_list import resume, run_list
 from explorer.ui.train.watch import watch_panel
@@ -40,6 +40,7 @@ def main() -> None:
     found = access.runs()
     follow_chosen(found)
     if found:
+        run_selection.restore(found)
         watched(found)
     else:
         nothing_yet()
@@ -114,7 +115,8 @@ def watched(found: list[RunInfo]) -> None:
         st.warning(plain(text))
     if problem := st.session_state.pop("train_action_problem", ""):
         st.error(plain(problem))
-    address.put_address({"run": name})
+    more = {param: value for param, value in run_selection.query(found).items() if value}
+    address.put_address({"run": name, **more})
     st.fragment(follow_run)(info)
 
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import streamlit as st
 import torch
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from explorer.ui import html, selection
+from explorer.ui import compact, selection
 from explorer.ui.cache import STORED, EncodedDataset
-from explorer.ui.selection import MAX_MAGNITUDE, Pick
+from explorer.ui.components.latent_map.component import Selected, View
+from explorer.ui.components.pulse.component import pulse
+from explorer.ui.selection import Pick
 
 _NOTICES, _RESTORED, _DEFAULTS = "explore_notices", "explore_restored", "explore_defaults"
 _MOST_TEXT = 1001  # one more than an expression may have, so that a longer one is said to be too long
+_LONGEST = 8000  # of all of an address: servers and messengers cut off what is longer
+_REST_SECONDS = 0.5  # of a slider, before the address follows it
+
+_Number = TypeVar("_Number", int, float)
 
 
 def notice(text: str) -> None:
@@ -72,15 +78,21 @@ def restore_pick(data: EncodedDataset) -> None:
         return
     if _went_back():
         selection.clear()
-    index, z = st.query_params.get("index"), st.query_params.get("z")
+    index, z, spot = (st.query_params.get(param) for param in ("index", "z", "spot"))
     if index is not None:
         row = data.row_of(int(index)) if index.isascii() and index.isdigit() and len(index) < 10 else None
         if row is not None:
             selection.choose_row(data, row, "the address")
             return
         notice(f"The item “{index[:20]}” in the address was ignored: this map has items 0 to {len(data.latents) - 1}.")
-    if z is not None:
-        code = _parse(z, data.model.latent)
+    if spot is not None:
+        place = compact.read_numbers(spot, 2)
+        if place is None:
+            notice("The spot in the address was ignored: it is two numbers, separated by a comma.")
+        else:
+            selection.choose_spot(data, *place)
+    elif z is not None:
+        code = compact.read_code(z, data.model.latent)
         if code is None:
             notice(
                 f"The code in the address was ignored: this model's codes are {data.model.latent} numbers, "
@@ -90,15 +102,45 @@ def restore_pick(data: EncodedDataset) -> None:
             selection.choose_code(data, torch.tensor(code), "the address")
 
 
-def _parse(text: str, length: int) -> list[float] | None:
-    parts = text.split(",")
-    if len(parts) != length:
+def restore_map(data: EncodedDataset, *, selects: bool = False) -> None:
+    """On the session's first run: the part of the map that the URL names and, where one `selects`, what is selected."""
+    first, zoom = _first("zoom")
+    chosen = _first("select")[1] if selects else None
+    if not first or (zoom is None and chosen is None and not _went_back()):
+        return
+    view = None
+    if zoom is not None:
+        x0, x1, y0, y1 = compact.read_numbers(zoom, 4) or (0.0, 0.0, 0.0, 0.0)
+        if x0 != x1 and y0 != y1:
+            view = View((x0, x1), (y0, y1))
+        else:
+            notice("The part of the map in the address was ignored: it is four numbers, from and to on both axes.")
+    found = None if chosen is None else _selected(data, chosen)
+    if chosen is not None and found is None:
+        notice("The selection in the address was ignored: it is of another map, or it was cut off.")
+    if selects:
+        selection.select(found)
+    selection.look_at(data, view)
+    selection.show_anew()
+
+
+def _selected(data: EncodedDataset, text: str) -> Selected | None:
+    kind, ids, outline = (*text.split("~"), "", "")[:3]
+    rows, corners = compact.read_ids(ids, len(data.latents)), compact.read_outline(outline)
+    if not rows or corners is None:
         return None
-    try:
-        code = [float(part) for part in parts]
-    except ValueError:
-        return None
-    return code if all(math.isfinite(v) and abs(v) <= MAX_MAGNITUDE for v in code) else None
+    return Selected(rows, "box" if kind == "box" else "lasso", corners, data.map_key, 1)
+
+
+def map_query(data: EncodedDataset, *, selects: bool = False) -> dict[str, str]:
+    """Gives what the URL says of the map, empty where it says nothing."""
+    view, chosen = selection.view(data), selection.selected(data)
+    found = {"zoom": compact.numbers_text([*view.x, *view.y]) if view else ""}
+    if selects and chosen is not None and chosen.ids and chosen.outline:
+        rows = [row for row in chosen.ids if row < len(data.latents)]
+        outline = compact.outline_text(chosen.outline)
+        found["select"] = f"{chosen.kind}~{compact.ids_text(rows, len(data.latents))}~{outline}"
+    return found
 
 
 def _first(param: str) -> tuple[bool, str | None]:
@@ -147,15 +189,27 @@ def restore_value(param: str, key: str, read: Callable[[str], object], *, defaul
     st.session_state.setdefault(key, default)
 
 
-def restore_number(param: str, key: str, low: int, high: int, *, default: int) -> None:
-    """Before a slider of that key is made: start it from the URL, or from the default."""
+def restore_number(
+    param: str, key: str, low: _Number, high: _Number, *, default: _Number, step: float | None = None
+) -> None:
+    """Before a slider of that key is made: start it from the URL, or from the default.
+
+    A whole number where the default is one; any other goes to the nearest multiple of the `step`.
+    """
     first, text = _first(param)
-    if text is not None and text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high:
-        st.session_state[key] = int(text)
+    found: float | None = None
+    if text is not None and isinstance(default, int):
+        found = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    elif text is not None:
+        for value in compact.read_numbers(text, 1) or []:
+            found = value if step is None else round(round(value / step) * step, 6)
+    if found is not None and low <= found <= high:
+        st.session_state[key] = found
         return
     if text is not None:
-        notice(f"“{param}={text[:20]}” in the address was ignored: it is a whole number from {low} to {high}.")
-    if first and text is None and _went_back():
+        whole = "whole " if isinstance(default, int) else ""
+        notice(f"“{param}={text[:20]}” in the address was ignored: it is a {whole}number from {low:g} to {high:g}.")
+    if first and _went_back():
         st.session_state[key] = default
     st.session_state.setdefault(key, default)
 
@@ -173,9 +227,11 @@ def write_url(data: EncodedDataset, color: str, pick: Pick | None, more: Mapping
         view["as"] = data.model.classes[data.drawn_as]
     if pick is not None and pick.index is not None:
         view["index"] = str(pick.index)
+    elif pick is not None and pick.xy is not None and pick.map_kind == data.map.kind and not data.map.exact:
+        view["spot"] = compact.numbers_text(pick.xy)  # its code is the estimate of it
     elif pick is not None:
-        view["z"] = html.code_text(pick.tensor())
-    put_address(view | {name: value for name, value in (more or {}).items() if len(value) < _MOST_TEXT})
+        view["z"] = compact.code_text(pick.tensor())
+    put_address(view | {name: value for name, value in (more or {}).items() if value})
 
 
 def put_address(params: Mapping[str, str]) -> None:
@@ -183,5 +239,32 @@ def put_address(params: Mapping[str, str]) -> None:
 
     An address that a person went back to stays as it is: another would be a step forward from there.
     """
-    if not _went_back() and st.query_params.to_dict() != params:
-        st.query_params.from_dict(params)
+    if _went_back() or st.query_params.to_dict() == params:
+        return
+    short: dict[str, str] = {}
+    for name, value in params.items():
+        if len(urlencode({**short, name: value})) <= _LONGEST:
+            short[name] = value
+    if st.query_params.to_dict() != short:
+        st.query_params.from_dict(short)
+
+
+def put_more(params: Mapping[str, str]) -> None:
+    """Let the URL's query say this, too; an empty parameter stays out of it."""
+    put_address({name: value for name, value in (st.query_params.to_dict() | dict(params)).items() if value})
+
+
+def follow_slider(key: str, params: Mapping[str, str]) -> None:
+    """In a fragment that runs with each move of a slider: let these parameters follow it once it rests.
+
+    An empty one stays out of the address. Browsers refuse an address that changes with every move.
+    """
+    moving = [True]
+
+    def follow() -> None:
+        if not moving:
+            put_more(params)
+        elif moving.pop() and any(st.query_params.get(name, "") != value for name, value in params.items()):
+            pulse(key, _REST_SECONDS)
+
+    st.fragment(follow)()

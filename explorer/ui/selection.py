@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from explorer.ui.cache import EncodedDataset
-from explorer.ui.components.latent_map.component import Click, Selected
+from explorer.ui.compact import MAX_MAGNITUDE
+from explorer.ui.components.latent_map.component import Click, Selected, View
 from explorer.ui.wording import GROUP
 
-_PICK, _SELECTED = "explore_pick", "explore_selection"
-_SAME = 1e-4  # as far as a code from the address has digits
-MAX_MAGNITUDE = 1e6  # a code further out than this is a typing error
+_PICK, _SELECTED, _VIEW, _ANEW = "explore_pick", "explore_selection", "explore_view", "explore_anew"
+_SAME = 1e-4  # as far as codes from older addresses have digits
 
 
 @dataclass(frozen=True)
@@ -170,6 +170,27 @@ def selected(data: EncodedDataset) -> Selected | None:
 def select(found: Selected | None) -> None:
     """As the map's callback: keep what is selected, or forget it."""
     st.session_state[_SELECTED] = found
+
+
+def view(data: EncodedDataset) -> View | None:
+    """What is shown of this map; None: all of it."""
+    of, found = st.session_state.get(_VIEW, ("", None))
+    return found if of == data.map_key else None
+
+
+def look_at(data: EncodedDataset, found: View | None) -> None:
+    """As the map's callback: keep what is shown of it."""
+    st.session_state[_VIEW] = (data.map_key, found)
+
+
+def anew() -> int:
+    """Counts how often the selection and the view have come from an address: what a map has by then holds no more."""
+    return int(st.session_state.get(_ANEW, 0))
+
+
+def show_anew() -> None:
+    """Lets maps show the selection and the view that the session has now."""
+    st.session_state[_ANEW] = anew() + 1
 
 
 def _bounded(code: Tensor) -> tuple[float, ...]:

@@ -1,58 +1,16 @@
-"""The pick in session and address: codes as text, picks across models and data sets."""
+"""The pick in session and address, across models and data sets."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as some
 
 from explorer.checkpoints.model import load
-from explorer.ui import address, cache, html, selection
+from explorer.ui import address, cache, selection
 from explorer.ui.cache import EncodedDataset
-from explorer.ui.selection import Pick
 from tests.app.tiny_runs import CONV, PLANE
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("1,2", [1, 2]),
-        ("-0.5,1e-3", [-0.5, 0.001]),
-        (" 1 , 2 ", [1, 2]),
-        ("1000000,-1000000", [1e6, -1e6]),
-        ("1000001,0", None),
-        ("1e400,0", None),
-        ("nan,0", None),
-        ("0,-inf", None),
-        ("1", None),
-        ("1,2,3", None),
-        ("1,,2", None),
-        ("1;2", None),
-        ("", None),
-        ("one,two", None),
-        ("0x10,1", None),
-    ],
-)
-def test_parse(text, code):
-    assert address._parse(text, 2) == code
-
-
-@given(some.text(max_size=40), some.integers(1, 5))
-def test_parse_never_fails(text, length):
-    code = address._parse(text, length)
-    assert code is None or (len(code) == length and all(math.isfinite(v) for v in code))
-
-
-@given(some.lists(some.floats(-1e6, 1e6, width=32), min_size=1, max_size=8))
-def test_a_picked_code_comes_back_from_the_address_to_six_digits(values):
-    picked = Pick("m", selection._bounded(torch.tensor(values)))
-    assert picked.tensor().tolist() == torch.tensor(values).tolist()  # only the address rounds
-    again = address._parse(html.code_text(picked.tensor()), len(values))
-    torch.testing.assert_close(torch.tensor(again), torch.tensor(values), rtol=1e-5, atol=0)
 
 
 class Session(dict):

@@ -28,9 +28,6 @@ def shows(explore: Explore, screen: str) -> None:
     """Wait until a screen is there, and at rest."""
     expect(explore.page.get_by_role("heading", name=SCREENS[screen])).to_be_visible()
     explore.idle()
-    if screen == "Reconstruct":  # which looks after its address every two seconds
-        explore.page.wait_for_timeout(2500)
-        explore.idle()
 
 
 def go(explore: Explore, screen: str) -> None:

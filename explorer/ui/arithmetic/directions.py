@@ -35,7 +35,7 @@ def directions_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
         pair = _pair(data)
         shown = MapMarks() if pair is None else _direction(data, scope, *pair)
         saved_list(set(scope.names))
-        return replace(shown, address=_address())
+        return replace(shown, address=_address() | shown.address)
 
 
 def _pair(data: EncodedDataset) -> tuple[Source, Source, Method] | None:
@@ -99,8 +99,9 @@ def _direction(data: EncodedDataset, scope: Scope, start: Source, end: Source, m
         st.error(sentence(error))
         return MapMarks()
     at = code_picker.choose_code("Starting at", AT, "at", scope, default=_default(scope, start))
+    query: dict[str, str] = {}
     if at is not None:
-        _strength(data, at.code, vector)
+        query = _strength(data, at.code, vector)
         _strip(data, at.code, vector, computed.is_own(data, at))
     _trust(data, start, end, method)
     name_to_save("direction", "direction", lambda _: SavedDirection(start.end, end.end, method))
@@ -109,7 +110,7 @@ def _direction(data: EncodedDataset, scope: Scope, start: Source, end: Source, m
         return MapMarks(middles)
     along = data.map.place(at.code + _STRIP[:, None] * vector).tolist()
     trail = Trail([(float(x), float(y)) for x, y in along], dashed=True)
-    return MapMarks((*middles, ring(data, at.code, "start", "result")), (trail,), KEY)
+    return MapMarks((*middles, ring(data, at.code, "start", "result")), (trail,), KEY, query)
 
 
 def _default(scope: Scope, start: Source) -> str:
@@ -120,13 +121,13 @@ def _default(scope: Scope, start: Source) -> str:
     return Reference("mean", start.name).text
 
 
-def _strength(data: EncodedDataset, at: Tensor, vector: Tensor) -> None:
+def _strength(data: EncodedDataset, at: Tensor, vector: Tensor) -> dict[str, str]:
     def make(moved: dict[int, float]) -> tuple[Tensor, list[Knob]]:
         strength = moved.get(0, 0.0)
         hint = "1 reaches the other group"
         return at + strength * vector, [Knob(0, "strength", strength, -_REACH, _REACH, 0.0, hint=hint)]
 
-    live_code(
+    return live_code(
         data,
         at,
         make,

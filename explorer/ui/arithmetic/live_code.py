@@ -8,11 +8,13 @@ import streamlit as st
 from torch import Tensor
 
 from explorer.images import pictures
-from explorer.ui import html, page_switch, selection, sheets
+from explorer.ui import address, compact, html, page_switch, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import computed
 from explorer.ui.codes.map_marks import place_of
 from explorer.ui.components.code_sliders.component import Knob, code_sliders
+
+_PARAM = "moves"
 
 
 def live_code(
@@ -25,8 +27,8 @@ def live_code(
     label: str,
     origin: str,
     columns: int = 2,
-) -> None:
-    """Draws the sliders in a fragment, which alone runs for each move.
+) -> dict[str, str]:
+    """Draws the sliders in a fragment, which alone runs for each move; returns what the address says of them.
 
     Args:
         data: the model that decodes the code, and the map that shows it.
@@ -39,14 +41,22 @@ def live_code(
         columns: of sliders, where there is room for them.
     """
     revision = f"{data.key}-{sheets.hashed(edited)}"
+    # Those of an address are of whatever is edited now.
+    address.restore_value(
+        _PARAM, f"{key}_moved", lambda text: ("", _within(compact.read_moves(text), len(start))), default=("", {})
+    )
+    moved: dict[int, float]
+    of, moved = st.session_state[f"{key}_moved"]
+    if of != revision:
+        _, moved = st.session_state[f"{key}_moved"] = (revision, moved if of == "" else {})
+
+    def query() -> dict[str, str]:
+        homes = {knob.id: knob.home for knob in make(moved)[1]}
+        return {_PARAM: compact.moves_text({i: value for i, value in moved.items() if value != homes.get(i)})}
 
     @st.fragment
     def live() -> None:
         page_switch.follow()
-        moved: dict[int, float]
-        of, moved = st.session_state.setdefault(f"{key}_moved", (revision, {}))
-        if of != revision:
-            _, moved = st.session_state[f"{key}_moved"] = (revision, {})
         code, knobs = make(moved)
         code_sliders(
             key=key,
@@ -61,6 +71,7 @@ def live_code(
             label=label,
             on_move=moved.update,
         )
+        address.follow_slider(f"{key}_address", query())
 
         def use() -> None:
             selection.choose_code(data, code, origin)
@@ -69,3 +80,8 @@ def live_code(
         st.button("Use this code", key=f"{key}_use", on_click=use, help="It becomes `here`, on Explore too")
 
     live()
+    return query()
+
+
+def _within(moves: dict[int, float], count: int) -> dict[int, float]:
+    return {number: value for number, value in moves.items() if number < count}

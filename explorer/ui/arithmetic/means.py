@@ -6,14 +6,20 @@ import streamlit as st
 import torch
 
 from explorer.latents import ClassMeans
-from explorer.ui import selection, sheets
+from explorer.ui import pickers, selection, sheets
 from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.codes import computed
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import plain
 
+_KEY = "means_over"
 _OVER = {"test": "test set", computed.TRAINING: "training set"}
 _ACROSS = 20
+
+
+def means_query() -> dict[str, str]:
+    """Gives what the address says of it, empty where it says nothing."""
+    return {"over": computed.TRAINING if st.session_state.get(_KEY) == computed.TRAINING else ""}
 
 
 def means_panel(data: EncodedDataset) -> ClassMeans | None:
@@ -79,16 +85,7 @@ def _over(data: EncodedDataset, of_data: ClassMeans) -> ClassMeans:
     if data.name != STORED or not computed.training_is_here(data):
         st.caption(f"over {int(of_data.counts.sum()):,} images of {plain(data.source)}", width="content")
         return of_data
-    over = st.segmented_control(
-        "Means over",
-        list(_OVER),
-        format_func=_OVER.__getitem__,
-        key="means_over",
-        default="test",
-        required=True,
-        persist_state="session",
-        label_visibility="collapsed",
-    )
+    over = pickers.pick_one("Means over", "over", _KEY, _OVER, "the means over", label_visibility="collapsed")
     if over != computed.TRAINING:
         return of_data
     of_training = computed.training_means(data)

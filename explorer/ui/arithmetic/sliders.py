@@ -28,11 +28,11 @@ def steering_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
             query["all"] = "1"
         if start is None:
             return MapMarks(address=query)
-        _sliders(data, start.code, None if everything else _FIRST)
+        query |= _sliders(data, start.code, None if everything else _FIRST)
         return MapMarks(rings(data, start, "start"), follows=KEY, address=query)
 
 
-def _sliders(data: EncodedDataset, start: Tensor, count: int | None) -> None:
+def _sliders(data: EncodedDataset, start: Tensor, count: int | None) -> dict[str, str]:
     ranges = computed.latent_ranges(data)
     low = torch.minimum(ranges.centre - _REACH * ranges.scale, start).tolist()
     high = torch.maximum(ranges.centre + _REACH * ranges.scale, start).tolist()
@@ -57,4 +57,4 @@ def _sliders(data: EncodedDataset, start: Tensor, count: int | None) -> None:
         ]
         return code, knobs
 
-    live_code(data, start, make, key=KEY, edited=start, label="Latents", origin="the sliders")
+    return live_code(data, start, make, key=KEY, edited=start, label="Latents", origin="the sliders")

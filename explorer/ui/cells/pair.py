@@ -160,7 +160,7 @@ def _controls(found: dict[str, str]) -> tuple[str, int, float, bool]:
         kind = pickers.pick_one("Models", "kind", _KIND, found, "the models")
         pixels = pickers.pick_one("Pixels", "pixels", _PIXELS, PIXELS, "pixels as", help=_PIXELS_HELP)
     address.restore_number("side", _SIDE, 2, 10, default=6)
-    address.restore_value("temperature", _TEMPERATURE, _temperature, default=1.0)
+    address.restore_number("temperature", _TEMPERATURE, 0.0, 2.0, default=1.0, step=0.05)
     address.restore_number("seed", _SEED, 0, 10**6, default=0)
     left, right = st.columns(2, gap="medium")
     side = left.slider("Cells a side", 2, 10, key=_SIDE, persist_state="session")
@@ -181,17 +181,6 @@ _PIXELS_HELP = (
     "For each pixel a model claims not one value but how likely each value is. Sharp shows the mean of that claim; as "
     "sampled shows one draw from it, with all the noise the model expects in pictures of cells."
 )
-
-
-def _temperature(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if 0 <= value <= 2:
-        return round(value * 20) / 20
-    address.notice(f"“temperature={text[:20]}” in the address was ignored: it is a number from 0 to 2.")
-    return 1.0
 
 
 def _next_seed() -> None:

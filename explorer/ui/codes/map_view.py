@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
 from explorer.figures import palette
 from explorer.latents.maps import guess_accuracy
-from explorer.ui import sheets
+from explorer.ui import selection, sheets
 from explorer.ui.cache import STORED, EncodedDataset, Votes, group_votes
 from explorer.ui.components.latent_map.component import Click, LegendEntry, Mark, Overlay, Selected, Trail, latent_map
 from explorer.ui.markdown import plain
@@ -28,11 +29,15 @@ def map_view(
     pick_label: str = "",
     overlay: Overlay | None = None,
     selected: Selected | None = None,
+    keeps_view: bool = False,
     on_click: Callable[[Click], None] | None = None,
     on_select: Callable[[Selected | None], None] | None = None,
     height: int = 560,
 ) -> None:
-    """Draws the map with a ring around the pick."""
+    """Draws the map with a ring around the pick.
+
+    With `keeps_view` it shows the part that was shown last, and the session knows what a person zooms to.
+    """
     rings = list(marks)
     if pick is not None:
         rings.append(Mark(*pick.place(data), pick_label))
@@ -52,8 +57,11 @@ def map_view(
         empty_hint=_empty_hint(data),
         height=height,
         selected=selected,
+        view=selection.view(data) if keeps_view else None,
+        anew=selection.anew(),
         on_click=on_click,
         on_select=on_select,
+        on_view=partial(selection.look_at, data) if keeps_view else None,
     )
 
 

@@ -7,7 +7,7 @@ import torch
 
 from explorer.latents import planes
 from explorer.latents.planes import Plane
-from explorer.ui import selection, sheets
+from explorer.ui import address, compact, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import abilities
 from explorer.ui.components.tiles.component import tiles
@@ -16,6 +16,62 @@ from explorer.ui.panels import follow
 from explorer.ui.selection import Pick
 
 _CORNERS = ("A", "B", "C")
+_SIDE, _OUTER, _PLANE, _ACROSS, _UP = "grid_n", "grid_outer", "grid_plane", "grid_a", "grid_b"
+_SIDES, _USUAL_SIDE = (5, 30), 15
+_QUANTILES, _USUAL_OUTER, _QUANTILE_STEP = (0.005, 0.25), 0.05, 0.005
+_PLANES = {"pca": "Two principal components", "latents": "Two latents", "points": "Through three codes"}
+
+
+def restore(data: EncodedDataset) -> None:
+    """Before anything of the screen is drawn: starts the controls from the address."""
+    address.restore_number("grid", _SIDE, *_SIDES, default=_USUAL_SIDE)
+    address.restore_number("outer", _OUTER, *_QUANTILES, default=_USUAL_OUTER, step=_QUANTILE_STEP)
+    if data.model.latent < 3 or abilities.why_no_plane(data.model):
+        return
+    address.restore_choice("plane", _PLANE, _PLANES, "the plane", usual="pca")
+    st.session_state.setdefault(_PLANE, "pca")
+    latents = {latent: str(latent) for latent in _latents(data)}
+    address.restore_choice("across", _ACROSS, latents, "the latent")
+    address.restore_choice("up", _UP, latents, "the latent")
+
+    def corners(text: str) -> dict[str, Pick]:
+        codes = zip(_CORNERS, (compact.read_code(part, data.model.latent) for part in text.split("~")), strict=False)
+        return {
+            name: Pick(data.model.info.id, tuple(code), origin="the address")
+            for name, code in codes
+            if code is not None
+        }
+
+    address.restore_value("corners", _corners_key(data), corners, default={})
+
+
+def query(data: EncodedDataset) -> dict[str, str]:
+    """Gives what the address says of it, empty where it says nothing."""
+    state = st.session_state
+    found = {
+        "grid": "" if state[_SIDE] == _USUAL_SIDE else str(state[_SIDE]),
+        "outer": "" if state[_OUTER] == _USUAL_OUTER else f"{state[_OUTER]:g}",
+    }
+    plane = state.get(_PLANE, "pca") if data.model.latent > 2 else "pca"
+    if plane == "latents":
+        across, up, *_ = _latents(data)
+        found |= {"across": str(state.get(_ACROSS, across)), "up": str(state.get(_UP, up))}
+    elif plane == "points":
+        corners: dict[str, Pick] = state.get(_corners_key(data), {})
+        codes = [compact.code_text(corners[name].tensor()) if name in corners else "" for name in _CORNERS]
+        found["corners"] = "~".join(codes) if corners else ""
+    return {**found, "plane": "" if plane == "pca" else plane}
+
+
+def _corners_key(data: EncodedDataset) -> str:
+    return f"grid_corners_{data.content}"
+
+
+def _latents(data: EncodedDataset) -> list[int]:
+    """Lists the latents, the strongest first."""
+    kl = data.latents.kl_by_latent
+    found: list[int] = (data.model.spread[1] if kl is None else kl).argsort(descending=True).tolist()
+    return found
 
 
 def grid_panel(data: EncodedDataset) -> None:
@@ -26,15 +82,13 @@ def grid_panel(data: EncodedDataset) -> None:
         st.info(reason)
         return
     left, right = st.columns(2)
-    n = left.slider("Images a side", 5, 30, 15, key="grid_n", persist_state="session")
+    n = left.slider("Images a side", *_SIDES, key=_SIDE, persist_state="session")
     outer = right.slider(
         "Outer quantile",
-        0.005,
-        0.25,
-        0.05,
-        0.005,
+        *_QUANTILES,
+        step=_QUANTILE_STEP,
         format="%.3f",
-        key="grid_outer",
+        key=_OUTER,
         persist_state="session",
         help="The grid runs from this quantile of the prior to its mirror image: smaller reaches further out.",
     )
@@ -73,7 +127,7 @@ def grid_state(data: EncodedDataset) -> tuple[int | None, object]:
     """Gives what the grid shows of the pick: the image with the ring, and what its plane and its buttons make of it."""
     pick = selection.current(data)
     through = {"latents": None if pick is None else pick.code, "points": pick is not None}
-    return selection.among_shown("grid", data), through.get(st.session_state.get("grid_plane", ""))
+    return selection.among_shown("grid", data), through.get(st.session_state.get(_PLANE, ""))
 
 
 _HELP = (
@@ -97,13 +151,11 @@ def _plane(data: EncodedDataset, pick: Pick | None) -> _Found | str:
             plane = Plane(mean, torch.tensor([float(across), 0.0]), torch.tensor([0.0, float(up)]))
             return plane, ("z₀", "z₁") if standard else ("σ₀", "σ₁"), False
         return planes.spread_plane(codes, torch.eye(2)), ("σ₀", "σ₁"), False
-    kinds = {"pca": "Two principal components", "latents": "Two latents", "points": "Through three codes"}
     kind = st.segmented_control(
         "Plane",
-        list(kinds),
-        format_func=lambda k: kinds[k],
-        default="pca",
-        key="grid_plane",
+        list(_PLANES),
+        format_func=_PLANES.__getitem__,
+        key=_PLANE,
         required=True,
         persist_state="session",
     )
@@ -119,18 +171,17 @@ def _plane(data: EncodedDataset, pick: Pick | None) -> _Found | str:
 
 
 def _two_latents(data: EncodedDataset, pick: Pick | None) -> _Found | str:
-    kl, (centre, spread) = data.latents.kl_by_latent, data.model.spread
-    order = (spread if kl is None else kl).argsort(descending=True).tolist()
+    kl, order = data.latents.kl_by_latent, _latents(data)
     left, right = st.columns(2)
 
     def name(i: int) -> str:
         return f"latent {i}" if kl is None else f"latent {i} ({float(kl[i]):.2f} nats)"
 
-    a = left.selectbox("Across", order, 0, name, key="grid_a")
-    b = right.selectbox("Up", order, 1, name, key="grid_b")
+    a = left.selectbox("Across", order, 0, name, key=_ACROSS)
+    b = right.selectbox("Up", order, 1, name, key=_UP)
     if a == b:
         return "Choose two different latents."
-    origin = pick.tensor() if pick is not None else centre
+    origin = pick.tensor() if pick is not None else data.model.spread[0]
     st.caption(
         "Through the picked code." if pick is not None else "Through the prior mean; pick a code to go through it."
     )
@@ -139,7 +190,7 @@ def _two_latents(data: EncodedDataset, pick: Pick | None) -> _Found | str:
 
 
 def _three_codes(data: EncodedDataset, pick: Pick | None) -> _Found | str:
-    corners: dict[str, Pick] = st.session_state.setdefault(f"grid_corners_{data.content}", {})
+    corners: dict[str, Pick] = st.session_state[_corners_key(data)]
 
     def set_corner(name: str) -> None:
         if (now := selection.current(data)) is not None:  # the pick may have changed since this was drawn

@@ -5,20 +5,33 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.images import pictures
-from explorer.ui import selection, sheets
+from explorer.ui import address, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import abilities
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.panels import follow
 
 _COUNT, _ACROSS = 64, 8
-_SEED = "samples_seed"
+_SEED, _TEMPERATURE = "samples_seed", "samples_temperature"
+_LAST_SEED = 10**6
 
 _HELP = "Codes drawn from the prior N(0, I) and decoded: what the model dreams up, not what it has seen."
 _HELP_AE = (
     "A plain autoencoder has no prior to draw from: these codes come from the Gaussian fitted to its codes, "
     "and many of them fall into its holes."
 )
+
+
+def restore() -> None:
+    """Before anything of the screen is drawn: starts the controls from the address."""
+    address.restore_number("seed", _SEED, 0, _LAST_SEED, default=0)
+    address.restore_number("temperature", _TEMPERATURE, 0.0, 2.0, default=1.0, step=0.05)
+
+
+def query() -> dict[str, str]:
+    """Gives what the address says of it, empty where it says nothing."""
+    seed, temperature = st.session_state[_SEED], st.session_state[_TEMPERATURE]
+    return {"seed": str(seed) if seed else "", "temperature": "" if temperature == 1 else f"{temperature:g}"}
 
 
 def samples_panel(data: EncodedDataset) -> None:
@@ -32,13 +45,12 @@ def samples_panel(data: EncodedDataset) -> None:
         "Temperature",
         0.0,
         2.0,
-        1.0,
-        0.05,
-        key="samples_temperature",
+        step=0.05,
+        key=_TEMPERATURE,
         persist_state="session",
         help="Scale of the draws: below 1 they stay near the centre, typical and alike; above 1 they stray.",
     )
-    seed = st.session_state.setdefault(_SEED, 0)
+    seed = st.session_state[_SEED]
     right.button("New draws", key="samples_new", on_click=_next_seed, help="Draw other codes (the next seed)")
     codes = data.model.draw(_COUNT, temperature=temperature, seed=seed)
     selection.show_codes("samples", codes)
@@ -72,4 +84,4 @@ def samples_panel(data: EncodedDataset) -> None:
 
 
 def _next_seed() -> None:
-    st.session_state[_SEED] += 1
+    st.session_state[_SEED] = (st.session_state[_SEED] + 1) % (_LAST_SEED + 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from functools import partial
 from typing import NamedTuple
 
 import streamlit as st
@@ -13,7 +11,7 @@ from torch import Tensor
 from explorer.images import pictures
 from explorer.images.corruptions import Corruption, corrupt
 from explorer.scoring.scores import better_than, rescore, sentence
-from explorer.ui import address, html
+from explorer.ui import address, compact, html
 from explorer.ui.components.code_sliders.component import Knob, code_sliders
 from explorer.ui.reconstruct.analysis import Analysis
 from explorer.ui.wording import nats
@@ -43,8 +41,8 @@ SLIDERS = {
 
 def current() -> Corruption:
     """Reads the sliders, or the address on the session's first run."""
-    for name in SLIDERS:
-        address.restore_value(name, _key(name), partial(_read, name), default=0.0)
+    for name, slider in SLIDERS.items():
+        address.restore_number(name, _key(name), slider.low, slider.high, default=0.0)
     address.restore_number("spoil_seed", _SEED, 0, _MOST_SEED, default=0)
     return Corruption(**{name: st.session_state[_key(name)] for name in SLIDERS}, seed=st.session_state[_SEED])
 
@@ -54,22 +52,11 @@ def _key(name: str) -> str:
 
 
 def query() -> dict[str, str]:
-    """Gives what the URL says of it."""
+    """Gives what the URL says of it, empty where it says nothing."""
     corruption = current()
-    found = {name: f"{getattr(corruption, name):.4g}" for name in SLIDERS if getattr(corruption, name)}
-    return {**found, **({"spoil_seed": str(corruption.seed)} if corruption.seed else {})}
-
-
-def _read(name: str, text: str) -> float:
-    _, low, high, *_ = SLIDERS[name]
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if low <= value <= high:
-        return value
-    address.notice(f"“{name}={text[:20]}” in the address was ignored: it is a number from {low:g} to {high:g}.")
-    return 0.0
+    values = {name: getattr(corruption, name) for name in SLIDERS}
+    found = {name: compact.number_text(value) if value else "" for name, value in values.items()}
+    return {**found, "spoil_seed": str(corruption.seed) if corruption.seed else ""}
 
 
 def corruption_panel(analysis: Analysis) -> None:
@@ -80,6 +67,7 @@ def corruption_panel(analysis: Analysis) -> None:
 def _live(analysis: Analysis) -> None:
     """Draws the part that runs for each move of a slider."""
     corruption = current()
+    address.follow_slider("spoil_address", query())
     after = corrupt(analysis.prepared.image[None], corruption)
     # As the clean image's class: the score is of the same thing.
     made = analysis.data.model.reconstruct(after, analysis.judgement.condition)[0]

@@ -9,9 +9,10 @@ import streamlit as st
 from explorer.checkpoints.folder import read_history
 from explorer.figures import learning_curves
 from explorer.runs import RunInfo
-from explorer.ui import access
+from explorer.ui import access, address
 
 _MOST_CURVES = 12
+_METRIC, _ASKED = "runs_metric", "runs_asked"
 _METRICS = {"elbo": "ELBO", "reconstruction": "reconstruction", "kl": "KL", "loss": "loss"}
 
 
@@ -20,8 +21,40 @@ def pick_key(name: str) -> str:
     return f"run_pick_{name}"
 
 
+def restore(found: list[RunInfo]) -> None:
+    """Before the list is drawn: selects the runs that the address names, and the curve."""
+    names = {info.name for info in found}
+
+    def read(text: str) -> set[str]:
+        wanted = set(text.split(","))
+        for unknown in sorted(wanted - names)[:1]:
+            address.notice(f"The address selects the run “{unknown[:60]}”, which is not here.")
+        return wanted & names
+
+    st.session_state[_ASKED] = None
+    address.restore_value("selected", _ASKED, read, default=set())
+    asked: set[str] | None = st.session_state[_ASKED]
+    if asked is not None:
+        for name in names:
+            st.session_state[pick_key(name)] = name in asked
+    address.restore_choice("curve", _METRIC, _METRICS, "the curve", usual="elbo")
+    st.session_state.setdefault(_METRIC, "elbo")
+
+
+def query(found: list[RunInfo]) -> dict[str, str]:
+    """Gives what the address says of it, empty where it says nothing."""
+    chosen = [info.name for info in found if st.session_state.get(pick_key(info.name))]
+    curve = st.session_state.get(_METRIC, "elbo")
+    return {"selected": ",".join(chosen), "curve": curve if len(chosen) > 1 and curve != "elbo" else ""}
+
+
 def run_selection(found: list[RunInfo], on_delete: Callable[[list[str]], None]) -> None:
     """Draws the curves of the selected runs and a button that deletes them; without any, nothing."""
+    _draw(found, on_delete)
+    address.put_more(query(found))
+
+
+def _draw(found: list[RunInfo], on_delete: Callable[[list[str]], None]) -> None:
     chosen = [info for info in found if st.session_state.get(pick_key(info.name))]
     if not chosen:
         return
@@ -44,8 +77,7 @@ def run_selection(found: list[RunInfo], on_delete: Callable[[list[str]], None]) 
         "Curve",
         list(_METRICS),
         format_func=_METRICS.__getitem__,
-        default="elbo",
-        key="runs_metric",
+        key=_METRIC,
         required=True,
         label_visibility="collapsed",
     )

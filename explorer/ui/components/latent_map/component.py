@@ -24,6 +24,7 @@ __all__ = [
     "Selected",
     "Sprites",
     "Trail",
+    "View",
     "latent_map",
 ]
 
@@ -119,6 +120,14 @@ class Selected:
     t: int = 0  # when, in milliseconds by the browser's clock
 
 
+@dataclass(frozen=True)
+class View:
+    """The part of the plane that is shown: ranges of the axes."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+
+
 _COMPONENT = Component("latent_map", "lx-map")
 
 
@@ -139,8 +148,11 @@ def latent_map(
     empty_hint: str = "",
     height: int = 560,
     selected: Selected | None = None,
+    view: View | None = None,
+    anew: int = 0,
     on_click: Callable[[Click], None] | None = None,
     on_select: Callable[[Selected | None], None] | None = None,
+    on_view: Callable[[View | None], None] | None = None,
 ) -> None:
     """Shows the map.
 
@@ -167,9 +179,12 @@ def latent_map(
         height: in pixels; at most 420 on narrow screens.
         selected: what `on_select` said last: shown again where the map is built anew, such as after a change of page.
             What a person has selected or cleared since then holds, and on a map of another revision it is ignored.
+        view: what `on_view` said last: shown again where the map is built anew. None: all of it.
+        anew: with another number than before `selected` and `view` hold, whatever a person has done since.
         on_click: called with the place, before the run that the click causes.
         on_select: called with the selection, or with None when it is cleared, before the run that it causes. That a map
             of another revision has taken its place is not told.
+        on_view: called with what is shown once a person has zoomed or moved the map, or with None for all of it.
     """
     _COMPONENT.show(
         key,
@@ -188,11 +203,15 @@ def latent_map(
             "hint": empty_hint,
             "height": height,
             "restore": None if selected is None else asdict(selected),
+            "view": None if view is None else asdict(view),
+            "anew": anew,
+            "tells_view": on_view is not None,
         },
         revision=revision,
         answers={
             "click": lambda answer: on_click(click_of(answer)) if on_click else None,
             "selected": lambda answer: on_select(selection_of(answer)) if on_select else None,
+            "view": lambda answer: on_view(view_of(answer)) if on_view else None,
         },
     )
 
@@ -208,6 +227,18 @@ def click_of(answer: dict[str, Any]) -> Click:
         PayloadError: it has no place, or no id where it should have one.
     """
     return Click(number(answer, "x"), number(answer, "y"), None if answer.get("id") is None else index(answer, "id"))
+
+
+def view_of(answer: dict[str, Any]) -> View | None:
+    """Reads what is shown; None: all of it.
+
+    Raises:
+        PayloadError: it is no part of a plane.
+    """
+    if answer.get("all"):
+        return None
+    x0, x1, y0, y1 = (number(answer, name) for name in ("x0", "x1", "y0", "y1"))
+    return View((x0, x1), (y0, y1))
 
 
 def selection_of(answer: dict[str, Any]) -> Selected | None:

@@ -8,7 +8,7 @@ import { choose, chosenPlace, drawMarks, moveLabels, requestMarks } from "./mark
 import { placeOf, rowNear, viewNow } from "./places.js";
 import { dragAreaOf, dragmodeOf } from "./plotly_private.js";
 import { clearSelection, takeSelection } from "./selection.js";
-import { setView, zoomBy } from "./view.js";
+import { setView, tellView, zoomBy } from "./view.js";
 /** @import { MapView } from "./layout.js" */
 /** @import { Outlined } from "./selection.js" */
 
@@ -126,6 +126,7 @@ export function listenToPlot(m) {
     if (names.some((name) => name.includes("axis.range"))) {
       m.view = viewNow(m);
       moveLabels(m);
+      tellView(m);
     }
     hideCard(m);
   });

@@ -10,6 +10,8 @@ import { readTheme } from "../shared/theme.js";
 
 /** @typedef {{ x: number[], y: number[] }} View  ranges of the axes */
 
+/** @typedef {{ all: true } | { x0: number, x1: number, y0: number, y1: number }} Viewed  the browser's answer */
+
 /** @typedef {{ id: number, name: string, color: string, count: number }} LegendEntry */
 
 /** @typedef {{ url: string, columns: number, tile: [number, number], per_sheet: number }} Sprites */
@@ -61,6 +63,9 @@ import { readTheme } from "../shared/theme.js";
  * @property {string} hint
  * @property {number} height
  * @property {Selected | null} restore  what was selected when the map was last on the page
+ * @property {View | null} view  what was shown then; null: all of it
+ * @property {number} anew  with another number these two hold, whatever a person has done since
+ * @property {boolean} tells_view  whether Python wants to know what is shown
  */
 
 /** @typedef {Common & Picture} MapData */
@@ -115,6 +120,7 @@ export function createMap(root, data, answers) {
     revision: /** @type {string | null} */ (null), width: 0, shown: new Int32Array(0), scaled: false,
     drawing: 0, works: 0, // calls of plotly that have not ended; of the former, what plotly reports is our own doing
     drawn: false, listening: false,
+    restored: /** @type {number | null} */ (null), // the `anew` that was followed last
     // What a person does
     hidden: /** @type {Set<number>} */ (new Set()), view: /** @type {View | null} */ (null), dragmode: "pan",
     pending: /** @type {(Place & { t: number }) | null} */ (null), // a click that Python has not answered
@@ -123,7 +129,7 @@ export function createMap(root, data, answers) {
     pointer: /** @type {{ clientX: number, clientY: number } | null} */ (null),
     pinned: /** @type {(Place & { row: number }) | null} */ (null),
     hovered: /** @type {number | null} */ (null), cards: 0, // drawn with a picture
-    cardFrame: 0, marksFrame: 0, resizeFrame: 0, keyTimer: 0, touchTimer: 0,
+    cardFrame: 0, marksFrame: 0, resizeFrame: 0, keyTimer: 0, touchTimer: 0, viewTimer: 0,
   };
 }
 

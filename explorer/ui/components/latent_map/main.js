@@ -14,7 +14,7 @@ import { pixelOf, placeOf, viewNow } from "./places.js";
 import { missingParts } from "./plotly_private.js";
 import { draw } from "./plot.js";
 import { forgetSelection, restoreSelection, tellSelection } from "./selection.js";
-import { setView } from "./view.js";
+import { moveView, setView } from "./view.js";
 import { atWork, isGone, putAway } from "./work.js";
 /** @import { Answers, Hooks } from "../shared/mount.js" */
 /** @import { MapData, MapView, View } from "./layout.js" */
@@ -71,7 +71,7 @@ async function show(m) {
     m.Plotly = Plotly;
     if ((revision || figure.revision) !== m.revision) {
       forgetSelection(m);
-      m.view = null;
+      m.restored = null;
       m.hidden.clear();
       m.revision = revision || figure.revision;
     }
@@ -100,7 +100,12 @@ async function apply(m) {
   drawLegend(m);
   if (atlas) imageAt(atlas.url); // so that the first move over the plane has its picture
   const signature = JSON.stringify([m.figure.url, legend, overlay, readTheme(m.root)]);
-  const restored = restoreSelection(m);
+  const before = m.restored;
+  const anew = before !== m.data.anew;
+  m.restored = m.data.anew;
+  if (before === null) m.view = m.data.view; // to be drawn
+  else if (anew) await moveView(m, m.data.view);
+  const restored = restoreSelection(m, anew);
   if (signature === m.signature && !restored) return;
   m.signature = signature;
   m.drawnMarks = markSignature(m);
@@ -135,7 +140,7 @@ function update(m) {
 function destroy(m) {
   m.abort.abort();
   m.resizer?.disconnect();
-  for (const timer of [m.keyTimer, m.touchTimer]) clearTimeout(timer);
+  for (const timer of [m.keyTimer, m.touchTimer, m.viewTimer]) clearTimeout(timer);
   for (const frame of [m.cardFrame, m.marksFrame, m.resizeFrame]) cancelAnimationFrame(frame);
   putAway(m);
 }

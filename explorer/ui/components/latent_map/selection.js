@@ -73,17 +73,22 @@ export function forgetSelection(m) {
 }
 
 /**
- * Whether Python remembered one from before the map was built: who selected or cleared since then knows better.
+ * Whether Python remembered another one from before the map was built: who selected or cleared since then knows better,
+ * save where it is to be shown `anew`.
  *
  * @param {MapView} m
+ * @param {boolean} anew
  */
-export function restoreSelection(m) {
+export function restoreSelection(m, anew) {
   const { restore } = m.data;
-  if (!restore || m.selected || restore.revision !== m.revision || restore.t <= m.selectedAt) return false;
+  const had = Boolean(m.selected);
+  if (anew) forgetSelection(m);
+  if (!restore || m.selected || restore.revision !== m.revision) return anew && had;
+  if (!anew && restore.t <= m.selectedAt) return false;
   m.selected = new Set(restore.ids);
   m.outlines = [restore.outline];
   m.kind = restore.kind;
-  m.selectedAt = restore.t;
+  m.selectedAt = anew ? 0 : restore.t; // what Python said is no news to it
   showSelection(m);
   return true;
 }
