@@ -208,7 +208,8 @@ def restore_number(
         return
     if text is not None:
         whole = "whole " if isinstance(default, int) else ""
-        notice(f"“{param}={text[:20]}” in the address was ignored: it is a {whole}number from {low:g} to {high:g}.")
+        limits = f"{compact.number_text(low)} to {compact.number_text(high)}"
+        notice(f"“{param}={text[:20]}” in the address was ignored: it is a {whole}number from {limits}.")
     if first and _went_back():
         st.session_state[key] = default
     st.session_state.setdefault(key, default)

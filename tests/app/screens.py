@@ -58,7 +58,7 @@ def sound(at: AppTest) -> AppTest:
     return at
 
 
-def go_back(at: AppTest, **query: str) -> AppTest:
+def go_back(at: AppTest, /, **query: str) -> AppTest:
     """The page after the browser's Back, to an address that says this."""
     at.query_params.clear()
     for name, value in query.items():

@@ -15,7 +15,7 @@ import explorer
 from explorer import runs
 from explorer.training.presets import TrainConfig
 from explorer.ui.wording import ago, duration, number
-from tests.app.screens import act, keys, own_space, press, put, sound, texts, train
+from tests.app.screens import act, go_back, keys, own_space, press, put, sound, texts, train
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +95,21 @@ def test_ten_a_page(tiny_run, space):
     assert "1 selected" in texts(at.markdown)  # also on another page
     at.text_input(key="runs_search").input("run-2").run()
     assert listed(sound(at)) == [f"run-{i}" for i in range(20, 24)]
+
+
+def test_a_link_selects_runs(three):
+    at = train(run="one", selected="three,one", curve="kl")
+    assert "2 selected" in texts(at.markdown)
+    assert at.get_by_key("runs_metric").value == "kl"
+    assert at.query_params["selected"] == "three,one"
+    at.checkbox(key="run_pick_two").check().run()
+    assert sound(at).query_params["selected"] == "three,two,one"
+    back = go_back(at, run="one")
+    assert "selected" not in texts(back.markdown)
+    assert dict(sound(back.run()).query_params) == {"run": "one"}
+    at = train(selected="three,gone")
+    assert "“gone”, which is not here" in texts(at.warning).replace("\\", "")
+    assert at.query_params["selected"] == "three"
 
 
 def test_rename(three):

@@ -24,15 +24,16 @@ def test_a_shared_address_gives_the_same_view(explore, models, new_page):
     explore.mapped(points)
     spot = explore.empty_spots(points, 1)[0]
     shown = explore.after(lambda: explore.page.mouse.click(*spot))
-    explore.page.wait_for_function("new URLSearchParams(location.search).has('z')")
+    explore.page.wait_for_function("new URLSearchParams(location.search).has('spot')")
 
-    other = Explore(new_page())
+    other = Explore(new_page(profile="somebody else"))
     other.page.goto(explore.address())
     other.ready()
     assert other.query() == explore.query()
     for key in ("explore_model", "projection", "color_by", "map_data"):
         assert other.box(key).input_value() == explore.box(key).input_value()
-    np.testing.assert_array_equal(other.decoded().code, shown.code)  # as far as an address has digits
+    assert other.decoded().source == shown.source  # to the pixel
+    np.testing.assert_array_equal(other.decoded().code, shown.code)
     other.decoded().assert_decodes(model)
     np.testing.assert_allclose(
         [other.map("marks[0].x"), other.map("marks[0].y")],
@@ -47,6 +48,53 @@ def test_a_shared_address_gives_the_same_view(explore, models, new_page):
     other.page.goto(explore.address())
     other.ready()
     assert (other.decoded().source, other.decoded().index) == (shown.source, row)
+
+
+def test_a_link_shows_zoom_selection_grid_samples_and_holes(explore, new_page):
+    explore.open(PLANE)
+    explore.key("holes").get_by_text("Show holes").click()
+    explore.wait_for_query("holes", "1")
+    left, top, right, bottom = explore.frame()
+    explore.page.mouse.move((left + right) / 2, (top + bottom) / 2)
+    explore.page.mouse.wheel(0, -300)
+    explore.page.wait_for_function("new URLSearchParams(location.search).has('zoom')")
+    explore.idle()
+    explore.tool("lasso")
+    left, top, right, bottom = explore.frame()
+    corners = [(left + 60, top + 60), (right - 60, top + 60), (right - 60, bottom - 60), (left + 60, bottom - 90)]
+    explore.drag([*corners, corners[0]])
+    explore.page.wait_for_function("new URLSearchParams(location.search).has('select')")
+    explore.idle()
+    explore.key("grid_n").get_by_role("slider").press("ArrowLeft")
+    explore.wait_for_query("grid", "14")
+    explore.after_sheet("samples", explore.key("samples_new").get_by_role("button").click)
+    explore.after(explore.tile("samples", 3).click)
+    explore.page.wait_for_function("new URLSearchParams(location.search).has('z')")
+
+    other = Explore(new_page(profile="somebody else"))
+    other.page.goto(explore.address())
+    other.ready()
+    assert other.query() == explore.query()
+    assert other.decoded().source == explore.decoded().source
+    assert sorted(other.map("selected")) == sorted(explore.map("selected"))
+    expect(other.key("group")).to_contain_text(f"{len(explore.map('selected'))} items selected")
+    for axis in "xy":
+        np.testing.assert_allclose(other.map("view")[axis], explore.map("view")[axis], rtol=1e-5)
+    for key in ("grid", "samples"):
+        np.testing.assert_array_equal(other.sheet(key), explore.sheet(key))
+    expect(other.tile("samples", 3)).to_have_attribute("aria-selected", "true")
+
+    # A step back each; what was looked at stays as it was.
+    shown = explore.map("view")
+    for param in ("z", "seed", "grid", "select"):
+        explore.page.go_back()
+        explore.wait_for_query(param, None)
+        explore.idle()
+    assert explore.map("selected") is None
+    np.testing.assert_allclose(explore.map("view")["x"], shown["x"], rtol=1e-5)
+    explore.page.go_forward()
+    explore.page.wait_for_function("window.__latentMaps.map.selected?.length")
+    assert sorted(explore.map("selected")) == sorted(other.map("selected"))
 
 
 def test_a_bad_address_is_said_and_does_no_harm(explore, models):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from playwright.sync_api import expect
 
+from explorer.ui import html
 from tests.app.tiny_runs import PLANE
 from tests.browser.screen import Explore
+from tests.browser.steps import Arithmetic
 
 pytestmark = pytest.mark.browser
 
@@ -57,6 +60,22 @@ def test_all_screens_and_back_and_forward_again(explore):
         explore.page.go_forward()
         assert_at(screen, address)
     assert steps(explore) == at_first + len(visited) - 1
+
+
+def test_a_moved_slider_is_one_step_and_back_takes_it_back(new_page):
+    screen = Arithmetic(new_page()).open(PLANE, tool="sliders")
+    before = steps(screen)
+    start, _ = screen.shown("sliders")
+    thumb = screen.key("steer").locator("input[type=range]").first
+    moved, _ = screen.after_code("sliders", lambda: thumb.press("End"))
+    screen.page.wait_for_function("new URLSearchParams(location.search).has('moves')")
+    screen.idle()
+    assert steps(screen) == before + 1
+    screen.page.go_back()
+    screen.wait_for_query("moves", None)
+    expect(screen.image("sliders")).to_have_attribute("data-code", html.code_text(torch.tensor(start)))
+    screen.page.go_forward()
+    expect(screen.image("sliders")).to_have_attribute("data-code", html.code_text(torch.tensor(moved)))
 
 
 def test_what_a_person_does_is_a_step_and_what_is_filled_in_is_none(explore, models):

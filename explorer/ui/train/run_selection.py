@@ -73,6 +73,7 @@ def _draw(found: list[RunInfo], on_delete: Callable[[list[str]], None]) -> None:
     if len(chosen) < 2:
         st.caption("Select a second run to compare their curves.")
         return
+    st.session_state.setdefault(_METRIC, "elbo")
     metric = st.segmented_control(
         "Curve",
         list(_METRICS),
