@@ -17,6 +17,7 @@ from playwright.sync_api import Locator, Page, expect
 from scipy.spatial import KDTree
 
 from explorer.checkpoints.model import Model
+from explorer.ui import compact
 from tests.browser import talk
 from tests.browser.talk import WAIT_MS
 
@@ -174,6 +175,15 @@ class Explore:
         self.page.wait_for_function(
             "([name, value]) => new URLSearchParams(location.search).get(name) === value", arg=[name, value]
         )
+
+    def wait_for_code(self, code: np.ndarray) -> None:
+        """Wait until the address has a code."""
+        end = time.monotonic() + WAIT_MS / 1000
+        while (found := compact.read_code(self.query().get("z", ""), len(code))) is None or not np.allclose(
+            found, code, atol=1e-4
+        ):
+            assert time.monotonic() < end, f"the address has {found}, not {code}"
+            self.page.wait_for_timeout(20)
 
     # The decoded panel
 

@@ -57,7 +57,7 @@ def test_an_expression_is_typed(screen, models):
 
     # The result becomes the pick, here and in Explore, and the address says the expression.
     screen.key("expression_use").get_by_role("button").click()
-    screen.wait_for_query("z", ",".join(f"{v:.6g}" for v in screen.shown("expression")[0]))
+    screen.wait_for_code(screen.shown("expression")[0])
     assert screen.query()["e"] == "mean(5)"
     screen.page.get_by_role("link", name="Explore").click()
     explore = Explore(screen.page).ready()
@@ -83,7 +83,7 @@ def test_a_mean_that_is_clicked_is_chosen(screen, models):
     screen.open(PLANE, e="mean(1)")
     expect(screen.key("means").locator(".lx-tile")).to_have_count(10)
     screen.tile("means_tiles", 6).click()
-    screen.wait_for_query("z", ",".join(f"{v:.6g}" for v in means(model)[6].astype(np.float32)))
+    screen.wait_for_code(means(model)[6])
     screen.idle()
     screen.wait_for_marks("marks.some((mark) => mark.kind === 'selected')")
     (chosen,) = [mark for mark in screen.map("marks") if mark["kind"] == "selected"]
@@ -141,9 +141,7 @@ def test_a_traversal_is_clicked(screen, models):
     expected = means(model)[7]
     expected[strongest] = 3.0
     screen.tile("traversal_tiles", 10).click()
-    screen.page.wait_for_function("new URLSearchParams(location.search).has('z')")
-    code = [float(v) for v in screen.query()["z"].split(",")]
-    np.testing.assert_allclose(code, expected, atol=1e-4)
+    screen.wait_for_code(expected)
     expect(screen.key("traversal")).to_contain_text("collapsed")
 
 
@@ -187,7 +185,7 @@ def test_a_slider_is_moved_and_the_image_follows(screen, models):
     (dot,) = screen.map("followers")  # the map's dot has moved along
     np.testing.assert_allclose([dot["x"], dot["y"]], place, atol=0.01)
     screen.key("steer_use").get_by_role("button").click()
-    screen.wait_for_query("z", ",".join(f"{v:.6g}" for v in code.astype(np.float32)))
+    screen.wait_for_code(code)
 
 
 def test_two_lassos_make_a_direction(screen, models):
