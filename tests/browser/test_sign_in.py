@@ -35,7 +35,10 @@ url = "http://localhost:{port}"
 port = {port}
 hosts = ["grace@example.org"]
 monitor_token = "{TOKEN}"
-{AUTH.format(address)}""",
+{AUTH.format(address)}
+[limits]
+images = 100_000_000
+""",
             "utf-8",
         )
         command = [sys.executable, "-m", "explorer", "serve", "--settings", settings]
