@@ -10,7 +10,7 @@ from unittest import mock
 
 import torch
 
-from benchmarks.gpu.plan import Plan, apart, presets, shared_noise, take, wait, without_maps
+from benchmarks.gpu.plan import Plan, apart, presets, shared_noise, take, wait, without_map_quality
 from benchmarks.gpu.report import Report
 from explorer.checkpoints.folder import read_history, read_tensors
 from explorer.models.devices import choose_device, choose_precision, device_names, peak_memory
@@ -145,7 +145,7 @@ def noise_of(run: Experiment) -> list[int]:
 def resume(plan: Plan, report: Report) -> None:
     """Compares two epochs, stopped in the midst of one and resumed, with two in one go, twice."""
     for name in plan.resumed:
-        with guarded(report, name), without_maps():
+        with guarded(report, name), without_map_quality():
             config = plan.config(name, epochs=2)
             whole, again, parted = (plan.place() for _ in range(3))
             for path in (whole, again):

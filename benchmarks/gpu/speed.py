@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gpu.checks import guarded
-from benchmarks.gpu.plan import Plan, take, wait, without_maps
+from benchmarks.gpu.plan import Plan, take, wait, without_map_quality
 from benchmarks.gpu.report import Report
 from explorer.datasets import ImageDataset
 from explorer.models import LatentModel, build
@@ -232,7 +232,7 @@ def _kernels(run: Experiment) -> dict[str, Any]:
 def quality(plan: Plan, report: Report) -> None:
     """Measures seconds of training, and of everything, until the test figure is reached; the presets as published."""
     for name, (epochs, figure, target) in plan.quality.items():
-        with guarded(report, name), without_maps():
+        with guarded(report, name), without_map_quality():
             start = time.perf_counter()
             run = train(plan.config(name, epochs=epochs), plan.place())
             wall = time.perf_counter() - start
