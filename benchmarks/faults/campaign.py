@@ -61,6 +61,7 @@ def run_part(
     known = {trial.number for trial in read_trials(out) if (trial.part, trial.seed) == (name, seed)}
     wanted = [only] if only is not None else [n for n in range(count or part.count) if n not in known]
     end = time.monotonic() + 60 * minutes
+    print(f"== {name}, seed {seed}: {part.what}", flush=True)
     with tempfile.TemporaryDirectory(prefix="faults-") as place:
         while wanted and time.monotonic() < end:
             for trial in _trials(name, seed, wanted, Path(place), end):

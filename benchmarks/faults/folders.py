@@ -287,7 +287,7 @@ def _no_file(folder: Path, rng: Random) -> str:
     """What is no regular file: a pipe, a device that never ends, a folder, a link to itself, a hole of terabytes."""
     file = _any_file(folder, rng)
     if rng.random() < 0.2:
-        file = folder / rng.choice(("lock", "cancel", "log.txt", "run.json", "state.json", ".commit/.plan"))
+        file = folder / rng.choice(("cancel", "log.txt", "run.json", "state.json", ".commit/.plan"))
         file.parent.mkdir(exist_ok=True)
     file.unlink(missing_ok=True)
     how = rng.choice(("a pipe", "a device", "a folder", "a link to itself", "a link to nothing", "a hole", "gone"))
