@@ -22,7 +22,8 @@ from explorer import runs
 
 _KINDS = ("plane", "five", "plain", "classes")
 _EPOCHS = 3
-_CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"}
+_REMOVALS = {"os.remove", "os.rmdir"}  # which a full disk lets happen
+_CHANGES = {"os.rename", "os.mkdir", "os.link", "os.symlink", "os.truncate", *_REMOVALS}
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _fsync = os.fsync
 
@@ -38,7 +39,11 @@ class _Disk:
         """An audit event of the interpreter."""
         if not self.folder or not (name in _CHANGES or (name == "open" and self._writes(arguments))):
             return
-        if any(isinstance(one, str | os.PathLike) and str(one).startswith(self.folder) for one in arguments):
+        if name in _REMOVALS and self.error != errno.EROFS:
+            return
+        paths = [str(one) for one in arguments if isinstance(one, str | os.PathLike)]
+        # A relative path is of a folder that is open: that of `shutil.rmtree`.
+        if any(path.startswith(self.folder) or not os.path.isabs(path) for path in paths):
             self.write()
 
     def write(self) -> None:
@@ -88,7 +93,8 @@ def attempt(place: Path, rng: Random) -> str:
         except (OSError, ValueError) as problem:
             outcome = str(problem)
     assert_one_sentence(outcome)
-    assert not [one.problem for one in explorer.checkpoints() if one.problem], f"{said}: a list has a damaged model"
+    problems = [one.problem for one in explorer.checkpoints() if one.problem]
+    assert not problems, f"{said}: a list has a damaged model: {problems[0]}"
     runs.runs()
     if not path.exists():
         explorer.train(wanted, path)

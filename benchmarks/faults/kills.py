@@ -48,7 +48,8 @@ def attempt(place: Path, rng: Random) -> str:
             moments.append(round(time.monotonic() - began, 2))
         process.join()
         info = runs.run("killed")
-        assert not [one.problem for one in explorer.checkpoints() if one.problem], "a list has a damaged model"
+        problems = [one.problem for one in explorer.checkpoints() if one.problem]
+        assert not problems, f"{kind}: a list has a damaged model: {problems[0]}"
         if info.state == "finished":
             break
         assert info.state == "interrupted", f"{kind}: it is {info.state}: {info.message}"
