@@ -76,6 +76,7 @@ def _finish(folder: Path, *, wait: float) -> None:
             raise TimeoutError(f"another process is saving into {folder}")
         with held:
             _move(folder)
+        return  # what is left cannot be removed, or is none of ours
 
 
 def _move(folder: Path) -> None:
