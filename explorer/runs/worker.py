@@ -31,10 +31,10 @@ def main(path: Path) -> int:
         seconds = math.inf if allowed.minutes is None else 60 * allowed.minutes - files.status().seconds
         until = time.monotonic() + seconds
         try:
-            run = lifecycle.train_run(path, files.config(), should_stop=lambda: time.monotonic() > until)
-            if run.status is RunState.CANCELLED and time.monotonic() > until:
-                message = f"It has trained for {allowed.minutes:g} minutes, as long as a run may here."
-                files.change_status(RunState.CANCELLED, message=message)
+            why = (
+                f"It has trained for {allowed.minutes:g} minutes, as long as a run may here." if allowed.minutes else ""
+            )
+            run = lifecycle.train_run(path, files.config(), should_stop=lambda: time.monotonic() > until, why=why)
         except (ValueError, OSError, MemoryError) as error:
             print(f"explorer: {describe_error(error)}", file=sys.stderr)
             return 1

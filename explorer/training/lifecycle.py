@@ -140,10 +140,12 @@ def train_run(
     *,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    why: str = "",
 ) -> Run:
     """Train the run in a folder that `create_run` has made and this process holds, from its last save if it has one.
 
-    However it ends, the folder's state says so. Raises as `train` does.
+    However it ends, the folder's state says so; `why` is the sentence on a run that `should_stop` has stopped. Raises
+    as `train` does.
     """
     files = RunFiles(path)
     status = StatusWriter(files)
@@ -166,5 +168,6 @@ def train_run(
     except BaseException as error:
         status.failed(error)
         raise
-    status.ended(run.status, run.message)
+    stopped = bool(why) and run.status is RunState.CANCELLED and bool(should_stop and should_stop())
+    status.ended(run.status, why if stopped else run.message)
     return run
