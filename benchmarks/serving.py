@@ -120,14 +120,17 @@ def find_chromium(own: str) -> str | None:
 
 
 @contextlib.contextmanager
-def browsing() -> Iterator[tuple[Browser, Server]]:
-    """A headless Chromium and a server with an empty folder of runs; ends the program where there is no Chromium."""
+def browsing(*flags: str) -> Iterator[tuple[Browser, Server]]:
+    """A headless Chromium, with more command-line flags, and a server with an empty folder of runs.
+
+    Ends the program where there is no Chromium.
+    """
     with (
         tempfile.TemporaryDirectory() as folder,
         serve(Path(folder) / "log", EXPLORER_RUNS=folder) as server,
         sync_playwright() as playwright,
     ):
-        browser = launch(playwright)
+        browser = launch(playwright, *flags)
         if browser is None:
             sys.exit("there is no Chromium here: run `make browser` once")
         yield browser, server

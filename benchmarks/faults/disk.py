@@ -17,7 +17,13 @@ from random import Random
 from typing import Any
 
 import explorer
-from benchmarks.faults.sound import assert_one_sentence, assert_same, config
+from benchmarks.faults.sound import (
+    assert_none_damaged,
+    assert_one_sentence,
+    assert_same,
+    config,
+    train_undisturbed,
+)
 from explorer import runs
 
 _KINDS = ("plane", "five", "plain", "classes")
@@ -71,9 +77,7 @@ def _flush(fd: Any) -> None:
 
 def prepare(place: Path) -> None:
     """Trains what the disturbed ones must come to, and counts from now on what is written."""
-    for kind in _KINDS:
-        if not (place / "undisturbed" / kind).is_dir():
-            explorer.train(config(kind, _EPOCHS, save_seconds=0.0), place / "undisturbed" / kind)
+    train_undisturbed(place, dict.fromkeys(_KINDS, _EPOCHS), save_seconds=0.0)
     os.fsync = _flush
     sys.addaudithook(_disk.event)
 
@@ -93,8 +97,7 @@ def attempt(place: Path, rng: Random) -> str:
         except (OSError, ValueError) as problem:
             outcome = str(problem)
     assert_one_sentence(outcome)
-    problems = [one.problem for one in explorer.checkpoints() if one.problem]
-    assert not problems, f"{said}: a list has a damaged model: {problems[0]}"
+    assert_none_damaged()
     runs.runs()
     if not path.exists():
         explorer.train(wanted, path)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
 import time
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from random import Random
 
-import explorer
 from benchmarks.faults import warm
-from benchmarks.faults.sound import assert_same, config
+from benchmarks.faults.sound import assert_none_damaged, assert_same, config, fork_server, train_undisturbed
 from explorer import runs
 from explorer.training import lifecycle
 
@@ -23,11 +21,8 @@ _context: ForkServerContext | None = None
 def prepare(place: Path) -> None:
     """Trains what the killed ones must come to, and starts a process that has PyTorch and the data already."""
     global _context
-    _context = multiprocessing.get_context("forkserver")
-    _context.set_forkserver_preload(["benchmarks.faults.warm"])
-    for kind, epochs in _EPOCHS.items():
-        if not (place / "undisturbed" / kind).is_dir():
-            explorer.train(config(kind, epochs, save_seconds=0.1), place / "undisturbed" / kind)
+    _context = fork_server()
+    train_undisturbed(place, _EPOCHS, save_seconds=0.1)
 
 
 def attempt(place: Path, rng: Random) -> str:
@@ -48,8 +43,7 @@ def attempt(place: Path, rng: Random) -> str:
             moments.append(round(time.monotonic() - began, 2))
         process.join()
         info = runs.run("killed")
-        problems = [one.problem for one in explorer.checkpoints() if one.problem]
-        assert not problems, f"{kind}: a list has a damaged model: {problems[0]}"
+        assert_none_damaged()
         if info.state == "finished":
             break
         assert info.state == "interrupted", f"{kind}: it is {info.state}: {info.message}"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
 
-import explorer
 from benchmarks.faults import warm
-from benchmarks.faults.sound import assert_same, config, empty
+from benchmarks.faults.sound import assert_same, config, empty, fork_server, train_undisturbed
 from explorer import runs
 
 _KINDS = ("plane", "five")
@@ -24,11 +22,8 @@ _context: ForkServerContext | None = None
 def prepare(place: Path) -> None:
     """Trains what the runs must come to, and starts a process that has PyTorch already."""
     global _context
-    _context = multiprocessing.get_context("forkserver")
-    _context.set_forkserver_preload(["benchmarks.faults.warm"])
-    for kind in _KINDS:
-        if not (place / "undisturbed" / kind).is_dir():
-            explorer.train(config(kind, _EPOCHS), place / "undisturbed" / kind)
+    _context = fork_server()
+    train_undisturbed(place, dict.fromkeys(_KINDS, _EPOCHS))
 
 
 def attempt(place: Path, rng: Random) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 import stat
+from collections.abc import Mapping
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -54,6 +57,20 @@ def put_damaged(place: Path, rng: Random) -> str:
     return f"{one}, {damage(place / 'runs' / 'damaged', rng)}"
 
 
+def train_undisturbed(place: Path, epochs: Mapping[str, int], **more: Any) -> None:
+    """Trains into `place/undisturbed` what runs of each kind must come to, unless they are there."""
+    for kind, count in epochs.items():
+        if not (place / "undisturbed" / kind).is_dir():
+            explorer.train(config(kind, count, **more), place / "undisturbed" / kind)
+
+
+def fork_server() -> ForkServerContext:
+    """Makes what starts processes that have PyTorch and the data already: see `benchmarks.faults.warm`."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.faults.warm"])
+    return context
+
+
 def empty(folder: Path) -> None:
     """Makes a folder empty, whatever has become of what is in it."""
     for path in [folder, *folder.rglob("*")]:
@@ -72,6 +89,12 @@ def assert_same(one: Path, other: Path) -> None:
     assert find(one).metrics == find(other).metrics, "metrics"
     lines = [[{k: v for k, v in line.items() if k not in _TIMES} for line in read_history(p)] for p in (one, other)]
     assert lines[0] == lines[1], "history"
+
+
+def assert_none_damaged() -> None:
+    """Raises AssertionError if the list of models has one that cannot be opened."""
+    problems = [f"{info.name}: {info.problem}" for info in explorer.checkpoints() if info.problem]
+    assert not problems, f"a list has a damaged model, {problems[0]}"
 
 
 def assert_one_sentence(text: str) -> None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
-import tempfile
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from benchmarks.browser import memory
-from benchmarks.serving import launch, serve
+from benchmarks.serving import browsing
 from explorer.checkpoints.model import load
 
 _SESSIONS = 50
@@ -35,13 +33,7 @@ def prepare(place: Path) -> None:
 def attempt(place: Path, rng: Random) -> str:
     """Opens all sessions before it looks at any, then gives each another code."""
     model = load(_MODEL, device="cpu")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serve(Path(folder) / "log.txt", EXPLORER_RUNS=folder) as server,
-        sync_playwright() as playwright,
-    ):
-        browser = launch(playwright, "--process-per-site")
-        assert browser is not None, "there is no Chromium here: run `make browser` once"
+    with browsing("--process-per-site") as (browser, server):
         profiles = [browser.new_context(viewport={"width": 900, "height": 900}) for _ in range(_PROFILES)]
         pages = [profiles[number % _PROFILES].new_page() for number in range(_SESSIONS)]
         for turn in range(2):
@@ -59,6 +51,5 @@ def attempt(place: Path, rng: Random) -> str:
                 wrong += not np.allclose(told, code, atol=1e-3) or float(np.abs(pixels - wanted).max()) > 1.0
             assert not wrong, f"{wrong} of {_SESSIONS} sessions show another picture, in turn {turn}"
         used = memory(server.pid)
-        browser.close()
     assert used < _MOST_MEMORY, f"the server takes {used:.2f} GB"
     return f"{_SESSIONS} sessions, two codes each; the server takes {used:.2f} GB"

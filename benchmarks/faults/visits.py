@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from pathlib import Path
 from random import Random
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from benchmarks.browser import memory
-from benchmarks.serving import Server, launch, serve
+from benchmarks.serving import Server, browsing
 
 _SESSIONS, _RERUNS = 200, 500
 _MODEL = "mnist-mlp-2d"
@@ -25,16 +24,9 @@ def prepare(place: Path) -> None:
 
 def attempt(place: Path, rng: Random) -> str:
     """Opens and closes sessions, then reruns one again and again; compares the second half with the first."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serve(Path(folder) / "log.txt", EXPLORER_RUNS=folder) as server,
-        sync_playwright() as playwright,
-    ):
-        browser = launch(playwright, "--process-per-site")
-        assert browser is not None, "there is no Chromium here: run `make browser` once"
+    with browsing("--process-per-site") as (browser, server):
         sessions = [_open_and_close(browser, server, _SESSIONS // 2) for _ in range(2)]
         reruns = [_rerun(browser, server, _RERUNS // 2, rng) for _ in range(2)]
-        browser.close()
     for what, (first, second) in (("sessions", sessions), ("reruns", reruns)):
         told = f"{what}: GB, threads and files were {first}, and are {second}"
         assert second[0] - first[0] < _MOST_GROWTH, told

@@ -9,22 +9,18 @@ import signal
 import sys
 import time
 import types
-from pathlib import Path
 
 import pytest
-import torch
 
 import explorer
+from benchmarks.faults.sound import assert_same
 from benchmarks.serving import serve
 from explorer import runs
-from explorer.checkpoints.folder import find, read_history, read_tensors
 from explorer.files.locks import is_locked
 from explorer.runs import queue
 from explorer.training import lifecycle
 from tests import warm_worker
 from tests.background import until
-
-TIMES = {"seconds", "images_per_second"}
 
 NARROW = {"encoder": (64,), "decoder": (64,)}
 RUNS = {
@@ -85,17 +81,6 @@ def kill(name):
         until(lambda: not is_locked(path))
     runs.advance()
     return runs.run(name)
-
-
-def assert_same(one: Path, other: Path):
-    """Bit for bit: weights, codes, metrics, history, save for how long it took."""
-    for name in ("model.safetensors", "latents.safetensors"):
-        a, b = read_tensors(one / name), read_tensors(other / name)
-        assert set(a) == set(b)
-        assert all(torch.equal(a[key], b[key]) for key in a), name
-    assert find(one).metrics == find(other).metrics
-    histories = [[{k: v for k, v in line.items() if k not in TIMES} for line in read_history(p)] for p in (one, other)]
-    assert histories[0] == histories[1]
 
 
 def test_a_run_of_the_app_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(folder, tmp_path):
