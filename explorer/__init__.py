@@ -8,9 +8,9 @@ from explorer.checkpoints.model import Model, load
 from explorer.datasets import ImageDataset
 from explorer.datasets import load as dataset
 from explorer.errors import CheckpointError, DatasetError
+from explorer.evaluation.ranking import Ranking, rank
 from explorer.models import Posterior
 from explorer.runs import train
-from explorer.scoring.ranking import Ranking, rank
 from explorer.training.lifecycle import Progress, Run
 from explorer.training.presets import TrainConfig
 

@@ -36,8 +36,8 @@ def add_to(verbs: Any) -> None:
 
 def rank(args: argparse.Namespace) -> int:
     from explorer.checkpoints.model import load
+    from explorer.evaluation import ranking
     from explorer.files.tables import check_place
-    from explorer.scoring import ranking
 
     check_place(args.out)
     model = load(args.name, device=args.device)

@@ -17,10 +17,10 @@ from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 import explorer
+from explorer.evaluation.scores import judge
 from explorer.images import pictures
 from explorer.images.preparation import Steps, prepare
 from explorer.images.suggestion import habits, suggest
-from explorer.scoring.scores import judge
 from explorer.ui import assets, cache
 from explorer.ui.reconstruct import uploads
 from explorer.ui.reconstruct.analysis import Subject, _analyse

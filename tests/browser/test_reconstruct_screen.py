@@ -18,10 +18,10 @@ from playwright.sync_api import Page, expect
 
 from explorer import datasets
 from explorer.checkpoints.model import Model
+from explorer.evaluation.ranking import rank
+from explorer.evaluation.scores import Scores, compared, judge
 from explorer.images import pictures
 from explorer.models import Posterior
-from explorer.scoring.ranking import rank
-from explorer.scoring.scores import Scores, compared, judge
 from explorer.ui.wording import nats
 from tests.app.tiny_runs import CONV, PLANE
 from tests.browser.screen import Explore, assert_fits, pixels_of

@@ -12,9 +12,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from explorer.evaluation.scores import Judgement, Scores, judge, score
 from explorer.images.preparation import Prepared, Steps
 from explorer.models import Posterior
-from explorer.scoring.scores import Judgement, Scores, judge, score
 from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.codes import computed
 

@@ -8,9 +8,9 @@ import streamlit as st
 from PIL import Image
 from torch import Tensor
 
+from explorer.evaluation.scores import better_than, rescore, sentence
 from explorer.images import pictures
 from explorer.images.corruptions import Corruption, corrupt
-from explorer.scoring.scores import better_than, rescore, sentence
 from explorer.ui import address, compact, html
 from explorer.ui.components.code_sliders.component import Knob, code_sliders
 from explorer.ui.reconstruct.analysis import Analysis

@@ -11,10 +11,10 @@ import torch
 
 from explorer.checkpoints.model import Model
 from explorer.errors import DatasetError
+from explorer.evaluation.ranking import COLUMNS, RARE, SHOWN, Ranking, rank, read_again
+from explorer.evaluation.scores import compared
 from explorer.files.tables import table_text
 from explorer.images import pictures
-from explorer.scoring.ranking import COLUMNS, RARE, SHOWN, Ranking, rank, read_again
-from explorer.scoring.scores import compared
 from explorer.ui import html, page_switch, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.components.tiles.component import tiles

@@ -8,9 +8,9 @@ from html import escape
 import streamlit as st
 
 from explorer.datasets.malaria import Malaria
+from explorer.evaluation.scores import compared
 from explorer.figures import palette
 from explorer.images import pictures
-from explorer.scoring.scores import compared
 from explorer.ui import html, page_switch
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.markdown import plain

@@ -11,9 +11,9 @@ from torch.distributions import Normal, kl_divergence
 import explorer
 from explorer.checkpoints.folder import CheckpointInfo
 from explorer.checkpoints.model import Model, load
+from explorer.evaluation.scores import Scores, better_than, compared, judge, rescore, score, sentence
 from explorer.latents import Density, Latents
 from explorer.models import ModelConfig, Posterior, build
-from explorer.scoring.scores import Scores, better_than, compared, judge, rescore, score, sentence
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,14 @@ import explorer
 from explorer.__main__ import main
 from explorer.checkpoints.model import load
 from explorer.errors import DatasetError, DatasetMissing
+from explorer.evaluation import ranking
+from explorer.evaluation.ranking import COLUMNS, rank, read_again
+from explorer.evaluation.scores import judge, score
 from explorer.files import pictures
 from explorer.files.tables import table_text
 from explorer.images import memory
 from explorer.images.memory import Room
 from explorer.images.preparation import Steps
-from explorer.scoring import ranking
-from explorer.scoring.ranking import COLUMNS, rank, read_again
-from explorer.scoring.scores import judge, score
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from explorer.checkpoints.model import Model
 from explorer.errors import DatasetError
+from explorer.evaluation.scores import Scores, better_than, score
 from explorer.files.entries import open_files
 from explorer.files.pictures import Named, Pictures, Progress, list_pictures, open_pictures
 from explorer.files.tables import write_table
 from explorer.images.preparation import Steps
 from explorer.images.reading import UPLOAD_BYTES, Picture
 from explorer.images.tasks import ReadPicture
-from explorer.scoring.scores import Scores, better_than, score
 
 SHOWN = 24  # of the worst, and of the best: their images are kept
 RARE = 0.01  # of a model's test items: what is worse than all others is unusual
@@ -34,7 +34,7 @@ class Ranking:
 
     Attributes:
         files: their paths below the source, with `/`, in order.
-        reconstruction: log p(x|z) in nats [N] at one draw of z; see `explorer.scoring.scores.score`.
+        reconstruction: log p(x|z) in nats [N] at one draw of z; see `explorer.evaluation.scores.score`.
         kl: in nats [N]; zero for a plain autoencoder.
         better_than: the share of the model's stored test items with a smaller ELBO, [N] in [0, 1].
         order: positions in `files`, int64 [N], the smallest ELBO first: that is the most unusual picture.
