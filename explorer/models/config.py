@@ -52,7 +52,7 @@ class ModelSettings:
     )
     batch_norm: bool = option(
         *("Batch norm", "model"),
-        "Normalise each hidden layer over the batch before its ReLU, which steadies the training of deep networks",
+        "Normalise each hidden layer over the batch before its activation, which steadies deep networks",
         False,
     )
     init: str = option(

@@ -6,13 +6,14 @@ arXiv:1502.03167, section 3.2).
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Protocol
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from explorer.models.config import ModelConfig, ModelSettings
+from explorer.models.layers import BatchNorm1d, BatchNorm2d, halved_sides
 from explorer.models.registry import INITIALISATIONS, NETWORKS
 from explorer.models.residual import Residual
 
@@ -59,7 +60,7 @@ class Dense:
 
 
 class Convolutional:
-    """Convolutions; each encoder layer halves the sides, each decoder layer doubles them."""
+    """Convolutions; each encoder layer halves the sides, and each decoder layer doubles them to what they were."""
 
     convolves = True
 
@@ -71,32 +72,30 @@ class Convolutional:
             )
 
     def encoder(self, config: ModelConfig, outputs: int) -> nn.Module:
-        c, h, w = _divisible(config)
+        h, w = halved_sides(config, len(config.encoder))[-1]
         layers: list[nn.Module] = []
-        for a, b in pairwise((c, *config.encoder)):
-            convolution = [nn.Conv2d(a, b, 3, padding=1), *_norm(config, nn.BatchNorm2d, b)]
-            layers += [*convolution, nn.ReLU(inplace=True), nn.MaxPool2d(2)]
-        shrink = 2 ** len(config.encoder)
-        features = config.encoder[-1] * (h // shrink) * (w // shrink)
+        for a, b in pairwise((config.image_shape[0], *config.encoder)):
+            convolution = [nn.Conv2d(a, b, 3, padding=1), *_norm(config, BatchNorm2d, b)]
+            layers += [*convolution, nn.ReLU(inplace=True), nn.MaxPool2d(2, ceil_mode=True)]
+        features = config.encoder[-1] * h * w
         return nn.Sequential(*layers, nn.Flatten(), nn.Linear(features, outputs))
 
     def decoder(self, config: ModelConfig, inputs: int) -> nn.Module:
-        c, h, w = _divisible(config)
         widths = config.decoder
-        grow = 2 ** len(widths)
-        first = (config.encoder[-1], h // grow, w // grow)
-        features = first[0] * first[1] * first[2]
+        *larger, smallest = halved_sides(config, len(widths))
+        first = (config.encoder[-1], *smallest)
+        features = math.prod(first)
         layers: list[nn.Module] = [
             nn.Linear(inputs, features),
             *_norm(config, BatchNorm1d, features),
             nn.ReLU(inplace=True),
             nn.Unflatten(1, first),
         ]
-        for a, b in pairwise((first[0], *widths)):
+        for (a, b), sides in zip(pairwise((first[0], *widths)), reversed(larger), strict=True):
             # A transposed convolution of stride 1 that keeps the size is a convolution; oneDNN runs it faster.
-            convolution = [nn.Conv2d(a, b, 3, padding=1), *_norm(config, nn.BatchNorm2d, b)]
-            layers += [*convolution, nn.ReLU(inplace=True), nn.Upsample(scale_factor=2)]
-        return nn.Sequential(*layers, nn.Conv2d(widths[-1], c, 3, padding=1))
+            convolution = [nn.Conv2d(a, b, 3, padding=1), *_norm(config, BatchNorm2d, b)]
+            layers += [*convolution, nn.ReLU(inplace=True), nn.Upsample(sides)]
+        return nn.Sequential(*layers, nn.Conv2d(widths[-1], config.image_shape[0], 3, padding=1))
 
 
 NETWORKS.register("dense", "dense", "fully connected layers, quick, which see all pixels at once")(Dense())
@@ -108,27 +107,6 @@ NETWORKS.register(
     "residual",
     "a deeper kind of convolutions, whose blocks add to what they are given; for a GPU, and best with batch norm",
 )(Residual())
-
-
-def _divisible(config: ModelConfig) -> tuple[int, int, int]:
-    """The image's shape. Raises ValueError where its sides cannot be halved once a layer."""
-    _, h, w = config.image_shape
-    shrink = 2 ** len(config.encoder)
-    if h % shrink or w % shrink:
-        raise ValueError(f"{len(config.encoder)} poolings need sides divisible by {shrink}, not {h} x {w}")
-    return config.image_shape
-
-
-class BatchNorm1d(nn.BatchNorm1d):
-    """Batch norm that takes a batch of one image, as the last of an epoch may be, by its running statistics.
-
-    A single image has no variance; torch's own layer refuses it.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        if self.training and len(input) == 1:
-            return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-        return super().forward(input)
 
 
 def _norm(config: ModelConfig, kind: type[nn.BatchNorm1d] | type[nn.BatchNorm2d], features: int) -> list[nn.Module]:

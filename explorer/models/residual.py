@@ -14,6 +14,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from explorer.models.config import ModelConfig, ModelSettings
+from explorer.models.layers import BatchNorm2d, halved_sides
 
 NECK = 32  # channels between the last block and the code: a linear layer from all of them would be most of the weights
 
@@ -56,7 +57,7 @@ class Residual:
             )
 
     def encoder(self, config: ModelConfig, outputs: int) -> nn.Module:
-        neck = _neck(config)
+        neck = (NECK, *halved_sides(config, _changes(config.encoder))[-1])
         widths = config.encoder
         layers: list[nn.Module] = [nn.Conv2d(config.image_shape[0], widths[0], 3, padding=1)]
         for before, width in pairwise((widths[0], *widths)):
@@ -67,13 +68,14 @@ class Residual:
         return nn.Sequential(*layers, nn.Flatten(), nn.Linear(math.prod(neck), outputs))
 
     def decoder(self, config: ModelConfig, inputs: int) -> nn.Module:
-        neck = _neck(config)
         widths = config.decoder
+        *larger, smallest = halved_sides(config, _changes(widths))
+        neck = (NECK, *smallest)
         layers: list[nn.Module] = [nn.Linear(inputs, math.prod(neck)), nn.Unflatten(1, neck)]
         layers += [*_activation(config, NECK), nn.Conv2d(NECK, widths[0], 1)]
         for before, width in pairwise((widths[0], *widths)):
             if width != before:
-                layers += [*_activation(config, before), nn.Upsample(scale_factor=2)]
+                layers += [*_activation(config, before), nn.Upsample(larger.pop())]
                 layers.append(nn.Conv2d(before, width, 3, padding=1))
             layers.append(Block(config, width))
         layers += _activation(config, widths[-1])
@@ -81,19 +83,9 @@ class Residual:
 
 
 def _activation(config: ModelConfig, width: int) -> list[nn.Module]:
-    return [*([nn.BatchNorm2d(width)] if config.batch_norm else []), nn.SiLU()]
+    return [*([BatchNorm2d(width)] if config.batch_norm else []), nn.SiLU()]
 
 
 def _changes(widths: tuple[int, ...]) -> int:
     """How often the width changes from one block to the next."""
     return sum(a != b for a, b in pairwise(widths))
-
-
-def _neck(config: ModelConfig) -> tuple[int, int, int]:
-    """The shape between blocks and code. Raises ValueError where the sides cannot be halved so often."""
-    _, h, w = config.image_shape
-    halvings = _changes(config.encoder)
-    shrink = 2**halvings
-    if h % shrink or w % shrink:
-        raise ValueError(f"{halvings} halvings need sides divisible by {shrink}, not {h} x {w}")
-    return NECK, h // shrink, w // shrink

@@ -230,9 +230,9 @@ PRESETS: dict[str, Preset] = {
                 "infected cells take 205 nats, most of them for the outline, and codes drawn from the prior decode to "
                 "ragged cells; at beta 15 they take 86, the squared error on unseen patients goes from 0.0062 to "
                 "0.0068, and generated cells come closer to real ones. The same 64 latents as cells-linear. Neither "
-                "draws parasites: a parasite is what is left of a cell when its reconstruction is taken away. Four "
-                "halvings need sides divisible by 16: 64 pixels, not the 28 of the digits. --only healthy or --only "
-                "infected trains on one class, --family cvae on both with codes that they share."
+                "draws parasites: a parasite is what is left of a cell when its reconstruction is taken away. "
+                "--only healthy or --only infected trains on one class, --family cvae on both with codes that they "
+                "share."
             ),
         ),
         Preset(

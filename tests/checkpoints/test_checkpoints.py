@@ -238,7 +238,7 @@ def test_a_file_that_is_a_folder(pair, name):
             "network must be one of dense, conv, residual, not 'transformer'",
         ),
         ({"model": {**MODEL, "likelihood": "poisson"}}, "likelihood must be one of bernoulli, gaussian, sigma"),
-        ({"model": {**MODEL, "network": "conv", "encoder": [2, 2, 2], "decoder": [2, 2, 2]}}, "divisible by 8"),
+        ({"model": {**MODEL, "network": "conv", "encoder": [2] * 6, "decoder": [2] * 6}}, "more than 32 pixels a side"),
         ({"model": {**MODEL, "latent": 10**9}}, "latent must be at most 4,096"),
         ({"model": {**MODEL, "latent": float("inf")}}, "latent must be a whole number"),
         ({"model": {**MODEL, "encoder": "wide"}}, ""),

@@ -127,7 +127,10 @@ def test_a_deterministic_code_is_its_own_draw():
         ({"network": "transformer"}, "network must be one of dense, conv"),
         ({"init": "ones"}, "init must be one of pytorch, xavier, kaiming"),
         ({"output": "linear"}, "set output to sigmoid"),
-        ({"network": "conv", "image_shape": (1, 30, 30)}, "divisible by 4, not 30 x 30"),
+        (
+            {"network": "conv", "image_shape": (1, 30, 2)},
+            "2 layers that halve the sides need more than 2 pixels a side, not 30 x 2: take fewer of them",
+        ),
         ({"network": "conv", "decoder": (8,)}, "same number of layers"),
         *(
             ({"network": network, "encoder": (), "decoder": ()}, "encoder must be a list of one or more whole numbers")

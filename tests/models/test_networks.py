@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from explorer.models import FAMILIES, ModelConfig, build
-from explorer.models.networks import BatchNorm1d
+from explorer.models.layers import BatchNorm1d
 
 NETWORKS = ("dense", "conv")
 

@@ -56,7 +56,7 @@ def test_batch_norm_is_before_every_nonlinearity():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"image_shape": (1, 30, 30)}, "2 halvings need sides divisible by 4, not 30 x 30"),
+        ({"image_shape": (1, 30, 2)}, "2 layers that halve the sides need more than 2 pixels a side, not 30 x 2"),
         ({"decoder": (16, 8, 8, 8)}, "must change their width equally often in a residual network, not 2 and 1 times"),
         ({"encoder": (8,), "decoder": (8, 16)}, "not 0 and 1 times"),
         ({"encoder": (8, 16, 16, 8), "decoder": (8, 8)}, "not 2 and 0 times"),

@@ -132,11 +132,11 @@ def test_a_process_that_is_killed_is_interrupted_and_resumes(folder):
 
 
 def test_settings_that_cannot_be_fail_with_a_sentence(folder):
-    runs.submit(config(1, network="conv", encoder=(4, 4, 4), decoder=(4, 4, 4)), "odd")
+    runs.submit(config(1, network="conv", encoder=(4,) * 6, decoder=(4,) * 6), "odd")
     info = until(lambda: ended("odd"))
     assert info.state == "failed"
-    assert "divisible by 8" in info.message
-    until(lambda: "divisible by 8" in runs.log_tail("odd"))  # the state is written first
+    assert "more than 32 pixels a side" in info.message
+    until(lambda: "more than 32 pixels a side" in runs.log_tail("odd"))  # the state is written first
 
 
 def test_a_loss_that_diverges_at_once_is_a_failed_run_without_a_model(folder):

@@ -434,7 +434,7 @@ def test_a_map_that_fails_does_not_cost_the_run(small_train, tmp_path, monkeypat
         ({"seed": -1}, "seed"),
         ({"seed": 2**32}, "seed"),
         ({"dataset": "imagenet"}, "no data set 'imagenet'"),
-        ({"network": "conv", "encoder": (4, 4, 4), "decoder": (4, 4, 4)}, "divisible by 8"),
+        ({"network": "conv", "encoder": (4,) * 6, "decoder": (4,) * 6}, "need more than 32 pixels a side"),
     ],
 )
 def test_a_bad_config_is_a_value_error_and_leaves_nothing(small_train, tmp_path, options, reason):
