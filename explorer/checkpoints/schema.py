@@ -77,6 +77,7 @@ _METRICS = must_be.table(
         "active_units": _COUNT,
         "n": _COUNT,
         "kl_by_latent": must_be.listed(_NATS, 4096),
+        "figures": must_be.mapping(_NATS),
         "measured_on": must_be.mapping(must_be.either(_COUNT, must_be.text(5000))),
     },
     needed=("reconstruction",),
@@ -88,6 +89,8 @@ _LINE = must_be.table(
         **dict.fromkeys(("train", "test"), must_be.nothing_or(must_be.mapping(_METRIC))),
         **dict.fromkeys(("seconds", "images_per_second", "learning_rate", "beta", "noise_variance"), _METRIC),
         "kl_by_latent": must_be.listed(_METRIC, 4096),
+        "figures": must_be.mapping(_METRIC),
+        "warning": must_be.text(1000),
     },
     needed=("epoch",),
 )

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from explorer.models.config import ModelConfig
+from explorer.models.config import ModelConfig, ModelSettings
 from explorer.models.likelihoods import Likelihood, Sigma
 from explorer.models.objectives import Terms
 from explorer.models.posteriors import Noise, Posterior
@@ -45,6 +45,10 @@ class LatentModel(nn.Module):
             and no ELBO.
         continuous: whether codes may be added, blended and varied a little, and places between them decoded.
         conditional: whether the decoder is told the class, int64 [N]; others take no labels.
+        settings: the names of the options that only some families read (`of_family`), of those that this one does.
+        idle: the names of the options of all families that this one does not read.
+        stage: which of its `stages` training is in.
+        train_images: how many images it is trained on; 0 where nobody said.
     """
 
     family: ClassVar[str]
@@ -53,6 +57,10 @@ class LatentModel(nn.Module):
     has_prior: ClassVar[bool] = True
     continuous: ClassVar[bool] = True
     conditional: ClassVar[bool] = False
+    settings: ClassVar[tuple[str, ...]] = ()
+    idle: ClassVar[tuple[str, ...]] = ()
+    stage: int = 0
+    train_images: int = 0
     noise_variance: Tensor
     noise_images: Tensor
 
@@ -65,6 +73,10 @@ class LatentModel(nn.Module):
             self.register_buffer("noise_images", torch.tensor(0))
 
     # --- what a family says of itself ---------------------------------------------------------------------------
+
+    @classmethod
+    def check(cls, settings: ModelSettings) -> None:
+        """Raises ValueError, one sentence, for settings that the family cannot take, whatever the data."""
 
     @property
     def groups(self) -> tuple[LatentGroup, ...]:
@@ -133,6 +145,21 @@ class LatentModel(nn.Module):
     def stored_kl(self, posterior: Posterior) -> Float[Tensor, " g"] | None:
         """The average KL by group of posteriors that were stored before their KL was; None if moments do not tell."""
         return None
+
+    def stages(self, epochs: int) -> tuple[int, ...]:
+        """How many of so many epochs each stage of training has; what is trained in a stage, `terms` says.
+
+        The schedule of the learning rate starts anew in each.
+        """
+        return (epochs,)
+
+    def figures(self, posterior: Posterior) -> dict[str, float]:
+        """What else there is to watch while it learns, by name, of the posteriors of a whole set of images."""
+        return {}
+
+    def warning(self, figures: dict[str, float]) -> str:
+        """A sentence to who watches where `figures` say that something goes wrong, "" where nothing does."""
+        return ""
 
     # --- what follows from it -----------------------------------------------------------------------------------
 

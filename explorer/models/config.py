@@ -78,6 +78,7 @@ class ModelSettings:
             self.require_layers()
         LIKELIHOODS[self.likelihood](self.noise_variance, self.output)  # which knows what goes together
         NETWORKS[self.network].check(self)
+        FAMILIES[self.family].check(self)
 
     def require_layers(self) -> None:
         for name in ("encoder", "decoder"):
@@ -117,6 +118,7 @@ class ModelConfig(ModelSettings):
         if unknown := sorted(set(data) - known):
             raise ValueError(f"unknown model setting {unknown[0]!r}")
         added = {"noise_variance", "init", "output", "batch_norm", "classes"}  # by later versions
+        added |= {f.name for f in fields(cls) if f.metadata.get("of_family")}
         if missing := sorted(known - added - set(data)):
             raise ValueError(f"incomplete model settings: {missing[0]} is missing")
         return cls(**data)

@@ -23,7 +23,7 @@ class Evaluation:
     `reconstruction` [N] is log p(x|z) in nats (negative for images far from certain), `kl` [N] the KL in nats,
     `kl_by_group` [G] its average over images for each group of latents, `mse` [N] squared errors averaged over pixels;
     `posterior` has mean and logvar [N, D]. `constant` is what the training loss leaves out of -log p(x|z), `extra`
-    what else it charges on average, in nats.
+    what else it charges on average, in nats. `figures` are the family's own (`LatentModel.figures`).
     """
 
     posterior: Posterior
@@ -34,6 +34,7 @@ class Evaluation:
     constant: float
     extra: float
     has_prior: bool
+    figures: dict[str, float]
 
     def metrics(self, beta: float = 1.0) -> dict[str, float | int | None]:
         """The averages, as a checkpoint stores them.
@@ -139,9 +140,9 @@ def evaluate(
     finally:
         model.train(training)
     mean, logvar, nll, kl, kl_sums, mse = (torch.cat(column) for column in zip(*parts, strict=True))
-    constant = model.likelihood.constant(model.config.pixels)
+    constant, posterior = model.likelihood.constant(model.config.pixels), Posterior(mean, logvar)
     return Evaluation(
-        posterior=Posterior(mean, logvar),
+        posterior=posterior,
         reconstruction=-nll - constant,
         kl=kl,
         kl_by_group=kl_sums.sum(0) / len(mean),
@@ -149,6 +150,7 @@ def evaluate(
         constant=constant,
         extra=extra / len(mean),
         has_prior=model.has_prior,
+        figures=model.figures(posterior),
     )
 
 

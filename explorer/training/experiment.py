@@ -57,6 +57,7 @@ class Experiment:
         model = build(model_config(recipe, self.train_set.image_shape, classes)).to(self.device)
         # Convolutions run 1.5 to 3 times as fast with the channels of a pixel side by side.
         self.model: LatentModel = model.to(memory_format=torch.channels_last) if convolves else model
+        self.model.train_images = len(self.train_set)
         self.threads = choose_threads(sum(p.numel() for p in model.parameters()), convolves=convolves)
         self.optimizer = make_optimizer(self.model, recipe, capturable=self.device.type == "cuda")
         self.at = Position(generator=torch.Generator(self.device).manual_seed(config.seed))
@@ -128,6 +129,16 @@ class Experiment:
                 raise ValueError(
                     f"{self.path} cannot be resumed: the {data.split} images of {self.dataset} are others now"
                 )
+
+    def stage(self) -> tuple[int, int, int]:
+        """The stage that the epoch in work is in, its first epoch, and how many epochs it has."""
+        first = 0
+        lengths = self.model.stages(self.recipe.epochs)
+        for number, length in enumerate(lengths):
+            if self.at.epoch < first + length:
+                return number, first, length
+            first += length
+        return len(lengths) - 1, first - lengths[-1], lengths[-1]
 
     def diverge(self, where: str, good: dict[str, Tensor], beta: float) -> None:
         """Goes back to the snapshot `good`, and says that training cannot go on, and what to do.

@@ -101,19 +101,24 @@ def _train(
     reports.start(run)
     frames = FrameWriter(run.path, run.test_set, run.model, epoch=at.epoch, positions=run.test_index)
     saver = Saver(run)
+    run.model.stage, _, _ = run.stage()
     step = make_step(run)
     good = run.snapshot()
 
     while at.epoch < recipe.epochs and run.status is RunState.RUNNING:
         seed = run.config.seed * 1_000_003 + at.epoch
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).to(run.device)
+        stage, began, length = run.stage()
+        if stage != run.model.stage:
+            run.model.stage, step = stage, make_step(run)
         first, seconds, since = at.step, 0.0, time.perf_counter()  # of this epoch, as far as it is trained here
         recent: list[Tensor] = []  # sums of the steps since the last look
         looked = since
         while at.step < steps:
             index = order[at.step * recipe.batch_size : (at.step + 1) * recipe.batch_size]
             epoch = at.epoch + at.step / steps
-            recent.append(step(index, learning_rate(recipe, epoch, steps), beta_at(recipe, epoch)))
+            rate = learning_rate(recipe, epoch - began, steps, epochs=length)
+            recent.append(step(index, rate, beta_at(recipe, epoch)))
             at.step += 1
             now = time.perf_counter()
             if len(recent) < look_every and at.step < steps and now - looked < LOOK_SECONDS:
@@ -144,6 +149,10 @@ def _train(
         trained = min((steps - first) * recipe.batch_size, n)
         line = _history_line(run, test, images_per_second=trained / seconds)
         line["kl_by_latent"] = kl_by_group(evaluation)
+        if evaluation.figures:
+            line["figures"] = evaluation.figures
+        if warning := run.model.warning(evaluation.figures):
+            line["warning"] = warning
         if run.model.likelihood.learns_noise:
             line["noise_variance"] = run.model.noise_variance_value
         run.history.append(line)
@@ -197,11 +206,12 @@ def _averages(run: Experiment, beta: float) -> dict[str, float | None]:
 def _history_line(run: Experiment, test: dict[str, Any], *, images_per_second: float) -> dict[str, Any]:
     """What the history says of the epoch that ends."""
     beta = beta_at(run.recipe, run.at.epoch + 1)
+    _, began, length = run.stage()
     return {
         "epoch": run.at.epoch + 1,
         "seconds": round(run.at.seconds, 3),
         "images_per_second": round(images_per_second, 1),
-        "learning_rate": learning_rate(run.recipe, run.at.epoch, run.steps),
+        "learning_rate": learning_rate(run.recipe, run.at.epoch - began, run.steps, epochs=length),
         "beta": beta,
         "train": _averages(run, beta),
         "test": test,

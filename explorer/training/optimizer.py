@@ -67,8 +67,8 @@ def _rmsprop(parameters: Iterable[nn.Parameter], rate: float, capturable: bool) 
     return _RMSprop(parameters, lr=rate, alpha=0.9, eps=1e-7, capturable=capturable)  # rho and epsilon, there
 
 
-def learning_rate(recipe: Recipe, epoch: float, steps: int = 1) -> float:
-    """Gives the rate of the step that is taken after so many (fractional) epochs.
+def learning_rate(recipe: Recipe, epoch: float, steps: int = 1, *, epochs: int | None = None) -> float:
+    """Gives the rate of the step that is taken after so many (fractional) epochs of a stage of training.
 
     The schedule's, divided by 1 + decay * steps so far, which is Keras' time decay.
 
@@ -76,8 +76,9 @@ def learning_rate(recipe: Recipe, epoch: float, steps: int = 1) -> float:
         recipe: whose rate, schedule, decay and epochs count.
         epoch: epochs done so far.
         steps: steps in an epoch, which one-cycle and decay count.
+        epochs: how many the stage has; None for all of the recipe's.
     """
-    share = SCHEDULES[recipe.schedule](epoch, recipe.epochs, steps)
+    share = SCHEDULES[recipe.schedule](epoch, recipe.epochs if epochs is None else epochs, steps)
     return recipe.learning_rate * share / (1 + recipe.decay * epoch * steps)
 
 

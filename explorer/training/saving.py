@@ -79,6 +79,7 @@ class Saver:
         metrics: dict[str, Any] = {
             **evaluation.metrics(run.recipe.beta),
             "kl_by_latent": kl_by_group(evaluation),
+            **({"figures": evaluation.figures} if evaluation.figures else {}),
             "measured_on": {"dataset": run.dataset, "split": "test", "device": str(run.device), "seed": 0},
         }
         tensors, metadata = latents.to_tensors()

@@ -69,7 +69,7 @@ def thinned(rows: Sequence[dict[str, Any]], keep: Collection[int] = ()) -> list[
 
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Writes the rows as JSON by column: `epochs`, `train` and `test` by metric, learning rate, beta, seconds.
+    """Writes the rows as JSON by column: `epochs`, `train`, `test` and `figures` by name, learning rate, beta, seconds.
 
     Numbers are rounded, what is not finite is null, and a column that never changes is a single value.
     """
@@ -87,6 +87,7 @@ def columns(rows: Sequence[Mapping[str, Any]]) -> str:
         "test": metrics("test", _TEST),
         "seconds": column("seconds", lambda row: row.get("seconds")),
         **{name: column(name, lambda row: row.get(name)) for name in _SETTINGS},  # noqa: B023
+        "figures": metrics("figures", tuple(dict.fromkeys(name for row in rows for name in row.get("figures") or ()))),
     }
     return json.dumps(found, separators=(",", ":"))
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from explorer.models.devices import device_names
 from explorer.models.options import help_of
-from explorer.models.registry import LIKELIHOODS, Registry
+from explorer.models.registry import FAMILIES, LIKELIHOODS, Registry
 from explorer.training.config import GROUPS, Recipe
 from explorer.training.presets import PRESETS, TrainConfig
 from explorer.ui.markdown import plain
@@ -60,12 +60,13 @@ _FIELDS: dict[str, Field[Any]] = {f.name: f for f in (*fields(Recipe), *fields(T
 
 
 def _group(group: str, form: Form) -> None:
+    family = FAMILIES[form.value("family")]
     st.markdown(f"###### {_TITLES.get(group, group.capitalize())}")
     if group == "objective":
         _about_beta(form)
     with st.grid(4, min_column_width=150, gap=("xsmall", "small"), vertical_alignment="bottom"):
         for f in _FIELDS.values():
-            if f.metadata["group"] == group:
+            if f.metadata["group"] == group and (not f.metadata.get("of_family") or f.name in family.settings):
                 _widget(f, form)
     if group == "objective":
         st.button(
@@ -147,6 +148,8 @@ def _step(value: float) -> float:
 
 def _pointless(name: str, form: Form) -> bool:
     """Whether an option changes nothing as the others are."""
+    if name in FAMILIES[form.value("family")].idle:
+        return True
     if name == "noise_variance":
         return not LIKELIHOODS[form.value("likelihood")].takes_noise
     weighs_kl = name in ("beta", "warmup_epochs", "warmup_share", "free_bits")

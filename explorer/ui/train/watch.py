@@ -101,7 +101,7 @@ def _status(info: RunInfo, found: Feed) -> Status:
         text, share = f"Finished: {epochs_text(info.epochs_done)}", None
     else:
         text, share = f"{info.state.capitalize()} {_how_far(info)}", None
-    note = "" if info.state in ("failed", "interrupted") else info.message
+    note = "" if info.state in ("failed", "interrupted") else info.message or found.last.get("warning", "")
     return Status(info.state, text, note, share, info.active, _facts(info, found), so_far)
 
 

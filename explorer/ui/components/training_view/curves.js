@@ -13,12 +13,12 @@ import { curvePath, epochRange, epochTicks, nats, plain, rangeOf, tickText, tick
 
 /** @typedef {"elbo" | "reconstruction" | "kl"} Metric */
 
-/** @typedef {"beta" | "learning_rate" | "noise_variance"} Setting */
+/** @typedef {string} Setting  what was set, or the name of a family's figure */
 
 export const CHART_HEIGHT = 148;
 export const MARGIN = { left: 46, right: 10, top: 8, bottom: 18 };
 
-/** @type {[Setting, string][]} */
+/** @type {["beta" | "learning_rate" | "noise_variance", string][]} */
 const SETTINGS = [["beta", "Beta"], ["learning_rate", "Learning rate"], ["noise_variance", "Noise"]];
 
 /** @type {[Metric, string][]} */
@@ -42,7 +42,7 @@ export function createCurves(parent, number) {
   panel.body.classList.add("lx-tv-charts");
   const empty = element("p", "lx-tv-empty", panel.body);
   const metrics = CURVES.map(([name, title]) => chartOf(panel.body, number, name, title));
-  // Beta, and by choice the learning rate or the learnt noise: what was set, not what came out.
+  // Beta, and by choice the learning rate, the learnt noise, or what the family has to watch.
   const settings = chartOf(panel.body, number, "setting", "");
   return {
     ...panel, empty, reset, settings, charts: [...metrics, settings],
@@ -88,11 +88,24 @@ function chartOf(parent, number, name, title) {
 
 /** @param {TrainingView} v */
 function settingsNow({ history, data }) {
-  return SETTINGS.filter(([name]) => {
+  const set = SETTINGS.filter(([name]) => {
     if (name === "beta") return data.has_prior;
     return name !== "noise_variance" || hasValues(history.noise_variance);
   });
+  /** @type {[Setting, string][]} */
+  const figures = Object.keys(history.figures).map((name) => [name, sentenceCase(name)]);
+  return [...figures, ...set];
 }
+
+/** @param {string} name */
+const sentenceCase = (name) => name.charAt(0).toUpperCase() + name.slice(1);
+
+/**
+ * @param {TrainingView["history"]} history
+ * @param {Setting} name
+ */
+const settingOf = (history, name) => SETTINGS.some(([known]) => known === name)
+  ? history[/** @type {"beta"} */ (name)] : history.figures[name] ?? [];
 
 /** @param {TrainingView} v */
 function drawSettingChoice(v) {
@@ -106,7 +119,7 @@ function drawSettingChoice(v) {
   v.curves.settingChoice = null;
   setText(settings.heading, options.length === 1 ? options[0][1] : "");
   if (options.length < 2) return;
-  v.curves.settingChoice = segmented(settings.caption, "What was set", options, v.curves.setting);
+  v.curves.settingChoice = segmented(settings.caption, "What is drawn", options, v.curves.setting);
   v.curves.settingChoice.chosen = (name) => {
     v.curves.setting = /** @type {Setting} */ (name);
     drawCurves(v);
@@ -119,7 +132,7 @@ function drawSettingChoice(v) {
  * @returns {{ test: Column, train: Column | null }}
  */
 function splitsOf({ history, curves }, { name }) {
-  if (name === "setting") return { test: history[curves.setting], train: null };
+  if (name === "setting") return { test: settingOf(history, curves.setting), train: null };
   return { test: history.test[name], train: history.train[name] };
 }
 
@@ -209,7 +222,7 @@ function drawGrid(grid, { x, y, right }, values, epochs, bottom) {
  */
 function describe(v, chart, column) {
   const format = formatOf(chart);
-  const setting = SETTINGS.find(([name]) => name === v.curves.setting)?.[1];
+  const setting = settingsNow(v).find(([name]) => name === v.curves.setting)?.[1];
   const title = chart.title ? `${chart.title}, nats an image` : setting;
   const values = column.filter((value) => value !== null);
   const line = values.length

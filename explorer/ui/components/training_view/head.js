@@ -113,6 +113,9 @@ function figuresAt(v) {
     const values = history[column];
     if (hasValues(values)) found.push({ column, name, text: format(values[index]) });
   }
+  for (const [name, values] of Object.entries(history.figures)) {
+    found.push({ column: name, name: name.charAt(0).toUpperCase() + name.slice(1), text: plain(values[index]) });
+  }
   const seconds = history.seconds[index];
   if (seconds !== null) found.push({ column: "seconds", name: "Trained for", text: clock(seconds) });
   return v.data.has_prior ? found : found.filter(({ column }) => column !== "beta" && column !== "active_units");

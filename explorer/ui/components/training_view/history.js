@@ -19,6 +19,7 @@ import { jsonFrom } from "../shared/json.js";
  * @property {Column} learning_rate
  * @property {Column} beta
  * @property {Column} noise_variance
+ * @property {Record<string, Column>} figures  of the family, by their names
  */
 
 /** @typedef {Column | number | null | undefined} PartOfColumn  one value where it never changes */
@@ -29,7 +30,8 @@ import { jsonFrom } from "../shared/json.js";
  * A stretch of the history as Python sends it.
  *
  * @typedef {{ epochs: number[], train: PartOfMetrics, test: PartOfMetrics, seconds?: PartOfColumn,
- *   learning_rate?: PartOfColumn, beta?: PartOfColumn, noise_variance?: PartOfColumn }} Part
+ *   learning_rate?: PartOfColumn, beta?: PartOfColumn, noise_variance?: PartOfColumn,
+ *   figures?: Record<string, PartOfColumn> }} Part
  */
 
 /**
@@ -50,6 +52,7 @@ export function historyOf(parts) {
     mse: column((part) => part[split].mse),
     active_units: column((part) => part[split].active_units),
   });
+  const names = new Set(parts.flatMap((part) => Object.keys(part.figures ?? {})));
   return {
     epochs: parts.flatMap((part) => part.epochs),
     train: metrics("train"),
@@ -58,6 +61,7 @@ export function historyOf(parts) {
     learning_rate: column((part) => part.learning_rate),
     beta: column((part) => part.beta),
     noise_variance: column((part) => part.noise_variance),
+    figures: Object.fromEntries([...names].map((name) => [name, column((part) => part.figures?.[name])])),
   };
 }
 
