@@ -124,9 +124,10 @@ class LatentModel(nn.Module):
         posterior = self.posterior(x).repeat(k)
         if not isinstance(noise, Tensor):
             noise = torch.randn(posterior.mean.shape, generator=noise, device=x.device)
-        logits = self.logits(posterior.sample(noise), None if labels is None else labels.repeat_interleave(k))
+        z = posterior.sample(noise)
+        logits = self.logits(z, None if labels is None else labels.repeat_interleave(k))
         fit = self.likelihood.log_prob(logits, x.repeat_interleave(k, 0))
-        return (fit + posterior.log_ratio(noise)).unflatten(0, (len(x), k))
+        return (fit + self.log_prior(z) - posterior.log_prob(z).sum(1)).unflatten(0, (len(x), k))
 
     def sample_prior(
         self, n: int, temperature: float = 1.0, generator: torch.Generator | None = None

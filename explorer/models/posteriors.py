@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -31,8 +32,8 @@ class Posterior(NamedTuple):
         """KL(q(z|x) || p(z)) of each image's groups of latents, in nats."""
         raise NotImplementedError
 
-    def log_ratio(self, noise: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        """log p(z) - log q(z|x) in nats at the draws that this noise gives."""
+    def log_prob(self, z: Float[Tensor, "*shape d"]) -> Float[Tensor, "*shape2 d"]:
+        """log q(z|x) in nats at codes, of each latent by itself: [N, D], or as codes [M, 1, D] and these broadcast."""
         raise NotImplementedError
 
     def repeat(self, k: int) -> Posterior:
@@ -54,9 +55,9 @@ class GaussianPosterior(Posterior):
     def kl(self) -> Float[Tensor, "n d"]:
         return gaussian_kl(self.mean, self.logvar)
 
-    def log_ratio(self, noise: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        """The constants of the two Gaussians cancel."""
-        return 0.5 * (noise.square() - self.sample(noise).square() + self.logvar).sum(1)
+    def log_prob(self, z: Float[Tensor, "*shape d"]) -> Float[Tensor, "*shape2 d"]:
+        far = (z - self.mean) * torch.exp(-0.5 * self.logvar)  # squared last: exp(-logvar) may be too large
+        return -0.5 * (far.square() + self.logvar + math.log(2 * math.pi))
 
 
 class PointPosterior(Posterior):

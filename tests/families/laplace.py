@@ -35,8 +35,8 @@ class LaplacePosterior(Posterior):
         far = self.mean.abs()
         return far + self.scale * torch.exp(-far / self.scale) - 1 - self.scale.log()
 
-    def log_ratio(self, noise: Tensor) -> Tensor:
-        return (standard_laplace(noise).abs() + self.scale.log() - self.sample(noise).abs()).sum(1)
+    def log_prob(self, z: Tensor) -> Tensor:
+        return -(z - self.mean).abs() / self.scale - (2 * self.scale).log()
 
 
 @register
