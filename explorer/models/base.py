@@ -97,6 +97,17 @@ class LatentModel(nn.Module):
         """q(z|x) for images in [0, 1]."""
         raise NotImplementedError
 
+    def observe(self, x: Float[Tensor, "n c h w"], generator: torch.Generator) -> Float[Tensor, "n c h w"]:
+        """The images [N, C, H, W] that the objective is computed of, for images in [0, 1]: these, as a rule.
+
+        With `binarise` a pixel is drawn on or off by its gray (Salakhutdinov & Murray 2008, "On the quantitative
+        analysis of deep belief networks", as Burda et al. 2016 do), by a generator of any device. Screens encode and
+        show the gray images.
+        """
+        if not self.config.binarise:
+            return x
+        return (torch.rand(x.shape, generator=generator, device=generator.device).to(x.device) < x).to(x.dtype)
+
     def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n c h w"]:
         """The decoder's raw output; `likelihood.mean` makes it an image.
 

@@ -71,12 +71,23 @@ class ModelSettings:
         0.5,
         minimum=1e-9,
     )
+    binarise: bool = option(
+        *("Binarise", "objective"),
+        "Draw each pixel on or off, with its gray as the chance of on, each time an image is used: the data that "
+        "published likelihoods of binary MNIST are of (Salakhutdinov & Murray 2008); for the bernoulli likelihood",
+        False,
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
         if NETWORKS[self.network].convolves:  # a dense network without hidden layers is linear
             self.require_layers()
         LIKELIHOODS[self.likelihood](self.noise_variance, self.output)  # which knows what goes together
+        if self.binarise and not LIKELIHOODS[self.likelihood].binary:
+            raise ValueError(
+                f"binarise makes pixels of 0 and 1, which a {self.likelihood} likelihood is not for: set likelihood to "
+                "bernoulli, or binarise to false"
+            )
         NETWORKS[self.network].check(self)
         FAMILIES[self.family].check(self)
 
@@ -117,7 +128,7 @@ class ModelConfig(ModelSettings):
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(data) - known):
             raise ValueError(f"unknown model setting {unknown[0]!r}")
-        added = {"noise_variance", "init", "output", "batch_norm", "classes"}  # by later versions
+        added = {"noise_variance", "init", "output", "batch_norm", "classes", "binarise"}  # by later versions
         added |= {f.name for f in fields(cls) if f.metadata.get("of_family")}
         if missing := sorted(known - added - set(data)):
             raise ValueError(f"incomplete model settings: {missing[0]} is missing")

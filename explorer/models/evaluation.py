@@ -102,6 +102,10 @@ def evaluate(
     is told for each image the class under which the image is likeliest (`likeliest_classes`), and its figures
     flatter it by that choice.
 
+    A model that draws its pixels (`LatentModel.observe`) has them drawn by `seed`, one image after another; with
+    `noise` given, each image by itself, so that its figures do not depend on its company. `mse` is of the images as
+    they are.
+
     Raises:
         ValueError: the images' shape is not the model's, or there are none; a label is no class of the model.
     """
@@ -118,6 +122,7 @@ def evaluate(
         draws = _noise(len(images), model.latent, batch_size, at_once, torch.Generator().manual_seed(seed))
     else:
         draws = _pieces(noise, 0, at_once)
+    pixels = torch.Generator().manual_seed(seed + 1)  # not the numbers that z is drawn by
     training = model.training
     model.eval()
     parts: list[tuple[Tensor, ...]] = []
@@ -125,14 +130,15 @@ def evaluate(
     try:
         for start, drawn in draws:
             drawn = drawn.to(device)
-            x = to_float(images[start : start + len(drawn)], device)
+            gray = to_float(images[start : start + len(drawn)], device)
+            x = _observed(model, gray, pixels, None if noise is None else seed + 1)
             condition = None
             if model.conditional and labels is not None:
                 condition = labels[start : start + len(drawn)].to(device)
             elif model.conditional:
                 condition = likeliest_classes(model, x, model.posterior(x).sample(drawn))
             terms = model.terms(x, drawn, condition)
-            error = (model.likelihood.mean(terms.logits) - x).square().flatten(1).mean(1)
+            error = (model.likelihood.mean(terms.logits) - gray).square().flatten(1).mean(1)
             mean, logvar = terms.posterior.mean, terms.posterior.logvar
             row = (mean, logvar, terms.nll, terms.kl.sum(1), terms.kl.sum(0, keepdim=True), error)
             parts.append(tuple(t.cpu() for t in row))
@@ -152,6 +158,23 @@ def evaluate(
         has_prior=model.has_prior,
         figures=model.figures(posterior),
     )
+
+
+def _observed(
+    model: LatentModel, x: Float[Tensor, "n c h w"], pixels: torch.Generator, seed: int | None = None
+) -> Float[Tensor, "n c h w"]:
+    """What the model observes of images, drawn one by one on the CPU: a figure depends on no device and no batch.
+
+    With a seed each image is drawn as if it were the first.
+    """
+    if not model.config.binarise:
+        return x
+    parts = []
+    for image in x.split(1):
+        if seed is not None:
+            pixels.manual_seed(seed)
+        parts.append(model.observe(image, pixels))
+    return torch.cat(parts)
 
 
 def _noise(
@@ -182,6 +205,8 @@ def log_likelihood(
 ) -> Float[Tensor, " n"]:
     """The importance-weighted bound on log p(x), in nats an image, float32 on the CPU.
 
+    The images are those that `evaluate` would draw by this seed, for a model that draws its pixels.
+
     log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x) with K draws z_k from the posterior: Burda, Grosse & Salakhutdinov 2016,
     "Importance weighted autoencoders", arXiv:1509.00519, eq. 8. With one sample its mean is the ELBO; it grows with K
     towards log p(x). A conditional model is told `labels`, and bounds log p(x|y).
@@ -199,10 +224,10 @@ def log_likelihood(
     if labels is not None and model.conditional:
         check_labels(labels, len(images), model.config.classes)
     device = next(model.parameters()).device
-    generator = torch.Generator().manual_seed(seed)
+    generator, pixels = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed + 1)
     bounds = []
     for i in range(len(images)):
-        x = to_float(images[i : i + 1], device)
+        x = _observed(model, to_float(images[i : i + 1], device), pixels)
         condition = None if labels is None or not model.conditional else labels[i : i + 1].to(device)
         noise = torch.randn(samples, model.latent, generator=generator).to(device)
         parts = [model.log_weight(x, len(part), part, condition)[0] for part in noise.split(batch_size)]

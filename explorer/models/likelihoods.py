@@ -44,6 +44,7 @@ class Likelihood:
     name: ClassVar[str]
     learns_noise: ClassVar[bool] = False  # True: training sets the noise variance, by `noise_of`
     takes_noise: ClassVar[bool] = False  # True: a person sets it
+    binary: ClassVar[bool] = False  # True: a probability of pixels that are 0 or 1
 
     noise_variance: float | Float[Tensor, ""] = 0.5
     output: str = "sigmoid"
@@ -88,6 +89,7 @@ class Bernoulli(Likelihood):
     """
 
     name = "bernoulli"
+    binary = True
 
     def __post_init__(self) -> None:
         if self.output != "sigmoid":

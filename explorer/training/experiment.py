@@ -167,7 +167,8 @@ class Experiment:
         images, labels = self.train_set.images[: self.recipe.batch_size], self.train_set.labels
         told = labels[: len(images)].to(self.device) if labels is not None and self.model.conditional else None
         generator = torch.Generator(self.device).manual_seed(0)
-        loss = self.model.terms(to_float(images, self.device), generator, told).loss(beta, self.recipe.free_bits)
+        x = self.model.observe(to_float(images, self.device), generator)
+        loss = self.model.terms(x, generator, told).loss(beta, self.recipe.free_bits)
         gradient = torch.autograd.grad(loss, list(self.model.parameters()), allow_unused=True)
         return all(bool(g.square().sum().isfinite()) for g in gradient if g is not None)
 

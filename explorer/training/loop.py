@@ -57,7 +57,7 @@ def make_step(run: Experiment, *, graph: bool = True) -> Step:
     labels = labels.to(device) if labels is not None and model.conditional else None
 
     def step(index: Tensor, rate: float | Tensor, beta: float | Tensor) -> Tensor:
-        x = to_float(images[index], device)
+        x = model.observe(to_float(images[index], device), generator)
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             terms = model.terms(x, generator, None if labels is None else labels[index])
         loss = terms.loss(beta, free_bits)

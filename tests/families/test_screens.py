@@ -94,9 +94,9 @@ def test_importance_weights_tighten_its_bound():
     assert log_likelihood(model.network, images, samples=200).mean() > elbo
 
 
-@pytest.mark.parametrize("family", ["laplace", "bits"])
-def test_a_stopped_run_goes_on_bit_for_bit(small_train, family):
-    options = {"family": family, "latent": 3, "epochs": 2, "batch_size": 40}
+@pytest.mark.parametrize("own", [{"family": "laplace"}, {"family": "bits"}, {"binarise": True}], ids=str)
+def test_a_stopped_run_goes_on_bit_for_bit(small_train, own):
+    options = {"latent": 3, "epochs": 2, "batch_size": 40, **own}
     whole = small_train("whole", **options)
     looks = iter([False, True])
     stopped = small_train("stopped", should_stop=lambda: next(looks, True), **options)

@@ -151,7 +151,7 @@ def test_a_config_comes_back_from_json():
 
 
 def test_a_config_of_an_older_version_has_no_batch_norm_and_a_sigmoid():
-    stored = {k: v for k, v in config().to_json().items() if k not in ("batch_norm", "output")}
+    stored = {k: v for k, v in config().to_json().items() if k not in ("batch_norm", "output", "binarise")}
     assert ModelConfig.from_json(stored) == config()
 
 
@@ -180,6 +180,8 @@ def test_a_noise_variance_may_be_written_as_a_whole_number():
         {"output": "tanh"},
         {"output": ["linear"]},
         {"output": "linear"},  # of a bernoulli
+        {"binarise": True, "likelihood": "gaussian"},
+        {"binarise": 1},
         {"batch_norm": 1},
         {"batch_norm": "yes"},
         {"family": ["vae"]},

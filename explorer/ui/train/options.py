@@ -152,6 +152,8 @@ def _pointless(name: str, form: Form) -> bool:
         return True
     if name == "noise_variance":
         return not LIKELIHOODS[form.value("likelihood")].takes_noise
+    if name == "binarise":
+        return not LIKELIHOODS[form.value("likelihood")].binary and not form.value("binarise")
     weighs_kl = name in ("beta", "warmup_epochs", "warmup_share", "free_bits")
     return weighs_kl and not run_form.has_prior(form)
 
