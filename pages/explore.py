@@ -15,6 +15,7 @@ from explorer.ui.explore import grid, samples
 from explorer.ui.explore.decoded import decoded_neighbours, decoded_picture
 from explorer.ui.explore.group import group_panel
 from explorer.ui.markdown import plain
+from explorer.ui.model_card import model_card
 from explorer.ui.panels import follow, panel
 
 WORDS = """
@@ -34,6 +35,7 @@ def main() -> None:
         with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
             st.markdown(WORDS)
     model = pickers.pick_model()
+    model_card(model)
 
     def shown(name: str, draw: Callable[[], None], state: Callable[[], object] = tuple) -> None:
         """A panel, with an address that follows what is chosen in it."""

@@ -83,22 +83,28 @@ class CheckpointInfo:
         return f"{how} after {done:,} of {planned:,} epochs" if how and known else how
 
     @property
-    def summary(self) -> str:
-        """One line: data and the class if it is of one alone, family, latent size, test ELBO, how far it got."""
-        if self.problem:
-            return self.problem
-        model, data = self.config["model"], self.config["dataset"]["name"]
-        if only := self.config["dataset"].get("only"):
-            data = f"{data}, {only}"
+    def trained_on(self) -> str:
+        """The data, and the class where it is one alone."""
+        data = self.config["dataset"]
+        return ", ".join(filter(None, (data["name"], data.get("only"))))
+
+    @property
+    def traits(self) -> str:
+        """In a line: family, latent size, test ELBO, how far its training got."""
+        model, elbo = self.config["model"], self.metrics.get("elbo")
         kind = f"{NETWORKS.label(model['network'])} {FAMILIES.label(model['family'])}"
-        elbo = self.metrics.get("elbo")
         quality = (
             f"test ELBO {elbo:,.1f} nats"
             if elbo is not None
             else f"test reconstruction {self.metrics['reconstruction']:,.1f} nats, no ELBO"
         )
         latents = "1 latent" if model["latent"] == 1 else f"{model['latent']} latents"
-        return " · ".join(filter(None, [data, kind, latents, quality.replace("-", "−"), self.unfinished]))
+        return " · ".join(filter(None, [kind, latents, quality.replace("-", "−"), self.unfinished]))
+
+    @property
+    def summary(self) -> str:
+        """One line: what it was trained on, and its traits; or why it cannot be opened."""
+        return self.problem or f"{self.trained_on} · {self.traits}"
 
 
 _sound: dict[tuple[str, Path, bool], tuple[object, CheckpointInfo]] = {}  # with the signature it was read at

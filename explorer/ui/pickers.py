@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from explorer import datasets
 from explorer.errors import CheckpointError, DatasetError
 from explorer.ui import access, address, cache, following, selection
 from explorer.ui.cache import EncodedDataset
@@ -19,6 +20,7 @@ from explorer.ui.wording import GROUP
 _Option = TypeVar("_Option", bound=str)
 
 COLORS = {"class": "class", "kl": "KL", "error": "reconstruction error", "density": "density"}  # of any map
+FIRST_MODEL = "mnist-mlp-2d"  # what a first visit shows
 PROJECTIONS = {"umap": "UMAP", "pca": "principal components"}
 
 
@@ -81,17 +83,12 @@ def pick_model() -> cache.Model:
         _show_damaged(damaged, len(usable))
         st.stop()
 
-    # What ships comes first, in the order of a tour: two latents before many. Others' models come last.
-    def place(ident: str) -> tuple[bool, bool, bool, int, str]:
-        info = usable[ident]
-        others = not info.shipped and not access.is_mine(info)
-        return not info.shipped, others, ident != "mnist-mlp-2d", info.config["model"]["latent"], ident
-
-    order = sorted(usable, key=place)
+    order = in_order(usable)
     _follow_model(usable, order[0], damaged)
     address.restore_choice("model", "explore_model", order, "the model", usual=order[0])
     whose = {i: "" if usable[i].shipped else access.caption(usable[i].owner) for i in order}
-    labels = {i: " · ".join(filter(None, (f"{i} — {usable[i].summary}", whose[i]))) for i in order}
+    names = {i: f"{usable[i].trained_on} · {i} — {usable[i].traits}" for i in order}
+    labels = {i: " · ".join(filter(None, (names[i], whose[i]))) for i in order}
     show_labels("explore_model", labels)
     chosen = st.selectbox(
         "Model",
@@ -112,6 +109,21 @@ def pick_model() -> cache.Model:
         _look_again_if_gone(usable[chosen])
         st.error(sentence(error))
         st.stop()
+
+
+def in_order(usable: Mapping[str, cache.CheckpointInfo]) -> list[str]:
+    """Sorts models by their data, those of the first model's first: what ships, a person's own, others'."""
+    sources = [*datasets.SOURCES]
+    if FIRST_MODEL in usable:
+        sources.insert(0, usable[FIRST_MODEL].config["dataset"]["name"])
+
+    def place(ident: str) -> tuple[bool, bool, int, str, bool, int, str]:
+        info = usable[ident]
+        data, others = info.config["dataset"]["name"], not info.shipped and not access.is_mine(info)
+        rank = sources.index(data) if data in sources else len(sources)
+        return not info.shipped, others, rank, data, ident != FIRST_MODEL, info.config["model"]["latent"], ident
+
+    return sorted(usable, key=place)
 
 
 def _follow_model(usable: dict[str, cache.CheckpointInfo], instead: str, damaged: dict[str, str]) -> None:

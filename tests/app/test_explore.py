@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import shutil
 from importlib import import_module
 from pathlib import Path
@@ -14,9 +16,10 @@ from streamlit.testing.v1 import AppTest
 from explorer.checkpoints.folder import find
 from explorer.ui import assets, cache
 from explorer.ui.explore import grid
-from explorer.ui.pickers import COLORS
+from explorer.ui.pickers import COLORS, FIRST_MODEL
 from explorer.ui.selection import Pick
 from explorer.ui.shell import NAVIGATION as APP
+from explorer.ui.wording import nats
 from tests.app.test_arithmetic_page import change_codes, resign
 from tests.app.tiny_runs import AUTOENCODER, CONV, DAMAGED, PLANE, edit_config
 
@@ -78,10 +81,32 @@ def test_a_plain_autoencoder_has_no_kl_to_colour_by():
 
 def test_the_line_says_what_a_model_is():
     at = sound(page(model=PLANE))
-    (line,) = [option for option in at.selectbox(key="explore_model").options if option.startswith(PLANE)]
-    assert "mnist-5k · dense VAE · 2 latents · test ELBO" in line
-    (line,) = [option for option in at.selectbox(key="explore_model").options if option.startswith(AUTOENCODER)]
-    assert "no ELBO" in line
+    lines = at.selectbox(key="explore_model").options
+    (line,) = [line for line in lines if PLANE in line]
+    assert line.startswith(f"mnist-5k · {PLANE} — dense VAE · 2 latents · test ELBO")
+    assert "no ELBO" in next(line for line in lines if AUTOENCODER in line)
+
+
+def test_models_are_listed_by_their_data():
+    options = sound(page()).selectbox(key="explore_model").options
+    assert f" {FIRST_MODEL} — " in options[0]
+    shipped = [option for option in options if " · runs/" not in option]
+    assert options[: len(shipped)] == shipped
+    data = [re.split(", | · ", option)[0] for option in shipped]
+    assert list(dict.fromkeys(data)) == [name for name, _ in itertools.groupby(data)]
+
+
+def test_a_card_has_what_was_measured_and_explains_it():
+    figures = {figure.label: figure for figure in sound(page(model=PLANE)).metric}
+    metrics = find(PLANE).metrics
+    assert list(figures) == ["Family", "Latents", "ELBO"]
+    assert figures["Family"].value == "dense VAE"
+    assert figures["Latents"].value == "2, 2 active"
+    assert figures["ELBO"].value == nats(metrics["elbo"])
+    assert f"a mean of {metrics['n']:,} test images of mnist-5k" in figures["ELBO"].help
+    figures = {figure.label: figure.value for figure in sound(page(model=AUTOENCODER)).metric}
+    assert figures["Reconstruction"] == nats(find(AUTOENCODER).metrics["reconstruction"])
+    assert "ELBO" not in figures
 
 
 def test_an_item_in_the_address():
@@ -160,7 +185,8 @@ def test_damaged_checkpoints_are_listed():
     assert set(said) == set(DAMAGED)
     for ident, reason in DAMAGED.items():
         assert reason in said[ident]
-    assert not any(option.startswith(tuple(DAMAGED)) for option in at.selectbox(key="explore_model").options)
+    options = " ".join(at.selectbox(key="explore_model").options)
+    assert not any(f" {ident} — " in options for ident in DAMAGED)
 
 
 def test_an_item_stays_when_the_model_changes():

@@ -54,7 +54,7 @@ def test_a_model_that_is_renamed_is_followed(space, name):
     at = screen(name, model="runs/mine", z="0.5,0.5")
     runs.rename("mine", "better")
     assert shown(sound(at.run()), MODEL)[0] == "runs/better"
-    assert shown(at, MODEL)[1].startswith("runs/better — ")
+    assert shown(at, MODEL)[1].startswith("mnist-5k · runs/better — ")
     assert at.query_params["model"] == "runs/better"
     assert at.query_params["z"] == "0.5,0.5"  # its code stays picked
     assert not at.warning
@@ -63,10 +63,12 @@ def test_a_model_that_is_renamed_is_followed(space, name):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_that_is_deleted_is_said_to_be_gone(space, name):
     at = screen(name, model="runs/mine")
-    first = at.selectbox(key=MODEL).options[0].split(" — ")[0]
+    first = at.selectbox(key=MODEL).options[0].split(" — ")[0].split(" · ")[1]
     runs.delete("mine")
     assert shown(sound(at.run()), MODEL)[0] == first
-    assert shown(at, MODEL)[1].startswith(f"{first} — ")  # the browser is told, which has the label of the other
+    assert shown(at, MODEL)[1].startswith(
+        f"mnist · {first} — "
+    )  # the browser is told, which has the label of the other
     assert f"runs/mine is no longer here: showing {first}." in said(at)
 
 

@@ -181,7 +181,8 @@ def test_signed_in_people_see_their_own_and_what_is_shared(share, trained):
     assert changes(at, "adas") == ["Rename", "Share", "Delete"]
     assert not changes(at, "bobs-shared")
     models = signed_in(ADA, "explore.py").selectbox(key="explore_model").options
-    assert [model.split(" — ")[0] for model in models[-3:]] == ["runs/adas", "runs/bobs-shared", "runs/everybodys"]
+    names = [model.split(" — ")[0] for model in models[-3:]]
+    assert names == [f"mnist-5k · runs/{name}" for name in ("adas", "bobs-shared", "everybodys")]
     assert models[-2].endswith(" · Bob")
     assert "runs/bobs " not in " ".join(models)
     act(at, "adas", "share")

@@ -22,7 +22,7 @@ def pick_others(model: cache.Model) -> list[EncodedDataset]:
     _restore(usable, model.info.id)
     chosen = st.multiselect(
         "Compare with",
-        sorted(usable, key=lambda ident: (not usable[ident].shipped, ident)),
+        pickers.in_order(usable),
         key=_COMPARED,
         max_selections=_MOST,
         persist_state="session",

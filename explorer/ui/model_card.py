@@ -1,0 +1,54 @@
+"""What is known of a model, in a line: family, latents, and each figure that was measured, with what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import streamlit as st
+
+from explorer.checkpoints.model import Model
+from explorer.models import FAMILIES
+from explorer.models.registry import NETWORKS
+from explorer.ui.wording import nats
+
+_ELBO = (
+    "Evidence lower bound on log p(x), the reconstruction {reconstruction} less the KL {kl}: nats an image, a mean of "
+    "{where} with one draw of z each. Higher is better, among models of the same data and likelihood. "
+    "Kingma & Welling 2014, arXiv:1312.6114, eq. 3."
+)
+_RECONSTRUCTION = (
+    "log p(x|z) of an image given its code: nats an image, a mean of {where}. Higher is better, among models of the "
+    "same data and likelihood. This family has no prior, so there is no ELBO."
+)
+_ACTIVE = (
+    " Active are those whose posterior mean has a variance above 0.01 over {where}. "
+    "Burda et al. 2016, arXiv:1509.00519, section 5.2."
+)
+
+
+def model_card(model: Model) -> None:
+    """Draws the line; what was not measured is not there."""
+    with st.container(horizontal=True, gap="medium", key="model_card"):
+        for label, value, help in _figures(model):
+            st.metric(label, value, help=help, width="content")
+
+
+def _figures(model: Model) -> Iterator[tuple[str, str, str]]:
+    """Name, value and explanation of each."""
+    metrics = model.info.metrics
+    data = model.info.config["dataset"]["name"]
+    where = f"{metrics['n']:,} test images of {data}" if "n" in metrics else f"the test images of {data}"
+    family, network = model.network.family, model.config.network
+    yield "Family", f"{NETWORKS.label(network)} {FAMILIES.label(family)}", f"{_capital(FAMILIES[family].help)}."
+    active = metrics.get("active_units")
+    size = f"{model.latent:,}" if active is None else f"{model.latent:,}, {active:,} active"
+    yield "Latents", size, f"How many numbers a code has.{'' if active is None else _ACTIVE.format(where=where)}"
+    fit, kl = nats(metrics["reconstruction"]), nats(metrics.get("kl"))
+    if metrics.get("elbo") is not None:
+        yield "ELBO", nats(metrics["elbo"]), _ELBO.format(reconstruction=fit, kl=kl, where=where)
+    else:
+        yield "Reconstruction", fit, _RECONSTRUCTION.format(where=where)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
