@@ -33,6 +33,7 @@ from explorer.checkpoints.schema import SCHEMA, check_config, check_folder, hist
 from explorer.errors import CheckpointError
 from explorer.files import journal, tensors
 from explorer.files.json_schema import quoted
+from explorer.files.locks import lock
 from explorer.files.owner import FILE as OWNER
 from explorer.files.owner import NOBODY, Owner, read_owner
 from explorer.files.regular import open_regular, read_json, read_regular
@@ -153,6 +154,25 @@ def save(
     files |= {"history.jsonl": lines, _SUMS: sums.encode()}
     path.mkdir(parents=True, exist_ok=True)
     journal.commit(path, files, remove=[_RESUME] if resume is None else [])
+
+
+def save_measures(path: Path, measures: dict[str, Any]) -> None:
+    """Writes what was measured of a checkpoint into its metrics.json, and its hash, together.
+
+    Raises:
+        CheckpointError: a process trains it, or it is damaged by now.
+        OSError: the disk is full or the folder cannot be written.
+    """
+    held = lock(path, wait=0)
+    if held is None:
+        raise CheckpointError(f"{path.name} is being trained: its measures are saved once it rests")
+    with held:
+        verify(path)
+        data = _json({**read_json(path / "metrics.json"), "measures": measures})
+        lines = read_regular(path / _SUMS, MOST_SUMS).decode().splitlines()
+        fresh = f"{hashlib.sha256(data).hexdigest()}  metrics.json"
+        sums = "".join(f"{fresh if line.endswith('  metrics.json') else line}\n" for line in lines)
+        journal.commit(path, {"metrics.json": data, _SUMS: sums.encode()})
 
 
 def discard_checkpoint(path: Path) -> None:

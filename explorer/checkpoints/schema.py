@@ -67,6 +67,9 @@ _CONFIG = must_be.table(
     },
     needed=("created", "model", "dataset"),
 )
+_MEASURES = must_be.mapping(
+    must_be.either(must_be.mapping(must_be.either(_COUNT, must_be.text(5000))), _NATS)  # `absent` and `measured_on`
+)
 _METRICS = must_be.table(
     {
         "elbo": must_be.nothing_or(_NATS),
@@ -79,6 +82,7 @@ _METRICS = must_be.table(
         "kl_by_latent": must_be.listed(_NATS, 4096),
         "figures": must_be.mapping(_NATS),
         "measured_on": must_be.mapping(must_be.either(_COUNT, must_be.text(5000))),
+        "measures": _MEASURES,
     },
     needed=("reconstruction",),
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+_BETWEEN = 0.2  # seconds, of a bar that moves
 _LISTED = 20  # unreadable files that are named one by one
 
 Verb = Callable[[argparse.Namespace], int]
@@ -57,6 +59,24 @@ def progress_bar(name: str, **units: Any) -> Iterator[Callable[[int, int | None]
     finally:
         if bar is not None:
             bar.close()
+
+
+@contextlib.contextmanager
+def step_bars() -> Iterator[Callable[[str, int, int | None], None]]:
+    """A progress bar for each step of what takes several, under the step's name."""
+    with contextlib.ExitStack() as stack:
+        bars: dict[str, Callable[[int, int | None], None]] = {}
+        last = 0.0
+
+        def show(name: str, done: int, total: int | None) -> None:
+            nonlocal last
+            if name not in bars:
+                bars[name] = stack.enter_context(progress_bar(name, leave=False))
+            if done == total or time.monotonic() - last > _BETWEEN:
+                bars[name](done, total)
+                last = time.monotonic()
+
+        yield show
 
 
 def say_left_out(notes: Sequence[str], unreadable: Sequence[tuple[str, str]]) -> None:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from explorer import datasets
 from explorer.checkpoints.folder import checkpoints
-from explorer.cli.common import add_data_root, add_device, add_name, add_seed, add_verb
+from explorer.cli.common import add_data_root, add_device, add_name, add_seed, add_verb, step_bars
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from explorer.models.base import LatentGroup
+
+_NAMED = 5  # groups of latents
 
 
 def add_to(verbs: Any) -> None:
@@ -18,7 +26,9 @@ def add_to(verbs: Any) -> None:
     parser = add_verb(verbs, "evaluate", evaluate, "Measure a checkpoint on a data set's test images.")
     add_name(parser)
     parser.add_argument("--dataset", help="another data set than the one it was trained on")
+    parser.add_argument("--k", type=int, help="draws of z an image for the importance-weighted log-likelihood")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--save", action="store_true", help="keep the measures in the checkpoint's metrics.json")
     add_device(parser)
     add_data_root(parser)
     add_seed(parser)
@@ -51,35 +61,42 @@ def add_to(verbs: Any) -> None:
 
 
 def evaluate(args: argparse.Namespace) -> int:
+    from explorer.checkpoints.folder import save_measures
     from explorer.checkpoints.model import load
+    from explorer.evaluation.measures import MEASURES, measure
+    from explorer.evaluation.subject import Subject
 
     model = load(args.name, device=args.device)
-    c, h, _ = model.image_shape
-    name = args.dataset or model.info.config["dataset"]["name"]
-    data = datasets.load(name, "test", root=args.data_root, size=h, channels=c)
-    trained_on = model.info.config["dataset"]
-    if (only := trained_on.get("only")) and name == trained_on["name"]:
-        data = data.subset(data.positions_of(only))
-    labels = data.labels if data.classes == model.classes else None
-    evaluation = model.evaluate(data.images, labels, seed=args.seed)
-    metrics = evaluation.metrics(model.info.config.get("recipe", {}).get("beta", 1.0))
+    if args.save and args.dataset not in (None, model.info.config["dataset"]["name"]):
+        raise ValueError("--save keeps measures of the data that a model was trained on: leave --dataset or --save out")
+    with step_bars() as progress:
+        subject = Subject.of(model, args.dataset, root=args.data_root, draws=args.k, seed=args.seed, progress=progress)
+        measured = measure(subject)
+    metrics = subject.evaluation.metrics(model.info.config.get("recipe", {}).get("beta", 1.0))
+    if args.save:
+        save_measures(model.info.path, measured.to_json())
     if args.json:
-        print(json.dumps(metrics))
+        kl = subject.evaluation.kl_by_group.tolist() if model.has_prior else None
+        print(json.dumps({**metrics, "kl_by_latent": kl, **measured.to_json()}))
         return 0
-    units = {
-        "elbo": "nats",
-        "reconstruction": "nats",
-        "kl": "nats",
-        "loss": "nats",
-        "mse": "",
-        "active_units": "",
-        "n": "images",
-    }
-    for key, unit in units.items():
-        value = metrics[key]
-        text = "none: the model has no prior" if value is None else f"{value:.6g} {unit}".rstrip()
-        print(f"{key:15} {text}")
+    units = {"elbo": "nats", "reconstruction": "nats", "kl": "nats", "loss": "nats", "n": "images"}
+    units |= {name: about.unit for name, about in MEASURES.items()}
+    absent = dict.fromkeys((name for name, value in metrics.items() if value is None), "The model has no prior.")
+    values, absent = {**metrics, **measured.values}, {**absent, **measured.absent}
+    for name in (*metrics, *MEASURES):
+        unit = units.get(name, "")
+        text = f"none: {absent[name]}" if name in absent else f"{values[name]:.6g} {unit}".rstrip()
+        print(f"{name:18} {text}")
+    if model.has_prior:
+        print(f"{'kl by group':18} {_largest(subject.evaluation.kl_by_group, model.network.groups)}")
     return 0
+
+
+def _largest(kl: Tensor, groups: Sequence[LatentGroup]) -> str:
+    """The groups with the largest KL, in words."""
+    order = kl.argsort(descending=True)[:_NAMED].tolist()
+    rest = f", {kl.sum() - kl[order].sum():.3g} in {len(kl) - len(order):,} others" if len(kl) > len(order) else ""
+    return ", ".join(f"{groups[i].name} {kl[i]:.3g}" for i in order) + rest + " nats"
 
 
 def sample(args: argparse.Namespace) -> int:

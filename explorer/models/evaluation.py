@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor
 from explorer.models import LatentModel, Posterior
 
 ACTIVE_UNIT_VARIANCE = 0.01  # Burda et al. 2016, section 5.2: the field's threshold
+_DRAWS, _DRAWS_ON_A_GPU = 256, 16_384  # of z, decoded at a time
+_DRAWN = 1024  # of z for an image, made at a time: fixed, since numbers depend on how many a generator is asked for
 _AT_ONCE = 100  # images on a CPU: a convolution's results for more leave its caches, and take twice as long
 
 
@@ -201,7 +203,8 @@ def log_likelihood(
     *,
     samples: int = 64,
     seed: int = 0,
-    batch_size: int = 256,
+    batch_size: int | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> Float[Tensor, " n"]:
     """The importance-weighted bound on log p(x), in nats an image, float32 on the CPU.
 
@@ -210,6 +213,9 @@ def log_likelihood(
     log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x) with K draws z_k from the posterior: Burda, Grosse & Salakhutdinov 2016,
     "Importance weighted autoencoders", arXiv:1509.00519, eq. 8. With one sample its mean is the ELBO; it grows with K
     towards log p(x). A conditional model is told `labels`, and bounds log p(x|y).
+
+    Memory holds `batch_size` draws at a time, however many are asked for; it changes figures by rounding alone.
+    `progress` is called with the number of images done and of all.
 
     Raises:
         ValueError: the images' shape is not the model's, there is no prior, fewer than one sample is asked for, or a
@@ -224,12 +230,21 @@ def log_likelihood(
     if labels is not None and model.conditional:
         check_labels(labels, len(images), model.config.classes)
     device = next(model.parameters()).device
+    at_once = batch_size or (_DRAWS if device.type == "cpu" else _DRAWS_ON_A_GPU)
+    together = max(1, at_once // samples) if samples <= _DRAWN else 1
     generator, pixels = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed + 1)
-    bounds = []
-    for i in range(len(images)):
-        x = _observed(model, to_float(images[i : i + 1], device), pixels)
-        condition = None if labels is None or not model.conditional else labels[i : i + 1].to(device)
-        noise = torch.randn(samples, model.latent, generator=generator).to(device)
-        parts = [model.log_weight(x, len(part), part, condition)[0] for part in noise.split(batch_size)]
-        bounds.append(torch.logsumexp(torch.cat(parts), 0) - math.log(samples))
-    return torch.stack(bounds).float().cpu() if bounds else torch.empty(0)
+    bounds = [torch.empty(0)]
+    for start in range(0, len(images), together):
+        x = _observed(model, to_float(images[start : start + together], device), pixels)
+        condition = labels[start : start + together].to(device) if labels is not None and model.conditional else None
+        total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=device)
+        for first in range(0, samples, _DRAWN):
+            count = min(_DRAWN, samples - first)
+            noise = torch.stack([torch.randn(count, model.latent, generator=generator) for _ in x])
+            for part in noise.split(at_once, 1):
+                weights = model.log_weight(x, part.shape[1], part.flatten(0, 1).to(device), condition)
+                total = torch.logaddexp(total, weights.double().logsumexp(1))
+        bounds.append((total - math.log(samples)).float().cpu())
+        if progress is not None:
+            progress(min(start + together, len(images)), len(images))
+    return torch.cat(bounds)

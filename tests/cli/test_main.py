@@ -192,11 +192,25 @@ def test_every_setting_is_an_option(tmp_path, capsys):
 
 def test_it_evaluates(tiny_run, capsys):
     metrics = json.loads(said(capsys, "evaluate", tiny_run.path, "--json", "--device", "cpu"))
-    assert metrics == {k: pytest.approx(tiny_run.metrics[k], rel=1e-5) for k in metrics}
-    assert set(metrics) == {"elbo", "reconstruction", "kl", "loss", "mse", "active_units", "n"}
+    names = ("elbo", "reconstruction", "kl", "loss", "mse", "active_units", "n", "kl_by_latent")
+    assert {k: metrics[k] for k in names} == {k: pytest.approx(tiny_run.metrics[k], rel=1e-4) for k in names}
+    assert "bernoulli" in metrics["absent"]["bits_per_dim"]
+    assert {"log_likelihood", "k"}.isdisjoint(metrics)
     out = said(capsys, "evaluate", tiny_run.path, "--device", "cpu")
     assert re.search(rf"^elbo +{metrics['elbo']:.6g} nats$", out, re.M)
     assert re.search(r"^n +1000 images$", out, re.M)
+
+
+def test_it_keeps_what_it_measures_with_the_checkpoint(tiny_run, capsys, tmp_path, monkeypatch):
+    own = shutil.copytree(tiny_run.path, tmp_path / "runs" / "copy")
+    monkeypatch.setenv("EXPLORER_RUNS", str(own.parent))
+    found = json.loads(said(capsys, "evaluate", "runs/copy", "--k", 3, "--device", "cpu", "--json", "--save"))
+    assert found["log_likelihood"] > found["elbo"]
+    assert found["k"] == 3
+    info = load("runs/copy", device="cpu").info  # whose hashes agree
+    assert info.metrics == tiny_run.metrics | {"measures": {k: found[k] for k in info.metrics["measures"]}}
+    said(capsys, "evaluate", "runs/copy", "--device", "cpu", "--save")
+    assert "k" not in load("runs/copy", device="cpu").info.metrics["measures"]
 
 
 def test_it_evaluates_on_other_data(tiny_run, capsys, tmp_path):
@@ -367,6 +381,8 @@ def one_line(capsys, *arguments):
         (["evaluate", "{damaged}"], "model.safetensors is damaged"),
         (["evaluate", "{tiny}", "--dataset", "imagenet"], "imagenet"),
         (["evaluate", "{tiny}", "--dataset", "fashion-mnist", "--data-root", "{tmp}"], "fashion-mnist"),
+        (["evaluate", "{tiny}", "--k", "0"], "k must be at least 1, not 0"),
+        (["evaluate", "{tiny}", "--dataset", "folder:{tmp}/empty", "--save"], "leave --dataset or --save out"),
         (["sample", "no-such-model"], "there is no checkpoint"),
         (["sample", "{damaged}"], "model.safetensors is damaged"),
         (["sample", "{tiny}", "-n", "0"], "-n must be at least 1"),

@@ -82,12 +82,30 @@ def test_one_sample_is_the_elbo_on_average():
     assert closed_form(x[:1]).item() - found.mean() == pytest.approx(gap.item(), abs=4 * error.item())
 
 
-def test_splitting_the_samples_changes_nothing_and_a_seed_means_the_same():
-    x, model = images(3), linear_gaussian(off_by=0.3)
-    found = log_likelihood(model, x, samples=10, seed=4)
-    np.testing.assert_allclose(log_likelihood(model, x, samples=10, seed=4, batch_size=3), found, rtol=1e-6)
-    assert not torch.equal(log_likelihood(model, x, samples=10, seed=5), found)
+@pytest.mark.parametrize("samples", [10, 1500])
+def test_how_many_are_decoded_at_once_changes_nothing_and_a_seed_means_the_same(samples):
+    x, model = images(7), linear_gaussian(off_by=0.3)
+    found = log_likelihood(model, x, samples=samples, seed=4)
+    for at_once in (3, 20, 64, 4000):
+        other = log_likelihood(model, x, samples=samples, seed=4, batch_size=at_once)
+        np.testing.assert_allclose(other, found, rtol=1e-6)
+    assert not torch.equal(log_likelihood(model, x, samples=samples, seed=5), found)
     assert log_likelihood(model, x[:0]).shape == (0,)
+
+
+def test_memory_holds_few_draws_however_many_are_asked_for(monkeypatch):
+    model, drawn = linear_gaussian(), []
+    monkeypatch.setattr(model, "log_weight", lambda x, k, *_: drawn.append(len(x) * k) or torch.zeros(len(x), k))
+    for samples in (1, 100, 300, 5000):
+        log_likelihood(model, images(20), samples=samples, batch_size=300)
+    assert max(drawn) == 300
+    assert sum(drawn) == 20 * (1 + 100 + 300 + 5000)
+
+
+def test_it_says_how_far_it_is():
+    seen = []
+    log_likelihood(linear_gaussian(), images(5), samples=4, batch_size=8, progress=lambda *at: seen.append(at))
+    assert seen == [(2, 5), (4, 5), (5, 5)]
 
 
 def test_a_conditional_model_is_told_the_class():
