@@ -200,7 +200,7 @@ def test_random_state_of_another_device_does_not_stop_a_resumption(small_train):
 def test_a_run_that_diverges_keeps_its_last_good_epoch(small_train, monkeypatch):
     """Learning rate 1e-3 for two epochs, then one that breaks everything."""
     good = small_train("good", epochs=2)
-    monkeypatch.setattr(loop, "learning_rate", lambda recipe, epoch, steps: 1e-3 if epoch < 2 else 1e30)
+    monkeypatch.setattr(loop, "learning_rate", lambda recipe, epoch, steps, epochs: 1e-3 if epoch < 2 else 1e30)
     run = small_train("bad", epochs=5)
     assert run.status == "failed"
     assert "not finite" in run.message
@@ -239,7 +239,7 @@ def test_a_run_that_diverges_at_once_is_no_model(small_train, settings, advice):
 def test_what_was_saved_within_the_first_epoch_is_no_model_either_when_it_diverges(small_train, monkeypatch):
     run = small_train(should_stop=stop_at(1), **SMALL)
     assert load(run.path, device="cpu").info.summary.endswith(" · stopped after 0 of 3 epochs")
-    monkeypatch.setattr(loop, "learning_rate", lambda recipe, epoch, steps: 1e30)
+    monkeypatch.setattr(loop, "learning_rate", lambda recipe, epoch, steps, epochs: 1e30)
     assert small_train(out=run.path, resume=True).status == "failed"
     assert not {"config.json", "model.safetensors", "optimizer.safetensors"} & {p.name for p in run.path.iterdir()}
 
