@@ -29,6 +29,7 @@ from explorer.models.autoencoder import Autoencoder
 from explorer.models.base import LatentGroup, LatentModel, register
 from explorer.models.conditional import ConditionalVAE
 from explorer.models.config import ModelConfig, ModelSettings
+from explorer.models.logistic_mixture import LogisticMixture
 from explorer.models.objectives import Terms
 from explorer.models.posteriors import GaussianPosterior, Noise, PointPosterior, Posterior
 from explorer.models.registry import FAMILIES
@@ -55,6 +56,7 @@ __all__ = [
     "GaussianPosterior",
     "LatentGroup",
     "LatentModel",
+    "LogisticMixture",
     "ModelConfig",
     "ModelSettings",
     "Noise",

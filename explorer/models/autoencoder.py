@@ -33,5 +33,5 @@ class Autoencoder(LatentModel):
         mean = self.encoder(x).float()
         return PointPosterior(mean, torch.full_like(mean, -torch.inf))
 
-    def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n c h w"]:
+    def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n p h w"]:
         return self.decoder(z).float()

@@ -14,7 +14,7 @@ from explorer.models.config import ModelConfig, ModelSettings
 from explorer.models.likelihoods import Likelihood, Sigma
 from explorer.models.objectives import Terms
 from explorer.models.posteriors import Noise, Posterior
-from explorer.models.registry import FAMILIES, LIKELIHOODS
+from explorer.models.registry import FAMILIES
 
 NOISE_WINDOW = 2000  # images over which a learnt noise variance is averaged: it is then known to about 1%
 
@@ -67,7 +67,7 @@ class LatentModel(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self._likelihood = LIKELIHOODS[config.likelihood](config.noise_variance, config.output)
+        self._likelihood = config.make_likelihood()
         if self._likelihood.learns_noise:
             self.register_buffer("noise_variance", torch.tensor(config.noise_variance))
             self.register_buffer("noise_images", torch.tensor(0))
@@ -108,8 +108,8 @@ class LatentModel(nn.Module):
             return x
         return (torch.rand(x.shape, generator=generator, device=generator.device).to(x.device) < x).to(x.dtype)
 
-    def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n c h w"]:
-        """The decoder's raw output; `likelihood.mean` makes it an image.
+    def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n p h w"]:
+        """The decoder's raw output, of `config.logits_shape`; `likelihood.mean` makes it an image.
 
         Only a conditional family reads `labels`, and takes the first class where there are none.
         """
@@ -187,7 +187,7 @@ class LatentModel(nn.Module):
         """The variance of a pixel's noise, learnt or given, as a number: waits for the device. Unused by bernoulli."""
         return float(self.likelihood.noise_variance)
 
-    def nll(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+    def nll(self, logits: Float[Tensor, "n p h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """`likelihood.nll`, nats an image; in training a learnt noise is first fitted to the batch."""
         if not self.training or not isinstance(self._likelihood, Sigma):
             return self.likelihood.nll(logits, x)

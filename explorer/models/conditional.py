@@ -32,7 +32,7 @@ class ConditionalVAE(VAE):
             raise ValueError("a conditional model needs images with classes")
         super().__init__(config)
 
-    def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n c h w"]:
+    def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n p h w"]:
         if labels is None:
             labels = torch.zeros(len(z), dtype=torch.int64, device=z.device)
         condition = F.one_hot(labels, self.config.classes).to(z.dtype)

@@ -37,30 +37,41 @@ class Likelihood:
     """p(x|z) of an image given the decoder's logits, each pixel independent of the others.
 
     Attributes:
+        settings: the names of the options besides `output` that it reads.
+        learns_noise: whether training sets the noise variance, by `noise_of`.
+        eight_bit: whether it is of 8-bit values, so that nats can be told as bits a dimension.
+        binary: whether it is a probability of pixels that are 0 or 1.
         noise_variance: variance of the observation noise, in units of the pixel range squared, where there is one. A
             0-d tensor where it is learnt, so that nothing waits for the device.
         output: what the location of p(x|z) is of the logits, a name in `OUTPUTS`.
+        mixture_components: how many distributions a pixel's values are a mixture of, where they are one.
     """
 
     name: ClassVar[str]
-    learns_noise: ClassVar[bool] = False  # True: training sets the noise variance, by `noise_of`
-    takes_noise: ClassVar[bool] = False  # True: a person sets it
-    binary: ClassVar[bool] = False  # True: a probability of pixels that are 0 or 1
+    settings: ClassVar[tuple[str, ...]] = ()
+    learns_noise: ClassVar[bool] = False
+    eight_bit: ClassVar[bool] = False
+    binary: ClassVar[bool] = False
 
     noise_variance: float | Float[Tensor, ""] = 0.5
     output: str = "sigmoid"
+    mixture_components: int = 5
 
-    def location(self, logits: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    def parameters(self, channels: int) -> int:
+        """How many channels the decoder puts out for an image of so many: what p(x|z) takes to know of each pixel."""
+        return channels
+
+    def location(self, logits: Float[Tensor, "n p h w"]) -> Float[Tensor, "n c h w"]:
         """The mean of p(x|z), which a linear output may put outside [0, 1]."""
         return OUTPUTS[self.output](logits)
 
-    def mean(self, logits: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    def mean(self, logits: Float[Tensor, "n p h w"]) -> Float[Tensor, "n c h w"]:
         """What the app shows as the decoder's image: the location, in [0, 1]."""
         return self.location(logits) if self.output == "sigmoid" else self.location(logits).clamp(0, 1)
 
     def sample(
-        self, logits: Float[Tensor, "*shape"], generator: torch.Generator | None = None
-    ) -> Float[Tensor, "*shape"]:
+        self, logits: Float[Tensor, "n p h w"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n c h w"]:
         """One draw x ~ p(x|z) of every pixel: what the likelihood claims that images look like.
 
         The noise is made on the CPU, by a generator of the CPU, whatever the logits' device: a seed means the same
@@ -68,7 +79,7 @@ class Likelihood:
         """
         raise NotImplementedError
 
-    def nll(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+    def nll(self, logits: Float[Tensor, "n p h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """-log p(x|z) without its additive constant: what training minimises, in nats an image."""
         raise NotImplementedError
 
@@ -76,7 +87,7 @@ class Likelihood:
         """What `nll` leaves out of -log p(x|z), in nats for an image of so many values."""
         return 0.0
 
-    def log_prob(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+    def log_prob(self, logits: Float[Tensor, "n p h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """log p(x|z) in nats an image: the reconstruction term of the ELBO for one draw of z."""
         return -self.nll(logits, x) - self.constant(x.shape[1:].numel())
 
@@ -107,13 +118,13 @@ class Bernoulli(Likelihood):
             )
 
     def sample(
-        self, logits: Float[Tensor, "*shape"], generator: torch.Generator | None = None
-    ) -> Float[Tensor, "*shape"]:
+        self, logits: Float[Tensor, "n p h w"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n c h w"]:
         """0 or 1, for each channel by itself: a colour comes out as one of eight."""
         chance = torch.rand(logits.shape, generator=generator, dtype=logits.dtype).to(logits.device)
         return (chance < self.location(logits)).to(logits.dtype)
 
-    def nll(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+    def nll(self, logits: Float[Tensor, "n p h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """The cross-entropy, which is the whole -log p(x|z)."""
         return F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
 
@@ -127,7 +138,7 @@ class Gaussian(Likelihood):
     """
 
     name = "gaussian"
-    takes_noise = True
+    settings: ClassVar[tuple[str, ...]] = ("noise_variance",)
 
     def __post_init__(self) -> None:
         if isinstance(self.noise_variance, Tensor):
@@ -136,13 +147,13 @@ class Gaussian(Likelihood):
             raise ValueError(f"noise_variance must be a positive number, not {self.noise_variance}")
 
     def sample(
-        self, logits: Float[Tensor, "*shape"], generator: torch.Generator | None = None
-    ) -> Float[Tensor, "*shape"]:
+        self, logits: Float[Tensor, "n p h w"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n c h w"]:
         """The location plus noise of standard deviation sqrt(noise_variance), which may leave [0, 1]."""
         noise = torch.randn(logits.shape, generator=generator, dtype=logits.dtype).to(logits.device)
         return self.location(logits) + noise * self.noise_variance**0.5
 
-    def nll(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+    def nll(self, logits: Float[Tensor, "n p h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """The sum of squared errors / (2 variance)."""
         return (self.location(logits) - x).square().flatten(1).sum(1) / (2 * self.noise_variance)
 
@@ -165,9 +176,9 @@ class Sigma(Gaussian):
     """Gaussian noise of a variance that was learnt (`noise_of`)."""
 
     name = "sigma"
-    learns_noise, takes_noise = True, False
+    settings, learns_noise = (), True
 
-    def noise_of(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, ""]:
+    def noise_of(self, logits: Float[Tensor, "n p h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, ""]:
         """The noise variance that makes these images likeliest, one for all pixels: the mean squared error.
 
         Rybkin, Daniilidis & Levine 2021, "Simple and effective VAE training with calibrated decoders",
@@ -176,7 +187,7 @@ class Sigma(Gaussian):
         """
         return (self.location(logits.detach()) - x).square().mean().clamp(min=LEAST_NOISE)
 
-    def nll(self, logits: Float[Tensor, "n c h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+    def nll(self, logits: Float[Tensor, "n p h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """The whole -log p(x|z), since nothing is constant where the variance moves."""
         errors = super().nll(logits, x)
         variance = torch.as_tensor(self.noise_variance, dtype=errors.dtype, device=errors.device)

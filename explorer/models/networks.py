@@ -32,7 +32,7 @@ class Network(Protocol):
         ...
 
     def decoder(self, config: ModelConfig, inputs: int) -> nn.Module:
-        """Makes the module from codes [N, inputs] to logits [N, C, H, W]."""
+        """Makes the module from codes [N, inputs] to logits [N, *config.logits_shape]."""
         ...
 
 
@@ -52,11 +52,11 @@ class Dense:
         return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
 
     def decoder(self, config: ModelConfig, inputs: int) -> nn.Module:
-        widths = (inputs, *config.decoder)
+        widths, shape = (inputs, *config.decoder), config.logits_shape
         layers: list[nn.Module] = []
         for a, b in pairwise(widths):
             layers += [nn.Linear(a, b), *_norm(config, BatchNorm1d, b), nn.ReLU(inplace=True)]
-        return nn.Sequential(*layers, nn.Linear(widths[-1], config.pixels), nn.Unflatten(1, config.image_shape))
+        return nn.Sequential(*layers, nn.Linear(widths[-1], math.prod(shape)), nn.Unflatten(1, shape))
 
 
 class Convolutional:
@@ -95,7 +95,7 @@ class Convolutional:
             # A transposed convolution of stride 1 that keeps the size is a convolution; oneDNN runs it faster.
             convolution = [nn.Conv2d(a, b, 3, padding=1), *_norm(config, BatchNorm2d, b)]
             layers += [*convolution, nn.ReLU(inplace=True), nn.Upsample(sides)]
-        return nn.Sequential(*layers, nn.Conv2d(widths[-1], config.image_shape[0], 3, padding=1))
+        return nn.Sequential(*layers, nn.Conv2d(widths[-1], config.logits_shape[0], 3, padding=1))
 
 
 NETWORKS.register("dense", "dense", "fully connected layers, quick, which see all pixels at once")(Dense())

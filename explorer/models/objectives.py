@@ -18,14 +18,14 @@ class Terms(NamedTuple):
         nll: -log p(x|z) less its constant, [N].
         kl: the KL of each group of latents' posterior from the prior, [N, G]; sum the last axis for an image's KL.
         posterior: of each image, that the draw is from.
-        logits: the decoder's output for that draw, [N, C, H, W].
+        logits: the decoder's output for that draw, [N, P, H, W], P parameters a pixel.
         extra: what else the objective charges, [N], such as a codebook's terms; None for nothing.
     """
 
     nll: Float[Tensor, " n"]
     kl: Float[Tensor, "n g"]
     posterior: Posterior
-    logits: Float[Tensor, "n c h w"]
+    logits: Float[Tensor, "n p h w"]
     extra: Float[Tensor, " n"] | None = None
 
     def loss(self, beta: float | Tensor = 1.0, free_bits: float = 0.0) -> Float[Tensor, ""]:

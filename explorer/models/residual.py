@@ -79,7 +79,7 @@ class Residual:
                 layers.append(nn.Conv2d(before, width, 3, padding=1))
             layers.append(Block(config, width))
         layers += _activation(config, widths[-1])
-        return nn.Sequential(*layers, nn.Conv2d(widths[-1], config.image_shape[0], 3, padding=1))
+        return nn.Sequential(*layers, nn.Conv2d(widths[-1], config.logits_shape[0], 3, padding=1))
 
 
 def _activation(config: ModelConfig, width: int) -> list[nn.Module]:

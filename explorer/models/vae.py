@@ -31,7 +31,7 @@ class VAE(LatentModel):
         mean, logvar = self.encoder(x).float().chunk(2, dim=1)  # [N, D] each
         return GaussianPosterior(mean, logvar)
 
-    def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n c h w"]:
+    def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n p h w"]:
         return self.decoder(z).float()
 
     def stored_kl(self, posterior: Posterior) -> Float[Tensor, " d"]:

@@ -233,7 +233,7 @@ def test_a_variance_is_a_positive_number(variance):
 
 
 def test_only_known_likelihoods():
-    assert list(LIKELIHOODS) == ["bernoulli", "gaussian", "sigma"]
+    assert list(LIKELIHOODS) == ["bernoulli", "gaussian", "sigma", "logistic-mixture"]
     with pytest.raises(KeyError):
         LIKELIHOODS["poisson"]
 

@@ -168,6 +168,7 @@ def test_the_recipe_of_a_shipped_checkpoint_is_what_it_was(file):
         "free_bits": 0.0,
         "decay": 0.0,
         "binarise": False,
+        "mixture_components": 5,
     }
     assert added.items() <= defaults.items()
 

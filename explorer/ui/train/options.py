@@ -20,6 +20,7 @@ from explorer.ui.train.allowance import show_allowance
 from explorer.ui.train.run_form import WIDTHS, Form
 from explorer.ui.widget_binding import bind, from_widget, whole
 
+_OF_LIKELIHOODS = {name for likelihood in LIKELIHOODS.values() for name in likelihood.settings}
 _WARMUP = 3 / 7  # of the epochs: VAE-framework's
 
 _TITLES = {"model": "Model", "objective": "Objective", "optimiser": "Optimiser", "run": "Run"}
@@ -150,8 +151,8 @@ def _pointless(name: str, form: Form) -> bool:
     """Whether an option changes nothing as the others are."""
     if name in FAMILIES[form.value("family")].idle:
         return True
-    if name == "noise_variance":
-        return not LIKELIHOODS[form.value("likelihood")].takes_noise
+    if name in _OF_LIKELIHOODS:
+        return name not in LIKELIHOODS[form.value("likelihood")].settings
     if name == "binarise":
         return not LIKELIHOODS[form.value("likelihood")].binary and not form.value("binarise")
     weighs_kl = name in ("beta", "warmup_epochs", "warmup_share", "free_bits")
