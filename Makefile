@@ -4,17 +4,26 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run check test lint types setup setup-dev browser wheel benchmarks clean
+# The tests start many processes, which need not compile the same modules again, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: run check test lint types quick-tests all-tests setup setup-dev browser wheel benchmarks clean
 
 run: $(VENV)/.runtime
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
-# Lint, types and the tests that need neither a browser nor training: two minutes on two cores.
-check: lint types
+# Lint, types and the tests that need neither a browser nor training, side by side: two minutes on two cores.
+check: $(VENV)/.dev
+	@$(MAKE) --no-print-directory --jobs=3 lint types quick-tests
+
+test: browser
+	@$(MAKE) --no-print-directory --jobs=3 lint types all-tests
+
+quick-tests: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser and not slow"
 
 # Two at a time: many tests wait for other processes. Those of the browser come last.
-test: lint types browser
+all-tests: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.dev
