@@ -59,7 +59,7 @@ class CheckpointInfo:
     """A checkpoint as lists show it. `problem` says in one sentence why it cannot be opened, else None.
 
     `id` is what `load` and URLs take: the folder's name for a shipped one, `runs/NAME` for a person's own. `owner` is
-    whose it is.
+    whose it is, and `latent` how many numbers a code has.
     """
 
     id: str
@@ -70,6 +70,7 @@ class CheckpointInfo:
     created: datetime = _EPOCH
     problem: str | None = None
     owner: Owner = NOBODY
+    latent: int = 0
 
     @property
     def name(self) -> str:
@@ -99,7 +100,7 @@ class CheckpointInfo:
             if elbo is not None
             else f"test reconstruction {self.metrics['reconstruction']:,.1f} nats, no ELBO"
         )
-        latents = "1 latent" if model["latent"] == 1 else f"{model['latent']} latents"
+        latents = "1 latent" if self.latent == 1 else f"{self.latent} latents"
         return " · ".join(filter(None, [kind, latents, quality.replace("-", "−"), self.unfinished]))
 
     @property
@@ -282,7 +283,7 @@ def _read(ident: str, path: Path, shipped: bool) -> CheckpointInfo:
         created = datetime.fromisoformat(config["created"])
         if created.tzinfo is None:
             created = created.replace(tzinfo=UTC)
-        return CheckpointInfo(ident, path, shipped, config, metrics, created)
+        return CheckpointInfo(ident, path, shipped, config, metrics, created, latent=network.latent)
     except CheckpointError as error:
         return CheckpointInfo(ident, path, shipped, problem=f"{error}.")
     except Exception as error:  # a foreign folder may hold anything, and must not take the list down

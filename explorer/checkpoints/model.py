@@ -19,7 +19,7 @@ from explorer.errors import CheckpointError
 from explorer.images.preparation import Prepared, Steps, prepare
 from explorer.images.suggestion import fit, habits
 from explorer.latents import Latents, fitted_draws, location_and_scale
-from explorer.models import LatentModel, ModelConfig, Posterior, build
+from explorer.models import LatentGroup, LatentModel, ModelConfig, Posterior, build
 from explorer.models.conditional import cycle_labels
 from explorer.models.devices import choose_device
 from explorer.models.evaluation import Evaluation, check_labels, evaluate, likeliest_classes, to_float
@@ -61,6 +61,11 @@ class Model:
     def has_plane(self) -> bool:
         """Whether its codes are a plane as they are."""
         return self.network.has_plane
+
+    @property
+    def layers(self) -> tuple[LatentGroup, ...]:
+        """Its layers of latents, the top one first; most models have a single one."""
+        return self.network.layers
 
     @cached_property
     def spread(self) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
@@ -225,6 +230,12 @@ class Model:
         if self.has_prior:
             return self.network.sample_prior(n, temperature, generator)
         return fitted_draws(self.latents.mean, temperature * torch.randn(n, self.latent, generator=generator))
+
+    def redraw_below(
+        self, codes: Float[Tensor, "n d"], layer: int, *, temperature: float = 1.0, seed: int = 0
+    ) -> Float[Tensor, "n d"]:
+        """Codes [N, D] that keep their first so many layers; those below are drawn from the prior given these."""
+        return self.network.redraw_below(codes, layer, temperature, torch.Generator().manual_seed(seed))
 
     def sample(
         self,

@@ -29,6 +29,7 @@ from explorer.models.autoencoder import Autoencoder
 from explorer.models.base import LatentGroup, LatentModel, register
 from explorer.models.conditional import ConditionalVAE
 from explorer.models.config import ModelConfig, ModelSettings
+from explorer.models.ladder import LadderVAE
 from explorer.models.logistic_mixture import LogisticMixture
 from explorer.models.objectives import Terms
 from explorer.models.posteriors import GaussianPosterior, Noise, PointPosterior, Posterior
@@ -54,6 +55,7 @@ __all__ = [
     "Autoencoder",
     "ConditionalVAE",
     "GaussianPosterior",
+    "LadderVAE",
     "LatentGroup",
     "LatentModel",
     "LogisticMixture",

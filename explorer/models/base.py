@@ -84,6 +84,11 @@ class LatentModel(nn.Module):
         return tuple(LatentGroup(f"latent {i}", 1) for i in range(self.config.latent))
 
     @property
+    def layers(self) -> tuple[LatentGroup, ...]:
+        """The layers of latents, the top one first, in the order of a code's numbers; most models have a single one."""
+        return (LatentGroup("latents", self.latent),)
+
+    @property
     def latent(self) -> int:
         """How many numbers a code has."""
         return sum(group.size for group in self.groups)
@@ -146,6 +151,16 @@ class LatentModel(nn.Module):
         """Codes from the prior on the CPU, by a generator of the CPU; the temperature scales how far they stray."""
         return temperature * torch.randn(n, self.latent, generator=generator)
 
+    def redraw_below(
+        self, z: Float[Tensor, "n d"], layer: int, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n d"]:
+        """Codes whose first so many layers stay, and whose lower ones are drawn from the prior given those.
+
+        As here it is for a prior under which the numbers of a code are independent.
+        """
+        stay = sum(group.size for group in self.layers[:layer])
+        return torch.cat([z[:, :stay], self.sample_prior(len(z), temperature, generator)[:, stay:]], 1)
+
     def log_prior(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """log p(z) of codes, in nats."""
         return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
@@ -186,6 +201,10 @@ class LatentModel(nn.Module):
     def noise_variance_value(self) -> float:
         """The variance of a pixel's noise, learnt or given, as a number: waits for the device. Unused by bernoulli."""
         return float(self.likelihood.noise_variance)
+
+    def by_layer(self, kl: Float[Tensor, " d"]) -> Float[Tensor, " l"]:
+        """The sum of what latents are charged over each of the layers."""
+        return torch.stack([part.sum() for part in kl.split([layer.size for layer in self.layers])])
 
     def nll(self, logits: Float[Tensor, "n p h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """`likelihood.nll`, nats an image; in training a learnt noise is first fitted to the batch."""

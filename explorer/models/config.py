@@ -88,6 +88,27 @@ class ModelSettings:
         minimum=1,
         maximum=100,
     )
+    layers: tuple[int, ...] = option(
+        *("Layers of latents", "model"),
+        "Latents of each layer, the top one first, which depends on no other; in a residual network, latents at each "
+        "place of the layer's grid. Where there are fewer widths than layers, the upper layers share the last",
+        (4, 8, 16, 32, 64),
+        of_family=True,
+        minimum=1,
+        maximum=4096,
+        longest=_DEEPEST,
+    )
+    grids: tuple[int, ...] = option(
+        *("Grids", "model"),
+        "Side of each layer's grid in a residual network, the top one first. Halving the image's sides gives the grids "
+        "that there are, such as 14, 7, 4, 2 and 1 for 28 pixels: a layer takes the next larger one. None given makes "
+        "each a single place",
+        (),
+        of_family=True,
+        minimum=1,
+        maximum=_LARGEST,
+        longest=_DEEPEST,
+    )
 
     def __post_init__(self) -> None:
         check_options(self)

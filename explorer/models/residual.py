@@ -20,15 +20,15 @@ NECK = 32  # channels between the last block and the code: a linear layer from a
 
 
 class Block(nn.Module):
-    """x plus two convolutions of it."""
+    """x plus two convolutions of it, of a kernel that is odd."""
 
-    def __init__(self, config: ModelConfig, width: int) -> None:
+    def __init__(self, config: ModelConfig, width: int, kernel: int = 3) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            *_activation(config, width),
-            nn.Conv2d(width, width, 3, padding=1),
-            *_activation(config, width),
-            nn.Conv2d(width, width, 3, padding=1),
+            *activation(config, width),
+            nn.Conv2d(width, width, kernel, padding=kernel // 2),
+            *activation(config, width),
+            nn.Conv2d(width, width, kernel, padding=kernel // 2),
         )
         self.start_weights()
 
@@ -62,9 +62,9 @@ class Residual:
         layers: list[nn.Module] = [nn.Conv2d(config.image_shape[0], widths[0], 3, padding=1)]
         for before, width in pairwise((widths[0], *widths)):
             if width != before:
-                layers += [*_activation(config, before), nn.Conv2d(before, width, 3, stride=2, padding=1)]
+                layers += [*activation(config, before), nn.Conv2d(before, width, 3, stride=2, padding=1)]
             layers.append(Block(config, width))
-        layers += [*_activation(config, widths[-1]), nn.Conv2d(widths[-1], NECK, 1), *_activation(config, NECK)]
+        layers += [*activation(config, widths[-1]), nn.Conv2d(widths[-1], NECK, 1), *activation(config, NECK)]
         return nn.Sequential(*layers, nn.Flatten(), nn.Linear(math.prod(neck), outputs))
 
     def decoder(self, config: ModelConfig, inputs: int) -> nn.Module:
@@ -72,17 +72,18 @@ class Residual:
         *larger, smallest = halved_sides(config, _changes(widths))
         neck = (NECK, *smallest)
         layers: list[nn.Module] = [nn.Linear(inputs, math.prod(neck)), nn.Unflatten(1, neck)]
-        layers += [*_activation(config, NECK), nn.Conv2d(NECK, widths[0], 1)]
+        layers += [*activation(config, NECK), nn.Conv2d(NECK, widths[0], 1)]
         for before, width in pairwise((widths[0], *widths)):
             if width != before:
-                layers += [*_activation(config, before), nn.Upsample(larger.pop())]
+                layers += [*activation(config, before), nn.Upsample(larger.pop())]
                 layers.append(nn.Conv2d(before, width, 3, padding=1))
             layers.append(Block(config, width))
-        layers += _activation(config, widths[-1])
+        layers += activation(config, widths[-1])
         return nn.Sequential(*layers, nn.Conv2d(widths[-1], config.logits_shape[0], 3, padding=1))
 
 
-def _activation(config: ModelConfig, width: int) -> list[nn.Module]:
+def activation(config: ModelConfig, width: int) -> list[nn.Module]:
+    """Makes what comes before a convolution of so many channels."""
     return [*([BatchNorm2d(width)] if config.batch_norm else []), nn.SiLU()]
 
 

@@ -68,13 +68,14 @@ class FrameWriter:
         self.labels = None if test_set.labels is None else test_set.labels[index]
         originals = _small(to_float(self.images[:SHOWN], torch.device("cpu")))
         self.model, spread = model, model.prior_spread()
-        alone = all(group.size == 1 for group in model.groups)
+        bars = model.layers if len(model.layers) > 1 else model.groups
+        alone = all(group.size == 1 for group in bars)
         probe = Probe(
             originals,
             self.labels,
             index if positions is None else positions[index],
             test_set.classes,
-            groups=None if alone else [group.name for group in model.groups],
+            groups=None if alone else [group.name for group in bars],
             rings=None if spread is None or not model.has_plane else torch.cat(spread).tolist(),
         )
         self.files = FrameFolder(path, probe, epoch=epoch)
@@ -90,7 +91,7 @@ class FrameWriter:
         start = time.perf_counter()
         if not last and (epoch % self.files.stride or start - self._written < self._cost / SHARE):
             return
-        frame = self._draw(kl)
+        frame = self._draw(self.model.by_layer(kl) if len(self.model.layers) > 1 else kl)
         self.last = frame.points
         self.files.add(epoch, frame)
         self._written = time.perf_counter()

@@ -121,7 +121,7 @@ def in_order(usable: Mapping[str, cache.CheckpointInfo]) -> list[str]:
         info = usable[ident]
         data, others = info.config["dataset"]["name"], not info.shipped and not access.is_mine(info)
         rank = sources.index(data) if data in sources else len(sources)
-        return not info.shipped, others, rank, data, ident != FIRST_MODEL, info.config["model"]["latent"], ident
+        return not info.shipped, others, rank, data, ident != FIRST_MODEL, info.latent, ident
 
     return sorted(usable, key=place)
 

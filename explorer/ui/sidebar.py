@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.errors import RunError
+from explorer.models import FAMILIES
 from explorer.runs import RunInfo
 from explorer.training.presets import PRESETS
 from explorer.training.run_folder import RunFiles
@@ -103,6 +104,7 @@ def _numbers(form: run_form.Form) -> None:
         step=1.0,
         format="%g",
         key="train_latent",
+        disabled="latent" in FAMILIES[form.value("family")].idle,
         help="How many numbers describe an image: 1 to 4,096. Two can be seen as a map as they are.",
         on_change=from_widget("train_latent", whole(lambda v: run_form.change("latent", v))),
     )

@@ -27,7 +27,7 @@ from explorer.ui import access, notifications, page_switch, people
 from explorer.ui.widget_binding import catch_up
 
 DATASET, PRESET = "mnist-5k", "mlp-2d"  # shipped with the installation; worth looking at after half a minute
-WIDTHS = ("encoder", "decoder")
+WIDTHS = [f.name for f in fields(Recipe) if str(f.type).startswith("tuple")]
 BASICS = ("latent", "epochs", "beta")  # what the sidebar shows of a recipe
 
 _FORM = "train_form"
@@ -209,9 +209,7 @@ def config(form: Form) -> TrainConfig:
     """The form as a run's config, checked. Raises ValueError, one sentence."""
     for name in WIDTHS:
         if isinstance(text := form.changes.get(name), str):
-            raise ValueError(
-                f"the {name}'s widths must be whole numbers separated by commas, such as 256,128: “{text}”"
-            )
+            raise ValueError(f"{name} must be whole numbers separated by commas, such as 256,128: “{text}”")
     for name, value in {"epochs": form.epochs, **form.options}.items():
         if isinstance(value, float) and _TYPES[name].startswith("int"):
             raise ValueError(f"{name} must be a whole number, not {value:g}")
