@@ -28,6 +28,7 @@ from explorer.datasets.malaria import Malaria
 from explorer.datasets.mnist import FASHION_MNIST, MNIST
 from explorer.datasets.mnist_5k import Mnist5k
 from explorer.datasets.own import catalog
+from explorer.datasets.shapes import Shapes
 from explorer.datasets.textures import Textures
 from explorer.errors import DatasetError, DatasetMissing
 from explorer.images.arrays import check_size
@@ -50,7 +51,7 @@ __all__ = [
 
 # In the order in which a list of choices shows them.
 SOURCES: dict[str, Source] = {
-    source.name: source for source in (Mnist5k(), MNIST, FASHION_MNIST, Cifar10(), Textures(), Malaria())
+    source.name: source for source in (Mnist5k(), MNIST, FASHION_MNIST, Cifar10(), Textures(), Malaria(), Shapes())
 }
 
 _cache = DatasetCache()

@@ -45,6 +45,8 @@ class ImageDataset:
     """For each image what it must not be separated from in a split, such as the patient; N names or None."""
     notes: list[str] = field(default_factory=list)
     """What a person should know about this data, one sentence each: files left out, a subset in use."""
+    factors: dict[str, torch.Tensor] | None = None
+    """What the images were drawn from where that is known: by name whole numbers from 0, int64 [N]."""
 
     def __post_init__(self) -> None:
         """Checks that the parts fit together; raises DatasetError."""
@@ -57,6 +59,8 @@ class ImageDataset:
         count = len(self.images)
         if self.group is not None and len(self.group) != count:
             raise DatasetError(f"{self.name}: {len(self.group)} groups for {count} images.")
+        if any(len(values) != count for values in (self.factors or {}).values()):
+            raise DatasetError(f"{self.name}: a factor does not have a value for each of {count} images.")
         if self.labels is None:
             if self.classes:
                 raise DatasetError(f"{self.name}: there are classes but no labels.")
@@ -121,6 +125,7 @@ class ImageDataset:
             labels=None if self.labels is None else self.labels[where],
             group=None if self.group is None else [self.group[i] for i in where.tolist()],
             notes=list(self.notes),
+            factors=None if self.factors is None else {n: values[where] for n, values in self.factors.items()},
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from explorer.evaluation import likelihoods
+from explorer.evaluation import codes, factors, likelihoods, samples
 from explorer.evaluation.subject import NotMeasured, Subject
 
 
@@ -31,12 +31,67 @@ MEASURES = {
         "at most so many bits name a value of an 8-bit image; of a density by uniform dequantisation, Theis et al. "
         "2016, arXiv:1511.01844, section 3.1",
     ),
+    "mutual_information": Measure(
+        "mutual information",
+        "nats",
+        "what a code tells of which test image it is of, at most log n; Hoffman & Johnson 2016, Chen et al. 2018, "
+        "arXiv:1802.04942, eq. 2",
+    ),
+    "marginal_kl": Measure(
+        "aggregate KL",
+        "nats",
+        "KL of the aggregate posterior of the test images from the prior: the rest of the average KL; likewise",
+    ),
+    "probe_accuracy": Measure(
+        "linear probe",
+        "",
+        "how often a logistic regression on codes of training images tells the class of test images",
+    ),
+    "knn_accuracy": Measure("nearest codes", "", "how often the 5 nearest codes of training images do"),
+    "frechet_distance": Measure(
+        "Fréchet distance",
+        "",
+        "squared distance of samples from test images as Gaussians, in the features of a classifier of the data set; "
+        "Dowson & Landau 1982, Heusel et al. 2017, arXiv:1706.08500",
+    ),
+    "precision": Measure(
+        "precision",
+        "",
+        "share of samples that lie among test images in these features; Kynkäänniemi et al. 2019, arXiv:1904.06991",
+    ),
+    "recall": Measure("recall", "", "share of test images that lie among samples; likewise"),
+    "memorisation": Measure(
+        "memorisation",
+        "",
+        "how far a sample is from the nearest training image, over how far a test image is: medians, in these "
+        "features; far below 1 samples are copies; Meehan et al. 2020, arXiv:2004.05675",
+    ),
+    "mig": Measure(
+        "MIG",
+        "",
+        "how much more the best latent tells of a factor than the next, as a share of its entropy, averaged over "
+        "factors; Chen et al. 2018, arXiv:1802.04942, eq. 6",
+    ),
+    "disentanglement": Measure(
+        "disentanglement",
+        "",
+        "how far a latent is needed for one factor alone, by the importances of a random forest; Eastwood & Williams "
+        "2018, section 2",
+    ),
+    "completeness": Measure("completeness", "", "how far a factor needs one latent alone; likewise"),
+    "informativeness": Measure("informativeness", "", "how often the forest predicts a factor of a test image"),
 }
 """What is measured besides the terms of the ELBO, by the name under `measures` in metrics.json."""
 
 _PARTS: tuple[tuple[Callable[[Subject], dict[str, float]], tuple[str, ...]], ...] = (
     (likelihoods.bound, ("log_likelihood",)),
     (likelihoods.bits, ("bits_per_dim",)),
+    (codes.information, ("mutual_information", "marginal_kl")),
+    (codes.classification, ("probe_accuracy", "knn_accuracy")),
+    (samples.closeness, ("frechet_distance", "precision", "recall")),
+    (samples.memorisation, ("memorisation",)),
+    (factors.mutual_information_gap, ("mig",)),
+    (factors.disentanglement, ("disentanglement", "completeness", "informativeness")),
 )
 
 

@@ -7,13 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer import datasets
 from explorer.checkpoints.model import Model
 from explorer.datasets import ImageDataset
-from explorer.models.evaluation import Evaluation, log_likelihood
+from explorer.evaluation.classifier import Trained, classifier_of
+from explorer.models import Posterior
+from explorer.models.evaluation import Evaluation, log_likelihood, to_float
+
+MOST_KNOWN = 10_000  # training images whose codes and classes teach a probe
+_BATCH = 1000  # images at a time
+SAMPLES = 5000  # that are drawn at most, and compared with as many test images
 
 Progress = Callable[[str, int, int | None], None]
 """Is called with what is going on, how much of it is done, and how much there is."""
@@ -103,6 +110,76 @@ class Subject:
             seed=self.seed,
             progress=self._says("log-likelihood"),
         )
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """The posterior of the test images, of the model's own kind."""
+        network, device = self.model.network, self.model.device
+        with torch.inference_mode():
+            parts = [network.posterior(to_float(batch, device)) for batch in self.test.images.split(_BATCH)]
+        return type(parts[0])(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
+
+    @property
+    def codes(self) -> Float[Tensor, "n d"]:
+        """The code of each test image, its posterior's mean, on the CPU."""
+        return self.posterior.mean.cpu()
+
+    @cached_property
+    def _known(self) -> ImageDataset:
+        """The training images that codes are judged by: MOST_KNOWN at random, or all."""
+        order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(self.seed))
+        return self.train.subset(order[:MOST_KNOWN].sort().values)
+
+    @cached_property
+    def train_codes(self) -> Float[Tensor, "m d"]:
+        """The codes of those training images."""
+        return self.model.encode(self._known.images).mean
+
+    @property
+    def train_labels(self) -> Int[Tensor, " m"] | None:
+        """Their labels."""
+        return self._known.labels
+
+    @property
+    def train_factors(self) -> dict[str, Tensor] | None:
+        """Their factors."""
+        return self._known.factors
+
+    @cached_property
+    def _chosen(self) -> Int[Tensor, " n"]:
+        """The test images that samples are compared with: SAMPLES at random, or all."""
+        order = torch.randperm(len(self.test), generator=torch.Generator().manual_seed(self.seed))
+        return order[:SAMPLES].sort().values
+
+    @cached_property
+    def _classifier(self) -> Trained:
+        found = classifier_of(self.test.name)
+        if found is None:
+            raise NotMeasured(f"There is no classifier for the images of {self.test.name}.")
+        if found.network.image_shape != self.model.image_shape:
+            sides = " x ".join(map(str, found.network.image_shape[1:]))
+            raise NotMeasured(f"The classifier for {self.test.name} takes images of {sides} pixels.")
+        return found
+
+    @cached_property
+    def real_features(self) -> Float[Tensor, "n f"]:
+        """Of SAMPLES test images the features of the data set's classifier. Raises NotMeasured where there is none."""
+        return self._classifier.embed(self.test.images[self._chosen])
+
+    @cached_property
+    def train_features(self) -> Float[Tensor, "n f"]:
+        """The same of all training images."""
+        return self._classifier.embed(self.train.images)
+
+    @cached_property
+    def sample_features(self) -> Float[Tensor, "n f"]:
+        """The same of as many samples, rounded to 8 bits; of a conditional model those of the test images' classes."""
+        if not self.model.has_prior:
+            raise NotMeasured("The model has no prior to draw from.")
+        classifier, labels = self._classifier, self.labels(self.test)
+        labels = labels[self._chosen] if labels is not None and self.model.conditional else None
+        drawn = self.model.sample(len(self._chosen), seed=self.seed, labels=labels)
+        return classifier.embed((drawn * 255).round().to(torch.uint8))
 
     def _says(self, what: str) -> Callable[[int, int | None], None]:
         return lambda done, of: None if self.progress is None else self.progress(what, done, of)

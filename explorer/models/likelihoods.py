@@ -96,7 +96,7 @@ class Likelihood:
 
         None for a likelihood that gives 8-bit values no probability.
         """
-        return None
+        return log_prob if self.eight_bit else None
 
 
 @LIKELIHOODS.register("bernoulli", "Bernoulli", "takes gray as the chance of white")

@@ -8,6 +8,7 @@ import torch
 from scipy.stats import norm
 
 from explorer.models.likelihoods import Bernoulli, Gaussian, Sigma
+from explorer.models.registry import LIKELIHOODS
 
 WIDTH = 1 / 255
 
@@ -39,3 +40,7 @@ def test_dequantisation_bounds_the_probability_of_bytes_and_is_tight_where_noise
 
 def test_a_bernoulli_likelihood_says_nothing_of_bytes():
     assert Bernoulli().log_prob_of_bytes(-90.0, 784) is None
+
+
+def test_a_likelihood_of_bytes_is_their_probability():
+    assert LIKELIHOODS["logistic-mixture"]().log_prob_of_bytes(-90.0, 784) == -90

@@ -59,3 +59,12 @@ def test_a_model_of_one_class_is_measured_on_its_class(small_train):
     found = Subject.of(load(run.path, device="cpu"))
     assert found.test.labels.unique().tolist() == found.train.labels.unique().tolist() == [3]
     assert found.evaluation.metrics()["elbo"] == pytest.approx(run.metrics["elbo"], rel=1e-5)
+
+
+def test_factors_are_measured_where_they_are_known():
+    train, test = (datasets.load("shapes", split).subset(range(0, 4000, 40)) for split in ("train", "test"))
+    found = measure(Subject(load("mnist-mlp-2d", device="cpu"), train, test))
+    assert {"mig", "disentanglement", "completeness", "informativeness", "probe_accuracy"} <= set(found.values)
+    assert 0 <= found.values["mig"] < 1
+    assert 0 < found.values["mutual_information"] <= math.log(100)
+    assert "no classifier" in found.absent["frechet_distance"]

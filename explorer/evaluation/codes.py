@@ -1,0 +1,67 @@
+"""Measures of codes: what they tell of an image and of its class, and whether together they follow the prior."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from explorer.evaluation.subject import NotMeasured, Subject
+from explorer.models import LatentModel, Posterior
+
+NEIGHBOURS = 5  # that vote on a code's class
+_DRAWN = 1000  # codes by which information is estimated
+_BLOCK = 20_000_000  # numbers at a time: 80 MB
+
+
+def information(subject: Subject) -> dict[str, float]:
+    """Measures the two parts of the average KL, in nats: what a code tells of its image, and the aggregate's KL."""
+    if not subject.model.has_prior:
+        raise NotMeasured("The model has no prior.")
+    generator = torch.Generator().manual_seed(subject.seed)
+    try:
+        own, other = parts_of_kl(subject.model.network, subject.posterior, generator)
+    except NotImplementedError:
+        raise NotMeasured("The posteriors have no density that could be compared.") from None
+    return {"mutual_information": own, "marginal_kl": other}
+
+
+@torch.inference_mode()
+def parts_of_kl(model: LatentModel, posterior: Posterior, generator: torch.Generator) -> tuple[float, float]:
+    """The mutual information of an image's index and its code, and the KL of the aggregate posterior from the prior.
+
+    Hoffman & Johnson 2016, "ELBO surgery", eq. 5; Chen et al. 2018, arXiv:1802.04942, eq. 2: the average KL of N
+    posteriors from the prior is I(n; z) + KL(q(z) || p(z)) with q(z) = 1/N sum_n q(z|x_n). Both are means over a draw
+    z of up to `_DRAWN` posteriors, with q(z) of all N: so the first is at most log N. The generator is one of the CPU.
+    """
+    rows = torch.randperm(len(posterior.mean), generator=generator)[:_DRAWN]
+    noise = torch.randn(len(rows), posterior.mean.shape[1], generator=generator).to(posterior.mean.device)
+    some = type(posterior)(*(field[rows.to(field.device)] for field in posterior))
+    z = some.sample(noise)
+    own = some.log_prob(z).sum(1)
+    blocks = z.split(max(1, _BLOCK // posterior.mean.numel()))
+    aggregate = torch.cat([posterior.log_prob(block[:, None]).sum(2).logsumexp(1) for block in blocks])
+    aggregate = aggregate - math.log(len(posterior.mean))
+    return float((own - aggregate).double().mean()), float((aggregate - model.log_prior(z)).double().mean())
+
+
+def classification(subject: Subject) -> dict[str, float]:
+    """Measures how often a class is told by codes alone: by a linear probe, and by the nearest codes."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    labels, known = subject.test.labels, subject.train_labels
+    if labels is None or known is None:
+        raise NotMeasured("These images have no classes.")
+    if len(known.unique()) < 2:
+        raise NotMeasured("These images are of one class.")
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    votes = KNeighborsClassifier(min(NEIGHBOURS, len(known)))
+
+    def accuracy(classifier: object) -> float:
+        classifier.fit(subject.train_codes.numpy(), known.numpy())  # type: ignore[attr-defined]
+        return float(classifier.score(subject.codes.numpy(), labels.numpy()))  # type: ignore[attr-defined]
+
+    return {"probe_accuracy": accuracy(probe), "knn_accuracy": accuracy(votes)}
