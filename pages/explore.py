@@ -148,7 +148,8 @@ def notes(data: EncodedDataset) -> None:
         st.markdown(
             f"**{share:.0%} of what {prior} would draw falls into holes** (striped): fewer than a tenth of the "
             "expected codes lie there, so nobody taught the decoder what to draw. The KL term of a VAE presses its "
-            "codes into the prior's shape; a plain autoencoder lets them lie anywhere."
+            "codes into the prior's shape, a learnt prior moves to where they are, and a plain autoencoder lets them "
+            "lie anywhere."
         )
 
 

@@ -219,7 +219,7 @@ class Model:
         return torch.cat(found).cpu()
 
     def draw(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Float[Tensor, "n d"]:
-        """Codes from the prior N(0, temperature² I); for a plain autoencoder from the Gaussian fitted to its codes.
+        """Codes from the prior, as spread as the temperature says; without one from the Gaussian fitted to the codes.
 
         Raises:
             ValueError: n or the temperature is negative.

@@ -41,8 +41,10 @@ class Plane:
         return self.codes(u.flatten(), v.flatten())
 
 
-def latent_plane(origin: Float[Tensor, " d"], a: int, b: int) -> Plane:
-    """Makes the plane along latents a and b through a code, at zero of both: u and v are the latents' values.
+def latent_plane(
+    origin: Float[Tensor, " d"], a: int, b: int, centre: Float[Tensor, " d"], spread: Float[Tensor, " d"]
+) -> Plane:
+    """Makes the plane along latents a and b through a code; u and v count the latents' spreads from their centres.
 
     Raises:
         ValueError: a latent is out of range, or both are the same.
@@ -51,8 +53,8 @@ def latent_plane(origin: Float[Tensor, " d"], a: int, b: int) -> Plane:
     if a == b or not (0 <= a < d and 0 <= b < d):
         raise ValueError(f"a plane needs two different latents from 0 to {d - 1}, not {a} and {b}")
     start, across, up = origin.clone(), torch.zeros(d), torch.zeros(d)
-    start[a] = start[b] = 0.0
-    across[a] = up[b] = 1.0
+    start[a], start[b] = centre[a], centre[b]
+    across[a], up[b] = spread[a], spread[b]
     return Plane(start, across, up)
 
 

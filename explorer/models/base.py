@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import ClassVar, NamedTuple, TypeVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from explorer.models.config import ModelConfig, ModelSettings
@@ -123,8 +123,13 @@ class LatentModel(nn.Module):
     def terms(self, x: Float[Tensor, "n c h w"], noise: Noise = None, labels: Int[Tensor, " n"] | None = None) -> Terms:
         """What the objective charges for images, in training and in evaluation alike; `labels` as for `logits`."""
         posterior = self.posterior(x)
-        logits = self.logits(posterior.sample(noise), labels)
-        return Terms(self.nll(logits, x), posterior.kl(), posterior, logits)
+        z = posterior.sample(noise)
+        logits = self.logits(z, labels)
+        return Terms(self.nll(logits, x), self.kl(posterior, z), posterior, logits)
+
+    def kl(self, posterior: Posterior, z: Float[Tensor, "n d"]) -> Float[Tensor, "n g"]:
+        """KL(q(z|x) || p(z)) of each image's groups of latents in nats; `z` is one draw of each posterior."""
+        return posterior.kl()
 
     def log_weight(
         self,
@@ -172,6 +177,19 @@ class LatentModel(nn.Module):
     def stored_kl(self, posterior: Posterior) -> Float[Tensor, " g"] | None:
         """The average KL by group of posteriors that were stored before their KL was; None if moments do not tell."""
         return None
+
+    @property
+    def prior_name(self) -> str:
+        """The prior in a sentence."""
+        return "N(0, I)"
+
+    @property
+    def learns_prior(self) -> bool:
+        """Whether training changes the prior."""
+        return False
+
+    def start(self, images: UInt8[Tensor, "n c h w"]) -> None:
+        """Takes what it needs of the training images before the first step."""
 
     def stages(self, epochs: int) -> tuple[int, ...]:
         """How many of so many epochs each stage of training has; what is trained in a stage, `terms` says.

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, no_type_check
 
 from explorer.models.options import check_options, option
-from explorer.models.registry import FAMILIES, INITIALISATIONS, LIKELIHOODS, NETWORKS, OUTPUTS
+from explorer.models.registry import FAMILIES, INITIALISATIONS, LIKELIHOODS, NETWORKS, OUTPUTS, POSTERIORS, PRIORS
 
 if TYPE_CHECKING:
     from explorer.models.likelihoods import Likelihood
@@ -108,6 +108,44 @@ class ModelSettings:
         minimum=1,
         maximum=_LARGEST,
         longest=_DEEPEST,
+    )
+    prior: str = option(
+        *("Prior", "model"),
+        "What codes follow as a whole, and samples are drawn from",
+        "normal",
+        choices=PRIORS,
+        of_family=True,
+    )
+    components: int = option(
+        *("Prior components", "model"),
+        "Of a learnt prior: how many clouds it is mixed from, some for each kind of image",
+        100,
+        minimum=1,
+        maximum=10_000,
+        of_family=True,
+    )
+    posterior: str = option(
+        *("Posterior", "model"),
+        "The shape of an image's cloud of codes",
+        "gaussian",
+        choices=POSTERIORS,
+        of_family=True,
+    )
+    degrees: float = option(
+        *("Degrees of freedom", "model"),
+        "Of a Student-t posterior: few give heavy tails, from 30 on it is nearly Gaussian; more than 2, for a variance",
+        5.0,
+        minimum=2.1,
+        maximum=1000.0,
+        of_family=True,
+    )
+    truncation: float = option(
+        *("Truncation", "model"),
+        "Of a truncated normal posterior: at how many standard deviations of the Gaussian it ends on either side",
+        2.0,
+        minimum=0.1,
+        maximum=8.0,
+        of_family=True,
     )
 
     def __post_init__(self) -> None:

@@ -9,6 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from explorer.models.config import ModelSettings
+from explorer.models.registry import POSTERIORS
+
 Noise = torch.Generator | Tensor | None
 """Where the noise of a draw comes from: a generator of the device, or torch's own; or the noise itself, standard
 normal and in the shape of the codes, which a family with another posterior turns into its own by its quantiles."""
@@ -58,6 +61,11 @@ class GaussianPosterior(Posterior):
     def log_prob(self, z: Float[Tensor, "*shape d"]) -> Float[Tensor, "*shape2 d"]:
         far = (z - self.mean) * torch.exp(-0.5 * self.logvar)  # squared last: exp(-logvar) may be too large
         return -0.5 * (far.square() + self.logvar + math.log(2 * math.pi))
+
+
+@POSTERIORS.register("gaussian", "Gaussian", "a cloud that thins out evenly, as in the first VAEs")
+def _gaussian(settings: ModelSettings) -> type[Posterior]:
+    return GaussianPosterior
 
 
 class PointPosterior(Posterior):

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from explorer.models.base import LatentModel
+    from explorer.models.config import ModelSettings
     from explorer.models.likelihoods import Likelihood
     from explorer.models.networks import Network
+    from explorer.models.posteriors import Posterior
+    from explorer.models.priors import Prior
 
 T = TypeVar("T")
 
@@ -66,4 +69,6 @@ FAMILIES: Registry[type[LatentModel]] = Registry()
 NETWORKS: Registry[Network] = Registry()
 LIKELIHOODS: Registry[type[Likelihood]] = Registry()
 OUTPUTS: Registry[Callable[[Tensor], Tensor]] = Registry()
+POSTERIORS: Registry[Callable[[ModelSettings], type[Posterior]]] = Registry()
+PRIORS: Registry[type[Prior] | None] = Registry()
 INITIALISATIONS: Registry[Callable[[Tensor], object] | None] = Registry()

@@ -89,7 +89,9 @@ class Experiment:
     def start(cls, path: Path, config: TrainConfig) -> Experiment:
         """Makes the state of a new run in a folder."""
         created = RunFiles(path).request().get("created") or datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(path, config, config.recipe(), created)
+        run = cls(path, config, config.recipe(), created)
+        run.model.start(run.train_set.images)
+        return run
 
     @classmethod
     def resume(cls, path: Path, now: TrainConfig) -> Experiment:

@@ -76,7 +76,7 @@ class FrameWriter:
             index if positions is None else positions[index],
             test_set.classes,
             groups=None if alone else [group.name for group in bars],
-            rings=None if spread is None or not model.has_plane else torch.cat(spread).tolist(),
+            rings=None if spread is None or model.learns_prior or not model.has_plane else torch.cat(spread).tolist(),
         )
         self.files = FrameFolder(path, probe, epoch=epoch)
         self.last = self.files.last_points()

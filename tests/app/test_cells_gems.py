@@ -57,7 +57,7 @@ def test_gems_are_made_as_the_caption_says():
         exact = 255 * models[i % 2].decode(codes)[i].permute(1, 2, 0).numpy()
         assert np.abs(gem(picture, i // 5, i % 5) - exact).mean() < 6  # WebP's loss
     said = texts(at.caption)
-    assert "15 codes from the prior at temperature 8, N(0, 8² I), seed 3" in said
+    assert "15 codes from the prior, N(0, I), at temperature 8, seed 3" in said
     assert "`cells-healthy-linear` and `cells-infected-linear` in turn. Trained with beta 1;" in said
     real = [float(d) for model in models for d in distances(model.latents.posterior)]
     assert f"furthest of {len(real):,} real cells" in said

@@ -126,7 +126,7 @@ def test_every_option_is_there_and_reaches_the_run():
         if choices := f.metadata.get("choices"):
             assert widget.options == [choices.label(name) for name in choices]
             assert all(label in widget.help for label in widget.options)
-        if choices and f.name not in ("family", "output", "likelihood"):
+        if choices and f.name not in ("family", "output", "likelihood", "prior"):
             chosen[f.name] = next(choice for choice in choices if choice != value)
         elif f.name in ("encoder", "decoder"):
             chosen[f.name] = (96, 48)

@@ -94,7 +94,17 @@ def test_importance_weights_tighten_its_bound():
     assert log_likelihood(model.network, images, samples=200).mean() > elbo
 
 
-@pytest.mark.parametrize("own", [{"family": "laplace"}, {"family": "bits"}, {"binarise": True}], ids=str)
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"family": "laplace"},
+        {"family": "bits"},
+        {"binarise": True},
+        {"prior": "vamp", "components": 9},
+        {"prior": "mixture", "posterior": "student-t"},
+    ],
+    ids=str,
+)
 def test_a_stopped_run_goes_on_bit_for_bit(small_train, own):
     options = {"latent": 3, "epochs": 2, "batch_size": 40, **own}
     whole = small_train("whole", **options)

@@ -67,7 +67,7 @@ def test_what_a_line_is_does_not_depend_on_the_scale(scale):
 
 def test_a_plane_of_two_latents():
     origin = torch.tensor([1.0, 2.0, 3.0, 4.0])
-    plane = latent_plane(origin, 3, 1)
+    plane = latent_plane(origin, 3, 1, torch.zeros(len(origin)), torch.ones(len(origin)))
     code = plane.codes(torch.tensor([0.5]), torch.tensor([-0.25]))[0]
     assert code.tolist() == [1.0, -0.25, 3.0, 0.5]
     assert origin.tolist() == [1.0, 2.0, 3.0, 4.0]
@@ -76,11 +76,11 @@ def test_a_plane_of_two_latents():
 @pytest.mark.parametrize(("a", "b"), [(0, 0), (0, 4), (-1, 0)])
 def test_a_plane_needs_two_latents(a, b):
     with pytest.raises(ValueError, match="two different latents from 0 to 3"):
-        latent_plane(torch.zeros(4), a, b)
+        latent_plane(torch.zeros(4), a, b, torch.zeros(4), torch.ones(4))
 
 
 def test_a_grid_runs_as_one_reads():
-    grid = latent_plane(torch.zeros(2), 0, 1).grid(torch.tensor([-1.0, 0.0, 1.0]))
+    grid = latent_plane(torch.zeros(2), 0, 1, torch.zeros(2), torch.ones(2)).grid(torch.tensor([-1.0, 0.0, 1.0]))
     assert grid[0].tolist() == [-1.0, 1.0]  # the upper left
     assert grid[2].tolist() == [1.0, 1.0]
     assert grid[6].tolist() == [-1.0, -1.0]

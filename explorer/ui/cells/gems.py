@@ -128,9 +128,10 @@ def _how(models: list[Model], count: int, temperature: int, seed: int, *, condit
     beta = models[0].info.config["recipe"]["beta"]
     nats = " and ".join(f"{float(model.latents.kl.mean()):.0f}" for model in models)
     return (
-        f"How they were made: {count} codes from the prior at temperature {temperature}, N(0, {temperature}² I), seed "
-        f"{seed}, decoded by {names}{turns}. Trained with beta {beta:g}; the code of a real cell tells {nats} "
-        "nats about it. The pictures are the mean of each pixel, twice enlarged; nothing else was done to them."
+        f"How they were made: {count} codes from the prior, {models[0].network.prior_name}, at temperature "
+        f"{temperature}, seed {seed}, decoded by {names}{turns}. Trained with beta {beta:g}; the code of a real cell "
+        f"tells {nats} nats about it. The pictures are the mean of each pixel, twice enlarged; nothing else was done "
+        "to them."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 import torch
 
+from explorer.checkpoints.model import Model
 from explorer.latents import planes
 from explorer.latents.planes import Plane
 from explorer.ui import address, compact, selection, sheets
@@ -120,7 +121,7 @@ def grid_panel(data: EncodedDataset) -> None:
         label="The latent plane, decoded",
         on_pick=choose,
     )
-    st.caption("Click an image to pick its code.")
+    st.caption(_caption(data.model))
 
 
 def grid_state(data: EncodedDataset) -> tuple[int | None, object]:
@@ -128,6 +129,13 @@ def grid_state(data: EncodedDataset) -> tuple[int | None, object]:
     pick = selection.current(data)
     through = {"latents": None if pick is None else pick.code, "points": pick is not None}
     return selection.among_shown("grid", data), through.get(st.session_state.get(_PLANE, ""))
+
+
+def _caption(model: Model) -> str:
+    click = "Click an image to pick its code."
+    if not model.network.learns_prior:
+        return click
+    return f"The prior is {model.network.prior_name}: the grid covers the Gaussian of its mean and variance. {click}"
 
 
 _HELP = (
@@ -181,12 +189,14 @@ def _two_latents(data: EncodedDataset, pick: Pick | None) -> _Found | str:
     b = right.selectbox("Up", order, 1, name, key=_UP)
     if a == b:
         return "Choose two different latents."
-    origin = pick.tensor() if pick is not None else data.model.spread[0]
+    centre, spread = data.model.spread
+    origin = pick.tensor() if pick is not None else centre
     st.caption(
         "Through the picked code." if pick is not None else "Through the prior mean; pick a code to go through it."
     )
     own = pick is not None and pick.may_be_own
-    return planes.latent_plane(origin, a, b), (f"latent {a}", f"latent {b}"), own
+    unit = "" if bool((spread == 1).all()) else ", σ"
+    return planes.latent_plane(origin, a, b, centre, spread), (f"latent {a}{unit}", f"latent {b}{unit}"), own
 
 
 def _three_codes(data: EncodedDataset, pick: Pick | None) -> _Found | str:

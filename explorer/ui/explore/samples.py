@@ -15,10 +15,14 @@ _COUNT, _ACROSS = 64, 8
 _SEED, _TEMPERATURE = "samples_seed", "samples_temperature"
 _LAST_SEED = 10**6
 
-_HELP = "Codes drawn from the prior N(0, I) and decoded: what the model dreams up, not what it has seen."
+_HELP = "Codes drawn from the prior, {}, and decoded: what the model dreams up, not what it has seen."
 _HELP_AE = (
     "A plain autoencoder has no prior to draw from: these codes come from the Gaussian fitted to its codes, "
     "and many of them fall into its holes."
+)
+_AROUND_CENTRE = "Scale of the draws: below 1 they stay near the centre, typical and alike; above 1 they stray."
+_AROUND_COMPONENTS = (
+    "Scale of the prior's components: at 0 a draw is the centre of one of them, above 1 it strays from it."
 )
 
 
@@ -36,7 +40,8 @@ def query() -> dict[str, str]:
 
 def samples_panel(data: EncodedDataset) -> None:
     """Draws a grid of samples with its controls."""
-    st.markdown("##### Samples", help=_HELP if data.model.has_prior else _HELP_AE)
+    network = data.model.network
+    st.markdown("##### Samples", help=_HELP.format(network.prior_name) if network.has_prior else _HELP_AE)
     if reason := abilities.why_no_draws(data.model):
         st.info(reason)
         return
@@ -48,7 +53,7 @@ def samples_panel(data: EncodedDataset) -> None:
         step=0.05,
         key=_TEMPERATURE,
         persist_state="session",
-        help="Scale of the draws: below 1 they stay near the centre, typical and alike; above 1 they stray.",
+        help=_AROUND_COMPONENTS if network.learns_prior else _AROUND_CENTRE,
     )
     seed = st.session_state[_SEED]
     right.button("New draws", key="samples_new", on_click=_next_seed, help="Draw other codes (the next seed)")

@@ -34,7 +34,7 @@ export const HELP = {
     "as they are. More are projected on their two principal components, turned to fit the epoch before, so that " +
     "points drift and do not jump. A click on a class shows it alone.",
   pictures: "The same test images after every epoch: the originals above, what comes back from their codes below.",
-  samples_prior: "The same 64 codes, drawn once from the prior N(0, I), decoded after every epoch.",
+  samples_prior: "The same 64 draws from the prior, decoded after every epoch. A learnt prior takes them with it.",
   samples_fitted:
     "A plain autoencoder has no prior to draw from. These are decoded draws from a Gaussian fitted to the codes of " +
     "the probe images, from the same noise after every epoch.",
