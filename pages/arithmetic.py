@@ -7,10 +7,12 @@ from functools import partial
 
 import streamlit as st
 
+from explorer.checkpoints.model import Model
 from explorer.latents import Scope
 from explorer.ui import address, page_switch, pickers, selection
 from explorer.ui.arithmetic.directions import directions_panel
 from explorer.ui.arithmetic.expression import expression_panel
+from explorer.ui.arithmetic.layers import layers_panel
 from explorer.ui.arithmetic.means import means_panel, means_query
 from explorer.ui.arithmetic.sliders import steering_panel
 from explorer.ui.arithmetic.traversal import traversal_panel
@@ -18,6 +20,7 @@ from explorer.ui.arithmetic.walk import walk_panel
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import computed, upload
 from explorer.ui.codes.abilities import why_no_blends
+from explorer.ui.codes.layers import has_layers
 from explorer.ui.codes.map_marks import MapMarks
 from explorer.ui.codes.map_view import map_notes, map_view
 from explorer.ui.markdown import plain
@@ -29,6 +32,7 @@ TOOLS: dict[str, tuple[str, Callable[[EncodedDataset, Scope], MapMarks]]] = {
     "traversal": ("Traversal", traversal_panel),
     "sliders": ("Sliders", steering_panel),
     "directions": ("Directions", directions_panel),
+    "layers": ("Layers", layers_panel),
 }
 
 WORDS = """
@@ -38,14 +42,15 @@ WORDS = """
 - **Walk (interpolation)**: codes step by step from one to another, each decoded.
 - **Traversal**: one latent moved from one end of the prior to the other, the rest held still.
 - **Collapsed latent**: one that the encoder never uses; moving it changes nothing.
+- **Layer**: in a ladder, latents that depend on those above them. The top layer's say the most general things.
 - **Direction**: what has to be added to a code to go from one group of images towards another.
 - **Aggregate posterior**: where the encoder puts real images. Far from it the decoder has never been trained.
 """
 
 
-def pick_tool() -> str:
-    """Which of the tools is open."""
-    names = {name: title for name, (title, _) in TOOLS.items()}
+def pick_tool(model: Model) -> str:
+    """Which of the tools is open; a model with a single layer of latents has nothing to cut."""
+    names = {name: title for name, (title, _) in TOOLS.items() if name != "layers" or has_layers(model)}
     return pickers.pick_one("Tool", "tool", _TOOL, names, "the tool", label_visibility="collapsed")
 
 
@@ -60,7 +65,7 @@ def main() -> None:
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     means_box = st.container()
     missing = why_no_blends(model, "sums, walks, traversals, sliders or directions")
-    tool = "expression" if missing else pick_tool()
+    tool = "expression" if missing else pick_tool(model)
     left, right = st.columns([4, 3], gap="medium")
     with right:
         controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small")

@@ -37,9 +37,10 @@ class LatentRanges:
         """Which latents say nothing of an image: those with a KL below `COLLAPSED_NATS`."""
         return torch.zeros(len(self.scale), dtype=torch.bool) if self.kl is None else self.kl < COLLAPSED_NATS
 
-    def strongest(self, count: int | None = None) -> Int[Tensor, " k"]:
-        """Orders latents by strength, the strongest first, equal ones by number; all of them or `count`."""
-        return self.strength.argsort(descending=True, stable=True)[:count]
+    def strongest(self, count: int | None = None, among: range | None = None) -> Int[Tensor, " k"]:
+        """Orders latents by strength, the strongest first, equal ones by number; all `among` them, or `count`."""
+        among = range(len(self.scale)) if among is None else among
+        return among.start + self.strength[among.start : among.stop].argsort(descending=True, stable=True)[:count]
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,13 @@ def traversal(
     steps: int = 11,
     rows: int | None = None,
     first: int = 0,
+    among: range | None = None,
 ) -> Traversal:
     """Sets each latent to values from centre - reach * scale to centre + reach * scale, the others as in `origin`.
 
     The values are absolute, not steps from the origin, so that a column means the same in every row and for every
-    origin, as in the traversals of Higgins et al. 2017, "beta-VAE". Rows come by strength, strongest first, all of
-    them or `rows` of them, without the `first` so many.
+    origin, as in the traversals of Higgins et al. 2017, "beta-VAE". Rows come by strength, strongest first, all
+    `among` them or `rows` of them, without the `first` so many.
 
     Raises:
         ValueError: the reach is not a positive number, there are fewer than two steps, or there are no rows.
@@ -85,9 +87,10 @@ def traversal(
         raise ValueError(f"a traversal needs at least 2 steps, not {steps}")
     if rows is not None and rows < 1:
         raise ValueError(f"a traversal needs at least one row, not {rows}")
-    if not 0 <= first < len(origin):
-        raise ValueError(f"a traversal of {len(origin)} latents cannot leave out the first {first}")
-    latents = ranges.strongest()[first:][:rows]
+    among = range(len(origin)) if among is None else among
+    if not 0 <= first < len(among):
+        raise ValueError(f"a traversal of {len(among)} latents cannot leave out the first {first}")
+    latents = ranges.strongest(among=among)[first:][:rows]
     # Not linspace: its middle may miss zero by a rounding.
     offsets = reach * torch.arange(1 - steps, steps, 2) / (steps - 1)
     values = ranges.centre[latents, None] + ranges.scale[latents, None] * offsets

@@ -10,6 +10,7 @@ from explorer.latents import Scope
 from explorer.ui.arithmetic.live_code import live_code
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import code_picker, computed
+from explorer.ui.codes.layers import pick_layer
 from explorer.ui.codes.map_marks import MapMarks, rings
 from explorer.ui.components.code_sliders.component import Knob
 
@@ -22,21 +23,22 @@ def steering_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
     """Draws the panel; returns where the code started, for the map."""
     with st.container(key="sliders"):
         start = code_picker.choose_code("Start from", FROM, "start", scope, default=code_picker.first(scope))
-        everything = code_picker.all_latents("steer_all", data.model.latent, _FIRST)
-        query = {"start": str(st.session_state[FROM])}
-        if everything and data.model.latent > _FIRST:
+        among, query = pick_layer(data.model, "steer_layer")
+        everything = code_picker.all_latents("steer_all", len(among), _FIRST)
+        query |= {"start": str(st.session_state[FROM])}
+        if everything and len(among) > _FIRST:
             query["all"] = "1"
         if start is None:
             return MapMarks(address=query)
-        query |= _sliders(data, start.code, None if everything else _FIRST)
+        query |= _sliders(data, start.code, among, None if everything else _FIRST)
         return MapMarks(rings(data, start, "start"), follows=KEY, address=query)
 
 
-def _sliders(data: EncodedDataset, start: Tensor, count: int | None) -> dict[str, str]:
+def _sliders(data: EncodedDataset, start: Tensor, among: range, count: int | None) -> dict[str, str]:
     ranges = computed.latent_ranges(data)
     low = torch.minimum(ranges.centre - _REACH * ranges.scale, start).tolist()
     high = torch.maximum(ranges.centre + _REACH * ranges.scale, start).tolist()
-    order = ranges.strongest(count).tolist()
+    order = ranges.strongest(count, among).tolist()
 
     def make(moved: dict[int, float]) -> tuple[Tensor, list[Knob]]:
         code = start.clone()

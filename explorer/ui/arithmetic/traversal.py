@@ -11,6 +11,7 @@ from explorer.latents import LatentRanges, Result, Scope, Traversal, traversal
 from explorer.ui import address, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import code_picker, computed
+from explorer.ui.codes.layers import pick_layer
 from explorer.ui.codes.map_marks import MapMarks, rings
 from explorer.ui.components.tiles.component import tiles
 
@@ -29,9 +30,10 @@ def traversal_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
             origin = code_picker.choose_code("Around", AROUND, "around", scope, default=default)
         address.restore_number("columns", STEPS, 5, 15, default=_USUAL)
         steps = right.slider("Images a row", 5, 15, step=2, key=STEPS, persist_state="session")
-        latent = data.model.latent
+        among, query = pick_layer(data.model, "traversal_layer")
+        latent = len(among)
         everything = code_picker.all_latents("traversal_all", latent, _FIRST_ROWS)
-        query = {"around": str(st.session_state[AROUND])}
+        query |= {"around": str(st.session_state[AROUND])}
         if steps != _USUAL:
             query["columns"] = str(steps)
         page = 1
@@ -51,9 +53,10 @@ def traversal_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
             steps=steps,
             rows=_ROWS if everything else _FIRST_ROWS,
             first=_ROWS * (page - 1),
+            among=among,
         )
         _tiles(data, varied, origin, ranges, page)
-        st.caption(_summary(data, int(ranges.collapsed.sum())))
+        st.caption(_summary(data, int(ranges.collapsed[among.start : among.stop].sum()), latent))
         return MapMarks(rings(data, origin, "around"), address=query)
 
 
@@ -92,7 +95,7 @@ def _tiles(
         key="traversal_tiles",
         # Made anew when it is asked for: codes of a hundred latents would stay in memory as long as the address.
         sheet_url=sheets.made_sheet(
-            f"{data.key}-traversal-{sheets.hashed(origin)}-{rows}-{page}",
+            f"{data.key}-traversal-{sheets.hashed(origin)}-{latents[0]}-{rows}-{page}",
             data.model,
             lambda: varied().codes.flatten(0, 1),
             steps,
@@ -128,14 +131,13 @@ def _columns(steps: int) -> list[str]:
     return [f"{value:g}".replace("-", "−") if i in shown else "" for i, value in enumerate(values)]
 
 
-def _summary(data: EncodedDataset, dead: int) -> str:
+def _summary(data: EncodedDataset, dead: int, latent: int) -> str:
     if data.model.latents.kl_by_latent is None:
         of = "prior" if data.model.has_prior else "codes, since this model has no prior"
         return (
             f"Each latent runs over its mean ± 3 standard deviations of the {of}. The latent that varies most comes "
             "first. The ring marks the image nearest to the code; click an image to choose its code."
         )
-    latent = data.model.latent
     if dead:
         count = (
             f"{dead} of {latent} latents have collapsed (grey, with a KL below 0.01 nats): the decoder ignores them. "

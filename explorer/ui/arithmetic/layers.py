@@ -1,0 +1,88 @@
+"""The cut: what each layer of latents says, as pictures of a code whose lower layers are drawn anew."""
+
+from __future__ import annotations
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from explorer.checkpoints.model import Model
+from explorer.latents import Scope
+from explorer.ui import address, selection, sheets
+from explorer.ui.cache import EncodedDataset
+from explorer.ui.codes import code_picker, computed
+from explorer.ui.codes.layers import layer_texts
+from explorer.ui.codes.map_marks import MapMarks, rings
+from explorer.ui.components.tiles.component import tiles
+
+FROM, TEMPERATURE, SEED = "cut_from", "cut_temperature", "cut_seed"
+_DRAWS = 8
+_LAST_SEED = 999_999
+
+
+def layers_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
+    """Draws the panel; returns the code that is cut, for the map."""
+    model = data.model
+    with st.container(key="layers"):
+        start = code_picker.choose_code("Cut", FROM, "start", scope, default=code_picker.first(scope))
+        address.restore_number("seed", SEED, 0, _LAST_SEED, default=0)
+        address.restore_number("temperature", TEMPERATURE, 0.0, 2.0, default=1.0, step=0.05)
+        left, right = st.columns([3, 1], vertical_alignment="bottom")
+        temperature = left.slider(
+            *("Temperature", 0.0, 2.0),
+            step=0.05,
+            key=TEMPERATURE,
+            persist_state="session",
+            help="Scale of the draws: 0 takes the mean of every lower layer.",
+        )
+        right.button("New draws", key="cut_new", on_click=_next_seed, help="Draw other lower layers (the next seed)")
+        seed = st.session_state[SEED]
+        query = {
+            "start": str(st.session_state[FROM]),
+            "seed": str(seed) if seed else "",
+            "temperature": "" if temperature == 1 else f"{temperature:g}",
+        }
+        if start is None:
+            return MapMarks(address=query)
+        count, columns = len(model.layers), 1 + _DRAWS
+        codes = cuts(model, start.code, temperature, seed)
+        tiles(
+            key="cut_tiles",
+            sheet_url=sheets.decoded_sheet(
+                f"{data.key}-cut", model, codes, columns, data.drawn_as, own=computed.is_own(data, start)
+            ),
+            count=len(codes),
+            columns=columns,
+            tile=sheets.tile_size(model),
+            captions=[*[""] * (count - 1) * columns, "the code", *[""] * _DRAWS],
+            row_labels=[_row(kept, text) for kept, text in enumerate(layer_texts(model))],
+            rings=range(0, len(codes), columns),
+            max_tile_px=56,
+            gap=2,
+            label="A row a cut: the code, then draws of the layers below",
+            on_pick=lambda i: selection.choose_code(data, codes[i], "the cut"),
+        )
+        st.caption(
+            "Each row keeps the layers above its cut and draws the others from the prior, eight times. What the eight "
+            "share, the kept layers have said; where they differ, the others decide. Click an image to choose its code."
+        )
+        return MapMarks(rings(data, start, "cut"), address=query)
+
+
+def cuts(model: Model, code: Tensor, temperature: float, seed: int) -> Tensor:
+    """Makes a row of codes for each number of layers that stay, from none on: the code itself, then the draws."""
+    repeated = code.repeat(_DRAWS, 1)
+    rows = [
+        torch.cat([code[None], model.redraw_below(repeated, kept, temperature=temperature, seed=seed)])
+        for kept in range(len(model.layers))
+    ]
+    return torch.cat(rows)
+
+
+def _row(kept: int, first_drawn: str) -> str:
+    stays = ["nothing kept", "layer 1 kept"][kept] if kept < 2 else f"layers 1 to {kept} kept"
+    return f"{stays}\ndrawn from {first_drawn}"
+
+
+def _next_seed() -> None:
+    st.session_state[SEED] = (st.session_state[SEED] + 1) % (_LAST_SEED + 1)

@@ -1,0 +1,113 @@
+"""A ladder on the screens: its layers' KL, sliders and traversals of one layer, and the cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+import explorer
+from explorer.__main__ import main
+from explorer.training.frame_files import read_index
+from explorer.ui import cache
+from explorer.ui.arithmetic.layers import cuts
+from tests.app.screens import APP, PAGES, TIMEOUT, sound, texts, train
+
+NAME = "runs/ladder"
+SIZES = (2, 3, 15)
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A ladder of three narrow layers, trained from the command line."""
+    place = tmp_path_factory.mktemp("ladder")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPLORER_RUNS", str(place / "runs"))
+        patch.setenv("EXPLORER_DATA", str(place))
+        cache.all_checkpoints.clear()
+        asked = ["train", "--preset", "ladder", "--dataset", "mnist-5k", "--epochs", "2", "--device", "cpu", "--now"]
+        narrow = ["--layers", "2,3,15", "--encoder", "32", "--decoder", "32", "--no-umap", "--out", str(place / NAME)]
+        assert main([*asked, *narrow]) == 0
+        yield place / NAME
+        cache.all_checkpoints.clear()
+
+
+def arithmetic(**query: str) -> AppTest:
+    """The screen under an address, without an exception or a complaint."""
+    at = AppTest.from_file(APP, default_timeout=TIMEOUT).switch_page(str(PAGES / "arithmetic.py"))
+    for name, value in {"model": NAME, **query}.items():
+        at.query_params[name] = value
+    sound(at.run())
+    assert not at.error
+    assert not at.warning
+    return at
+
+
+def test_the_train_screen_has_a_bar_a_layer(folder):
+    index = read_index(folder)
+    assert index is not None
+    assert index.groups == ["layer 1 of 3", "layer 2 of 3", "layer 3 of 3"]
+    model = explorer.load(NAME, device="cpu")
+    kl = model.latents.kl_by_latent
+    np.testing.assert_allclose(model.network.by_layer(kl), [part.sum() for part in kl.split(SIZES)])
+    assert float(kl.sum()) == pytest.approx(model.info.metrics["kl"], rel=1e-4)
+    sound(train(run="ladder").run())
+
+
+def test_lists_say_how_many_latents_a_code_has():
+    assert "20 latents" in explorer.load(NAME, device="cpu").info.traits
+
+
+@pytest.mark.parametrize("tool", ["expression", "walk", "directions", "layers"])
+def test_every_tool_of_arithmetic(tool):
+    at = arithmetic(tool=tool, start="item(17)")
+    assert at.segmented_control(key="arithmetic_tool").value == tool
+
+
+def test_a_traversal_of_one_layer():
+    at = arithmetic(tool="traversal", layer="3")
+    assert " 15 latents ha" in texts(at.caption)
+    box = at.selectbox(key="traversal_layer")
+    assert [option.split(" · ")[0] for option in box.options] == [
+        "all layers",
+        *(f"layer {number} of 3" for number in (1, 2, 3)),
+    ]
+    sound(box.select("1").run())
+    assert " 2 latents ha" in texts(at.caption)
+
+
+def test_sliders_of_one_layer():
+    assert arithmetic(tool="sliders", layer="2", start="item(17)").selectbox(key="steer_layer").value == "2"
+
+
+def test_the_cut_keeps_what_is_above():
+    model = explorer.load(NAME, device="cpu")
+    code = model.latents.mean[17]
+    rows = cuts(model, code, 1.0, 0).view(3, 9, 20)
+    assert all(torch.equal(row[0], code) for row in rows)
+    for kept, stay in enumerate((0, 2, 5)):
+        assert torch.equal(rows[kept, 1:, :stay], code[:stay].expand(8, -1))
+        assert torch.equal(rows[kept, 1:, stay:], rows[0, 1:, stay:])  # the same draws in every row
+    assert torch.equal(cuts(model, code, 0.0, 0)[1, 2:], torch.zeros(18))
+
+
+def test_a_model_of_one_layer_has_nothing_to_cut():
+    at = AppTest.from_file(APP, default_timeout=TIMEOUT).switch_page(str(PAGES / "arithmetic.py"))
+    at.query_params["model"] = "mnist-mlp-2d"
+    sound(at.run())
+    assert "Layers" not in at.segmented_control(key="arithmetic_tool").options
+
+
+@pytest.mark.parametrize("screen", ["explore", "reconstruct"])
+def test_other_screens_show_it(screen):
+    at = AppTest.from_file(APP, default_timeout=TIMEOUT).switch_page(str(PAGES / f"{screen}.py"))
+    for name, value in {"model": NAME, "source": "test", "index": "17"}.items():
+        at.query_params[name] = value
+    sound(at.run())
+    assert not at.error
+    assert "<span>ELBO</span>" in texts(at.html)
