@@ -129,6 +129,11 @@ class Model:
         return Posterior(torch.cat([p.mean for p in parts]).cpu(), torch.cat([p.logvar for p in parts]).cpu())
 
     @property
+    def class_prior(self) -> bool:
+        """Whether the prior is told a class, so that `draw` gives codes of each of `classes`."""
+        return self.config.classes > 0 and not self.conditional
+
+    @property
     def conditional(self) -> bool:
         """Whether the decoder is told a class: a code can then be decoded as each of `classes`."""
         return self.network.conditional
@@ -218,17 +223,26 @@ class Model:
         found = [likeliest_classes(self.network, self._to_float(x), z.to(self.device)) for x, z in pairs]
         return torch.cat(found).cpu()
 
-    def draw(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Float[Tensor, "n d"]:
+    def draw(
+        self,
+        n: int,
+        *,
+        temperature: float = 1.0,
+        seed: int = 0,
+        labels: Tensor | Sequence[int] | int | None = None,
+    ) -> Float[Tensor, "n d"]:
         """Codes from the prior, as spread as the temperature says; without one from the Gaussian fitted to the codes.
 
+        A prior that is told the class (`class_prior`) draws codes of the classes in `labels`, or of none in particular.
+
         Raises:
-            ValueError: n or the temperature is negative.
+            ValueError: n or the temperature is negative, or a label is no class of the model.
         """
         if n < 0 or not 0 <= temperature < float("inf"):
             raise ValueError(f"cannot draw {n} codes at temperature {temperature}")
         generator = torch.Generator().manual_seed(seed)
         if self.has_prior:
-            return self.network.sample_prior(n, temperature, generator)
+            return self.network.sample_prior(n, temperature, generator, self._condition(labels, n))
         return fitted_draws(self.latents.mean, temperature * torch.randn(n, self.latent, generator=generator))
 
     def redraw_below(
@@ -245,10 +259,10 @@ class Model:
         seed: int = 0,
         labels: Tensor | Sequence[int] | int | None = None,
     ) -> Float[Tensor, "n c h w"]:
-        """Images of codes drawn as `draw` does; of a conditional model, without labels, each class in its turn."""
-        if self.conditional and labels is None:
+        """Images of codes drawn as `draw` does; of a model that is told a class, without labels, each in its turn."""
+        if self.config.classes and labels is None:
             labels = cycle_labels(n, self.config.classes)
-        return self.decode(self.draw(n, temperature=temperature, seed=seed), labels)
+        return self.decode(self.draw(n, temperature=temperature, seed=seed, labels=labels), labels)
 
     def evaluate(
         self, images: Tensor | np.ndarray, labels: Tensor | Sequence[int] | int | None = None, *, seed: int = 0
@@ -265,7 +279,7 @@ class Model:
 
     def _condition(self, labels: Tensor | Sequence[int] | int | None, count: int) -> Tensor | None:
         """The class of each code or image, int64 [count]; None for a model that takes none, and without labels."""
-        if labels is None or not self.conditional:
+        if labels is None or not self.config.classes:
             return None
         given = torch.full((count,), labels) if isinstance(labels, int) else torch.as_tensor(labels, dtype=torch.int64)
         check_labels(given, count, self.config.classes)

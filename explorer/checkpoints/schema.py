@@ -118,6 +118,8 @@ _LATENTS: dict[str, tuple[tuple[str, ...], tuple[str | int, ...]]] = {
     "kl": (_FLOAT, ("N",)),
     "reconstruction": (_FLOAT, ("N",)),
     "index": (_WHOLE, ("N",)),
+    "codebook": (_FLOAT, ("C", "E")),
+    "entries": (("U8", "I32"), ("N", "L")),
     "kl_by_group": (_FLOAT, ("G",)),
     "labels": (_WHOLE, ("N",)),
     "group": (_WHOLE, ("N",)),
@@ -126,8 +128,21 @@ _LATENTS: dict[str, tuple[tuple[str, ...], tuple[str | int, ...]]] = {
     "map_pca_mean": (_FLOAT, ("D",)),
     "map_pca_components": (_FLOAT, (2, "D")),
 }
-"""The tensors of latents.safetensors: types and shape, for N images, D latents, K of them stored, G groups."""
-_MAY_LACK = {"kl_by_group", "labels", "group", "map_umap", "map_pca", "map_pca_mean", "map_pca_components"}
+"""The tensors of latents.safetensors: types and shape, for N images, D latents, K of them stored, G groups.
+
+Codes that are made of C entries of a codebook, of E numbers each, are stored by which L entries they are.
+"""
+_MAY_LACK = {
+    "codebook",
+    "entries",
+    "kl_by_group",
+    "labels",
+    "group",
+    "map_umap",
+    "map_pca",
+    "map_pca_mean",
+    "map_pca_components",
+}
 _TOGETHER = ("map_pca", "map_pca_mean", "map_pca_components")
 
 
@@ -162,9 +177,9 @@ def check_config(config: dict[str, Any]) -> LatentModel:
         others.append("family")
     if others:
         raise CheckpointError(f"config.json is damaged: {others[0]} of its recipe is not that of its model")
-    if network.conditional and settings.classes != len(classes):
+    if network.reads_classes(settings) and settings.classes != len(classes):
         raise CheckpointError(
-            f"config.json is damaged: its decoder is told {settings.classes:,} classes, and {len(classes):,} are named"
+            f"config.json is damaged: its model is told {settings.classes:,} classes, and {len(classes):,} are named"
         )
     if (only := dataset.get("only")) is not None and only not in classes:
         raise CheckpointError("config.json is damaged: the class that it was trained on is none of its classes")
@@ -260,6 +275,10 @@ def _check_latents_header(header: Header, config: dict[str, Any], network: Laten
     n = sizes["N"]
     if not 1 <= n * network.latent <= _MOST_CODES or sizes["K"] > network.latent:
         raise CheckpointError(f"{wrong} it cannot hold {n:,} codes, {sizes['K']:,} of {network.latent:,} latents")
+    if len({name in header.tensors for name in ("codebook", "entries")}) > 1:
+        raise CheckpointError(f"{wrong} it has a codebook or entries of one, and not both")
+    if "entries" in header.tensors and sizes["L"] * sizes["E"] != network.latent:
+        raise CheckpointError(f"{wrong} its codes are not {sizes['L']:,} entries of {sizes['E']:,} numbers")
     if len({name in header.tensors for name in _TOGETHER}) > 1:
         raise CheckpointError(f"{wrong} of its map_pca a part is missing")
     if network.latent != 2 and "map_pca" not in header.tensors:
@@ -320,6 +339,7 @@ def check_latents(
     limits = {
         "kept_latents": (len(tensors["mean_average"]), "latents"),
         "index": (_MOST_INDEX, "images at the most"),
+        "entries": (len(tensors.get("codebook", ())), "entries of a codebook"),
         "labels": (len(config.get("classes") or []), "classes"),
         "group": (len(groups), "groups"),
     }

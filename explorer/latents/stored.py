@@ -28,7 +28,8 @@ class Latents:
     """The codes of a data set: posterior [N, D], per image terms in nats [N], labels and maps.
 
     `index` int64 [N] is the position in the data set's split, so that a row can be traced to its image. `kl_by_group`
-    [G] is the average KL of each group of latents in nats; None where nobody has measured it.
+    [G] is the average KL of each group of latents in nats; None where nobody has measured it. `codebook` [C, E] has the
+    entries that codes are made of, of a model whose codes are so: they are then stored by which entries they are.
     """
 
     posterior: Posterior
@@ -40,6 +41,7 @@ class Latents:
     maps: dict[str, Map] = field(default_factory=dict)
     quality: dict[str, dict[str, float]] = field(default_factory=dict)
     kl_by_group: Float[Tensor, " g"] | None = None
+    codebook: Float[Tensor, "c e"] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -92,6 +94,8 @@ class Latents:
         kept = torch.arange(self.mean.shape[1])
         if average is not None:
             kept = kept[average > _COLLAPSED_NATS]
+        if self.codebook is not None:
+            kept = kept[:0]
         half = 2 * len(self) * len(kept) > _HALF_FROM and _largest(*self.posterior) < _HALF_LARGEST
         dtype = torch.float16 if half else torch.float32
         tensors = {
@@ -104,6 +108,8 @@ class Latents:
             "reconstruction": self.reconstruction,
             "index": self.index.to(torch.int32),
         }
+        if self.codebook is not None:
+            tensors["codebook"], tensors["entries"] = self.codebook, _entries(self.mean, self.codebook)
         if self.kl_by_group is not None:
             tensors["kl_by_group"] = self.kl_by_group
         if self.labels is not None:
@@ -131,6 +137,8 @@ class Latents:
             raise ValueError(f"{odd[0]} has {len(tensors[odd[0]])} rows, not {n}")
         mean, logvar = tensors["mean_average"].repeat(n, 1), tensors["logvar_average"].repeat(n, 1)
         mean[:, kept] = tensors["mean"].float()
+        if "entries" in tensors:
+            mean = tensors["codebook"].float()[tensors["entries"].long()].flatten(1)
         logvar[:, kept] = tensors["logvar"].float()
         maps = {}
         if mean.shape[1] == 2 and "map_pca" not in tensors:
@@ -158,7 +166,15 @@ class Latents:
             maps,
             json.loads(metadata.get("quality", "{}")),
             tensors.get("kl_by_group"),
+            tensors.get("codebook"),
         )
+
+
+def _entries(codes: Float[Tensor, "n d"], codebook: Float[Tensor, "c e"]) -> Tensor:
+    """Which entries of the codebook codes are made of, [N, L], in as few bytes as tell them apart."""
+    parts = codes.unflatten(1, (-1, codebook.shape[1]))
+    found = torch.cat([torch.cdist(p.flatten(0, 1), codebook).argmin(1).view(p.shape[:2]) for p in parts.split(256)])
+    return found.to(torch.uint8 if len(codebook) <= 256 else torch.int32)
 
 
 def _by_number(name: str) -> tuple[list[tuple[str, int]], str]:

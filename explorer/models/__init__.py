@@ -35,6 +35,7 @@ from explorer.models.objectives import Terms
 from explorer.models.posteriors import GaussianPosterior, Noise, PointPosterior, Posterior
 from explorer.models.registry import FAMILIES
 from explorer.models.vae import VAE
+from explorer.models.vq import VQVAE
 
 
 def build(config: ModelConfig) -> LatentModel:
@@ -52,6 +53,7 @@ for _name in filter(None, os.environ.get("EXPLORER_FAMILIES", "").split(",")):
 __all__ = [
     "FAMILIES",
     "VAE",
+    "VQVAE",
     "Autoencoder",
     "ConditionalVAE",
     "GaussianPosterior",

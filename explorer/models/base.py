@@ -78,6 +78,16 @@ class LatentModel(nn.Module):
     def check(cls, settings: ModelSettings) -> None:
         """Raises ValueError, one sentence, for settings that the family cannot take, whatever the data."""
 
+    @classmethod
+    def reads_classes(cls, settings: ModelSettings) -> bool:
+        """Whether `terms` and `log_weight` are told the class: `config.classes` is then how many there are, else 0."""
+        return cls.conditional
+
+    @property
+    def entries(self) -> Float[Tensor, "c e"] | None:
+        """The codebook's entries that codes are made of, where they are: stored codes name them."""
+        return None
+
     @property
     def groups(self) -> tuple[LatentGroup, ...]:
         """The groups of latents that the objective charges a KL for, in the order of a code's numbers."""
@@ -151,9 +161,16 @@ class LatentModel(nn.Module):
         return (fit + self.log_prior(z) - posterior.log_prob(z).sum(1)).unflatten(0, (len(x), k))
 
     def sample_prior(
-        self, n: int, temperature: float = 1.0, generator: torch.Generator | None = None
+        self,
+        n: int,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+        labels: Int[Tensor, " n"] | None = None,
     ) -> Float[Tensor, "n d"]:
-        """Codes from the prior on the CPU, by a generator of the CPU; the temperature scales how far they stray."""
+        """Codes from the prior on the CPU, by a generator of the CPU; the temperature scales how far they stray.
+
+        Only a family whose prior is told the class reads `labels`.
+        """
         return temperature * torch.randn(n, self.latent, generator=generator)
 
     def redraw_below(

@@ -148,6 +148,79 @@ class ModelSettings:
         of_family=True,
     )
 
+    # --- vq
+    codebook: int = option(
+        *("Codebook", "model"),
+        "How many entries the codebook has: each place of the grid is one of them",
+        256,
+        minimum=2,
+        maximum=4096,
+        of_family=True,
+    )
+    entry_size: int = option(
+        *("Entry size", "model"), "How many numbers an entry has", 16, minimum=1, maximum=256, of_family=True
+    )
+    grid_blocks: int = option(
+        *("Blocks", "model"),
+        "Residual blocks on the grid, in the encoder and in the decoder",
+        2,
+        minimum=0,
+        maximum=_DEEPEST,
+        of_family=True,
+    )
+    commitment: float = option(
+        *("Commitment", "objective"),
+        "What the encoder pays for outputs that are far from their entries",
+        0.25,
+        minimum=0.0,
+        of_family=True,
+    )
+    dark_detail: float = option(
+        *("Dark detail", "objective"),
+        "How much more errors count where an image has something small and dark, such as a parasite in a cell",
+        0.0,
+        minimum=0.0,
+        of_family=True,
+    )
+    prior_share: float = option(
+        *("Prior's share", "run"),
+        "The share of the epochs in which the prior over the grid is trained, after the autoencoder",
+        0.5,
+        minimum=0.0,
+        maximum=1.0,
+        of_family=True,
+    )
+    prior_layers: int = option(
+        *("Prior's layers", "model"),
+        "Layers of the transformer that draws grids",
+        4,
+        minimum=1,
+        maximum=_DEEPEST,
+        of_family=True,
+    )
+    prior_width: int = option(
+        *("Prior's width", "model"),
+        "Numbers that the transformer keeps of each place, a multiple of 64",
+        128,
+        minimum=64,
+        maximum=4096,
+        of_family=True,
+    )
+    class_prior: bool = option(
+        *("Tell the class", "model"),
+        "Tell the prior the class, so that samples of each can be drawn",
+        False,
+        of_family=True,
+    )
+    guidance: float = option(
+        *("Guidance", "objective"),
+        "How much more than the prior says samples look like their class; training does not depend on it",
+        0.0,
+        minimum=0.0,
+        maximum=100.0,
+        of_family=True,
+    )
+
     def __post_init__(self) -> None:
         check_options(self)
         if NETWORKS[self.network].convolves:  # a dense network without hidden layers is linear

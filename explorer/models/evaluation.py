@@ -115,7 +115,7 @@ def evaluate(
         raise ValueError("there are no images to evaluate on")
     if tuple(images.shape[1:]) != model.config.image_shape:
         raise ValueError(f"the model takes images of {model.config.image_shape}, not {tuple(images.shape[1:])}")
-    if labels is not None and model.conditional:
+    if labels is not None and model.config.classes:
         check_labels(labels, len(images), model.config.classes)
     device = next(model.parameters()).device
     at_once = min(batch_size, _AT_ONCE) if device.type == "cpu" else batch_size
@@ -135,7 +135,7 @@ def evaluate(
             gray = to_float(images[start : start + len(drawn)], device)
             x = _observed(model, gray, pixels, None if noise is None else seed + 1)
             condition = None
-            if model.conditional and labels is not None:
+            if model.config.classes and labels is not None:
                 condition = labels[start : start + len(drawn)].to(device)
             elif model.conditional:
                 condition = likeliest_classes(model, x, model.posterior(x).sample(drawn))
@@ -227,7 +227,7 @@ def log_likelihood(
         raise ValueError("a model without a prior gives no probability to an image")
     if images.ndim != 4 or tuple(images.shape[1:]) != model.config.image_shape:
         raise ValueError(f"the model takes images of {model.config.image_shape}, not {tuple(images.shape[1:])}")
-    if labels is not None and model.conditional:
+    if labels is not None and model.config.classes:
         check_labels(labels, len(images), model.config.classes)
     device = next(model.parameters()).device
     at_once = batch_size or (_DRAWS if device.type == "cpu" else _DRAWS_ON_A_GPU)
@@ -236,7 +236,7 @@ def log_likelihood(
     bounds = [torch.empty(0)]
     for start in range(0, len(images), together):
         x = _observed(model, to_float(images[start : start + together], device), pixels)
-        condition = labels[start : start + together].to(device) if labels is not None and model.conditional else None
+        condition = labels[start : start + together].to(device) if labels is not None and model.config.classes else None
         total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=device)
         for first in range(0, samples, _DRAWN):
             count = min(_DRAWN, samples - first)

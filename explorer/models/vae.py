@@ -87,7 +87,11 @@ class VAE(LatentModel):
 
     @torch.no_grad()
     def sample_prior(
-        self, n: int, temperature: float = 1.0, generator: torch.Generator | None = None
+        self,
+        n: int,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+        labels: Int[Tensor, " n"] | None = None,
     ) -> Float[Tensor, "n d"]:
         if self.prior is None:
             return super().sample_prior(n, temperature, generator)

@@ -167,7 +167,7 @@ class Experiment:
         """
         self.model.eval()  # batch norm shall not count these images
         images, labels = self.train_set.images[: self.recipe.batch_size], self.train_set.labels
-        told = labels[: len(images)].to(self.device) if labels is not None and self.model.conditional else None
+        told = labels[: len(images)].to(self.device) if labels is not None and self.model.config.classes else None
         generator = torch.Generator(self.device).manual_seed(0)
         x = self.model.observe(to_float(images, self.device), generator)
         loss = self.model.terms(x, generator, told).loss(beta, self.recipe.free_bits)
@@ -190,6 +190,5 @@ def model_config(recipe: Recipe, image_shape: tuple[int, int, int], classes: int
     """Gives the network's config for a recipe, for images of a shape (C, H, W) and of so many classes."""
     shared = {f.name for f in fields(ModelConfig)} & {f.name for f in fields(Recipe)}
     settings = {name: getattr(recipe, name) for name in shared}
-    return ModelConfig(
-        image_shape=image_shape, classes=classes if FAMILIES[recipe.family].conditional else 0, **settings
-    )
+    told = FAMILIES[recipe.family].reads_classes(recipe)
+    return ModelConfig(image_shape=image_shape, classes=classes if told else 0, **settings)

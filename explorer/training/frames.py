@@ -107,14 +107,14 @@ class FrameWriter:
             codes = model.posterior(to_float(self.images, device)).mean
             latent = codes.cpu()
             generator = torch.Generator().manual_seed(0)
+            classes = drawn = None
+            if model.config.classes and self.labels is not None:
+                classes = self.labels[:SHOWN].to(device)
+                drawn = cycle_labels(SAMPLES, model.config.classes).to(device)
             if model.has_prior:
-                noise = model.sample_prior(SAMPLES, 1.0, generator)
+                noise = model.sample_prior(SAMPLES, 1.0, generator, drawn)
             else:
                 noise = fitted_draws(latent, torch.randn(SAMPLES, model.latent, generator=generator))
-            classes = drawn = None
-            if model.conditional and self.labels is not None:
-                classes = self.labels[:SHOWN].to(device)
-                drawn = cycle_labels(len(noise), model.config.classes).to(device)
             shown = model.decode(codes[:SHOWN], classes).cpu()
             samples = model.decode(noise.to(device), drawn).cpu()
         finally:

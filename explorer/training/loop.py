@@ -54,7 +54,7 @@ def make_step(run: Experiment, *, graph: bool = True) -> Step:
     device, free_bits, half = run.device, run.recipe.free_bits, run.precision == "bfloat16"
     images = run.train_set.images.to(device)  # uint8, so it fits where float32 might not
     labels = run.train_set.labels
-    labels = labels.to(device) if labels is not None and model.conditional else None
+    labels = labels.to(device) if labels is not None and model.config.classes else None
 
     def step(index: Tensor, rate: float | Tensor, beta: float | Tensor) -> Tensor:
         x = model.observe(to_float(images[index], device), generator)

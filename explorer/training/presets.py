@@ -126,6 +126,30 @@ _SHAPES = Recipe(
     epochs=30,
     init="kaiming",
 )
+_VQ = "van den Oord, Vinyals & Kavukcuoglu 2017, “Neural discrete representation learning”, arXiv:1711.00937"
+_VQ_RECIPE = Recipe(
+    family="vq",
+    network="conv",
+    encoder=(32, 64),
+    decoder=(64, 32),
+    codebook=128,
+    entry_size=8,
+    grid_blocks=1,
+    class_prior=True,
+    likelihood="sigma",
+    optimizer="adam",
+    learning_rate=1e-3,
+    schedule="cosine",
+    batch_size=128,
+    epochs=30,
+    prior_share=0.6,
+)
+_VQ_NOTES = (
+    "The codebook follows exponential averages, as in the paper's appendix, and entries that nothing is assigned to "
+    "start again at an output of the encoder. The prior is a small causal transformer in the place of the paper's "
+    "PixelCNN. It is trained after the autoencoder, in the same run: until then it is uniform, and the KL is the "
+    "logarithm of the codebook's size at each place of the grid."
+)
 
 PRESETS: dict[str, Preset] = {
     p.name: p
@@ -380,6 +404,33 @@ PRESETS: dict[str, Preset] = {
                 "The write-up does not say where it cuts, or by which network: these are ours. Mean and variance are "
                 "those of what is left, and the KL has a closed form. --truncation 8 is a Gaussian again."
             ),
+        ),
+        Preset(
+            name="vq",
+            summary="A VQ-VAE: an image is a grid of entries of a codebook, and a transformer draws such grids.",
+            source=_VQ,
+            published="no figures for digits",
+            recipe=_VQ_RECIPE,
+            notes=_VQ_NOTES,
+        ),
+        Preset(
+            name="cells-vq",
+            summary="Blood cells as grids of 16 × 16 codebook entries, drawn by a transformer that knows the class.",
+            source=_VQ,
+            published="pictures only, of other data",
+            dataset="malaria",
+            recipe=replace(
+                _VQ_RECIPE,
+                encoder=(64, 96),
+                decoder=(96, 64),
+                codebook=256,
+                entry_size=16,
+                dark_detail=20.0,
+                batch_size=64,
+                epochs=16,
+                prior_share=0.5,
+            ),
+            notes=_VQ_NOTES,
         ),
     )
 }

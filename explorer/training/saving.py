@@ -68,6 +68,7 @@ class Saver:
     def _latents(self, evaluation: Evaluation, *, final: bool) -> Latents:
         run = self.run
         latents = replace(Latents.of(evaluation, run.test_set.labels, run.test_set.group), index=run.test_index)
+        latents = replace(latents, codebook=run.model.entries)
         return map_latents(latents, plane=run.model.has_plane, final=final, umap=run.config.umap, seed=run.config.seed)
 
     def _write(self, evaluation: Evaluation, latents: Latents | None = None, *, resumable: bool) -> dict[str, Any]:

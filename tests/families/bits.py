@@ -50,7 +50,13 @@ class BitModel(LatentModel):
         far = (self.encoder(x) - bits.mean.detach()).square().sum(1)
         return Terms(self.nll(logits, x), -self.log_prior(bits.mean.detach())[:, None], bits, logits, 0.01 * far)
 
-    def sample_prior(self, n: int, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    def sample_prior(
+        self,
+        n: int,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+        labels: Tensor | None = None,
+    ) -> Tensor:
         odds = self.on.detach().cpu() / max(temperature, 1e-6)
         return torch.where(torch.rand(n, self.latent, generator=generator) < torch.sigmoid(odds), 1.0, -1.0)
 

@@ -50,7 +50,13 @@ class LaplaceVAE(VAE):
     def posterior(self, x: Tensor) -> LaplacePosterior:
         return LaplacePosterior(*super().posterior(x))
 
-    def sample_prior(self, n: int, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    def sample_prior(
+        self,
+        n: int,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+        labels: Tensor | None = None,
+    ) -> Tensor:
         return temperature * standard_laplace(torch.randn(n, self.latent, generator=generator))
 
     def log_prior(self, z: Tensor) -> Tensor:

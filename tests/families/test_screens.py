@@ -188,8 +188,10 @@ def test_a_group_of_latents_is_charged_as_one(runs):
 
 def test_no_other_file_knows_a_familys_name():
     """Nor those of the families that ship, outside their modules and the presets."""
-    names = re.compile(r"[\"'](laplace|bits|ae|vae|cvae)[\"']")
+    names = re.compile(r"[\"'](laplace|bits|ae|vae|cvae|vq)[\"']")
     sources = [*ROOT.glob("explorer/**/*.py"), *ROOT.glob("pages/*.py"), *ROOT.glob("explorer/**/*.js")]
     known = {file for file in sources if names.search(file.read_text("utf-8"))}
-    expected = {ROOT / "explorer" / "models" / f"{name}.py" for name in ("vae", "autoencoder", "conditional", "config")}
+    expected = {
+        ROOT / "explorer" / "models" / f"{name}.py" for name in ("vae", "autoencoder", "conditional", "config", "vq")
+    }
     assert known == expected | {ROOT / "explorer" / "training" / "presets.py"}
