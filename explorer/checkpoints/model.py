@@ -111,7 +111,7 @@ class Model:
         Raises:
             CheckpointError: what suits was asked for, and the stored codes are missing or damaged.
         """
-        channels, size, _ = self.image_shape
+        channels, size = self.image_shape[0], self.image_shape[1:]
         return fit(picture, self.habits, size, channels) if steps is None else prepare(picture, steps, size, channels)
 
     @torch.inference_mode()

@@ -9,6 +9,7 @@ from typing import Any
 
 from explorer import datasets
 from explorer.cli.common import add_data_root, add_verb, progress_bar
+from explorer.images.arrays import Size
 
 _BYTES = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
 
@@ -29,13 +30,26 @@ def add_to(verbs: Any) -> None:
     parser = add_verb(actions, "add", add, "make a data set of a folder or a zip of your own images")
     parser.add_argument("source", type=Path, help="a folder or a .zip, a subfolder a class or no classes")
     parser.add_argument("--name", help="what to call it (default: after the source)")
-    parser.add_argument("--size", type=int, choices=(28, 32, 64, 128), help="pixels a side (default: what suits)")
+    parser.add_argument(
+        "--size", type=_size, help="pixels a side, such as 64, or width x height, such as 64x48 (default: what suits)"
+    )
     parser.add_argument("--channels", type=int, choices=(1, 3), help="1: gray, 3: colour (default: what suits)")
     add_data_root(parser)
 
     parser = add_verb(actions, "remove", remove, "put a data set of your own into the trash")
     parser.add_argument("name", help="such as own:cells")
     add_data_root(parser)
+
+
+def _size(text: str) -> Size:
+    """Reads pixels a side, or width x height, which comes out as (height, width)."""
+    numbers = [int(number) for number in text.lower().replace("×", "x").split("x")]
+    if len(numbers) > 2:
+        raise ValueError
+    return numbers[0] if len(numbers) == 1 else (numbers[1], numbers[0])
+
+
+_size.__name__ = "size"  # which argparse names where it cannot be read
 
 
 def show_list(args: argparse.Namespace) -> int:

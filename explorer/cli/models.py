@@ -117,12 +117,12 @@ def encode(args: argparse.Namespace) -> int:
     from explorer.checkpoints.model import load
 
     model = load(args.name, device=args.device)
-    c, h, _ = model.image_shape
+    c, size = model.image_shape[0], model.image_shape[1:]
     source = Path(args.source)
     if source.is_dir() or source.suffix.lower() == ".zip":
-        data = datasets.load_folder(source, size=h, channels=c)
+        data = datasets.load_folder(source, size=size, channels=c)
     elif source.is_file():
-        data = datasets.load_idx(source, size=h, channels=c)
+        data = datasets.load_idx(source, size=size, channels=c)
     else:
         raise ValueError(f"there is no {source}")
     mean, logvar = model.encode(data.images)

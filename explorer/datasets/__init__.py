@@ -31,7 +31,7 @@ from explorer.datasets.own import catalog
 from explorer.datasets.shapes import Shapes
 from explorer.datasets.textures import Textures
 from explorer.errors import DatasetError, DatasetMissing
-from explorer.images.arrays import check_size
+from explorer.images.arrays import Size, check_size, sides
 from explorer.images.batches import resize_batch
 
 __all__ = [
@@ -62,7 +62,7 @@ def load(
     split: str = "test",
     *,
     root: str | os.PathLike[str] | None = None,
-    size: int | None = None,
+    size: Size | None = None,
     channels: int | None = None,
 ) -> ImageDataset:
     """Loads a split of a data set. The same call again returns the same object: treat it as read-only.
@@ -71,7 +71,8 @@ def load(
         name: one of `available()`, `own:NAME` or `folder:PATH`.
         split: `train` or `test`; `malaria` also has `validation`, of patients that are in neither of the others.
         root: the folder of the data sets; see `data_root`.
-        size: pixels a side. None leaves images as they are; those in a folder get a shape that suits them all.
+        size: pixels a side, or height and width. None leaves images as they are; those in a folder get
+            a shape that suits them all.
         channels: 1 (gray) or 3 (colour); None as for `size`.
 
     Raises:
@@ -91,7 +92,8 @@ def load(
         images = resize_batch(dataset.images, size, channels)
         return dataset if images is dataset.images else replace(dataset, images=images)
 
-    key = (source.name, split, str(place.absolute()), size, channels, source.stamp(place))
+    shape = None if size is None else sides(size)
+    key = (source.name, split, str(place.absolute()), shape, channels, source.stamp(place))
     return _cache.get(key, read)
 
 

@@ -15,6 +15,7 @@ import torch
 
 from explorer.errors import DatasetError, DatasetMissing
 from explorer.files.download import ByteProgress, mirrors
+from explorer.images.arrays import Size
 
 SPLITS = ("train", "test")
 
@@ -173,7 +174,7 @@ class Source(ABC):
         """Says in one sentence how to get it."""
 
     @abstractmethod
-    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
+    def load(self, split: str, root: Path, size: Size | None, channels: int | None) -> ImageDataset:
         """Reads one split. A source may leave `size` and `channels` to the caller, who resizes what differs.
 
         Raises:

@@ -19,6 +19,7 @@ from explorer.datasets.base import SPLITS, ByteProgress, ImageDataset, Source, i
 from explorer.datasets.folder import FolderSource
 from explorer.errors import DatasetError
 from explorer.files.download import check_md5, download
+from explorer.images.arrays import Size
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 RECORD = 1 + 3 * 32 * 32
@@ -58,7 +59,7 @@ class Cifar10(Source):
     def how(self, root: Path) -> str:
         return self.how_to_fetch(ARCHIVE_BYTES, ARCHIVE, root)
 
-    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
+    def load(self, split: str, root: Path, size: Size | None, channels: int | None) -> ImageDataset:
         if all((root / FOLDER / name).is_file() for name in BATCHES[split]):
             batches = [_read_batch(root / FOLDER / name) for name in BATCHES[split]]
         elif (root / ARCHIVE).is_file():

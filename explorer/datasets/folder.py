@@ -19,11 +19,12 @@ from explorer.datasets.layout import Layout, arrange, unreadable_note
 from explorer.errors import DatasetError, ImageError
 from explorer.files.entries import Entry, Files, open_files, stamp
 from explorer.files.pictures import decode_files
-from explorer.images.arrays import check_size
+from explorer.images.arrays import Size, check_size, sides, size_words
 from explorer.images.tasks import Look, ReadArray
 
 SAMPLE = 200  # images looked at to choose a size and whether there is colour
 SAMPLE_LEAST, SAMPLE_BYTES = 20, 256 << 20  # of photographs of 10 MB fewer will do: somebody waits for the choice
+LEAST, MOST = 8, 128  # pixels a side that are chosen
 MAX_BYTES = 8 << 30  # of one split in memory
 
 Seen = Callable[[int, bytes], None]
@@ -50,7 +51,7 @@ class FolderSource(Source):
     def stamp(self, root: Path) -> Hashable:
         return str(self.path.absolute()), stamp(self.path)
 
-    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
+    def load(self, split: str, root: Path, size: Size | None, channels: int | None) -> ImageDataset:
         return load_folder(self.path, split, size=size, channels=channels, name=self.name)
 
 
@@ -58,7 +59,7 @@ def load_folder(
     path: str | os.PathLike[str],
     split: str = "all",
     *,
-    size: int | None = None,
+    size: Size | None = None,
     channels: int | None = None,
     progress: ByteProgress | None = None,
     name: str | None = None,
@@ -90,10 +91,10 @@ def load_folder(
 def shape_of(
     files: Files,
     layout: Layout,
-    size: int | None,
+    size: Size | None,
     channels: int | None,
     tick: Callable[[int], None] | None = None,
-) -> tuple[int, int]:
+) -> tuple[Size, int]:
     """Chooses what suits the images in place of a `size` or `channels` of None; `tick` is as for `decode_files`."""
     if size is None or channels is None:
         # Both splits are sampled, whichever is asked for: they must agree on the shape.
@@ -114,7 +115,7 @@ def read_split(
     files: Files,
     layout: Layout,
     split: str,
-    size: int,
+    size: Size,
     channels: int,
     *,
     label: str,
@@ -160,6 +161,8 @@ class Suits:
 
     size: int
     """What suits them: 28, 32 or 64, by the median of the longer side."""
+    shape: tuple[int, int]
+    """Height and width as most of them have, with such a longer side; their own if all have one that is small."""
     channels: int
     """1, or 3 if a single one is in colour."""
     reasons: dict[str, str]
@@ -173,16 +176,20 @@ def look_at(files: Files, sample: list[Entry], tick: Callable[[int], None] | Non
     reasons = {e.path: look.reason for e, look in zip(sample, looks, strict=True) if isinstance(look, ImageError)}
     seen = [look for look in looks if not isinstance(look, ImageError)]
     if not seen:
-        return Suits(64, 3, reasons)
-    side = float(np.median([side for side, _ in seen]))
-    size = 64 if side >= 48 else 32 if side > 28 else 28
-    return Suits(size, 1 if all(gray for _, gray in seen) else 3, reasons)
+        return Suits(64, (64, 64), 3, reasons)
+    sizes = [size for size, _ in seen]
+    width, height = np.median(sizes, axis=0).tolist()
+    longest = float(np.median([max(size) for size in sizes]))
+    side = 64 if longest >= 48 else 32 if longest > 28 else 28
+    scale = 1.0 if len(set(sizes)) == 1 and longest <= MOST else side / max(width, height)
+    shape = max(LEAST, round(height * scale)), max(LEAST, round(width * scale))
+    return Suits(side, shape, 1 if all(gray for _, gray in seen) else 3, reasons)
 
 
 def decode_all(
     files: Files,
     entries: list[Entry],
-    size: int,
+    size: Size,
     channels: int,
     progress: ByteProgress | None = None,
     seen: Seen | None = None,
@@ -196,19 +203,20 @@ def decode_all(
         seen: called with the position and the bytes of each file.
 
     Returns:
-        The M readable ones as uint8 [M, channels, size, size], in order, and why others are not, a clause by position
+        The M readable ones as uint8 [M, channels, H, W], in order, and why others are not, a clause by position
         in `entries`.
 
     Raises:
         DatasetError: the images would not fit MAX_BYTES.
     """
-    needed = len(entries) * channels * size * size
+    height, width = sides(size)
+    needed = len(entries) * channels * height * width
     if needed > MAX_BYTES:
         raise DatasetError(
-            f"{len(entries):,} images of {size} x {size} would take {needed / 2**30:.1f} GB of memory; "
+            f"{len(entries):,} images of {size_words(size)} would take {needed / 2**30:.1f} GB of memory; "
             f"the limit is {MAX_BYTES >> 30} GB. Choose a smaller size."
         )
-    images = np.empty((len(entries), channels, size, size), np.uint8)
+    images = np.empty((len(entries), channels, height, width), np.uint8)
     reasons: dict[int, str] = {}
     ends = [0, *accumulate(entry.size for entry in entries)]
 
@@ -220,7 +228,7 @@ def decode_all(
         images[position] = pixels
 
     # Twice the size: what JPEG's coarse shrinking leaves to do is done by the finer filter.
-    task = ReadArray(size, channels, at_least=2 * size)
+    task = ReadArray(size, channels, at_least=2 * max(height, width))
     for position, found in enumerate(decode_files(files, entries, task, keep, seen=seen, tick=tick)):
         if isinstance(found, ImageError):
             reasons[position] = found.reason

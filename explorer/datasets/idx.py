@@ -18,7 +18,7 @@ import torch
 
 from explorer.datasets.base import ImageDataset
 from explorer.errors import DatasetError
-from explorer.images.arrays import CHANNELS, check_size
+from explorer.images.arrays import CHANNELS, Size, check_size
 from explorer.images.batches import resize_batch
 
 UNSIGNED_BYTE = 0x08
@@ -50,7 +50,7 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
         raise DatasetError(f"{path} could not be read: {error.strerror or error}.") from error
 
 
-def load_idx(path: str | os.PathLike[str], *, size: int | None = None, channels: int | None = None) -> ImageDataset:
+def load_idx(path: str | os.PathLike[str], *, size: Size | None = None, channels: int | None = None) -> ImageDataset:
     """Reads the images [N, H, W] or [N, C, H, W] of an IDX file, without labels, as a data set with the split `all`.
 
     They are resized to `size` and converted to `channels` if these are given. Raises DatasetError.

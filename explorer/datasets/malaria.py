@@ -25,6 +25,7 @@ from explorer.datasets.layout import unreadable_note
 from explorer.errors import DatasetError, ImageError
 from explorer.files.download import download
 from explorer.files.entries import Entry, Files, open_files, stamp
+from explorer.images.arrays import Size
 from explorer.images.reading import SUFFIXES
 
 CLASSES = ("healthy", "infected")
@@ -76,7 +77,7 @@ class Malaria(Source):
         path = self._find(root)
         return path and (str(path), stamp(path))
 
-    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
+    def load(self, split: str, root: Path, size: Size | None, channels: int | None) -> ImageDataset:
         """Reads the cells of a split's patients, by class and then by name; `group` has each cell's patient."""
         path = self._find(root)
         if path is None:

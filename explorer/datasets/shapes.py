@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from explorer.datasets.base import ImageDataset, Source
+from explorer.images.arrays import Size
 
 SIDE, CANVAS = 28, 16  # pixels of an image, and of a shape with room to turn
 SHAPES = ("square", "ellipse", "heart")
@@ -38,7 +39,7 @@ class Shapes(Source):
     def how(self, root: Path) -> str:
         return "It is always there."
 
-    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
+    def load(self, split: str, root: Path, size: Size | None, channels: int | None) -> ImageDataset:
         order = np.random.default_rng(SEED).permutation(int(np.prod(list(FACTORS.values()))))
         test, train = np.split(order, [len(order) // 5])
         index = test if split == "test" else train

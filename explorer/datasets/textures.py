@@ -17,6 +17,7 @@ from explorer.datasets.base import SPLITS, ImageDataset, Source
 from explorer.datasets.layout import unreadable_note
 from explorer.errors import DatasetError, ImageError
 from explorer.files.entries import Entry, Files, open_files, stamp
+from explorer.images.arrays import Size, sides
 from explorer.images.decoding import decode_image
 from explorer.images.reading import SUFFIXES
 
@@ -44,7 +45,7 @@ class Textures(Source):
     def stamp(self, root: Path) -> Hashable:
         return stamp(root / self.name)
 
-    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
+    def load(self, split: str, root: Path, size: Size | None, channels: int | None) -> ImageDataset:
         if not self.present(root):
             raise self.missing(root)
         size = size or SIZE
@@ -73,24 +74,25 @@ class Textures(Source):
         )
 
 
-def crops(pictures: list[np.ndarray], names: list[str], split: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cuts crops uint8 [N, 1, size, size], with labels int64 [N], out of gray pictures uint8 [H, W].
+def crops(pictures: list[np.ndarray], names: list[str], split: str, size: Size) -> tuple[np.ndarray, np.ndarray]:
+    """Cuts crops uint8 [N, 1, H, W], with labels int64 [N], out of gray pictures uint8 [H, W].
 
     Raises:
         DatasetError: half a picture, called by its place in `names`, is smaller than a crop.
     """
+    height, width = sides(size)
     rng = np.random.default_rng([SEED, SPLITS.index(split)])
     labels = np.arange(COUNTS[split]) % len(pictures)
-    images = np.empty((len(labels), 1, size, size), np.uint8)
+    images = np.empty((len(labels), 1, height, width), np.uint8)
     for label, (picture, name) in enumerate(zip(pictures, names, strict=True)):
         middle = picture.shape[1] // 2
         half = picture[:, :middle] if split == "train" else picture[:, middle:]
-        if min(half.shape[0], middle) < size:
+        if half.shape[0] < height or middle < width:
             raise DatasetError(
                 f"{name} is {picture.shape[1]} x {picture.shape[0]} pixels: "
-                f"half of it is too small for crops of {size} x {size}."
+                f"half of it is too small for crops of {width} x {height}."
             )
-        places = np.lib.stride_tricks.sliding_window_view(half, (size, size))
+        places = np.lib.stride_tricks.sliding_window_view(half, (height, width))
         mine = labels == label
         rows, columns = (rng.integers(0, extent, mine.sum()) for extent in places.shape[:2])
         images[mine, 0] = places[rows, columns]

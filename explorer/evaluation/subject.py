@@ -70,11 +70,11 @@ class Subject:
             DatasetError: they are missing or damaged.
             ValueError: fewer than one draw is asked for.
         """
-        own, (channels, height, _) = model.info.config["dataset"], model.image_shape
+        own, channels = model.info.config["dataset"], model.image_shape[0]
         name = dataset or own["name"]
 
         def split(which: str) -> ImageDataset:
-            found = datasets.load(name, which, root=root, size=height, channels=channels)
+            found = datasets.load(name, which, root=root, size=model.image_shape[1:], channels=channels)
             only = own.get("only") if name == own["name"] else None
             return found if only is None else found.subset(found.positions_of(only))
 

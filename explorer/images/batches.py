@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import torch
 
-from explorer.errors import DatasetError
+from explorer.images.arrays import Size, frame_size, sides
 
 
-def resize_batch(images: torch.Tensor, size: int | None, channels: int | None) -> torch.Tensor:
-    """Turns square images uint8 [N, C, H, W] into uint8 [N, channels, size, size]; None leaves a dimension as it is.
+def resize_batch(images: torch.Tensor, size: Size | None, channels: int | None) -> torch.Tensor:
+    """Turns images uint8 [N, C, H, W] into uint8 [N, channels, *sides(size)]; None leaves a dimension as it is.
 
-    Resized with antialiasing; colour becomes gray by the luma of ITU-R 601, as Pillow does it.
-
-    Raises:
-        DatasetError: the images are to be resized and are not square.
+    Centred in a black frame and resized with antialiasing, as `to_array` does; colour becomes gray by the luma of
+    ITU-R 601, as Pillow does it.
     """
-    if size is not None and tuple(images.shape[2:]) != (size, size):
-        if images.shape[2] != images.shape[3]:
-            raise DatasetError(f"Images of {list(images.shape[2:])} pixels are not square; they cannot be resized.")
-        images = torch.nn.functional.interpolate(images, size=(size, size), mode="bicubic", antialias=True)
+    if size is not None and tuple(images.shape[2:]) != sides(size):
+        height, width = images.shape[2:]
+        across, down = frame_size((width, height), size)
+        left, top = (across - width) // 2, (down - height) // 2
+        images = torch.nn.functional.pad(images, (left, across - width - left, top, down - height - top))
+        images = torch.nn.functional.interpolate(images, size=sides(size), mode="bicubic", antialias=True)
     if channels is not None and images.shape[1] != channels:
         if channels == 3:
             return images.repeat(1, 3, 1, 1)

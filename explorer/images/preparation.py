@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from explorer.images.arrays import MAX_SQUARE, check_size, to_array
+from explorer.images.arrays import MAX_SQUARE, Size, check_size, frame_size, in_frame, sides, size_words, to_array
 from explorer.images.depth import is_gray
 from explorer.images.foreground import FRAME, Foreground, find_foreground
 
@@ -34,8 +34,8 @@ class Steps:
         clean: whether what surrounds the content is made plain, which takes shadows and the grain of paper away;
             gray content is then stretched to full contrast.
         crop: `whole`, `content` (the bounding box of what differs from the background) or `square` (the largest
-            centred one).
-        pad: `square` (centred in the smallest square around it) or `margin`: the longer side is 20/28 of the
+            centred part in the shape of the model's images, which are squares as a rule).
+        pad: `square` (centred in the smallest frame in that shape) or `margin`: the longer side is 20/28 of the
             frame's, and the centre of mass its middle, as MNIST's digits are (LeCun, Bottou, Bengio & Haffner 1998,
             "Gradient-based learning applied to document recognition", section III.A).
         background: what padding and cleaning fill with, before inversion: `black`, `white`, or the median colour of
@@ -68,7 +68,7 @@ class Prepared:
     """A picture as a model sees it.
 
     Attributes:
-        image: uint8 [C, size, size].
+        image: uint8 [C, H, W].
         stages: what was done, in words such as "cropped to its content, 212 x 180", with the picture after it; only
             steps that changed something. The last is `image`.
         steps: by which it was prepared.
@@ -87,9 +87,9 @@ class Prepared:
 
 
 def prepare(
-    picture: Image.Image, steps: Steps, size: int, channels: int, foreground: Foreground | None = None
+    picture: Image.Image, steps: Steps, size: Size, channels: int, foreground: Foreground | None = None
 ) -> Prepared:
-    """Takes a picture through the steps to `size` x `size` pixels and 1 or 3 channels.
+    """Takes a picture through the steps to the size and 1 or 3 channels.
 
     With `Steps()` the image is `explorer.images.arrays.to_array`'s, as a data set would hold it: a picture of that
     size keeps its pixels.
@@ -104,7 +104,8 @@ def prepare(
         DatasetError: the size or the number of channels makes no sense.
     """
     check_size(size, channels)
-    original = picture
+    original, longest = picture, max(sides(size))
+    square = len(set(sides(size))) == 1
     stages: list[tuple[str, Image.Image]] = []
     if steps.pad == "margin" and max(picture.size) > MAX_SQUARE:
         picture = picture.copy()
@@ -129,26 +130,26 @@ def prepare(
         seen = foreground if foreground is not None and picture is original else find_foreground(picture)
     if steps.clean and seen is not None and seen.found:
         picture = did("background made plain", seen.cleaned(picture, fill))
-    box = _box(picture, steps.crop, seen)
+    box = _box(picture, steps.crop, seen, size)
     if box != (0, 0, *picture.size):
-        words = "content" if steps.crop == "content" else "centred square"
+        words = "content" if steps.crop == "content" else "centred square" if square else "middle"
         picture = did(f"cropped to its {words}, {box[2] - box[0]} × {box[3] - box[1]}", picture.crop(box))
     mass = (picture.width / 2, picture.height / 2) if seen is None else seen.mass(box)
     if steps.thicken and seen is not None and seen.found and seen.stroke < _THICK * seen.longest:
-        scale = min(1.0, 4 * max(size, 40) / seen.longest, 8 * max(size, 40) / max(picture.size))
+        scale = min(1.0, 4 * max(longest, 40) / seen.longest, 8 * max(longest, 40) / max(picture.size))
         grown, by = _thickened(picture, scale, (_THICK * seen.longest - seen.stroke) / 2, fill, seen.darker)
         picture = did("strokes thickened", grown)
         mass = (mass[0] * scale + by, mass[1] * scale + by)
     if steps.pad == "margin":
         picture = did("centred with a margin", _in_margin(picture, fill, mass))
-    elif picture.width != picture.height:
-        side = min(max(picture.size), MAX_SQUARE)
-        picture = did(f"padded to a square, {side} × {side}", _padded(picture, fill))
+    if frame_size(picture.size, size) != picture.size:
+        padded = in_frame(picture, size, fill)
+        picture = did(f"padded to {'a square, ' if square else ''}{padded.width} × {padded.height}", padded)
     if steps.invert:
         picture = did("inverted", ImageOps.invert(picture))
     pixels = to_array(picture, size, channels)
-    if picture.size != (size, size):
-        did(f"resized to {size} × {size}", _as_image(pixels))
+    if picture.size != sides(size)[::-1]:
+        did(f"resized to {size_words(size)}", _as_image(pixels))
     return Prepared(torch.from_numpy(pixels), tuple(stages), steps)
 
 
@@ -162,14 +163,16 @@ def _fill(picture: Image.Image, background: Background) -> int | tuple[int, ...]
     return (value,) * 3 if picture.mode == "RGB" else value
 
 
-def _box(picture: Image.Image, crop: Crop, seen: Foreground | None) -> tuple[int, int, int, int]:
+def _box(picture: Image.Image, crop: Crop, seen: Foreground | None, size: Size) -> tuple[int, int, int, int]:
     width, height = picture.size
     if crop == "content" and seen is not None and seen.found:
         return seen.box
     if crop == "square":
-        side = min(width, height)
-        left, top = (width - side) // 2, (height - side) // 2
-        return left, top, left + side, top + side
+        h, w = sides(size)
+        scale = min(width / w, height / h)
+        across, down = max(1, round(w * scale)), max(1, round(h * scale))
+        left, top = (width - across) // 2, (height - down) // 2
+        return left, top, left + across, top + down
     return 0, 0, width, height
 
 
@@ -192,18 +195,6 @@ def _thickened(
     grow = ndimage.grey_erosion if darker else ndimage.grey_dilation
     bands = [Image.fromarray(grow(np.asarray(band), footprint=disc)) for band in frame.split()]
     return Image.merge(picture.mode, bands), reach
-
-
-def _padded(picture: Image.Image, fill: int | tuple[int, ...]) -> Image.Image:
-    """Centres a picture in the smallest square around it; see `to_array` for MAX_SQUARE."""
-    longest = max(picture.size)
-    if longest > MAX_SQUARE:
-        width, height = (max(1, round(side * MAX_SQUARE / longest)) for side in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-        longest = max(picture.size)
-    square = Image.new(picture.mode, (longest, longest), fill)
-    square.paste(picture, ((longest - picture.width) // 2, (longest - picture.height) // 2))
-    return square
 
 
 def _in_margin(picture: Image.Image, fill: int | tuple[int, ...], mass: tuple[float, float]) -> Image.Image:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from explorer.images.arrays import Size, frame_size, sides
 from explorer.images.depth import is_gray
 from explorer.images.foreground import Foreground, find_foreground, is_plain, rim
 from explorer.images.preparation import Background, Crop, Pad, Prepared, Steps, prepare
@@ -24,7 +25,7 @@ _CENTRED = (0.6, 0.83)  # of the side that a digit in MNIST's margin takes, 20/2
 _OFF_CENTRE = 2 / 28  # of the side; MNIST's own digits are half a pixel off at most
 
 
-def fit(picture: Image.Image, model_habits: tuple[bool, bool], size: int, channels: int) -> Prepared:
+def fit(picture: Image.Image, model_habits: tuple[bool, bool], size: Size, channels: int) -> Prepared:
     """Prepares a picture by the steps that suit it and a model, and says why; see `suggest` and `prepare`.
 
     Args:
@@ -32,7 +33,7 @@ def fit(picture: Image.Image, model_habits: tuple[bool, bool], size: int, channe
         model_habits: what the model's own images are like, by `habits`.
         size, channels: of the model's images.
     """
-    steps, why, found = _suggested(picture, *model_habits, channels)
+    steps, why, found = _suggested(picture, *model_habits, channels, size)
     return replace(prepare(picture, steps, size, channels, found), why=why)
 
 
@@ -49,13 +50,14 @@ def suggest(picture: Image.Image, dark_rim: bool, centred: bool, channels: int =
 
 
 def _suggested(
-    picture: Image.Image, dark_rim: bool, centred: bool, channels: int
+    picture: Image.Image, dark_rim: bool, centred: bool, channels: int, size: Size = 1
 ) -> tuple[Steps, tuple[str, ...], Foreground | None]:
     """Chooses the steps; returns the picture's foreground, too, where it was looked for."""
     if not dark_rim:
-        if picture.width == picture.height:
+        if frame_size(picture.size, size) == picture.size:
             return Steps(), (), None
-        why = "Cropped to the central square: this model's images fill their frame, so padding would mislead it."
+        middle = "the central square" if len(set(sides(size))) == 1 else "its middle"
+        why = f"Cropped to {middle}: this model's images fill their frame, so padding would mislead it."
         return Steps(crop="square"), (why,), None
     seen = find_foreground(picture)
     around = rim(picture)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from PIL import Image
 
-from explorer.images.arrays import to_array
+from explorer.images.arrays import Size, sides, to_array
 from explorer.images.depth import is_gray
 from explorer.images.reading import PICTURE_BYTES, Picture, read
 from explorer.images.slides import Slide, slide_of
@@ -61,12 +62,12 @@ class ReadPicture(Task[Picture]):
 
 @dataclass(frozen=True)
 class ReadArray(Task[np.ndarray]):
-    """Decodes a picture as a data set holds it: uint8 [channels, size, size], see `to_array`.
+    """Decodes a picture as a data set holds it: uint8 [channels, H, W], see `to_array`.
 
     A JPEG may be shrunk while it is decoded, to `at_least` so many pixels.
     """
 
-    size: int
+    size: Size
     channels: int
     at_least: int | None = None
 
@@ -79,15 +80,16 @@ class ReadArray(Task[np.ndarray]):
 
 
 @dataclass(frozen=True)
-class Look(Task[tuple[int, bool]]):
-    """Tells the longer side of a picture in pixels, of a JPEG that is shrunk to 64 or more, and whether it is gray."""
+class Look(Task[tuple[tuple[int, int], bool]]):
+    """Tells width and height of a picture in pixels, upright, and whether it is gray."""
 
     def do(self, data: bytes, name: str, granted: int) -> Answer:
-        image = read(data, name, granted, at_least=64, noting=False).image
-        return {"side": max(image.size), "gray": is_gray(image)}, []
+        found = read(data, name, granted, at_least=64, noting=False)
+        return {"size": found.size, "gray": is_gray(found.image)}, []
 
-    def result(self, values: dict[str, Any], take: Take) -> tuple[int, bool]:
-        return values["side"], values["gray"]
+    def result(self, values: dict[str, Any], take: Take) -> tuple[tuple[int, int], bool]:
+        width, height = values["size"]
+        return (width, height), values["gray"]
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,9 @@ class ReadSlide(Task[Slide]):
 KINDS: dict[str, type[Task[Any]]] = {kind.__name__: kind for kind in (ReadPicture, ReadArray, Look, ReadSlide)}
 
 
-def _array(size: int, channels: int, take: Take) -> np.ndarray:
-    return np.frombuffer(take(channels * size * size), np.uint8).reshape(channels, size, size)
+def _array(size: Size, channels: int, take: Take) -> np.ndarray:
+    shape = (channels, *sides(size))
+    return np.frombuffer(take(math.prod(shape)), np.uint8).reshape(shape)
 
 
 def _shape(image: Image.Image) -> tuple[str, int, int]:

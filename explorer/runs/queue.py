@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -80,7 +81,7 @@ def suggested_epochs(preset_name: str, dataset: str) -> int:
         with contextlib.suppress(DatasetError):
             details = own.details(dataset.removeprefix("own:"))
             # Time goes by values, and the rates below are for 784 of them.
-            images = max(1, details.counts["train"] * details.size**2 * details.channels // 784)
+            images = max(1, details.counts["train"] * math.prod(details.image_shape) // 784)
     affordable = (120_000 if NETWORKS[recipe.network].convolves else 240_000) // images
     return max(1, min(recipe.epochs, max(2, affordable)))
 

@@ -67,7 +67,7 @@ class Experiment:
 
     def _load(self, split: str, like: ImageDataset | None = None) -> ImageDataset:
         # A test image must have the shape of the training images, whatever its own size.
-        shape: dict[str, Any] = {} if like is None else {"size": like.image_shape[1], "channels": like.image_shape[0]}
+        shape: dict[str, Any] = {} if like is None else {"size": like.image_shape[1:], "channels": like.image_shape[0]}
         return datasets.load(self.dataset, split, root=self.config.data_root, **shape)
 
     def _chosen(self, whole: ImageDataset) -> tuple[ImageDataset, Tensor]:

@@ -73,7 +73,7 @@ class EncodedDataset:
 
     def originals(self) -> ImageDataset | str:
         """The images themselves, in the order of the codes, or a sentence on how to get them."""
-        channels, size, _ = self.model.image_shape
+        channels, size = self.model.image_shape[0], self.model.image_shape[1:]
         try:
             if self.name == STORED:
                 data = datasets.load(self.source, "test", size=size, channels=channels)
@@ -134,7 +134,7 @@ class EncodedDataset:
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def encodable(name: str, size: int, channels: int) -> ImageDataset:
+def encodable(name: str, size: tuple[int, int], channels: int) -> ImageDataset:
     """The images of a data set that are encoded on the spot: its test split, or all of `mnist-5k`.
 
     At most the first 10,000. Raises DatasetError.
@@ -211,7 +211,7 @@ def _judged(count: int) -> Tensor:
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _encode(ident: str, content: str, data: str) -> tuple[Latents, ImageDataset]:
     model = open_model(ident, content)
-    channels, size, _ = model.image_shape
+    channels, size = model.image_shape[0], model.image_shape[1:]
     images = encodable(data, size, channels)
     labels = images.labels if images.classes == model.classes else None
     return Latents.of(model.evaluate(images.images, labels), images.labels, images.group), images

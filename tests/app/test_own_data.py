@@ -131,7 +131,7 @@ def test_from_an_upload_to_a_data_set(data):
 
 def test_size_colour_and_name_are_followed():
     at = uploaded(zipped(cells()))
-    at.selectbox(key="own_size").select("128").run()
+    at.selectbox(key="own_size").select("128 × 128").run()
     at.selectbox(key="own_channels").select("gray").run()
     assert "128 × 128" in " ".join(element.value for element in at.html)
     at.text_input(key="own_name").input("Large.1").run()

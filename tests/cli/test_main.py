@@ -184,6 +184,7 @@ def test_every_setting_is_an_option(tmp_path, capsys):
         "free_bits": 0.1,
         "decay": 1e-6,
         "binarise": False,
+        "mixture_components": 5,
     }
     of_families = {f.name for f in dataclasses.fields(Recipe) if f.metadata.get("of_family")}
     assert {k: v for k, v in config["recipe"].items() if k not in of_families} == expected

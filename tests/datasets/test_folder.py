@@ -277,7 +277,7 @@ def test_progress_and_cancelling(write_tree, picture):
 
 def test_more_than_fits_into_memory(write_tree, picture, monkeypatch):
     monkeypatch.setattr(folder, "MAX_BYTES", 10_000)
-    with pytest.raises(DatasetError, match=r"10 images of 64 x 64 would take .* Choose a smaller size"):
+    with pytest.raises(DatasetError, match=r"10 images of 64 × 64 would take .* Choose a smaller size"):
         _load(write_tree(_cells(picture)), size=64)
 
 

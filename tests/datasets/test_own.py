@@ -292,3 +292,33 @@ def test_one_that_is_made_anew_is_loaded_anew(root, write_tree, picture):
     own.remove("cells")
     own.create("cells", write_tree(cells(picture, 20, 5), name="other"))
     assert len(datasets.load("own:cells", "train")) != len(before)
+
+
+def test_images_that_are_no_squares_can_keep_their_shape(root, write_tree, picture):
+    path = write_tree({f"{n:02}.png": picture((n, 0, 0), (30, 20)) for n in range(10)})
+    assert own.preview(path).suggested_shape == (20, 30)
+    assert own.preview(path, size=(20, 30)).images.shape == (10, 3, 20, 30)
+    info = own.create("wide", path, size=(20, 30))
+    assert info.image_shape == (3, 20, 30)
+    assert own.details("wide").size == (20, 30)
+    images = torch.cat([datasets.load("own:wide", split).images for split in SPLITS])
+    assert sorted(images[:, 0].flatten(1).unique(dim=1).flatten().tolist()) == list(range(10))  # pixel for pixel
+    with pytest.raises(own.AlreadyHere):
+        own.create("again", path, size=(20, 30))
+    own.create("square", path, size=(28, 28))
+    assert own.details("square").size == 28
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [
+        ([(640, 480)] * 4, (48, 64)),
+        ([(120, 90)] * 4, (90, 120)),  # their own
+        ([(60, 90), (62, 90), (64, 90)], (64, 44)),
+        ([(30, 30)] * 3, (30, 30)),
+        ([(1000, 2)] * 3, (8, 64)),
+    ],
+)
+def test_the_shape_that_is_suggested_is_that_of_most(sizes, shape, root, write_tree, picture):
+    path = write_tree({f"{n}.png": picture((n, 0, 0), size) for n, size in enumerate(sizes)})
+    assert own.preview(path).suggested_shape == shape

@@ -159,7 +159,8 @@ def test_five_thousand_folders(root, tmp_path, picture):
 
 @pytest.mark.unchecked
 @pytest.mark.parametrize(("options", "match"), [
-    ({"size": 100}, "size must be 28, 32, 64 or 128 pixels, not 100"),
+    ({"size": 129}, "A side of an image must be 8 to 128 pixels, not 129 × 129"),
+    ({"size": (64, 7)}, "must be 8 to 128 pixels, not 7 × 64"),
     ({"size": "28"}, "not '28'"),
     ({"channels": 2}, "1 .gray. or 3 .colour. channels, not 2"),
 ])  # fmt: skip
@@ -170,7 +171,7 @@ def test_other_shapes(options, match, root, write_tree, picture):
 def test_more_than_there_is_room_for(root, write_tree, picture, monkeypatch):
     path = write_tree(cells(picture))
     monkeypatch.setattr(creation, "MAX_BYTES", 100_000)
-    with pytest.raises(DatasetError, match=r"12 images of 64 x 64 in colour would take .* choose a smaller size"):
+    with pytest.raises(DatasetError, match=r"12 images of 64 × 64 in colour would take .* choose a smaller size"):
         own.create("cells", path, size=64, channels=3)
     own.create("small", path, size=28, channels=1)
     monkeypatch.undo()

@@ -89,5 +89,31 @@ def test_resize_batch_agrees_with_pillow():
     assert torch.equal(resize_batch(gray, None, 3)[:, 2], gray[:, 0])
     same = torch.from_numpy(batch)
     assert resize_batch(same, 40, 3) is same
-    with pytest.raises(DatasetError, match="not square"):
-        resize_batch(same[:, :, :20], 16, None)
+
+
+sides = st.integers(4, 60)
+
+
+@given(width=st.integers(20, 90), height=st.integers(20, 90), size=st.tuples(sides, sides))
+def test_a_picture_of_any_shape_lies_in_the_middle_of_a_frame_of_any_other(width, height, size):
+    array = to_array(Image.new("L", (width, height), 255), size, 1)
+    assert array.shape == (1, *size)
+    scale = min(size[0] / height, size[1] / width)
+    assert abs(array.sum() / 255 - height * width * scale**2) <= sum(size)  # to a pixel at its rim
+    down, across = (np.arange(side) - (side - 1) / 2 for side in size)
+    assert abs((array[0] * down[:, None]).sum() / array.sum()) <= 1
+    assert abs((array[0] * across).sum() / array.sum()) <= 1
+
+
+def test_a_square_is_what_both_its_sides_are():
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (23, 41, 3)).astype(np.uint8))
+    np.testing.assert_array_equal(to_array(picture, 28, 3), to_array(picture, (28, 28), 3))
+
+
+@given(shape=st.tuples(sides, sides), size=st.tuples(sides, sides))
+def test_a_batch_of_any_sides_is_resized_as_pillow_does_it(shape, size):
+    batch = np.random.default_rng(0).integers(0, 256, (2, 1, *shape)).astype(np.uint8)
+    found = resize_batch(torch.from_numpy(batch), size, None)
+    for one, pixels in zip(found, batch, strict=True):
+        apart = np.abs(one.numpy().astype(int) - to_array(Image.fromarray(pixels[0]), size, 1))
+        assert apart.mean() <= 0.5  # of noise, whose overshoots each cuts off at another moment

@@ -213,4 +213,5 @@ def test_it_trains_to_fewer_bits_than_a_pixel_has_and_exports(small_train, tmp_p
     )
     bits = -run.metrics["elbo"] / (784 * math.log(2))
     assert bits < 5  # eight without a model
+    assert LogisticMixture().log_prob_of_bytes(run.metrics["elbo"], 784) == run.metrics["elbo"]
     assert [file.name for file in export(run.path, tmp_path)] == ["encoder.pt2", "decoder.pt2"]

@@ -15,6 +15,7 @@ from explorer.errors import DatasetError, DatasetMissing
 from explorer.files import trash
 from explorer.files.journal import NEW
 from explorer.files.owner import Owner, read_owner, write_owner
+from explorer.images.arrays import Size
 
 PREFIX = "own:"
 MAX_NAME = 40
@@ -58,7 +59,7 @@ class OwnSource(Source):
         except OSError:
             return None
 
-    def load(self, split: str, root: Path, size: int | None, channels: int | None) -> ImageDataset:
+    def load(self, split: str, root: Path, size: Size | None, channels: int | None) -> ImageDataset:
         path = folder(root) / self.stem
         if not path.is_dir():
             raise self.missing(root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import shutil
 import tempfile
@@ -22,6 +23,7 @@ from explorer.errors import DatasetError
 from explorer.files.entries import Files
 from explorer.files.owner import NOBODY, Owner, read_owner
 from explorer.files.zips import printable
+from explorer.images.arrays import Size, sides, size_words
 
 MAX_BYTES = 4 << 30  # of all images, in memory and on the disk
 MAX_GROWTH = 100  # times the bytes of their files, which MNIST has at 128 x 128; for sets beyond _FREE
@@ -40,7 +42,7 @@ def create(
     name: str,
     source: Path,
     *,
-    size: int | None = None,
+    size: Size | None = None,
     channels: int | None = None,
     progress: ByteProgress | None = None,
     label: str | None = None,
@@ -51,7 +53,7 @@ def create(
 
     Args:
         name: up to 40 letters, digits, dots, dashes and underscores.
-        size: pixels a side: 28, 32, 64 or 128; None chooses 28, 32 or 64 by the images.
+        size: pixels a side, 8 to 128, or height and width; None chooses 28, 32 or 64 by the images.
         channels: 1 (gray) or 3 (RGB); None chooses by the images.
         progress: called with bytes done and bytes in all; an exception that it raises cancels, and leaves nothing.
         label: what sentences call the source, such as the name of an uploaded file; its path if None.
@@ -64,7 +66,7 @@ def create(
             or they cannot be stored.
     """
     check_name(name)
-    check_shape(size, channels)
+    size = check_shape(size, channels)
     source, place = Path(os.path.expanduser(source)), folder(root)
     with opened(source, label) as (files, layout, called):
         total = sum(entry.size for entry, _ in layout.everything)
@@ -109,11 +111,11 @@ def create(
     return OwnSource(name).info(data_root(root))
 
 
-def _check_room(layout: Layout, size: int, channels: int, place: Path) -> None:
+def _check_room(layout: Layout, size: Size, channels: int, place: Path) -> None:
     """Says before the work begins that the images would not fit, or may not be stored."""
     count = len(layout.everything)
-    needed = count * channels * size * size
-    images = f"{count:,} images of {size} x {size} {'in colour ' if channels == 3 else ''}would take"
+    needed = count * channels * math.prod(sides(size))
+    images = f"{count:,} images of {size_words(size)} {'in colour ' if channels == 3 else ''}would take"
     if needed > MAX_BYTES:
         raise DatasetError(
             f"{images} {needed / 2**30:.1f} GB, more than the limit of {MAX_BYTES >> 30} GB; choose a smaller size."
@@ -141,7 +143,7 @@ def _refuse_again(
     called: str,
     root: str | os.PathLike[str] | None,
     owner: Owner,
-    size: int,
+    size: Size,
     channels: int,
     same: Callable[[Stored], bool],
 ) -> None:
@@ -170,7 +172,7 @@ def _taken(name: str) -> DatasetError:
 
 
 def _decode(
-    files: Files, layout: Layout, size: int, channels: int, called: str, progress: ByteProgress | None, total: int
+    files: Files, layout: Layout, size: Size, channels: int, called: str, progress: ByteProgress | None, total: int
 ) -> tuple[dict[str, ImageDataset], str]:
     """Decodes both splits, of `total` bytes of files; also gives the digest of these."""
     splits, digest, before = {}, hashlib.sha256(), 0

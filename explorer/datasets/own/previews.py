@@ -14,6 +14,7 @@ from explorer.datasets.layout import Labelled, Layout
 from explorer.datasets.own.sources import check_shape, opened
 from explorer.errors import DatasetError
 from explorer.files.pictures import Progress
+from explorer.images.arrays import Size
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,12 @@ class Preview:
     """Files, by split; those that cannot be read are not known yet."""
     class_counts: dict[str, list[int]]
     """Files of each class, by split."""
-    size: int
+    size: Size
     """Of the images here, as `channels` is."""
     channels: int
     suggested_size: int
+    suggested_shape: tuple[int, int]
+    """Height and width that keep the shape that most of them have."""
     suggested_channels: int
     notes: list[str]
     """What a person should know: files left out, and of the sample those that cannot be read, by reason."""
@@ -41,7 +44,7 @@ class Preview:
 def preview(
     source: Path,
     *,
-    size: int | None = None,
+    size: Size | None = None,
     channels: int | None = None,
     count: int = 32,
     seed: int = 0,
@@ -53,7 +56,7 @@ def preview(
     The classes take turns; `seed` draws the images of each; `progress` is called with the images looked at and all that
     will be, and may raise to end it. Raises as `create` does, for the source.
     """
-    check_shape(size, channels)
+    size = check_shape(size, channels)
     with opened(source, label) as (files, layout, called):
         sample = sample_of(layout)
         chosen = _draw(layout, count, seed)
@@ -91,6 +94,7 @@ def preview(
         size=size,
         channels=channels,
         suggested_size=look.size,
+        suggested_shape=look.shape,
         suggested_channels=look.channels,
         notes=[*files.notes, *layout.notes, *layout.split_notes, *_unread_notes(reasons, looked)],
     )

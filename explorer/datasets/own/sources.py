@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from explorer.datasets.folder import LEAST, MOST
 from explorer.datasets.layout import Layout, arrange
 from explorer.errors import DatasetError
 from explorer.files.entries import Files, open_files
-from explorer.images.arrays import CHANNELS
+from explorer.images.arrays import Size, check_size, sides, size_words
 
-SIZES = (28, 32, 64, 128)
+SIZES = (28, 32, 64, 128)  # squares that forms offer
 MAX_CLASSES = 1000
 
 
@@ -49,8 +50,9 @@ def _check_layout(layout: Layout, called: str) -> None:
             )
 
 
-def check_shape(size: int | None, channels: int | None) -> None:
-    if size is not None and size not in SIZES:
-        raise DatasetError(f"The size must be {', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]} pixels, not {size!r}.")
-    if channels is not None and channels not in CHANNELS:
-        raise DatasetError(f"Images have 1 (gray) or 3 (colour) channels, not {channels!r}.")
+def check_shape(size: Size | None, channels: int | None) -> Size | None:
+    """Gives the size, a number for a square. Raises DatasetError unless images can have it and the channels."""
+    check_size(size, channels)
+    if size is not None and not all(LEAST <= side <= MOST for side in sides(size)):
+        raise DatasetError(f"A side of an image must be {LEAST} to {MOST} pixels, not {size_words(size)}.")
+    return size[0] if isinstance(size, tuple) and size[0] == size[1] else size

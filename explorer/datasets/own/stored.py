@@ -26,6 +26,7 @@ from explorer.datasets.base import SPLITS, ImageDataset
 from explorer.errors import DatasetError
 from explorer.files.journal import new_folder
 from explorer.files.owner import Owner, write_owner
+from explorer.images.arrays import Size, sides
 
 SCHEMA = 1
 _DATA, _INFO = "data.safetensors", "info.json"
@@ -41,8 +42,8 @@ class Stored:
     title: str
     origin: str
     """What it was made from, as lists show it."""
-    size: int
-    """Pixels a side."""
+    size: Size
+    """Pixels a side, or height and width."""
     channels: int
     """1 (gray) or 3 (RGB)."""
     classes: list[str]
@@ -69,7 +70,7 @@ class Stored:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
-        return self.channels, self.size, self.size
+        return self.channels, *sides(self.size)
 
 
 def files(path: Path) -> tuple[Path, Path]:
@@ -127,6 +128,8 @@ def _parsed(values: Any) -> Stored:
         if values["schema"] > SCHEMA:
             raise DatasetError("it was made by a newer version of this program")
         made = {field.name: values[field.name] for field in fields(Stored)}
+        if isinstance(made["size"], list):
+            made["size"] = tuple(made["size"])
         made["created"] = datetime.fromisoformat(made["created"])
         stored = Stored(**made)
         sound = (

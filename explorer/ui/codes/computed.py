@@ -48,7 +48,7 @@ def training_is_here(data: EncodedDataset) -> bool:
 
 def training_means(data: EncodedDataset) -> ClassMeans | str:
     """Averages the classes over all images that the model was trained on, or says why it cannot."""
-    channels, size, _ = data.model.image_shape
+    channels, size = data.model.image_shape[0], data.model.image_shape[1:]
     trained = data.model.info.config["dataset"]
     try:
         images = datasets.load(trained["name"], "train", size=size, channels=channels)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from explorer.datasets import own
 from explorer.errors import DatasetError
+from explorer.images.arrays import size_words
 from explorer.ui import access, page_switch, people
 from explorer.ui.markdown import plain
 from explorer.ui.wording import ago
@@ -36,7 +37,7 @@ def _row(name: str, on_choose: Callable[[str], None] | None, now: datetime) -> N
         classes = f"{len(found.classes):,} classes" if len(found.classes) != 1 else "1 class"
         colour = "gray" if found.channels == 1 else "RGB"
         facts = (
-            f"{sum(found.counts.values()):,} images · {found.size} × {found.size} {colour} · "
+            f"{sum(found.counts.values()):,} images · {size_words(found.size)} {colour} · "
             f"{classes if found.classes else 'no classes'} · {found.nbytes / 1e6:,.1f} MB · {ago(found.created, now)}"
             f"{f' · {plain(whose)}' if whose else ''}"
         )

@@ -11,6 +11,7 @@ import streamlit as st
 from explorer import runs
 from explorer.datasets import DatasetInfo, own
 from explorer.errors import DatasetError, RunError
+from explorer.images.arrays import Size, size_words
 from explorer.ui import page_switch, people
 from explorer.ui.jobs import Job, follow
 from explorer.ui.markdown import plain
@@ -71,6 +72,11 @@ def _options(origin: Origin, *, disabled: bool) -> None:
     """Name, size and colour, the preview in them, and the button."""
     if "own_name" not in st.session_state:
         st.session_state["own_name"] = own.propose_name(origin.label)
+    chosen = st.session_state.get("own_size", _AUTO)
+    shape = _size_of(chosen), _CHANNELS[st.session_state.get("own_channels", _AUTO)]
+    looking = _look(origin, *shape)
+    found = looking.result.suggested_shape if looking.result else (0, 0)
+    kept = [] if found[0] == found[1] else [size_words(found)]  # a square is among the sizes
     name, size, channels = st.columns([2, 1, 1], gap="small")
     name.text_input(
         "Name",
@@ -79,16 +85,17 @@ def _options(origin: Origin, *, disabled: bool) -> None:
         disabled=disabled,
         help="Letters, digits, dot, dash and underscore. The data set will be called own:NAME.",
     )
-    size_choice = size.selectbox(
+    size.selectbox(
         "Size",
-        [_AUTO, *map(str, own.SIZES)],
+        list(dict.fromkeys([_AUTO, *map(size_words, own.SIZES), *kept, chosen])),
         key="own_size",
-        format_func=lambda text: "Automatic" if text == _AUTO else f"{text} × {text}",
+        format_func=lambda text: "Automatic" if text == _AUTO else text,
         disabled=disabled,
-        help="Every image is resized to this many pixels a side, on a black square. Smaller ones train faster: 28 "
-        "suits handwritten digits, 64 suits cells, and 128 takes 20 times as long as 28.",
+        help="Every image is resized to this width and height, in a black frame of that shape. Images that are no "
+        "squares can keep their shape. Smaller ones train faster: 28 suits handwritten digits, 64 suits cells, and 128 "
+        "takes 20 times as long as 28.",
     )
-    channel_choice = channels.selectbox(
+    channels.selectbox(
         "Colour",
         list(_CHANNELS),
         key="own_channels",
@@ -96,9 +103,7 @@ def _options(origin: Origin, *, disabled: bool) -> None:
         disabled=disabled,
         help="Gray images need a third of the memory and time.",
     )
-    shape = (None if size_choice == _AUTO else int(size_choice), _CHANNELS[channel_choice])
     with st.container(key="own_preview"):
-        looking = _look(origin, *shape)
         if looking.running:
             follow(looking, "own_look")
             return
@@ -113,7 +118,15 @@ def _options(origin: Origin, *, disabled: bool) -> None:
     st.button("Add data set", key="own_add", type="primary", disabled=disabled, on_click=_start, args=(origin, *shape))
 
 
-def _look(origin: Origin, size: int | None, channels: int | None) -> Job[own.Preview]:
+def _size_of(text: str) -> Size | None:
+    """The size that `size_words` named; None for an automatic one."""
+    if text == _AUTO:
+        return None
+    width, height = map(int, text.split(" × "))
+    return height, width
+
+
+def _look(origin: Origin, size: Size | None, channels: int | None) -> Job[own.Preview]:
     """Begins the preview, and waits a moment for it; kept until something else is asked for."""
     key = (origin.ident, size, channels)
     looked: tuple[Any, Job[own.Preview]] | None = st.session_state.get(_LOOKED)
@@ -135,7 +148,7 @@ def _look(origin: Origin, size: int | None, channels: int | None) -> Job[own.Pre
 # --- on its way in -------------------------------------------------------------------------------------------------
 
 
-def _start(origin: Origin, size: int | None, channels: int | None) -> None:
+def _start(origin: Origin, size: Size | None, channels: int | None) -> None:
     """As a callback: begin to add what the form says."""
     _forget()
     name = st.session_state.get("own_name", "").strip()
@@ -149,7 +162,7 @@ def _start(origin: Origin, size: int | None, channels: int | None) -> None:
         st.session_state[_JOB] = add(name, origin, size, channels)
 
 
-def add(name: str, origin: Origin, size: int | None, channels: int | None) -> Job[DatasetInfo]:
+def add(name: str, origin: Origin, size: Size | None, channels: int | None) -> Job[DatasetInfo]:
     """Begins to make a data set of what was handed in. Cancelled, or left by its visitor, it leaves nothing behind."""
 
     owner = people.here().owner  # here, and not in the job's thread, which is nobody's

@@ -10,6 +10,7 @@ import streamlit as st
 
 from explorer.datasets.own import Preview
 from explorer.images import pictures
+from explorer.images.arrays import size_words
 from explorer.ui import assets, html
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.markdown import plain
@@ -60,7 +61,7 @@ def _grid(found: Preview, ident: str, rows: Sequence[int], names: list[str] | No
         sheet_url=url,
         count=len(rows),
         columns=_ACROSS,
-        tile=(found.size, found.size),
+        tile=(found.images.shape[3], found.images.shape[2]),
         titles=names or [f"image {row + 1} of the sample" for row in rows],
         captions=names and [_short(name) for name in names],
         max_tile_px=72,
@@ -77,12 +78,12 @@ def _short(name: str) -> str:
 
 def _facts(found: Preview) -> list[tuple[str, str, str]]:
     count = sum(found.counts.values())
-    size = count * found.channels * found.size**2
+    size = count * found.images[0].numel()
     chosen = "chosen from a sample of the images" if found.size == found.suggested_size else "as you chose"
     return [
         ("To train on", f"{found.counts['train']:,}", "images the model learns from"),
         ("To test on", f"{found.counts['test']:,}", "images it never learns from, to test it on"),
-        ("Size", f"{found.size} × {found.size}", chosen),
+        ("Size", size_words(found.size), chosen),
         ("Colour", "gray" if found.channels == 1 else "RGB", "one number a pixel" if found.channels == 1 else "three"),
         ("In memory", _bytes(size), "and about as much on disk"),
     ]

@@ -88,8 +88,8 @@ def analyse(subject: Subject, data: EncodedDataset) -> Analysis:
 
 
 def _analyse(subject: Subject, data: EncodedDataset, chosen: Steps | None) -> Analysis:
-    size = data.model.image_shape[1]
-    as_it_is = subject.own == data.content or (subject.index is not None and subject.picture.size == (size, size))
+    _, height, width = data.model.image_shape
+    as_it_is = subject.own == data.content or (subject.index is not None and subject.picture.size == (width, height))
     prepared = data.model.prepare(subject.picture, chosen or (Steps() if as_it_is else None))
     known = data.model.conditional and subject.label in data.model.classes
     label = torch.tensor([data.model.classes.index(str(subject.label))]) if known else None

@@ -50,9 +50,9 @@ def _alone(one: Analysis) -> None:
 
 def _beside(one: Analysis, suffix: str, *, in_one_row: bool) -> None:
     seen, made, apart = _figures(one)
-    channels, size, _ = one.data.model.image_shape
+    channels, height, width = one.data.model.image_shape
     st.markdown(f"**{plain(one.data.model.info.id)}**")
-    st.caption(f"{size} × {size} px, {'gray' if channels == 1 else 'colour'}")
+    st.caption(f"{width} × {height} px, {'gray' if channels == 1 else 'colour'}")
     for figures in [(seen, made, apart, _code(one))] if in_one_row else [(seen, made), (apart, _code(one))]:
         st.html(html.row(*figures))
     _judged(one, suffix)

@@ -69,7 +69,7 @@ def _draw(data: EncodedDataset) -> Subject | None:
 
     draw(
         key="draw",
-        size=data.model.image_shape[1],
+        size=max(data.model.image_shape[1:]),
         revision="drawing",
         on_draw=drawn,
         label="Draw here",
