@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import streamlit as st
 
 from explorer.checkpoints.model import Model
+from explorer.evaluation.measures import MEASURES
 from explorer.models import FAMILIES
 from explorer.models.registry import NETWORKS
 from explorer.ui.wording import nats
@@ -24,6 +25,11 @@ _ACTIVE = (
     " Active are those whose posterior mean has a variance above 0.01 over {where}. "
     "Burda et al. 2016, arXiv:1509.00519, section 5.2."
 )
+_MEASURED = {
+    "log_likelihood": "Higher is better, among models of the same data and likelihood.",
+    "frechet_distance": "Lower is better.",
+}
+"""Of `MEASURES`, those that the line has, each with what is better."""
 
 
 def model_card(model: Model) -> None:
@@ -48,6 +54,12 @@ def _figures(model: Model) -> Iterator[tuple[str, str, str]]:
         yield "ELBO", nats(metrics["elbo"]), _ELBO.format(reconstruction=fit, kl=kl, where=where)
     else:
         yield "Reconstruction", fit, _RECONSTRUCTION.format(where=where)
+    measures = metrics.get("measures", {})
+    for name in (name for name in _MEASURED if name in measures):
+        label, unit, help = MEASURES[name]
+        draws = f", k = {measures['k']:,}" if name == "log_likelihood" else ""
+        value = nats(measures[name]) if unit == "nats" else f"{measures[name]:.3g} {unit}".rstrip()
+        yield _capital(label), value, f"{_capital(help)}{draws}. {_MEASURED[name]}"
 
 
 def _capital(text: str) -> str:

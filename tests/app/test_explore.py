@@ -13,7 +13,7 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
-from explorer.checkpoints.folder import find
+from explorer.checkpoints.folder import find, save_measures
 from explorer.ui import assets, cache
 from explorer.ui.explore import grid
 from explorer.ui.pickers import COLORS, FIRST_MODEL
@@ -107,6 +107,17 @@ def test_a_card_has_what_was_measured_and_explains_it():
     figures = {figure.label: figure.value for figure in sound(page(model=AUTOENCODER)).metric}
     assert figures["Reconstruction"] == nats(find(AUTOENCODER).metrics["reconstruction"])
     assert "ELBO" not in figures
+
+
+def test_a_card_has_what_was_measured_later(nothing_ships, runs):
+    shutil.copytree(runs / "tiny-2d", nothing_ships / "tiny-2d")
+    measures = {"frechet_distance": 3.14159, "log_likelihood": -101.25, "k": 500, "absent": {}}
+    save_measures(nothing_ships / "tiny-2d", measures)
+    figures = {figure.label: figure for figure in sound(page(model=PLANE)).metric}
+    assert list(figures)[-2:] == ["Log-likelihood", "Fréchet distance"]
+    assert figures["Log-likelihood"].value == "−101.2 nats"
+    assert "k = 500. Higher is better" in figures["Log-likelihood"].help
+    assert figures["Fréchet distance"].value == "3.14"
 
 
 def test_an_item_in_the_address():
