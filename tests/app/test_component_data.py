@@ -61,6 +61,7 @@ def sent(app: AppTest) -> list[tuple[str, str]]:
 
 
 @pytest.mark.skipif(DENO is None, reason="there is no deno here")
+@pytest.mark.slow
 def test_what_is_sent_is_what_the_browser_takes(tmp_path):
     found = [*sent(AppTest.from_function(run_view)), *sent(AppTest.from_function(map_with_pictures))]
     for show in ("film", "sliders", "map", "tiles", "draw", "paste", "pulse"):

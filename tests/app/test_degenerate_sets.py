@@ -13,6 +13,8 @@ import explorer
 from explorer.ui import cache
 from tests.app.screens import PAGES, TIMEOUT, sound
 
+pytestmark = pytest.mark.slow
+
 SCREENS = [
     ("explore", {"item": "0"}),
     ("reconstruct", {}),

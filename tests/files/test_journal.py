@@ -9,6 +9,7 @@ import pytest
 RECOVER = "import sys; from pathlib import Path; from explorer.files import journal; journal.recover(Path(sys.argv[1]))"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", ["something foreign", "a folder that cannot be removed"])
 def test_a_commit_without_a_plan_is_left_and_nobody_waits_for_it(tmp_path, left):
     """In a process of its own, which may hang."""
