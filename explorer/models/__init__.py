@@ -27,8 +27,10 @@ import os
 
 from explorer.models.autoencoder import Autoencoder
 from explorer.models.base import LatentGroup, LatentModel, register
+from explorer.models.beta_tc import BetaTCVAE
 from explorer.models.conditional import ConditionalVAE
 from explorer.models.config import ModelConfig, ModelSettings
+from explorer.models.iwae import ImportanceWeightedAutoencoder
 from explorer.models.ladder import LadderVAE
 from explorer.models.logistic_mixture import LogisticMixture
 from explorer.models.objectives import Terms
@@ -55,8 +57,10 @@ __all__ = [
     "VAE",
     "VQVAE",
     "Autoencoder",
+    "BetaTCVAE",
     "ConditionalVAE",
     "GaussianPosterior",
+    "ImportanceWeightedAutoencoder",
     "LadderVAE",
     "LatentGroup",
     "LatentModel",

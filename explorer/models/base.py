@@ -47,6 +47,8 @@ class LatentModel(nn.Module):
         conditional: whether the decoder is told the class, int64 [N]; others take no labels.
         settings: the names of the options that only some families read (`of_family`), of those that this one does.
         idle: the names of the options of all families that this one does not read.
+        beta_weighs_kl: whether the recipe's beta is the weight of the KL; else of something in `Terms.extra`.
+        beta: the recipe's, at the step that is taken; a 0-d tensor on a GPU.
         stage: which of its `stages` training is in.
         train_images: how many images it is trained on; 0 where nobody said.
     """
@@ -59,6 +61,8 @@ class LatentModel(nn.Module):
     conditional: ClassVar[bool] = False
     settings: ClassVar[tuple[str, ...]] = ()
     idle: ClassVar[tuple[str, ...]] = ()
+    beta_weighs_kl: ClassVar[bool] = True
+    beta: float | Tensor = 1.0
     stage: int = 0
     train_images: int = 0
     noise_variance: Tensor

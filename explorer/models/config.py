@@ -6,7 +6,16 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, no_type_check
 
 from explorer.models.options import check_options, option
-from explorer.models.registry import FAMILIES, INITIALISATIONS, LIKELIHOODS, NETWORKS, OUTPUTS, POSTERIORS, PRIORS
+from explorer.models.registry import (
+    FAMILIES,
+    INITIALISATIONS,
+    LIKELIHOODS,
+    NETWORKS,
+    OUTPUTS,
+    POSTERIORS,
+    PRIORS,
+    SAMPLINGS,
+)
 
 if TYPE_CHECKING:
     from explorer.models.likelihoods import Likelihood
@@ -218,6 +227,39 @@ class ModelSettings:
         0.0,
         minimum=0.0,
         maximum=100.0,
+        of_family=True,
+    )
+
+    # --- iwae
+    draws: int = option(
+        *("Draws", "objective"),
+        "How many codes are drawn for an image in a step: more tighten the bound and take as much longer; 1 is the VAE",
+        5,
+        minimum=1,
+        maximum=5000,
+        of_family=True,
+    )
+
+    # --- beta-tc
+    sampling: str = option(
+        *("Estimate of q(z)", "objective"),
+        "How a batch stands for all images where the density of codes as a whole is estimated",
+        "stratified",
+        choices=SAMPLINGS,
+        of_family=True,
+    )
+    information_weight: float = option(
+        *("Weight of mutual information", "objective"),
+        "What a nat of information between image and code costs: 1 is the ELBO, 0 lets a code tell all it can",
+        1.0,
+        minimum=0.0,
+        of_family=True,
+    )
+    dimension_weight: float = option(
+        *("Weight of dimension-wise KL", "objective"),
+        "What a nat costs by which a latent's codes as a whole differ from the prior: 1 is the ELBO",
+        1.0,
+        minimum=0.0,
         of_family=True,
     )
 

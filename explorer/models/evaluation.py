@@ -37,6 +37,7 @@ class Evaluation:
     extra: float
     has_prior: bool
     figures: dict[str, float]
+    beta_weighs_kl: bool = True
 
     def metrics(self, beta: float = 1.0) -> dict[str, float | int | None]:
         """The averages, as a checkpoint stores them.
@@ -45,11 +46,12 @@ class Evaluation:
         autoencoder has no prior, so no ELBO and no KL: these are None.
         """
         reconstruction, kl = self.reconstruction.double().mean().item(), self.kl.double().mean().item()
+        weight = beta if self.beta_weighs_kl else 1.0
         return {
             "elbo": reconstruction - kl if self.has_prior else None,
             "reconstruction": reconstruction,
             "kl": kl if self.has_prior else None,
-            "loss": -reconstruction - self.constant + (beta * kl if self.has_prior else 0.0) + self.extra,
+            "loss": -reconstruction - self.constant + (weight * kl if self.has_prior else 0.0) + self.extra,
             "mse": self.mse.double().mean().item(),
             "active_units": active_units(self.posterior.mean),
             "n": len(self.kl),
@@ -159,6 +161,7 @@ def evaluate(
         extra=extra / len(mean),
         has_prior=model.has_prior,
         figures=model.figures(posterior),
+        beta_weighs_kl=model.beta_weighs_kl,
     )
 
 

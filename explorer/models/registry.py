@@ -72,3 +72,5 @@ OUTPUTS: Registry[Callable[[Tensor], Tensor]] = Registry()
 POSTERIORS: Registry[Callable[[ModelSettings], type[Posterior]]] = Registry()
 PRIORS: Registry[type[Prior] | None] = Registry()
 INITIALISATIONS: Registry[Callable[[Tensor], object] | None] = Registry()
+SAMPLINGS: Registry[Callable[[int, int], Tensor]] = Registry()
+"""By name, what a batch of B images stands for among N: log weights [B, B] of the posteriors at each image's code."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
@@ -26,7 +28,7 @@ class VAE(LatentModel):
     family = "vae"
     label = "VAE"
     help = "a variational autoencoder, which gives an image a small cloud of codes and can draw new images"
-    settings = ("prior", "components", "posterior", "degrees", "truncation")
+    settings: ClassVar[tuple[str, ...]] = ("prior", "components", "posterior", "degrees", "truncation")
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)

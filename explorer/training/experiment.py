@@ -170,7 +170,9 @@ class Experiment:
         told = labels[: len(images)].to(self.device) if labels is not None and self.model.config.classes else None
         generator = torch.Generator(self.device).manual_seed(0)
         x = self.model.observe(to_float(images, self.device), generator)
-        loss = self.model.terms(x, generator, told).loss(beta, self.recipe.free_bits)
+        self.model.beta = beta
+        weight = beta if self.model.beta_weighs_kl else 1.0
+        loss = self.model.terms(x, generator, told).loss(weight, self.recipe.free_bits)
         gradient = torch.autograd.grad(loss, list(self.model.parameters()), allow_unused=True)
         return all(bool(g.square().sum().isfinite()) for g in gradient if g is not None)
 

@@ -57,10 +57,11 @@ def make_step(run: Experiment, *, graph: bool = True) -> Step:
     labels = labels.to(device) if labels is not None and model.config.classes else None
 
     def step(index: Tensor, rate: float | Tensor, beta: float | Tensor) -> Tensor:
+        model.beta = beta
         x = model.observe(to_float(images[index], device), generator)
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             terms = model.terms(x, generator, None if labels is None else labels[index])
-        loss = terms.loss(beta, free_bits)
+        loss = terms.loss(beta if model.beta_weighs_kl else 1.0, free_bits)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
@@ -199,7 +200,7 @@ def _averages(run: Experiment, beta: float) -> dict[str, float | None]:
         "elbo": reconstruction - kl if model.has_prior else None,
         "reconstruction": reconstruction,
         "kl": kl if model.has_prior else None,
-        "loss": at.nll / at.images + beta * kl + at.extra / at.images,
+        "loss": at.nll / at.images + (beta * kl if model.beta_weighs_kl else kl) + at.extra / at.images,
     }
 
 
