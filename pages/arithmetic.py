@@ -19,7 +19,7 @@ from explorer.ui.arithmetic.traversal import traversal_panel
 from explorer.ui.arithmetic.walk import walk_panel
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import computed, upload
-from explorer.ui.codes.abilities import why_no_blends
+from explorer.ui.codes.abilities import blends_note, why_no_blends
 from explorer.ui.codes.layers import has_layers
 from explorer.ui.codes.map_marks import MapMarks
 from explorer.ui.codes.map_view import map_notes, map_view
@@ -80,6 +80,8 @@ def main() -> None:
         left.info(missing)
     else:
         with means_box:
+            if note := blends_note(model):
+                st.caption(note)
             means = means_panel(data)
         with left:
             shown = TOOLS[tool][1](data, computed.scope(data, means, pick, upload.current()))

@@ -88,11 +88,11 @@ def restore(data: EncodedDataset) -> None:
     address.restore_value("holes", _HOLES, lambda text: text == "1", default=False)
     pickers.chosen_color(data)
     grid.restore(data)
-    samples.restore()
+    samples.restore(data.model)
 
 
 def write_address(data: EncodedDataset) -> None:
-    more = {**address.map_query(data, selects=True), **grid.query(data), **samples.query()}
+    more = {**address.map_query(data, selects=True), **grid.query(data), **samples.query(data.model)}
     more["holes"] = "1" if shows_holes(data) else ""
     address.write_url(data, pickers.chosen_color(data), selection.current(data), more)
 

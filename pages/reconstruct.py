@@ -6,8 +6,9 @@ import streamlit as st
 
 from explorer.ui import address, cache, page_switch, pickers, selection
 from explorer.ui.markdown import plain
-from explorer.ui.reconstruct import compare, corruption
+from explorer.ui.reconstruct import compare, completion, corruption
 from explorer.ui.reconstruct.analysis import Analysis, analyse
+from explorer.ui.reconstruct.completion import completion_panel
 from explorer.ui.reconstruct.corruption import corruption_panel
 from explorer.ui.reconstruct.place import place_panel
 from explorer.ui.reconstruct.ranking import rank_panel
@@ -15,7 +16,7 @@ from explorer.ui.reconstruct.result import result
 from explorer.ui.reconstruct.source import default_source, source_panel
 
 _TOOL = "reconstruct_tool"
-TOOLS = {"spoil": "Noise, blur, gaps", "rank": "Rank a folder or zip"}
+TOOLS = {"spoil": "Noise, blur, gaps", "complete": "Complete a half", "rank": "Rank a folder or zip"}
 
 WORDS = """
 - **Reconstruction**: the picture encoded into a few numbers, its code, and decoded again. A model can only draw what it
@@ -76,18 +77,23 @@ def workspace(model: cache.Model) -> None:
     tool = pick_tool()
     # Always there: what a fragment within this one sends must not come before the place that it belongs to, and when
     # strokes follow one another, Streamlit drops what the last run has made of this one but keeps what is within.
-    hint, corrupted, rank = st.container(), st.container(key="spoil"), st.container(key="rank")
+    hint, corrupted, completed, rank = (st.container(key=key) for key in (None, "spoil", "complete", "rank"))
     if tool == "rank":
         with rank:
             rank_panel(data)
+    elif analyses and tool == "complete":
+        with completed:
+            completion_panel(analyses[0])
     elif analyses:
         with corrupted:
             corruption_panel(analyses[0])
+    elif tool == "complete":
+        hint.caption("With a picture above, its upper half is completed here, several times.")
     else:
         hint.caption(
             "With a picture above, sliders appear here that corrupt it, and you see what the model makes of it."
         )
-    more = {**compare.query(others), **corruption.query()}
+    more = {**compare.query(others), **corruption.query(), **completion.query(model)}
     more |= {} if source == default_source(data) else {"source": source}
     more |= {} if tool == "spoil" else {"tool": tool}
     address.write_url(data, color, pick, more)

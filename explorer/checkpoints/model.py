@@ -264,6 +264,46 @@ class Model:
             labels = cycle_labels(n, self.config.classes)
         return self.decode(self.draw(n, temperature=temperature, seed=seed, labels=labels), labels)
 
+    @torch.inference_mode()
+    def complete(
+        self,
+        image: Tensor | np.ndarray,
+        rows: int,
+        n: int,
+        *,
+        temperature: float = 1.0,
+        seed: int = 0,
+        label: int | None = None,
+    ) -> Float[Tensor, "n c h w"]:
+        """Draws n pictures that go on from the upper part of an image [1, C, H, W], decoded: float32 in [0, 1].
+
+        Of the image only the pixels of the first `rows` rows of the grid are looked at: below, the encoder is given
+        their mirror image.
+
+        Args:
+            image: as for `encode`.
+            rows: how many rows of the grid are given, at least one, and not all.
+            n: how many pictures.
+            temperature, seed: as for `draw`.
+            label: a class for a prior that is told one; None for none in particular.
+
+        Raises:
+            ValueError: the model's prior cannot go on from a part, or the rows, the image or the label cannot be.
+        """
+        grid = self.network.grid
+        if grid is None:
+            raise ValueError("the prior of this model draws codes as a whole: it cannot go on from a part of one")
+        if not 0 < rows < grid[0]:
+            raise ValueError(f"from 1 to {grid[0] - 1} rows of the grid can be given, not {rows}")
+        tensor = self._images(image)
+        height = tensor.shape[2]
+        given = height * rows // grid[0]
+        place = torch.arange(height) % (2 * given)
+        code = self.encode(tensor[:, :, torch.minimum(place, 2 * given - 1 - place)]).mean
+        generator = torch.Generator().manual_seed(seed)
+        codes = self.network.complete(code.repeat(n, 1), rows, temperature, generator, self._condition(label, n))
+        return self.decode(codes)
+
     def evaluate(
         self, images: Tensor | np.ndarray, labels: Tensor | Sequence[int] | int | None = None, *, seed: int = 0
     ) -> Evaluation:

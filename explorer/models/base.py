@@ -45,6 +45,7 @@ class LatentModel(nn.Module):
             and no ELBO.
         continuous: whether codes may be added, blended and varied a little, and places between them decoded.
         conditional: whether the decoder is told the class, int64 [N]; others take no labels.
+        grid: rows and columns that a code is, where the prior draws it row by row and can start anywhere (`complete`).
         settings: the names of the options that only some families read (`of_family`), of those that this one does.
         idle: the names of the options of all families that this one does not read.
         beta_weighs_kl: whether the recipe's beta is the weight of the KL; else of something in `Terms.extra`.
@@ -59,6 +60,7 @@ class LatentModel(nn.Module):
     has_prior: ClassVar[bool] = True
     continuous: ClassVar[bool] = True
     conditional: ClassVar[bool] = False
+    grid: tuple[int, int] | None = None
     settings: ClassVar[tuple[str, ...]] = ()
     idle: ClassVar[tuple[str, ...]] = ()
     beta_weighs_kl: ClassVar[bool] = True
@@ -186,6 +188,17 @@ class LatentModel(nn.Module):
         """
         stay = sum(group.size for group in self.layers[:layer])
         return torch.cat([z[:, :stay], self.sample_prior(len(z), temperature, generator)[:, stay:]], 1)
+
+    def complete(
+        self,
+        codes: Float[Tensor, "n d"],
+        rows: int,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+        labels: Int[Tensor, " n"] | None = None,
+    ) -> Float[Tensor, "n d"]:
+        """Codes with the first `rows` rows of the grid as given, and the rest drawn as by `sample_prior`."""
+        raise NotImplementedError
 
     def log_prior(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """log p(z) of codes, in nats."""

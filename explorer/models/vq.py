@@ -53,6 +53,7 @@ class VQVAE(LatentModel):
         "class_prior",
         "guidance",
     )
+    grid: tuple[int, int]
     idle: ClassVar[tuple[str, ...]] = ("latent", "beta", "warmup_epochs", "warmup_share", "free_bits")
 
     def __init__(self, config: ModelConfig) -> None:

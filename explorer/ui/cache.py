@@ -18,6 +18,7 @@ from explorer.errors import DatasetError
 from explorer.files.regular import read_regular
 from explorer.latents import Latents, maps
 from explorer.latents.maps import Map
+from explorer.models.conditional import cycle_labels
 
 STORED = "test"  # the data that a checkpoint brings along: codes of its test set
 _QUALITY_ITEMS = 2000  # codes that the quality of an unstored map is judged by: a second instead of ten
@@ -179,6 +180,14 @@ def encoded_dataset(ident: str, content: str, data: str, projection: str) -> Enc
     return EncodedDataset(
         content, key, data, data, latents, place, images.classes, model, images.fingerprint, tuple(images.notes)
     )
+
+
+@st.cache_resource(max_entries=48, show_spinner="Drawing codes …")
+def draws(ident: str, content: str, count: int, temperature: float, seed: int, label: int | None) -> Tensor:
+    """Codes [N, D] from a model's prior, of a class where it is told one: in turn of all of them if that is None."""
+    model = open_model(ident, content)
+    labels = cycle_labels(count, model.config.classes) if label is None and model.class_prior else label
+    return model.draw(count, temperature=temperature, seed=seed, labels=labels)
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,16 @@ from explorer.images import pictures
 from explorer.latents import COLLAPSED_NATS
 
 
-def image(picture: Image.Image, caption: str, *, alt: str, **data: str | int | None) -> str:
-    """A picture at its own resolution (lossless), scaled up without blur; `data` become data attributes."""
+def image(picture: Image.Image, caption: str, *, alt: str, given: float | None = None, **data: str | int | None) -> str:
+    """A picture at its own resolution (lossless), scaled up without blur; `data` become data attributes.
+
+    A line ends the upper part that was `given`, a share of its height.
+    """
     attributes = "".join(f' data-{k}="{escape(str(v))}"' for k, v in data.items() if v is not None)
-    return (
-        f'<figure class="lx-figure"><img src="{source(picture)}" alt="{escape(alt)}"{attributes}>'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+    shown = f'<img src="{source(picture)}" alt="{escape(alt)}"{attributes}>'
+    if given is not None:
+        shown = f'<div class="lx-given" style="--lx-given:{given:.2%}">{shown}</div>'
+    return f'<figure class="lx-figure">{shown}<figcaption>{escape(caption)}</figcaption></figure>'
 
 
 def source(picture: Image.Image, format: str = "PNG") -> str:
@@ -56,6 +59,11 @@ def arrow(caption: str) -> str:
 
 def row(*figures: str) -> str:
     return f'<div class="lx-row">{"".join(figures)}</div>'
+
+
+def gallery(*figures: str) -> str:
+    """Figures side by side, in as many rows as they take."""
+    return f'<div class="lx-gallery">{"".join(figures)}</div>'
 
 
 def stack(*parts: str) -> str:

@@ -46,9 +46,7 @@ def _figures(model: Model) -> Iterator[tuple[str, str, str]]:
     where = f"{metrics['n']:,} test images of {data}" if "n" in metrics else f"the test images of {data}"
     family, network = model.network.family, model.config.network
     yield "Family", f"{NETWORKS.label(network)} {FAMILIES.label(family)}", f"{_capital(FAMILIES[family].help)}."
-    active = metrics.get("active_units")
-    size = f"{model.latent:,}" if active is None else f"{model.latent:,}, {active:,} active"
-    yield "Latents", size, f"How many numbers a code has.{'' if active is None else _ACTIVE.format(where=where)}"
+    yield _size(model, where)
     fit, kl = nats(metrics["reconstruction"]), nats(metrics.get("kl"))
     if metrics.get("elbo") is not None:
         yield "ELBO", nats(metrics["elbo"]), _ELBO.format(reconstruction=fit, kl=kl, where=where)
@@ -60,6 +58,19 @@ def _figures(model: Model) -> Iterator[tuple[str, str, str]]:
         draws = f", k = {measures['k']:,}" if name == "log_likelihood" else ""
         value = nats(measures[name]) if unit == "nats" else f"{measures[name]:.3g} {unit}".rstrip()
         yield _capital(label), value, f"{_capital(help)}{draws}. {_MEASURED[name]}"
+
+
+def _size(model: Model, where: str) -> tuple[str, str, str]:
+    """How many numbers a code has, or what it is made of."""
+    network, active = model.network, model.info.metrics.get("active_units")
+    if network.entries is not None and network.grid is not None:
+        (rows, columns), (count, size) = network.grid, network.entries.shape
+        value = f"{rows} × {columns} entries of {count:,}"
+        return "Code", value, f"A grid, in each place one of {count:,} entries of a codebook, of {size} numbers each."
+    value, help = f"{model.latent:,}", "How many numbers a code has."
+    if active is None:
+        return "Latents", value, help
+    return "Latents", f"{value}, {active:,} active", help + _ACTIVE.format(where=where)
 
 
 def _capital(text: str) -> str:

@@ -133,7 +133,7 @@ def _columns(steps: int) -> list[str]:
 
 def _summary(data: EncodedDataset, dead: int, latent: int) -> str:
     if data.model.latents.kl_by_latent is None:
-        of = "prior" if data.model.has_prior else "codes, since this model has no prior"
+        of = "codes" if data.model.network.prior_spread() is None else "prior"
         return (
             f"Each latent runs over its mean ± 3 standard deviations of the {of}. The latent that varies most comes "
             "first. The ring marks the image nearest to the code; click an image to choose its code."

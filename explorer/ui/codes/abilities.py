@@ -27,4 +27,36 @@ def why_no_draws(model: Model) -> str:
     return "" if model.has_prior or model.continuous else f"This model has no prior. {_ALONE}, so there are no samples."
 
 
+def why_no_completion(model: Model) -> str:
+    """Words why no half of a picture can be completed; empty where one can."""
+    if model.network.grid is not None:
+        return ""
+    return (
+        "This model draws a code as a whole, so it cannot go on from a part of a picture: that takes a prior that "
+        "draws a grid row by row."
+    )
+
+
+def blends_note(model: Model) -> str:
+    """Words what becomes of sums and blends of codes; empty where they are decoded as they are."""
+    if model.network.entries is None:
+        return ""
+    return (
+        "This model's codes are made of entries of a codebook. They are added and blended before they are quantised: "
+        "each place of the grid then takes the entry nearest to the blend, so pictures change in steps."
+    )
+
+
+def temperature_help(model: Model) -> str:
+    """Words what the temperature of draws from the prior does."""
+    if model.network.entries is None and model.network.learns_prior:
+        return "Scale of the prior's components: at 0 a draw is the centre of one of them, above 1 it strays from it."
+    if model.network.entries is None:
+        return "Scale of the draws: below 1 they stay near the centre, typical and alike; above 1 they stray."
+    return (
+        "The prior draws an entry for each place of the grid by a softmax. The temperature divides its logits: at 0 "
+        "comes the likeliest entry, at 1 each as the prior says, above 1 unlikely ones more often."
+    )
+
+
 _ALONE = "What lies between two codes of this model is no code"

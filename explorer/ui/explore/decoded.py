@@ -8,6 +8,7 @@ from torch import Tensor
 from explorer.images import pictures
 from explorer.ui import html, selection
 from explorer.ui.cache import EncodedDataset
+from explorer.ui.codes.code_figure import code_figure
 from explorer.ui.codes.neighbours import neighbour_tiles, neighbours_caption
 from explorer.ui.panels import follow
 from explorer.ui.selection import Pick
@@ -123,4 +124,4 @@ def _otherwise(data: EncodedDataset, code: Tensor, label: int | None) -> list[st
 
 
 def _bars(data: EncodedDataset, code: Tensor) -> str:
-    return html.code_bars(code, data.latents.kl_by_latent)
+    return code_figure(data.model, code, data.latents.kl_by_latent)

@@ -133,6 +133,8 @@ def grid_state(data: EncodedDataset) -> tuple[int | None, object]:
 
 def _caption(model: Model) -> str:
     click = "Click an image to pick its code."
+    if note := abilities.blends_note(model):
+        return f"{click} {note}"
     if not model.network.learns_prior:
         return click
     return f"The prior is {model.network.prior_name}: the grid covers the Gaussian of its mean and variance. {click}"

@@ -4,60 +4,68 @@ from __future__ import annotations
 
 import streamlit as st
 
+from explorer.checkpoints.model import Model
 from explorer.images import pictures
-from explorer.ui import address, selection, sheets
+from explorer.ui import address, cache, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import abilities
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.panels import follow
 
 _COUNT, _ACROSS = 64, 8
-_SEED, _TEMPERATURE = "samples_seed", "samples_temperature"
+_SEED, _TEMPERATURE, _CLASS = "samples_seed", "samples_temperature", "samples_class"
 _LAST_SEED = 10**6
+IN_TURN = "all, in turn"
 
 _HELP = "Codes drawn from the prior, {}, and decoded: what the model dreams up, not what it has seen."
 _HELP_AE = (
     "A plain autoencoder has no prior to draw from: these codes come from the Gaussian fitted to its codes, "
     "and many of them fall into its holes."
 )
-_AROUND_CENTRE = "Scale of the draws: below 1 they stay near the centre, typical and alike; above 1 they stray."
-_AROUND_COMPONENTS = (
-    "Scale of the prior's components: at 0 a draw is the centre of one of them, above 1 it strays from it."
-)
+_CLASS_HELP = "The prior is told the class of what it draws."
 
 
-def restore() -> None:
+def restore(model: Model) -> None:
     """Before anything of the screen is drawn: starts the controls from the address."""
+    if model.class_prior:
+        address.restore_choice("of", _CLASS, [IN_TURN, *model.classes], "samples of", usual=IN_TURN)
     address.restore_number("seed", _SEED, 0, _LAST_SEED, default=0)
     address.restore_number("temperature", _TEMPERATURE, 0.0, 2.0, default=1.0, step=0.05)
 
 
-def query() -> dict[str, str]:
+def query(model: Model) -> dict[str, str]:
     """Gives what the address says of it, empty where it says nothing."""
     seed, temperature = st.session_state[_SEED], st.session_state[_TEMPERATURE]
-    return {"seed": str(seed) if seed else "", "temperature": "" if temperature == 1 else f"{temperature:g}"}
+    found = {"seed": str(seed) if seed else "", "temperature": "" if temperature == 1 else f"{temperature:g}"}
+    drawn = st.session_state.get(_CLASS, IN_TURN) if model.class_prior else IN_TURN
+    return {**found, "of": "" if drawn == IN_TURN else drawn}
 
 
 def samples_panel(data: EncodedDataset) -> None:
     """Draws a grid of samples with its controls."""
-    network = data.model.network
-    st.markdown("##### Samples", help=_HELP.format(network.prior_name) if network.has_prior else _HELP_AE)
-    if reason := abilities.why_no_draws(data.model):
+    model, label = data.model, None
+    st.markdown("##### Samples", help=_HELP.format(model.network.prior_name) if model.has_prior else _HELP_AE)
+    if reason := abilities.why_no_draws(model):
         st.info(reason)
         return
-    left, right = st.columns([3, 1], vertical_alignment="bottom")
-    temperature = left.slider(
-        "Temperature",
-        0.0,
-        2.0,
-        step=0.05,
-        key=_TEMPERATURE,
-        persist_state="session",
-        help=_AROUND_COMPONENTS if network.learns_prior else _AROUND_CENTRE,
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        temperature = st.slider(
+            "Temperature",
+            0.0,
+            2.0,
+            step=0.05,
+            key=_TEMPERATURE,
+            persist_state="session",
+            help=abilities.temperature_help(model),
+        )
+        if model.class_prior:
+            drawn = st.selectbox(
+                "Class", [IN_TURN, *model.classes], key=_CLASS, persist_state="session", width=135, help=_CLASS_HELP
+            )
+            label = None if drawn == IN_TURN else model.classes.index(drawn)
+        st.button("New draws", key="samples_new", on_click=_next_seed, help="Draw other codes (the next seed)")
     seed = st.session_state[_SEED]
-    right.button("New draws", key="samples_new", on_click=_next_seed, help="Draw other codes (the next seed)")
-    codes = data.model.draw(_COUNT, temperature=temperature, seed=seed)
+    codes = cache.draws(model.info.id, data.content, _COUNT, temperature, seed, label)
     selection.show_codes("samples", codes)
 
     def choose(i: int) -> None:

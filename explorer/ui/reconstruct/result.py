@@ -13,6 +13,7 @@ from explorer.figures import palette
 from explorer.images import pictures
 from explorer.ui import html, page_switch
 from explorer.ui.cache import EncodedDataset
+from explorer.ui.codes.code_figure import code_figure
 from explorer.ui.markdown import plain
 from explorer.ui.reconstruct.analysis import Analysis
 from explorer.ui.reconstruct.steps import steps_panel
@@ -77,7 +78,7 @@ def _figures(one: Analysis) -> tuple[str, str, str]:
 
 def _code(one: Analysis) -> str:
     model = one.data.model
-    return html.code_bars(one.judgement.code[0], model.latents.kl_by_latent)
+    return code_figure(model, one.judgement.code[0], model.latents.kl_by_latent)
 
 
 def _judged(one: Analysis, suffix: str) -> None:
