@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer.cells.measures import Summary, measure, real
-from explorer.ui.cells import pair
+from explorer.ui.cells import generators
 from explorer.ui.html import percent
 from tests.app.screens import APP, PAGES, TIMEOUT, go_back, sound, texts
 
@@ -31,16 +31,16 @@ def page(**query: str) -> AppTest:
 def test_every_kind_of_model_and_new_draws():
     at = page()
     assert not at.warning
-    assert at.segmented_control(key="cells_kind").options == list(pair.KINDS.values())
-    for kind in pair.KINDS:
+    assert at.segmented_control(key="cells_kind").options == list(generators.KINDS.values())
+    for kind in generators.KINDS:
         at.segmented_control(key="cells_kind").set_value(kind).run()
         assert not sound(at).error
         assert at.query_params.get("kind") == (None if kind == "conv" else kind)
-        said, codes = texts(at.caption), pair.open_pair(kind).healthy.draw(200, seed=0)
-        made = Summary.of(measure(pair.open_pair(kind).decode(codes, 1))).spotted
+        said, codes = texts(at.caption), generators.open_pair(kind).healthy.draw(200, seed=0)
+        made = Summary.of(measure(generators.open_pair(kind).decode(codes, 1))).spotted
         assert "These models draw no parasites" in said
         assert f"{percent(real()['infected'].spotted)} of real infected cells have a dark spot" in said
-        assert f"with these settings {percent(made)} have one" in said
+        assert f"with these settings {percent(made)} of the infected have one" in said
         headings = [element.value for element in at.markdown]
         assert {"###### Healthy", "###### Infected"} <= set(headings)
     at.button(key="cells_new").click().run()
@@ -91,7 +91,7 @@ def test_pixels_as_sampled_and_what_the_page_says_of_them():
 
 def test_without_the_models_it_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(sys.modules["explorer.checkpoints.folder"], "SHIPPED", tmp_path / "none")
-    pair.cache.all_checkpoints.clear()
+    generators.cache.all_checkpoints.clear()
     at = page()
     assert "checkpoints/cells" in texts(at.info)
-    pair.cache.all_checkpoints.clear()
+    generators.cache.all_checkpoints.clear()

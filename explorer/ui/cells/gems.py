@@ -12,7 +12,7 @@ from explorer.errors import CheckpointError
 from explorer.images import pictures
 from explorer.latents import OriginDistances
 from explorer.ui import address, assets, html, pickers
-from explorer.ui.cells.pair import STATES, Pair, kinds, open_pair
+from explorer.ui.cells.generators import STATES, Pair, kinds, open_pair
 from explorer.ui.markdown import plain
 
 STONES = {"linear": "Pebbles", "conv": "Rough stones", "both": "Streaked stones"}
