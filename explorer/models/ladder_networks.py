@@ -157,7 +157,7 @@ class ResidualLadder(Ladder):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.image_shape = config.image_shape
-        sides = halved_sides(config, math.ceil(math.log2(max(config.image_shape[1:]))))
+        sides = halved_sides(config, math.ceil(math.log2(max(config.image_shape[1:]))), all_halve=False)
         at = _halvings(config, sides)
         levels = sorted({*range(1, 1 + len(config.encoder)), *at})
         up = [_width(config.encoder, level - 1) for level in levels]

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from explorer.models.config import ModelConfig
 
 
-def halved_sides(config: ModelConfig, times: int) -> list[tuple[int, int]]:
+def halved_sides(config: ModelConfig, times: int, *, all_halve: bool = True) -> list[tuple[int, int]]:
     """The image's height and width, and what they are after each halving, which rounds up.
 
     Raises:
-        ValueError: a side is a single pixel before the last halving.
+        ValueError: a side is a single pixel before the last halving, and `all_halve`.
     """
     _, h, w = config.image_shape
-    if times and min(h, w) <= (least := 2 ** (times - 1)):
+    if all_halve and times and min(h, w) <= (least := 2 ** (times - 1)):
         raise ValueError(
             f"{times} layers that halve the sides need more than {least} pixels a side, not {h} x {w}: take fewer of "
             "them, or larger images"

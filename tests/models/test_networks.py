@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.models import FAMILIES, ModelConfig, build
+from explorer.models import ModelConfig, build
 from explorer.models.layers import BatchNorm1d
+from tests.models.one_code import ONE_CODE
 
 NETWORKS = ("dense", "conv")
 
@@ -73,7 +74,7 @@ def test_kaiming_keeps_the_size_of_a_signal_through_relus_and_xavier_loses_it():
 
 @pytest.mark.parametrize("init", ["pytorch", "xavier", "kaiming"])
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ONE_CODE)
 def test_batch_norm_is_between_each_hidden_layer_and_its_relu(family, network, init):
     model = build(config(network, family, batch_norm=True, init=init))
     plain = build(config(network, family, init=init))
