@@ -32,6 +32,7 @@ _STILL = """([key, asked]) => {
   window.__still = window.__still?.now === now ? { now, frames: window.__still.frames + 1 } : { now, frames: 0 };
   return window.__still.frames >= 3;
 }"""
+_GO = "address => { history.pushState(history.state, '', address); dispatchEvent(new PopStateEvent('popstate')); }"
 _WIDE = """limit => {
   const parts = [document.documentElement, document.querySelector("[data-testid=stMain]")];
   return parts.every((e) => e && e.scrollWidth <= (limit ?? e.clientWidth));
@@ -101,6 +102,10 @@ class Explore:
     def visit(self, model: str = "", **query: str) -> None:
         asked = {"model": model, **query} if model else query
         self.page.goto(f"/?{urlencode(asked)}", wait_until="commit")
+
+    def go(self, model: str, **query: str) -> None:
+        """Go to another address in the same session, as Back and Forward do: the page is not loaded anew."""
+        self.page.evaluate(_GO, f"/?{urlencode({'model': model, **query})}")
 
     def ready(self, timeout: float = WAIT_MS) -> Explore:
         expect(self.page.locator(_DECODED)).to_be_visible(timeout=timeout)

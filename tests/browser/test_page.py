@@ -101,24 +101,27 @@ def test_themes_and_widths(new_page):
 SHIPS = sorted(p.name for p in SHIPPED.glob("[!.]*") if p.is_dir())
 
 
-@pytest.mark.parametrize("name", SHIPS)
-def test_a_shipped_model_opens_and_decodes(explore, name):
-    model = load(name)
-    explore.open(name)
-    latents = model.latents
-    kind = "plane" if model.latent == 2 else "umap"
-    assert explore.map("shown") == len(latents)
-    points = latents.maps[kind].points
-    spots = explore.empty_spots(points.numpy(), 1)
-    shown = explore.after(lambda: explore.page.mouse.click(*spots[0]))
-    assert shown.index is None
-    shown.assert_decodes(model)
-    row = explore.lonely_points(points.numpy(), 1)[0]
-    shown = explore.after(lambda: explore.click_point(row))
-    assert shown.index is not None
-    code = latents.mean[int((latents.index == shown.index).nonzero())]
-    np.testing.assert_allclose(shown.code, code, rtol=1e-4, atol=1e-4)
-    shown.assert_decodes(model)
+def test_the_shipped_models_open_and_decode(explore, subtests):
+    explore.open(SHIPS[0])
+    for name in SHIPS:
+        with subtests.test(name):
+            model = load(name)
+            latents = model.latents
+            points = latents.maps["plane" if model.latent == 2 else "umap"].points
+            explore.go(name)
+            explore.mapped(points.numpy())
+            assert explore.query()["model"] == name
+            assert explore.map("shown") == len(latents)
+            spots = explore.empty_spots(points.numpy(), 1)
+            shown = explore.after(lambda at=spots[0]: explore.page.mouse.click(*at))
+            assert shown.index is None
+            shown.assert_decodes(model)
+            row = explore.lonely_points(points.numpy(), 1)[0]
+            shown = explore.after(lambda row=row: explore.click_point(row))
+            assert shown.index is not None
+            code = latents.mean[int((latents.index == shown.index).nonzero())]
+            np.testing.assert_allclose(shown.code, code, rtol=1e-4, atol=1e-4)
+            shown.assert_decodes(model)
 
 
 @pytest.mark.data

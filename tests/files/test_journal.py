@@ -19,6 +19,6 @@ def test_a_commit_without_a_plan_is_left_and_nobody_waits_for_it(tmp_path, left)
     else:
         (tmp_path / "folder" / ".commit" / "inner").mkdir()
         (tmp_path / "folder").chmod(0o500)
-    subprocess.run([sys.executable, "-c", RECOVER, tmp_path / "folder"], check=True, timeout=60, env=dict(os.environ))
+    subprocess.run([sys.executable, "-c", RECOVER, tmp_path / "folder"], check=True, timeout=240, env=dict(os.environ))
     assert (tmp_path / "folder" / ".commit").is_dir()
     (tmp_path / "folder").chmod(0o700)
