@@ -72,7 +72,9 @@ def evaluate(args: argparse.Namespace) -> int:
     with step_bars() as progress:
         subject = Subject.of(model, args.dataset, root=args.data_root, draws=args.k, seed=args.seed, progress=progress)
         measured = measure(subject)
-    metrics = subject.evaluation.metrics(model.info.config.get("recipe", {}).get("beta", 1.0))
+    metrics = subject.evaluation.metrics(
+        float(model.network.weight(model.info.config.get("recipe", {}).get("beta", 1.0)))
+    )
     if args.save:
         save_measures(model.info.path, measured.to_json())
     if args.json:

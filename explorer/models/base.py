@@ -14,8 +14,11 @@ from explorer.models.config import ModelConfig, ModelSettings
 from explorer.models.likelihoods import Likelihood, Sigma
 from explorer.models.objectives import Terms
 from explorer.models.posteriors import Noise, Posterior
-from explorer.models.registry import FAMILIES
+from explorer.models.registry import FAMILIES, LIKELIHOODS
 
+BALANCE_MEMORY = 100  # steps that the squared error is averaged over: Rezende & Viola's 0.99
+BALANCE_RANGE = 1e-3, 1e3  # of the KL's weight against that of the start: at first no weight meets the target
+BALANCE_RATE = 0.01  # by how much the KL's weight moves in a step at most, as a share
 NOISE_WINDOW = 2000  # images over which a learnt noise variance is averaged: it is then known to about 1%
 
 
@@ -36,6 +39,11 @@ class LatentModel(nn.Module):
     makes it likeliest, and the buffer `noise_variance` (0-d) follows, a mean over the last `NOISE_WINDOW` images or
     so. In evaluation the buffer is the variance. `noise_images` counts what it has seen, so that both are in
     `state_dict` and a resumed run goes on as it would have.
+
+    With a `target_mse` the weight of the KL is learnt: Rezende & Viola 2018, "Taming VAEs", arXiv:1810.00597, algorithm
+    1, divided by their multiplier of the constraint. The buffer `balance` (0-d) multiplies beta: it falls while the
+    squared error of a pixel is above the target, and rises while it is below. `off_target` (0-d) is the moving average
+    of the constraint, log(error / target), which `balance_steps` have seen.
 
     Attributes:
         family: what commands and files call it.
@@ -69,6 +77,9 @@ class LatentModel(nn.Module):
     train_images: int = 0
     noise_variance: Tensor
     noise_images: Tensor
+    balance: Tensor
+    off_target: Tensor
+    balance_steps: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -77,12 +88,25 @@ class LatentModel(nn.Module):
         if self._likelihood.learns_noise:
             self.register_buffer("noise_variance", torch.tensor(config.noise_variance))
             self.register_buffer("noise_images", torch.tensor(0))
+        if config.target_mse:
+            self.register_buffer("balance", torch.tensor(1.0))
+            self.register_buffer("off_target", torch.tensor(0.0))
+            self.register_buffer("balance_steps", torch.tensor(0))
 
     # --- what a family says of itself ---------------------------------------------------------------------------
 
     @classmethod
     def check(cls, settings: ModelSettings) -> None:
         """Raises ValueError, one sentence, for settings that the family cannot take, whatever the data."""
+        if settings.target_mse and "target_mse" not in cls.settings:
+            raise ValueError(
+                f"target_mse sets the weight of a KL, which the family {cls.family} does not learn: leave it at 0"
+            )
+        if settings.target_mse and LIKELIHOODS[settings.likelihood].learns_noise:
+            raise ValueError(
+                f"target_mse and likelihood {settings.likelihood} both set how much the KL weighs: set likelihood to "
+                "gaussian, or target_mse to 0"
+            )
 
     @classmethod
     def reads_classes(cls, settings: ModelSettings) -> bool:
@@ -258,8 +282,17 @@ class LatentModel(nn.Module):
         """The sum of what latents are charged over each of the layers."""
         return torch.stack([part.sum() for part in kl.split([layer.size for layer in self.layers])])
 
+    def weight(self, beta: float | Tensor) -> float | Tensor:
+        """The KL's weight where the recipe has it as `beta`: that times what was learnt, if anything is."""
+        return beta * self.balance if self.config.target_mse else beta
+
     def nll(self, logits: Float[Tensor, "n p h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """`likelihood.nll`, nats an image; in training a learnt noise is first fitted to the batch."""
+        """`likelihood.nll`, nats an image; in training a learnt noise is first fitted to the batch.
+
+        And a learnt weight of the KL takes a step.
+        """
+        if self.training and self.config.target_mse:
+            self._rebalance((self.likelihood.mean(logits.detach()) - x).square().mean())
         if not self.training or not isinstance(self._likelihood, Sigma):
             return self.likelihood.nll(logits, x)
         noise = self._likelihood.noise_of(logits, x)
@@ -267,6 +300,13 @@ class LatentModel(nn.Module):
         self.noise_images += len(x)
         self.noise_variance.lerp_(noise, len(x) / self.noise_images.clamp(max=max(len(x), NOISE_WINDOW)))
         return replace(self._likelihood, noise_variance=noise).nll(logits, x)
+
+    def _rebalance(self, mse: Float[Tensor, ""]) -> None:
+        """Moves the KL's weight by a batch's squared error, on the device, since a step waits for nothing."""
+        self.balance_steps += 1
+        off = torch.log(mse / self.config.target_mse).clamp(-1, 1)
+        self.off_target.lerp_(off, 1 / self.balance_steps.clamp(max=BALANCE_MEMORY))
+        self.balance.mul_(torch.exp(-BALANCE_RATE * self.off_target)).clamp_(*BALANCE_RANGE)
 
     def decode(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n c h w"]:
         """The mean of p(x|z) as an image, in [0, 1]; `labels` as for `logits`."""

@@ -54,7 +54,12 @@ class BetaTCVAE(VAE):
     family = "beta-tc"
     label = "beta-TCVAE"
     help = "a VAE that makes its latents independent of each other, so that each may stand for something of its own"
-    settings = (*VAE.settings, "sampling", "information_weight", "dimension_weight")
+    settings = (
+        *(name for name in VAE.settings if name != "target_mse"),
+        "sampling",
+        "information_weight",
+        "dimension_weight",
+    )
     beta_weighs_kl = False
 
     def terms(self, x: Float[Tensor, "n c h w"], noise: Noise = None, labels: Int[Tensor, " n"] | None = None) -> Terms:

@@ -132,6 +132,7 @@ class ModelSettings:
         minimum=1,
         maximum=10_000,
         of_family=True,
+        of=("prior", ("vamp", "mixture")),
     )
     posterior: str = option(
         *("Posterior", "model"),
@@ -147,6 +148,7 @@ class ModelSettings:
         minimum=2.1,
         maximum=1000.0,
         of_family=True,
+        of=("posterior", ("student-t",)),
     )
     truncation: float = option(
         *("Truncation", "model"),
@@ -155,6 +157,17 @@ class ModelSettings:
         minimum=0.1,
         maximum=8.0,
         of_family=True,
+        of=("posterior", ("truncated-normal",)),
+    )
+    target_mse: float = option(
+        *("Target squared error", "objective"),
+        "Of a pixel, such as 0.02 for digits: the model learns how much the KL may weigh for images to come out as "
+        "well as that, beginning at beta (GECO, Rezende & Viola 2018); 0 keeps beta as it is",
+        0.0,
+        minimum=0.0,
+        maximum=1.0,
+        of_family=True,
+        step=0.001,
     )
 
     # --- vq

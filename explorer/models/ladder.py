@@ -89,6 +89,7 @@ class LadderVAE(LatentModel):
 
     @classmethod
     def check(cls, settings: ModelSettings) -> None:
+        super().check(settings)
         if not settings.layers:
             raise ValueError(
                 "layers must be a list of one or more whole numbers for a ladder, such as 4, 8, 16, 32, 64, the top "

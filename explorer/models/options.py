@@ -25,7 +25,8 @@ def option(label: str, group: str, help: str, default: Any = MISSING, **more: An
         default: its value where none is given; without one it must be given.
         more: `choices`, a `Registry` or names; `minimum` and `maximum`, inclusive, of each number of a tuple;
             `length`, of a tuple, and `longest`, how many numbers it has at most; `step`, of a form's buttons;
-            `of_family`, whether only families that name it in their `settings` read it.
+            `of_family`, whether only families that name it in their `settings` read it; `of`, another option, by its
+            name, and the choices of it that read this one.
     """
     return field(default=default, metadata={"label": label, "group": group, "help": help, **more})
 

@@ -28,7 +28,14 @@ class VAE(LatentModel):
     family = "vae"
     label = "VAE"
     help = "a variational autoencoder, which gives an image a small cloud of codes and can draw new images"
-    settings: ClassVar[tuple[str, ...]] = ("prior", "components", "posterior", "degrees", "truncation")
+    settings: ClassVar[tuple[str, ...]] = (
+        "prior",
+        "components",
+        "posterior",
+        "degrees",
+        "truncation",
+        "target_mse",
+    )
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -43,6 +50,7 @@ class VAE(LatentModel):
 
     @classmethod
     def check(cls, settings: ModelSettings) -> None:
+        super().check(settings)
         prior = PRIORS[settings.prior]
         if prior is not None and prior.of_posteriors and settings.batch_norm:
             raise ValueError(

@@ -107,6 +107,12 @@ class Recipe(ModelSettings):
             raise ValueError(
                 f"warmup_epochs must be at most epochs, which are {self.epochs:,}, not {self.warmup_epochs:,}"
             )
+        if self.target_mse and (self.warmup_epochs or self.warmup_share):
+            raise ValueError(
+                "target_mse lets the model set beta from the start: leave warmup_epochs and warmup_share at 0"
+            )
+        if self.target_mse and not self.beta:
+            raise ValueError("beta must be more than zero with target_mse, which multiplies it")
         if self.batch_norm and self.batch_size == 1:
             raise ValueError("batch_size must be at least 2 with batch_norm, which compares the images of a batch")
 

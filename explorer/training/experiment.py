@@ -18,6 +18,7 @@ from explorer.models.devices import choose_device, choose_precision, choose_thre
 from explorer.models.evaluation import to_float
 from explorer.models.registry import NETWORKS
 from explorer.training import saved_state
+from explorer.training.config import beta_at
 from explorer.training.optimizer import make_optimizer
 from explorer.training.presets import Recipe, TrainConfig, preset
 from explorer.training.run_folder import RunFiles
@@ -175,6 +176,10 @@ class Experiment:
         loss = self.model.terms(x, generator, told).loss(weight, self.recipe.free_bits)
         gradient = torch.autograd.grad(loss, list(self.model.parameters()), allow_unused=True)
         return all(bool(g.square().sum().isfinite()) for g in gradient if g is not None)
+
+    def beta_at(self, epoch: float) -> float:
+        """The KL's weight after so many (fractional) epochs: the recipe's, and what the model has made of it by now."""
+        return float(self.model.weight(beta_at(self.recipe, epoch)))
 
     def snapshot(self) -> dict[str, Tensor]:
         """All that the loop needs to go on from here, weights included, as named tensors."""

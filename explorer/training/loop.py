@@ -61,7 +61,7 @@ def make_step(run: Experiment, *, graph: bool = True) -> Step:
         x = model.observe(to_float(images[index], device), generator)
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             terms = model.terms(x, generator, None if labels is None else labels[index])
-        loss = terms.loss(beta if model.beta_weighs_kl else 1.0, free_bits)
+        loss = terms.loss(model.weight(beta) if model.beta_weighs_kl else 1.0, free_bits)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
@@ -142,7 +142,7 @@ def _train(
             break
 
         evaluation = saver.evaluate()
-        beta = beta_at(recipe, at.epoch + 1)
+        beta = run.beta_at(at.epoch + 1)
         test = evaluation.metrics(beta)
         if not torch.isfinite(torch.tensor(test["loss"])):
             run.diverge(f"the loss of the test images was not finite after epoch {at.epoch + 1}", good, beta)
@@ -206,7 +206,7 @@ def _averages(run: Experiment, beta: float) -> dict[str, float | None]:
 
 def _history_line(run: Experiment, test: dict[str, Any], *, images_per_second: float) -> dict[str, Any]:
     """What the history says of the epoch that ends."""
-    beta = beta_at(run.recipe, run.at.epoch + 1)
+    beta = run.beta_at(run.at.epoch + 1)
     _, began, length = run.stage()
     return {
         "epoch": run.at.epoch + 1,
@@ -222,7 +222,7 @@ def _history_line(run: Experiment, test: dict[str, Any], *, images_per_second: f
 def _progress(run: Experiment, seconds: float, done: int) -> Progress:
     """Where the run stands within an epoch, of which so many steps took so many seconds."""
     at, recipe = run.at, run.recipe
-    averages = _averages(run, beta_at(recipe, at.epoch))
+    averages = _averages(run, run.beta_at(at.epoch))
     left = (recipe.epochs - at.epoch) * run.steps - at.step
     return Progress(
         phase="training",

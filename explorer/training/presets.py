@@ -487,6 +487,19 @@ PRESETS: dict[str, Preset] = {
                 "are ours."
             ),
         ),
+        Preset(
+            name="geco",
+            summary="A VAE that learns its beta: the KL weighs as much as a target for the squared error lets it.",
+            source=f"Rezende & Viola 2018, “Taming VAEs”, arXiv:1810.00597; {_CLAY}, which asks for a learnt beta",
+            published="no figures for digits: a method",
+            recipe=replace(_SHAPES, likelihood="gaussian", noise_variance=0.5, target_mse=0.015),
+            notes=(
+                "The paper multiplies the constraint and leaves the KL alone; here beta is one over that multiplier, "
+                "which is the same balance with the loss in the units of conv-100: squared errors + beta · KL. The "
+                "target is the squared error of a training pixel at a draw of z. Beta moves by at most 1% a step, so "
+                "give it a few thousand. The curve of beta is on the Train screen; sigma is the other way to learn it."
+            ),
+        ),
     )
 }
 

@@ -78,7 +78,7 @@ class Saver:
         if latents is None:
             latents = self._latents(evaluation, final=False)
         metrics: dict[str, Any] = {
-            **evaluation.metrics(run.recipe.beta),
+            **evaluation.metrics(run.beta_at(run.recipe.epochs)),
             "kl_by_latent": kl_by_group(evaluation),
             **({"figures": evaluation.figures} if evaluation.figures else {}),
             "measured_on": {"dataset": run.dataset, "split": "test", "device": str(run.device), "seed": 0},

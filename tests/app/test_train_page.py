@@ -165,6 +165,11 @@ def test_one_click_to_learnt_noise():
     at = train()
     assert "sums in nats" in texts(at.markdown)
     at.number_input(key="option_beta").set_value(4.0).run()
+    press(at, "option_geco")
+    assert at.number_input(key="option_target_mse").value == 0.02
+    assert at.number_input(key="option_beta").value == 1.0
+    assert "beta is where it begins" in texts(at.caption)
+    at.number_input(key="option_target_mse").set_value(0.0).run()
     press(at, "option_sigma")
     assert at.selectbox(key="option_likelihood").value == "sigma"
     assert at.number_input(key="option_beta").value == 1.0

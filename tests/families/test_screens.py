@@ -104,7 +104,7 @@ def test_importance_weights_tighten_its_bound():
         {"family": "beta-tc"},
         {"binarise": True},
         {"prior": "vamp", "components": 9},
-        {"prior": "mixture", "posterior": "student-t"},
+        {"prior": "mixture", "posterior": "student-t", "target_mse": 0.05},
     ],
     ids=str,
 )

@@ -21,6 +21,7 @@ from explorer.ui.train.run_form import WIDTHS, Form
 from explorer.ui.widget_binding import bind, from_widget, whole
 
 _OF_LIKELIHOODS = {name for likelihood in LIKELIHOODS.values() for name in likelihood.settings}
+_TARGET = 0.02  # of a pixel's squared error: conv-100's on MNIST
 _WARMUP = 3 / 7  # of the epochs: VAE-framework's
 
 _TITLES = {"model": "Model", "objective": "Objective", "optimiser": "Optimiser", "run": "Run"}
@@ -90,6 +91,11 @@ def _about_beta(form: Form) -> None:
             own = PRESETS[form.preset].recipe.beta
             advice = "Leave beta at 1." if own == 1 else f"This preset sets beta to {own:g} on purpose: see its notes."
             st.caption(f"The noise is learnt, and with it the balance of the two terms. {advice}")
+        elif form.value("target_mse"):
+            st.caption(
+                "The model learns how much the KL may weigh for the squared error to meet its target; beta is where it "
+                "begins."
+            )
         else:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.button(
@@ -101,11 +107,27 @@ def _about_beta(form: Form) -> None:
                 st.caption(
                     "Gaussian noise that is learnt sets the balance, at beta 1 (Rybkin et al. 2021).", width="content"
                 )
+            if "target_mse" in FAMILIES[form.value("family")].settings:
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    st.button(
+                        "Let the model set it: target error",
+                        key="option_geco",
+                        icon=":material/target:",
+                        on_click=_geco,
+                    )
+                    st.caption("Beta follows the squared error that you allow (Rezende & Viola 2018).", width="content")
 
 
 def _sigma() -> None:
     run_form.change("likelihood", "sigma")
     run_form.change("beta", 1.0)
+
+
+def _geco() -> None:
+    run_form.change("target_mse", _TARGET)
+    run_form.change("beta", 1.0)
+    run_form.change("warmup_epochs", 0)
+    run_form.change("warmup_share", 0.0)
 
 
 def _warm_up() -> None:
@@ -155,6 +177,8 @@ def _pointless(name: str, form: Form) -> bool:
         return name not in LIKELIHOODS[form.value("likelihood")].settings
     if name == "binarise":
         return not LIKELIHOODS[form.value("likelihood")].binary and not form.value("binarise")
+    if other := _FIELDS[name].metadata.get("of"):
+        return form.value(other[0]) not in other[1]
     weighs_kl = name in ("beta", "warmup_epochs", "warmup_share", "free_bits")
     return weighs_kl and not run_form.has_prior(form)
 
