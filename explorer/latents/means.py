@@ -186,4 +186,7 @@ def _gap(x: np.ndarray) -> float:
     before, after = np.maximum.accumulate(density), np.maximum.accumulate(density[::-1])[::-1]
     below = (x < places[:, None]).mean(1)
     inner = (below >= _SIDE) & (below <= 1 - _SIDE)
-    return float((density / np.minimum(before, after))[inner].min(initial=1.0))
+    lower = np.minimum(before, after)
+    # Codes of a few entries are far apart: there is no peak on one side of the first places, and no fall.
+    depth = np.divide(density, lower, out=np.ones_like(density), where=lower > 0)
+    return float(depth[inner].min(initial=1.0))

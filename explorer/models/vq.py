@@ -286,6 +286,8 @@ class _Standardised(nn.BatchNorm2d):
 
     def __init__(self, width: int) -> None:
         super().__init__(width, affine=False)
+        assert self.running_var is not None
+        self.running_var.zero_()  # at 1, which is far too much, all codes are the same in evaluation at first
 
     def forward(self, input: Tensor) -> Tensor:
         if self.training and input[:, 0].numel() == 1:  # which has no variance
