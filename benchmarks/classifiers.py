@@ -3,7 +3,8 @@
     python -m benchmarks classifiers            # those whose data are here; minutes on one core
     python -m benchmarks.classifiers textures   # one of them
 
-Each is written to `explorer/evaluation/classifiers`, in 16 bits, with its accuracy on the test set.
+Each is written to `explorer/evaluation/classifiers`, in 16 bits, with its accuracy on the test set, and the distance of
+training from test images in its features: what samples can reach at best.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from explorer import datasets
 from explorer.datasets import ImageDataset
 from explorer.errors import DatasetError
 from explorer.evaluation.classifier import FOLDER, Classifier, Trained
+from explorer.evaluation.samples import frechet_distance
+from explorer.evaluation.subject import SAMPLES
 from explorer.models.evaluation import to_float
 
 BATCH, RATE, SEED = 128, 3e-3, 0
@@ -83,6 +86,11 @@ def train(data: ImageDataset, plan: Plan) -> Classifier:
     return network.eval()
 
 
+def _some(data: ImageDataset) -> Tensor:
+    """As many images as samples are compared with."""
+    return data.images[torch.randperm(len(data), generator=torch.Generator().manual_seed(SEED))[:SAMPLES]]
+
+
 def make(name: str, folder: Path) -> None:
     """Trains one, writes it and prints its accuracy."""
     train_set, test_set = (datasets.load(name, split) for split in ("train", "test"))
@@ -92,10 +100,12 @@ def make(name: str, folder: Path) -> None:
     learnt = {key for key, _ in network.named_parameters()}
     weights = {k: (v.half() if k in learnt else v).contiguous() for k, v in network.state_dict().items()}
     network.load_state_dict({k: v.float() if k in learnt else v for k, v in weights.items()})
-    found = Trained(network, {}).embed(test_set.images)
+    trained = Trained(network, {})
+    found = trained.embed(test_set.images)
     accuracy = float((network.head(found.relu()).argmax(1) == test_set.labels).double().mean())
     about = {
         "accuracy": round(accuracy, 4),
+        "frechet_distance": round(frechet_distance(trained.embed(_some(train_set)), trained.embed(_some(test_set))), 2),
         "train_images": len(train_set),
         "test_images": len(test_set),
         "epochs": plan.epochs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 
@@ -18,31 +19,42 @@ def information(subject: Subject) -> dict[str, float]:
     """Measures the two parts of the average KL, in nats: what a code tells of its image, and the aggregate's KL."""
     if not subject.model.has_prior:
         raise NotMeasured("The model has no prior.")
+    if not subject.posteriors[0].independent:
+        raise NotMeasured("A latent depends on others, so each pair of code and image would be a way of its own.")
     generator = torch.Generator().manual_seed(subject.seed)
     try:
-        own, other = parts_of_kl(subject.model.network, subject.posterior, generator)
+        own, other = parts_of_kl(subject.model.network, subject.posteriors, generator)
     except NotImplementedError:
         raise NotMeasured("The posteriors have no density that could be compared.") from None
     return {"mutual_information": own, "marginal_kl": other}
 
 
 @torch.inference_mode()
-def parts_of_kl(model: LatentModel, posterior: Posterior, generator: torch.Generator) -> tuple[float, float]:
+def parts_of_kl(model: LatentModel, posteriors: Sequence[Posterior], generator: torch.Generator) -> tuple[float, float]:
     """The mutual information of an image's index and its code, and the KL of the aggregate posterior from the prior.
 
     Hoffman & Johnson 2016, "ELBO surgery", eq. 5; Chen et al. 2018, arXiv:1802.04942, eq. 2: the average KL of N
     posteriors from the prior is I(n; z) + KL(q(z) || p(z)) with q(z) = 1/N sum_n q(z|x_n). Both are means over a draw
-    z of up to `_DRAWN` posteriors, with q(z) of all N: so the first is at most log N. The generator is one of the CPU.
+    z of up to `_DRAWN` posteriors, with q(z) of all N: so the first is at most log N. `posteriors` come in batches;
+    the generator is one of the CPU.
     """
-    rows = torch.randperm(len(posterior.mean), generator=generator)[:_DRAWN]
-    noise = torch.randn(len(rows), posterior.mean.shape[1], generator=generator).to(posterior.mean.device)
-    some = type(posterior)(*(field[rows.to(field.device)] for field in posterior))
-    z = some.sample(noise)
-    own = some.log_prob(z).sum(1)
-    blocks = z.split(max(1, _BLOCK // posterior.mean.numel()))
-    aggregate = torch.cat([posterior.log_prob(block[:, None]).sum(2).logsumexp(1) for block in blocks])
-    aggregate = aggregate - math.log(len(posterior.mean))
-    return float((own - aggregate).double().mean()), float((aggregate - model.log_prior(z)).double().mean())
+    drawn, own = [], []
+    for batch in posteriors:
+        z = batch.sample(torch.randn(batch.mean.shape, generator=generator).to(batch.mean.device))
+        drawn.append(z)
+        own.append(batch.log_prob(z).sum(1))
+    count = sum(map(len, drawn))
+    rows = torch.randperm(count, generator=generator)[:_DRAWN].to(drawn[0].device)
+    z = torch.cat(drawn)[rows]
+    aggregate = torch.full((len(z),), -math.inf, device=z.device)
+    for batch in posteriors:
+        blocks = z.split(max(1, _BLOCK // batch.mean.numel()))
+        of_batch = torch.cat([batch.log_prob(block[:, None]).sum(2).logsumexp(1) for block in blocks])
+        aggregate = torch.logaddexp(aggregate, of_batch)
+    aggregate -= math.log(count)
+    return float((torch.cat(own)[rows] - aggregate).double().mean()), float(
+        (aggregate - model.log_prior(z)).double().mean()
+    )
 
 
 def classification(subject: Subject) -> dict[str, float]:

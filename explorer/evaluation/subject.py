@@ -112,17 +112,16 @@ class Subject:
         )
 
     @cached_property
-    def posterior(self) -> Posterior:
-        """The posterior of the test images, of the model's own kind."""
+    def posteriors(self) -> list[Posterior]:
+        """The posteriors of the test images, in batches, of the model's own kind."""
         network, device = self.model.network, self.model.device
         with torch.inference_mode():
-            parts = [network.posterior(to_float(batch, device)) for batch in self.test.images.split(_BATCH)]
-        return type(parts[0])(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
+            return [network.posterior(to_float(batch, device)) for batch in self.test.images.split(_BATCH)]
 
-    @property
+    @cached_property
     def codes(self) -> Float[Tensor, "n d"]:
         """The code of each test image, its posterior's mean, on the CPU."""
-        return self.posterior.mean.cpu()
+        return torch.cat([posterior.mean.cpu() for posterior in self.posteriors])
 
     @cached_property
     def _known(self) -> ImageDataset:
@@ -173,11 +172,11 @@ class Subject:
 
     @cached_property
     def sample_features(self) -> Float[Tensor, "n f"]:
-        """The same of as many samples, rounded to 8 bits; of a conditional model those of the test images' classes."""
+        """The same of as many samples, rounded to 8 bits; of a model that is told a class those of the test images."""
         if not self.model.has_prior:
             raise NotMeasured("The model has no prior to draw from.")
         classifier, labels = self._classifier, self.labels(self.test)
-        labels = labels[self._chosen] if labels is not None and self.model.conditional else None
+        labels = labels[self._chosen] if labels is not None and self.model.config.classes else None
         drawn = self.model.sample(len(self._chosen), seed=self.seed, labels=labels)
         return classifier.embed((drawn * 255).round().to(torch.uint8))
 

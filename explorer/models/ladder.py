@@ -54,6 +54,11 @@ class LadderPosterior(Posterior):
         made.ladder, made.features = ladder, features
         return made
 
+    @property
+    def independent(self) -> bool:
+        """A layer depends on what was drawn above it."""
+        return False
+
     def sample(self, noise: Noise = None) -> Float[Tensor, "n d"]:
         return self.ladder.descend(_standard(noise, self.mean), self.features).z
 

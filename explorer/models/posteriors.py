@@ -27,6 +27,11 @@ class Posterior(NamedTuple):
     mean: Float[Tensor, "n d"]
     logvar: Float[Tensor, "n d"]
 
+    @property
+    def independent(self) -> bool:
+        """Whether the latents of an image are independent of each other, so that many codes are cheap to compare."""
+        return True
+
     def sample(self, noise: Noise = None) -> Float[Tensor, "n d"]:
         """One draw of z for each image."""
         raise NotImplementedError
