@@ -27,13 +27,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy import linalg, ndimage
+from scipy import ndimage
 from torch import Tensor
 
 from explorer import datasets, load
 from explorer.checkpoints.model import Model
 from explorer.datasets import ImageDataset
 from explorer.errors import CheckpointError, DatasetError
+from explorer.evaluation.samples import frechet_distance
 
 KINDS = ("linear", "conv")
 DRAWN = 2000
@@ -92,13 +93,6 @@ def gray_of(images: Tensor) -> np.ndarray:
     return np.tensordot(images.numpy(), LUMA, (1, 0))
 
 
-def distance(one: np.ndarray, other: np.ndarray) -> float:
-    """The Fréchet distance between Gaussians fitted to features [N, D] and [M, D]."""
-    a, b = np.cov(one.T), np.cov(other.T)
-    root = linalg.sqrtm(a @ b).real
-    return float(np.square(one.mean(0) - other.mean(0)).sum() + np.trace(a + b - 2 * root))
-
-
 class Reference:
     """Real cells of a class, and the principal components that others are compared in."""
 
@@ -108,13 +102,13 @@ class Reference:
         self.mean = flat.mean(0)
         _, _, self.components = torch.pca_lowrank(flat - self.mean, COMPONENTS, center=False, niter=4)
         self.features = self.project(images)
-        self.variance = float(self.features.var(0, ddof=1).sum())
+        self.variance = float(self.features.var(0).sum())
 
-    def project(self, images: Tensor) -> np.ndarray:
-        return ((images.flatten(1) - self.mean) @ self.components).double().numpy()
+    def project(self, images: Tensor) -> Tensor:
+        return ((images.flatten(1) - self.mean) @ self.components).double()
 
     def distance(self, images: Tensor) -> float:
-        return distance(self.project(images), self.features) / self.variance
+        return frechet_distance(self.project(images), self.features) / self.variance
 
 
 def only(dataset: ImageDataset, name: str) -> Tensor:
