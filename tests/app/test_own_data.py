@@ -49,9 +49,9 @@ def listen_on(monkeypatch: pytest.MonkeyPatch, address: str | None) -> None:
     monkeypatch.setattr(st, "get_option", lambda key: options[key] if key in options else get(key))
 
 
-def png(seed: int, side: int = 30) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (side, side, 3)).astype(np.uint8)).save(out, "PNG")
+def png(seed: int, side: int = 30, height: int | None = None) -> bytes:
+    out, shape = io.BytesIO(), (height or side, side, 3)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)).save(out, "PNG")
     return out.getvalue()
 
 
@@ -137,6 +137,17 @@ def test_size_colour_and_name_are_followed():
     at.text_input(key="own_name").input("Large.1").run()
     at = added(at)
     assert datasets.load("own:Large.1").image_shape == (1, 128, 128)
+
+
+def test_images_that_are_no_squares_may_keep_their_shape():
+    at = uploaded(zipped({f"cells/{n}.png": png(n, 30, 20) for n in range(10)}))
+    assert "30 × 20" in at.selectbox(key="own_size").options
+    at.selectbox(key="own_size").select("30 × 20").run()
+    assert "30 × 20" in " ".join(element.value for element in at.html)
+    at = added(at)
+    assert datasets.load("own:blood-cells").image_shape == (3, 20, 30)
+    assert "own:blood-cells" in at.text[0].value
+    assert "10 images · 30 × 20 RGB" in said(at.caption)
 
 
 def test_a_folder_by_its_name(tmp_path):
