@@ -1,15 +1,22 @@
 """What is measured of a model together: figures by name, and why others are absent."""
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
 from explorer import datasets, load
-from explorer.checkpoints.folder import save_measures
+from explorer.checkpoints.folder import CheckpointInfo, save_measures
+from explorer.checkpoints.model import Model
 from explorer.errors import CheckpointError
 from explorer.evaluation.measures import MEASURES, measure
 from explorer.evaluation.subject import Subject
 from explorer.files.locks import lock
+from explorer.models import FAMILIES, build
+from explorer.training.experiment import model_config
+from explorer.training.presets import PRESETS, Recipe
 
 
 def subject(name, count=20, **options):
@@ -68,3 +75,19 @@ def test_factors_are_measured_where_they_are_known():
     assert 0 <= found.values["mig"] < 1
     assert 0 < found.values["mutual_information"] <= math.log(100)
     assert "no classifier" in found.absent["frechet_distance"]
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_every_family_is_measured(family):
+    recipe = next((p.recipe for p in PRESETS.values() if p.recipe.family == family and p.dataset == "mnist"), None)
+    recipe = replace(Recipe(), family=family) if recipe is None else recipe
+    train, test = (datasets.load("mnist-5k", split).subset(range(0, 900, 45)) for split in ("train", "test"))
+    torch.manual_seed(0)
+    network = build(model_config(recipe, (1, 28, 28), 10)).eval().requires_grad_(False)
+    about = {"dataset": {"name": "mnist-5k"}, "classes": test.classes}
+    model = Model(CheckpointInfo(family, Path(family), False, about), network, torch.device("cpu"))
+    found = measure(Subject(model, train, test, draws=2))
+    assert set(found.values) | set(found.absent) == set(MEASURES)
+    assert all(math.isfinite(value) for value in found.values.values())
+    if model.has_prior:
+        assert {"log_likelihood", "frechet_distance", "knn_accuracy"} <= set(found.values)
