@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, NamedTuple, TypeVar
 
@@ -54,6 +55,7 @@ class LatentModel(nn.Module):
         continuous: whether codes may be added, blended and varied a little, and places between them decoded.
         conditional: whether the decoder is told the class, int64 [N]; others take no labels.
         grid: rows and columns that a code is, where the prior draws it row by row and can start anywhere (`complete`).
+        meanings: the unit of each of its `figures`, "" for none, and a sentence on what it is.
         settings: the names of the options that only some families read (`of_family`), of those that this one does.
         idle: the names of the options of all families that this one does not read.
         beta_weighs_kl: whether the recipe's beta is the weight of the KL; else of something in `Terms.extra`.
@@ -69,6 +71,7 @@ class LatentModel(nn.Module):
     continuous: ClassVar[bool] = True
     conditional: ClassVar[bool] = False
     grid: tuple[int, int] | None = None
+    meanings: ClassVar[Mapping[str, tuple[str, str]]] = {}
     settings: ClassVar[tuple[str, ...]] = ()
     idle: ClassVar[tuple[str, ...]] = ()
     beta_weighs_kl: ClassVar[bool] = True

@@ -8,7 +8,8 @@ E log q(z) / prod_j q(z_j); and the dimension-wise KL, E log prod_j q(z_j) / p(z
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -61,6 +62,23 @@ class BetaTCVAE(VAE):
         "dimension_weight",
     )
     beta_weighs_kl = False
+    meanings: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "mutual information": (
+            "nats",
+            "How much a code tells of which image it is of, among up to 5,000 test images: at most the logarithm of "
+            "their number, 8.5.",
+        ),
+        "total correlation": (
+            "nats",
+            "How far the latents are from being independent of each other, over all test images together: what beta "
+            "weighs. Lower means that each latent varies by itself.",
+        ),
+        "dimension-wise KL": (
+            "nats",
+            "How far each latent's codes, over all test images together, are from the prior, summed over latents. The "
+            "three add up to the KL.",
+        ),
+    }
 
     def terms(self, x: Float[Tensor, "n c h w"], noise: Noise = None, labels: Int[Tensor, " n"] | None = None) -> Terms:
         """In training the extra gives each part of the KL its weight, less the one that the KL has given it.
@@ -114,7 +132,7 @@ class BetaTCVAE(VAE):
             for i in range(0, len(z), _AT_ONCE)
         ]
         found = (float(torch.cat(part).mean()) for part in zip(*rows, strict=True))
-        return dict(zip(("mutual information", "total correlation", "dimension-wise KL"), found, strict=True))
+        return dict(zip(self.meanings, found, strict=True))
 
 
 def _evenly(rows: Float[Tensor, "n d"], most: int) -> Float[Tensor, "m d"]:

@@ -7,6 +7,7 @@ causal transformer (`explorer.models.vq_prior`) in the place of their PixelCNN.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import ClassVar
 
@@ -55,6 +56,13 @@ class VQVAE(LatentModel):
     )
     grid: tuple[int, int]
     idle: ClassVar[tuple[str, ...]] = ("latent", "beta", "warmup_epochs", "warmup_share", "free_bits")
+    meanings: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "perplexity": (
+            "entries",
+            "How many entries of the codebook the test images use, as if all were used alike: 1 is a codebook that has "
+            "collapsed, and its size is the most.",
+        )
+    }
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)

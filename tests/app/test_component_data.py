@@ -33,7 +33,9 @@ def run_view() -> None:
     probe = {"name": "probe-ab", "shown": 8, "tile": [28, 28], "groups": None, "rings": [0.0, 0.0, 1.0, 1.0]}
     data = RunData('{"epochs": []}', "", "1-ab", "/assets/frames/run/", "-1 1 -1 1 2", probe, classes)
     status = Status("running", "Epoch 1 of 5", share=0.2, live=True, facts=[("device", "cpu")])
-    training_view(key="view", run="run", status=status, data=data, epochs=5, plane=True, has_prior=True)
+    meanings = {"perplexity": ("entries", "How many entries are used.")}
+    shown = {"epochs": 5, "plane": True, "has_prior": True, "meanings": meanings}
+    training_view(key="view", run="run", status=status, data=data, **shown)
 
 
 def map_with_pictures() -> None:

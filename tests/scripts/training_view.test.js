@@ -4,6 +4,7 @@ import { collapseText, latentsBy } from "../../explorer/ui/components/training_v
 import { framesOf } from "../../explorer/ui/components/training_view/frames.js";
 import { clock } from "../../explorer/ui/components/training_view/head.js";
 import { historyOf, indexOf, nearestIndex } from "../../explorer/ui/components/training_view/history.js";
+import { inUnit, sentenceCase } from "../../explorer/ui/components/training_view/layout.js";
 import { pixelsOf, scaleOf, sceneBetween } from "../../explorer/ui/components/training_view/map.js";
 import { nearestPixel } from "../../explorer/ui/components/training_view/map_input.js";
 import { tileGrid } from "../../explorer/ui/components/training_view/pictures.js";
@@ -163,4 +164,9 @@ Deno.test("tiles stand eight in a row, and none covers another", () => {
   assertEquals([at(0), at(7), at(8)], [{ x: 0, y: 0 }, { x: 210, y: 0 }, { x: 0, y: 16 }]);
   assertEquals(size(64), [8 * 30 - 2, 8 * 16 - 2]);
   assertEquals(size(5), [8 * 30 - 2, 14]);
+});
+
+Deno.test("a family's figures are written in their unit", () => {
+  assertEquals([inUnit("nats")(1.23456), inUnit("entries")(137.234), inUnit("")(0.5)], ["1.23", "137.2", "0.5"]);
+  assertEquals(sentenceCase("total correlation"), "Total correlation");
 });

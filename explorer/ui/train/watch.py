@@ -61,6 +61,7 @@ def _view(info: RunInfo, found: Feed) -> None:
         epochs=_total(info),
         plane=bool(recipe and recipe.latent == 2 and FAMILIES[recipe.family].continuous),
         has_prior=has_prior,
+        meanings=FAMILIES[recipe.family].meanings if recipe else {},
         free_bits=recipe.free_bits if recipe else 0.0,
     )
 

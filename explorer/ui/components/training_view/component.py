@@ -6,7 +6,7 @@ fetches the frames and keeps them: nothing is sent back to Python.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -66,6 +66,7 @@ def training_view(
     epochs: int,
     plane: bool,
     has_prior: bool,
+    meanings: Mapping[str, tuple[str, str]],
     free_bits: float = 0.0,
 ) -> None:
     """Shows a run, or brings what is shown up to date; the chosen epoch stays.
@@ -78,6 +79,7 @@ def training_view(
         epochs: how many there will be.
         plane: whether codes are shown as they are on the map, or else as a projection.
         has_prior: whether there is a KL and an ELBO.
+        meanings: the unit and help of each of the family's own figures.
         free_bits: nats that each latent may use for nothing: a line across the bars.
     """
     _COMPONENT.show(
@@ -88,6 +90,7 @@ def training_view(
             "epochs": epochs,
             "plane": plane,
             "has_prior": has_prior,
+            "meanings": dict(meanings),
             "free_bits": free_bits,
             **vars(data),
         },

@@ -3,8 +3,8 @@
 import { element, setAttributes, setText, shape } from "../shared/elements.js";
 import { clamp } from "../shared/numbers.js";
 import { hasValues, indexNow } from "./history.js";
-import { HELP, helpFor, panelOf, segmented } from "./layout.js";
-import { curvePath, epochRange, epochTicks, nats, plain, rangeOf, tickText, ticksOf } from "./scales.js";
+import { HELP, helpFor, inUnit, menu, nameHelp, panelOf, segmented, sentenceCase } from "./layout.js";
+import { curvePath, epochRange, epochTicks, nats, rangeOf, tickText, ticksOf } from "./scales.js";
 /** @import { Column } from "./history.js" */
 /** @import { Scale } from "./scales.js" */
 /** @import { TrainingView } from "./view.js" */
@@ -46,8 +46,8 @@ export function createCurves(parent, number) {
   const settings = chartOf(panel.body, number, "setting", "");
   return {
     ...panel, empty, reset, settings, charts: [...metrics, settings],
-    settingsBuilt: "", settingChoice: /** @type {ReturnType<typeof segmented> | null} */ (null),
-    setting: /** @type {Setting} */ ("beta"), range: /** @type {[number, number]} */ ([0, 1]),
+    settingsBuilt: "", settingChoice: /** @type {ReturnType<typeof segmented | typeof menu> | null} */ (null),
+    setting: /** @type {Setting} */ ("beta"), picked: false, range: /** @type {[number, number]} */ ([0, 1]),
     zoom: /** @type {[number, number] | null} */ (null),
     hovered: /** @type {{ chart: Chart, index: number } | null} */ (null),
   };
@@ -63,7 +63,7 @@ function chartOf(parent, number, name, title) {
   const box = element("figure", "lx-tv-chart", parent, { "data-chart": name });
   const caption = element("figcaption", "", box);
   const heading = element("span", "lx-tv-chart-name", caption, {}, title);
-  if (name !== "setting") helpFor(caption, title, HELP[name]);
+  const help = helpFor(caption, title, HELP[name] ?? "");
   const svg = shape("svg", box, { role: "img", class: "lx-tv-svg", height: CHART_HEIGHT });
   const clip = `lx-tv-clip-${number}-${name}`;
   const inside = shape("rect", shape("clipPath", svg, { id: clip }));
@@ -81,7 +81,7 @@ function chartOf(parent, number, name, title) {
   const tip = element("div", "lx-tv-tip", box, { "aria-hidden": "true" });
   tip.hidden = true;
   return {
-    name, title, box, caption, heading, svg, inside, grid, train, test, brush, cross, marker, dots, tip,
+    name, title, box, caption, heading, help, svg, inside, grid, train, test, brush, cross, marker, dots, tip,
     scale: /** @type {Scale | null} */ (null),
   };
 }
@@ -97,9 +97,6 @@ function settingsNow({ history, data }) {
   return [...figures, ...set];
 }
 
-/** @param {string} name */
-const sentenceCase = (name) => name.charAt(0).toUpperCase() + name.slice(1);
-
 /**
  * @param {TrainingView["history"]} history
  * @param {Setting} name
@@ -114,14 +111,17 @@ function drawSettingChoice(v) {
   const built = options.join();
   if (built === v.curves.settingsBuilt) return;
   v.curves.settingsBuilt = built;
-  if (!options.some(([name]) => name === setting)) v.curves.setting = options[0][0];
+  // What the family has to watch comes first, once there is an epoch of it; what a person has chosen stays.
+  if (!v.curves.picked || !options.some(([name]) => name === setting)) v.curves.setting = options[0][0];
   v.curves.settingChoice?.group.remove();
   v.curves.settingChoice = null;
   setText(settings.heading, options.length === 1 ? options[0][1] : "");
   if (options.length < 2) return;
-  v.curves.settingChoice = segmented(settings.caption, "What is drawn", options, v.curves.setting);
+  const choose = options.length > 3 ? menu : segmented;
+  v.curves.settingChoice = choose(settings.caption, "What is drawn", options, v.curves.setting);
+  settings.help.mark.parentElement?.before(v.curves.settingChoice.group);
   v.curves.settingChoice.chosen = (name) => {
-    v.curves.setting = /** @type {Setting} */ (name);
+    Object.assign(v.curves, { setting: name, picked: true });
     drawCurves(v);
   };
 }
@@ -139,9 +139,12 @@ function splitsOf({ history, curves }, { name }) {
 /**
  * A number as a chart writes it.
  *
+ * @param {TrainingView} v
  * @param {Chart} chart
  */
-const formatOf = ({ name }) => (name === "setting" ? plain : nats);
+const formatOf = ({ data, curves }, { name }) => (
+  name === "setting" ? inUnit(data.meanings[curves.setting]?.[0] ?? "") : nats
+);
 
 /** @param {TrainingView} v */
 export function drawCurves(v) {
@@ -221,9 +224,11 @@ function drawGrid(grid, { x, y, right }, values, epochs, bottom) {
  * @param {Column} column
  */
 function describe(v, chart, column) {
-  const format = formatOf(chart);
-  const setting = settingsNow(v).find(([name]) => name === v.curves.setting)?.[1];
-  const title = chart.title ? `${chart.title}, nats an image` : setting;
+  const format = formatOf(v, chart);
+  const setting = settingsNow(v).find(([name]) => name === v.curves.setting)?.[1] ?? "";
+  const unit = chart.title ? "nats an image" : v.data.meanings[v.curves.setting]?.[0];
+  const title = `${chart.title || setting}${unit ? `, ${unit}` : ""}`;
+  if (!chart.title) nameHelp(chart.help, setting, v.data.meanings[v.curves.setting]?.[1] ?? HELP[v.curves.setting]);
   const values = column.filter((value) => value !== null);
   const line = values.length
     ? `from ${format(values[0])} to ${format(values.at(-1))} in ${column.length} epochs` : "no epoch yet";
@@ -277,7 +282,7 @@ function drawTip(v, chart, scale) {
   tip.hidden = hovered?.chart !== chart;
   if (!hovered || tip.hidden) return;
   const { test, train } = splitsOf(v, chart);
-  const format = formatOf(chart);
+  const format = formatOf(v, chart);
   const { index } = hovered;
   const epoch = v.history.epochs[index];
   const values = train ? [`test ${format(test[index])}`, `train ${format(train[index])}`] : [format(test[index])];

@@ -2,7 +2,7 @@
 
 import { element, setText } from "../shared/elements.js";
 import { epochNow, hasValues, indexNow } from "./history.js";
-import { HELP, helpFor } from "./layout.js";
+import { HELP, helpFor, inUnit, sentenceCase } from "./layout.js";
 import { nats, plain, whole } from "./scales.js";
 /** @import { Maybe } from "./scales.js" */
 /** @import { TrainingView } from "./view.js" */
@@ -78,7 +78,7 @@ export function createFigures(parent) {
   return { box, caption, list, built: "", shown: /** @type {Record<string, string>} */ ({}) };
 }
 
-/** @typedef {{ column: string, name: string, text: string }} Fact  one number of an epoch */
+/** @typedef {{ column: string, name: string, text: string, unit?: string, help?: string }} Fact  one number of an epoch */
 
 /** @param {TrainingView} v */
 export function drawFigures(v) {
@@ -114,7 +114,8 @@ function figuresAt(v) {
     if (hasValues(values)) found.push({ column, name, text: format(values[index]) });
   }
   for (const [name, values] of Object.entries(history.figures)) {
-    found.push({ column: name, name: name.charAt(0).toUpperCase() + name.slice(1), text: plain(values[index]) });
+    const [unit, help] = v.data.meanings[name] ?? ["", ""];
+    found.push({ column: name, name: sentenceCase(name), text: inUnit(unit)(values[index]), unit, help });
   }
   const seconds = history.seconds[index];
   if (seconds !== null) found.push({ column: "seconds", name: "Trained for", text: clock(seconds) });
@@ -143,13 +144,13 @@ function fillFigures(figures, found) {
 const IN_NATS = ["elbo", "reconstruction", "kl"];
 
 /** @param {Fact} fact */
-function figureOf({ column, name }) {
+function figureOf({ column, name, unit = IN_NATS.includes(column) ? "nats" : "", help = HELP[column] }) {
   const pair = element("div", "", null, { "data-figure": column });
   const term = element("dt", "", pair, {}, name);
-  if (HELP[column]) helpFor(term, name, HELP[column]);
+  if (help) helpFor(term, name, help);
   const value = element("dd", "", pair);
   element("b", "", value);
-  if (IN_NATS.includes(column)) element("span", "lx-tv-unit", value, {}, " nats");
+  if (unit) element("span", "lx-tv-unit", value, {}, ` ${unit}`);
   return pair;
 }
 

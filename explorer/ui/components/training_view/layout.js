@@ -1,6 +1,7 @@
 // The page's elements: panels with a title, a "?" that explains a term, and choices.
 
 import { element, setText } from "../shared/elements.js";
+import { nats, plain } from "./scales.js";
 
 /** @type {Record<string, string>} */
 export const HELP = {
@@ -39,6 +40,16 @@ export const HELP = {
     "A plain autoencoder has no prior to draw from. These are decoded draws from a Gaussian fitted to the codes of " +
     "the probe images, from the same noise after every epoch.",
 };
+
+/** @param {string} name */
+export const sentenceCase = (name) => name.charAt(0).toUpperCase() + name.slice(1);
+
+/**
+ * How numbers of a unit are written.
+ *
+ * @param {string} unit
+ */
+export const inUnit = (unit) => (unit === "nats" ? nats : plain);
 
 /**
  * A native disclosure: works by pointer, touch and keyboard, and closes when the focus leaves it.
@@ -119,5 +130,25 @@ export function segmented(parent, label, options, chosen) {
       choice.chosen(name);
     });
   }
+  return choice;
+}
+
+/**
+ * The same as a list to unfold, for choices that would not stand side by side.
+ *
+ * @param {Element} parent
+ * @param {string} label
+ * @param {readonly (readonly [string, string])[]} options  names and texts
+ * @param {string} chosen  the name of the one that holds at first
+ */
+export function menu(parent, label, options, chosen) {
+  const group = element("select", "lx-tv-menu", parent, { "aria-label": label });
+  const choice = {
+    group,
+    /** @type {(name: string) => void} */
+    chosen: () => {},
+  };
+  for (const [name, text] of options) element("option", "", group, { value: name }, text).selected = name === chosen;
+  group.addEventListener("change", () => choice.chosen(group.value));
   return choice;
 }

@@ -36,6 +36,7 @@ import { createPlayer } from "./player.js";
  * @property {number} epochs  that there will be
  * @property {boolean} plane  whether the map shows codes as they are
  * @property {boolean} has_prior
+ * @property {Record<string, [string, string]>} meanings  unit and help of the family's own figures
  * @property {number} free_bits  nats that each latent may use for nothing
  * @property {string} recent  JSON of a Part: the last of the history
  * @property {string} past_url  of what was before
