@@ -42,10 +42,13 @@ class Descent(NamedTuple):
 
 
 class LadderPosterior(Posterior):
-    """q(z|x), layer by layer: what is stored of it is the way down along the means; a draw goes its own way."""
+    """q(z|x), layer by layer: what is stored of it is the way down along the means; a draw goes its own way.
+
+    Made of moments alone, as of stored codes, it has no features: only its KL is known then.
+    """
 
     ladder: LadderVAE
-    features: tuple[Tensor, ...]
+    features: tuple[Tensor, ...] = ()
 
     @classmethod
     def of(cls, ladder: LadderVAE, features: tuple[Tensor, ...], descent: Descent) -> LadderPosterior:
@@ -60,7 +63,12 @@ class LadderPosterior(Posterior):
         return False
 
     def sample(self, noise: Noise = None) -> Float[Tensor, "n d"]:
-        return self.ladder.descend(_standard(noise, self.mean), self.features).z
+        return self._descend(_standard(noise, self.mean), draw=True).z
+
+    def _descend(self, given: Float[Tensor, "n d"], *, draw: bool) -> Descent:
+        if not self.features:
+            raise NotImplementedError("moments do not say how the lower layers follow the upper ones")
+        return self.ladder.descend(given, self.features, draw=draw)
 
     def kl(self) -> Float[Tensor, "n d"]:
         """Along the means; that of the objective is along a draw (`LadderVAE.terms`)."""
@@ -71,7 +79,7 @@ class LadderPosterior(Posterior):
         if z.ndim > 2:  # codes and images that broadcast: every pair has a way down of its own
             return torch.stack([self.log_prob(codes) for codes in z])
         z = z.expand_as(self.mean)
-        return self.ladder.descend(z, self.features, draw=False).taken_from.log_prob(z)
+        return self._descend(z, draw=False).taken_from.log_prob(z)
 
     def repeat(self, k: int) -> LadderPosterior:
         made = type(self)(*(field.repeat_interleave(k, 0) for field in self))

@@ -12,7 +12,7 @@ from torch.distributions import Bernoulli, MultivariateNormal, Normal
 import explorer
 from explorer.models import ModelConfig, build
 from explorer.models.evaluation import log_likelihood
-from explorer.models.ladder import LadderVAE, with_prior
+from explorer.models.ladder import LadderPosterior, LadderVAE, with_prior
 
 DENSE = {"network": "dense", "encoder": (24, 16), "decoder": (16, 24), "layers": (3, 5)}
 RESIDUAL = {
@@ -108,6 +108,15 @@ def test_the_stored_posterior_is_the_way_down_along_the_means(kind):
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
     torch.testing.assert_close(twice, posterior.mean.repeat_interleave(2, 0), rtol=1e-4, atol=1e-5)
+
+
+def test_moments_alone_give_no_draws():
+    """As measures make posteriors of stored ones: there is no density to compare then, and they say so."""
+    stored = LadderPosterior(torch.zeros(2, 3), torch.zeros(2, 3))
+    assert torch.equal(stored.kl(), torch.zeros(2, 3))
+    for ask in (stored.sample, lambda: stored.log_prob(torch.zeros(2, 3))):
+        with pytest.raises(NotImplementedError):
+            ask()
 
 
 def test_precisions_add():

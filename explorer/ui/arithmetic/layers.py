@@ -11,7 +11,6 @@ from explorer.latents import Scope
 from explorer.ui import address, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import code_picker, computed
-from explorer.ui.codes.layers import layer_texts
 from explorer.ui.codes.map_marks import MapMarks, rings
 from explorer.ui.components.tiles.component import tiles
 
@@ -44,7 +43,7 @@ def layers_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
         }
         if start is None:
             return MapMarks(address=query)
-        count, columns = len(model.layers), 1 + _DRAWS
+        columns = 1 + _DRAWS
         codes = cuts(model, start.code, temperature, seed)
         tiles(
             key="cut_tiles",
@@ -54,8 +53,7 @@ def layers_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
             count=len(codes),
             columns=columns,
             tile=sheets.tile_size(model),
-            captions=[*[""] * (count - 1) * columns, "the code", *[""] * _DRAWS],
-            row_labels=[_row(kept, text) for kept, text in enumerate(layer_texts(model))],
+            row_labels=_rows(model),
             rings=range(0, len(codes), columns),
             max_tile_px=56,
             gap=2,
@@ -64,7 +62,8 @@ def layers_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
         )
         st.caption(
             "Each row keeps the layers above its cut and draws the others from the prior, eight times. What the eight "
-            "share, the kept layers have said; where they differ, the others decide. Click an image to choose its code."
+            "share, the kept layers have said; where they differ, the others decide. The ring marks the code itself. "
+            "Click an image to choose its code."
         )
         return MapMarks(rings(data, start, "cut"), address=query)
 
@@ -79,9 +78,14 @@ def cuts(model: Model, code: Tensor, temperature: float, seed: int) -> Tensor:
     return torch.cat(rows)
 
 
-def _row(kept: int, first_drawn: str) -> str:
-    stays = ["nothing kept", "layer 1 kept"][kept] if kept < 2 else f"layers 1 to {kept} kept"
-    return f"{stays}\ndrawn from {first_drawn}"
+def _rows(model: Model) -> list[str]:
+    """Words what each row keeps, with the nats that this says of an image."""
+    count = len(model.layers)
+    kept = ["nothing kept", "layer 1 kept", *(f"layers 1 to {number} kept" for number in range(2, count))]
+    if (kl := model.latents.kl_by_latent) is None:
+        return kept
+    told = model.network.by_layer(kl)
+    return [f"{text}\n{float(told[:row].sum()):.1f} of {float(told.sum()):.1f} nats" for row, text in enumerate(kept)]
 
 
 def _next_seed() -> None:

@@ -15,7 +15,7 @@ def has_layers(model: Model) -> bool:
     return len(model.layers) > 1
 
 
-def layer_texts(model: Model) -> list[str]:
+def _texts(model: Model) -> list[str]:
     """Names the layers, the top one first, with the KL of each where it is known."""
     kl = model.latents.kl_by_latent
     names = [layer.name for layer in model.layers]
@@ -29,7 +29,7 @@ def pick_layer(model: Model, key: str) -> tuple[range, dict[str, str]]:
     """Draws the box, where there is a choice; gives the latents that are shown, and what the address says of it."""
     if not has_layers(model):
         return range(model.latent), {}
-    texts = {str(number): text for number, text in enumerate(layer_texts(model), 1)}
+    texts = {str(number): text for number, text in enumerate(_texts(model), 1)}
     options = {"": _ALL, **texts}
     address.restore_choice("layer", key, options, "the layer", usual="")
     chosen = st.selectbox(
