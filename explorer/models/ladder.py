@@ -136,7 +136,7 @@ class LadderVAE(LatentModel):
             features: what the pass up says of each image.
             draw: with features, false for `given` to be codes: the moments are then those of q at them.
         """
-        body, state = self.body, self.body.top(len(given))
+        body, state = self.body, self.body.top(given.shape[0])  # not len, which torch.export takes for a constant
         means, logvars, codes = [], [], []
         for layer, part in enumerate(given.split(body.sizes, 1)):
             prior = body.prior(layer, state)
@@ -153,7 +153,7 @@ class LadderVAE(LatentModel):
 
     def posterior(self, x: Float[Tensor, "n c h w"]) -> LadderPosterior:
         features = self.body.upward(x)
-        along = self.descend(torch.zeros(len(x), self.latent, device=x.device), features)
+        along = self.descend(torch.zeros(x.shape[0], self.latent, device=x.device), features)
         return LadderPosterior.of(self, features, along)
 
     def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n p h w"]:

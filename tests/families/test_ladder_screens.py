@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer.__main__ import main
+from explorer.checkpoints.exporting import export
 from explorer.training.frame_files import read_index
 from explorer.ui import cache
 from explorer.ui.arithmetic.layers import cuts
@@ -57,6 +58,15 @@ def test_the_train_screen_has_a_bar_a_layer(folder):
     np.testing.assert_allclose(model.network.by_layer(kl), [part.sum() for part in kl.split(SIZES)])
     assert float(kl.sum()) == pytest.approx(model.info.metrics["kl"], rel=1e-4)
     sound(train(run="ladder").run())
+
+
+def test_encoder_and_decoder_can_be_used_elsewhere(tmp_path):
+    model = explorer.load(NAME, device="cpu")
+    encoder, decoder = (torch.export.load(file).module() for file in export(NAME, tmp_path))
+    codes = model.draw(5)
+    images = decoder(codes)
+    torch.testing.assert_close(images, model.decode(codes))
+    torch.testing.assert_close(encoder(images)[0], model.encode(images).mean, rtol=1e-4, atol=1e-5)
 
 
 def test_lists_say_how_many_latents_a_code_has():
