@@ -20,7 +20,10 @@ of the test patients, over the first 50 principal components of the real ones' p
 No network is asked. Real cells of other patients, those of the training set, say what can be reached at best: they are
 the row `real` of spectrum and distance.
 
-`cells-both` is told the class. Codes are drawn from the prior at temperature 1, seed 0; everything is repeatable.
+*Spotted*: the share of cells with a dark spot, as `explorer.cells.measures` counts them.
+
+`cells-both` is told the class, and so is the prior of `cells-vq`. Codes are drawn from the prior at temperature 1, seed
+0; everything is repeatable.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from explorer import datasets, load
+from explorer.cells import measures
 from explorer.checkpoints.model import Model
 from explorer.datasets import ImageDataset
 from explorer.errors import CheckpointError, DatasetError
@@ -123,6 +127,11 @@ def errors(model: Model, images: Tensor, label: int) -> tuple[float, float]:
     return float(square.mean()), float(square[masks].mean())
 
 
+def spotted(images: Tensor) -> float:
+    """The share of cells with a dark spot, of images [N, 3, H, W] in [0, 1]."""
+    return measures.Summary.of(measures.measure(images)).spotted
+
+
 def measure(name: str, models: dict[str, Model], train: ImageDataset, test: ImageDataset) -> None:
     """Print the figures of a class: those of each model, and the real cells' own."""
     torch.manual_seed(0)  # of the randomised principal components
@@ -130,25 +139,25 @@ def measure(name: str, models: dict[str, Model], train: ImageDataset, test: Imag
     reference, grays, label = Reference(real), gray_of(real), test.classes.index(name)
     power = spectrum(grays)
     print(f"{name}: {len(real):,} cells of patients that nobody was trained on")
-    print(f"  {'':7} {'MSE':>8} {'inside':>8} {'edge':>6} {'spots':>6} {'spectrum':>11} {'distance':>9}")
+    print(f"  {'':7} {'MSE':>8} {'inside':>8} {'edge':>6} {'spots':>6} {'spectrum':>11} {'distance':>9} {'spotted':>8}")
     own = f"{edge(grays):6.3f} {spots(grays):6.2f} {decibels(spectrum(gray_of(others)), power):8.1f} dB"
-    print(f"  {'real':7} {'':8} {'':8} {own} {reference.distance(others):9.3f}")
+    print(f"  {'real':7} {'':8} {'':8} {own} {reference.distance(others):9.3f} {spotted(real):8.1%}")
     for kind, model in models.items():
         whole, within = errors(model, real, label)
         drawn = model.sample(DRAWN, seed=0, labels=label)
         grays = gray_of(drawn)
         sharpness = f"{edge(grays):6.3f} {spots(grays):6.2f} {decibels(spectrum(grays), power):8.1f} dB"
-        print(f"  {kind:7} {whole:8.5f} {within:8.5f} {sharpness} {reference.distance(drawn):9.3f}")
+        last = f"{reference.distance(drawn):9.3f} {spotted(drawn):8.1%}"
+        print(f"  {kind:7} {whole:8.5f} {within:8.5f} {sharpness} {last}")
 
 
 def main() -> None:
     """The models that ship, on the test patients."""
     try:
         train, test = (datasets.load("malaria", split) for split in ("train", "test"))
-        both = load("cells-both", device="cpu")
+        told = {kind: load(f"cells-{kind}", device="cpu") for kind in ("both", "vq")}
         models = {
-            name: {kind: load(f"cells-{name}-{kind}", device="cpu") for kind in KINDS} | {"both": both}
-            for name in test.classes
+            name: {kind: load(f"cells-{name}-{kind}", device="cpu") for kind in KINDS} | told for name in test.classes
         }
     except (DatasetError, CheckpointError) as error:
         print(error)
