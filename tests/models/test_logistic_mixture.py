@@ -212,7 +212,13 @@ def test_a_config_from_before_has_its_components():
 @pytest.mark.slow
 def test_it_trains_to_fewer_bits_than_a_pixel_has_and_exports(small_train, tmp_path):
     run = small_train(
-        likelihood="logistic-mixture", mixture_components=2, optimizer="adam", learning_rate=3e-3, epochs=1, latent=8
+        likelihood="logistic-mixture",
+        mixture_components=2,
+        optimizer="adam",
+        learning_rate=3e-3,
+        epochs=1,
+        latent=8,
+        half=True,
     )
     bits = -run.metrics["elbo"] / (784 * math.log(2))
     assert bits < 5  # eight without a model

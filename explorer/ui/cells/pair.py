@@ -100,8 +100,9 @@ _TOLD = (
 
 def _noise(pair: Pair) -> str:
     """Says what a draw of the pixels is."""
-    if pair.healthy.config.likelihood == "bernoulli":
-        return _SPECKLE
+    likelihood = pair.healthy.network.likelihood
+    if likelihood.binary or likelihood.eight_bit:
+        return _SPECKLE if likelihood.binary else _VALUES
     sizes = [f"{model.network.noise_variance_value**0.5:.3f}" for model in dict.fromkeys(pair.models)]
     size = sizes[0] if len(sizes) == 1 else f"{sizes[0]} (healthy) and {sizes[1]} (infected)"
     end = " The difference stays that of the means: between two draws there would be hardly more than noise."
@@ -112,6 +113,10 @@ _SPECKLE = (
     "As sampled: these models take the brightness of a colour for the chance that it is switched on, so that a draw "
     "turns red, green and blue of each pixel fully on or off. That speckle is no picture of a cell: it shows what "
     "the models claim about pixels, and why a Bernoulli likelihood is none of colours."
+)
+_VALUES = (
+    "As sampled: the models give each of the 256 values of a colour its chance, and each pixel is drawn by these. No "
+    "pixel knows of its neighbour's draw."
 )
 _GRAIN = (
     "As sampled: on the mean of every pixel lies noise with a standard deviation of {size} of full brightness. That "
