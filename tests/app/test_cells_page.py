@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer.cells.measures import Summary, measure, real
+from explorer.checkpoints.folder import SHIPPED
 from explorer.ui.cells import generators
 from explorer.ui.html import percent
 from tests.app.screens import APP, PAGES, TIMEOUT, go_back, sound, texts
+from tests.app.test_arithmetic_page import resign
+from tests.app.tiny_runs import edit_config
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +94,59 @@ def test_pixels_as_sampled_and_what_the_page_says_of_them():
     at = page(pixels="sharpest")
     assert "sharpest" in texts(at.warning)
     assert dict(at.query_params) == {}
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch):
+    """Among the shipped models a pair, and one whose prior is told the state: of 16 x 16 pixels, hardly trained."""
+    rng = np.random.default_rng(0)
+    for state in generators.STATES:
+        (tmp_path / "cells" / state).mkdir(parents=True)
+        for i in range(24):
+            pixels = rng.integers(60, 255, (16, 16, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "cells" / state / f"{i}.png")
+    narrow = {
+        "encoder": (8, 8),
+        "decoder": (8, 8),
+        "codebook": 8,
+        "grid_blocks": 0,
+        "prior_layers": 1,
+        "prior_width": 64,
+    }
+    shipped = tmp_path / "shipped"
+    data = f"folder:{tmp_path / 'cells'}"
+    explorer.train(
+        explorer.TrainConfig(preset="vq", dataset=data, epochs=2, device="cpu", umap=False, settings=narrow),
+        shipped / "cells-told",
+    )
+    edit_config(shipped / "cells-told", dataset={"name": "malaria"})
+    resign(shipped / "cells-told")
+    for state in generators.STATES:
+        shutil.copytree(SHIPPED / f"cells-{state}-conv", shipped / f"cells-{state}-conv")
+    monkeypatch.setattr(sys.modules["explorer.checkpoints.folder"], "SHIPPED", shipped)
+    generators.cache.all_checkpoints.clear()
+    yield "cells-told"
+    generators.cache.all_checkpoints.clear()
+
+
+@pytest.mark.slow
+def test_a_model_whose_prior_is_told_the_state_comes_before_the_pairs(told):
+    assert generators.kinds() == {told: "VQ-VAE", "conv": "Convolutions"}
+    pair = generators.open_pair(told)
+    codes = [pair.draw(6, state, temperature=1.0, seed=3) for state in range(2)]
+    for state, found in enumerate(codes):
+        assert torch.equal(found, pair.healthy.draw(6, seed=3, labels=state))
+    assert not torch.equal(*codes)
+    at = page(side="2")
+    assert not at.error
+    assert at.segmented_control(key="cells_kind").value == told
+    assert "whose prior is told the state" in texts(at.caption)
+    assert "logits" in at.slider(key="cells_temperature").help
+    made = Summary.of(measure(pair.decode(pair.draw(200, 1, temperature=1.0, seed=0), 1))).spotted
+    assert f"with these settings {percent(made)} of the infected have one" in texts(at.caption)
+    at.segmented_control(key="cells_kind").set_value("conv").run()
+    assert sound(at).query_params["kind"] == "conv"
+    assert not at.error
 
 
 def test_without_the_models_it_says_so(monkeypatch, tmp_path):
