@@ -530,6 +530,7 @@ PRESETS: dict[str, Preset] = {
             summary="A VAE whose latents are made independent of each other, so that each tells something of its own.",
             source="Chen et al. 2018, “Isolating sources of disentanglement in VAEs”, arXiv:1802.04942",
             published="figures only: the mutual information gap against beta, on dSprites and faces",
+            dataset="shapes",
             recipe=Recipe(
                 family="beta-tc",
                 latent=10,
@@ -539,8 +540,8 @@ PRESETS: dict[str, Preset] = {
                 beta=6.0,
                 optimizer="adam",
                 learning_rate=1e-3,
-                batch_size=256,
-                epochs=50,
+                batch_size=128,
+                epochs=100,
                 init="kaiming",
             ),
             notes=(
@@ -550,6 +551,35 @@ PRESETS: dict[str, Preset] = {
                 "training has the weights, that of the test images is the negative ELBO, and mutual information, "
                 "total correlation and dimension-wise KL are measured on the test images after every epoch. Widths "
                 "are ours."
+            ),
+        ),
+        Preset(
+            name="conv-mixture",
+            summary="Convolutions, forty latents and a learnt prior: crisp digits for an hour of a processor.",
+            source="Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519, whose data and measure it takes",
+            published="−log p(x) of binary MNIST with one layer of latents: VAE 86.8 nats, IWAE 84.8",
+            recipe=Recipe(
+                network="conv",
+                prior="mixture",
+                components=100,
+                latent=40,
+                encoder=(16, 32),
+                decoder=(32, 16),
+                batch_norm=True,
+                likelihood="bernoulli",
+                binarise=True,
+                warmup_share=0.1,
+                optimizer="adam",
+                learning_rate=3e-3,
+                schedule="one-cycle",
+                batch_size=128,
+                epochs=30,
+                init="kaiming",
+            ),
+            notes=(
+                "Network, prior and schedule are ours, chosen for a processor: the widths of conv-100, a mixture of "
+                "100 Gaussians as the prior, and 30 epochs in place of thousands. Pixels are drawn on or off by their "
+                "gray each time an image is used, as in the paper. Wider layers and more epochs still gain."
             ),
         ),
         Preset(

@@ -1,4 +1,4 @@
-"""Models that ship, in variants of their prior and posterior: a small one of each on every screen."""
+"""Models that ship, in variants of their prior, posterior and objective: a small one of each on every screen."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ VARIANTS = {
     "vamp": ["--prior", "vamp", "--components", "7"],
     "mixture": ["--prior", "mixture", "--components", "7", "--latent", "4", "--posterior", "student-t"],
     "truncated": ["--posterior", "truncated-normal"],
+    "iwae": ["--family", "iwae", "--draws", "3", "--binarise"],
+    "beta-tc": ["--family", "beta-tc", "--beta", "4", "--prior", "mixture", "--components", "7"],
 }
 PRIORS = {
     "vamp": "a VampPrior of 7 pseudo-inputs",
     "mixture": "a mixture of 7 Gaussians",
     "truncated": "N(0, I)",
+    "iwae": "N(0, I)",
+    "beta-tc": "a mixture of 7 Gaussians",
 }
 every = pytest.mark.parametrize("name", VARIANTS)
 
@@ -66,7 +70,10 @@ def test_explore(name):
         assert "of what the prior would draw falls into holes" in texts(sound(at).markdown)
 
 
-@pytest.mark.parametrize(("name", "tool"), [("vamp", "traversal"), ("mixture", "sliders"), ("truncated", "walk")])
+TOOLS = {"vamp": "traversal", "mixture": "sliders", "truncated": "walk", "iwae": "expression", "beta-tc": "traversal"}
+
+
+@pytest.mark.parametrize(("name", "tool"), TOOLS.items())
 def test_arithmetic(name, tool):
     at = page("arithmetic", name, tool=tool)
     assert not at.info
@@ -74,14 +81,21 @@ def test_arithmetic(name, tool):
         assert "standard deviations of the prior" in texts(at.caption)
 
 
-def test_reconstruct():
-    at = page("reconstruct", "vamp", source="test", index="17")
+@pytest.mark.parametrize("name", ["vamp", "iwae", "beta-tc"])
+def test_reconstruct(name):
+    at = page("reconstruct", name, source="test", index="17")
     assert "<span>ELBO</span>" in texts(at.html)
     assert "The model explains it" in texts(at.markdown)
 
 
-def test_train():
-    sound(train(run="vamp").run())
+@pytest.mark.parametrize("name", ["vamp", "iwae", "beta-tc"])
+def test_train(name):
+    sound(train(run=name).run())
+
+
+def test_figures_of_the_test_codes_are_kept():
+    figures = explorer.load("runs/beta-tc", device="cpu").info.metrics["figures"]
+    assert set(figures) == {"mutual information", "total correlation", "dimension-wise KL"}
 
 
 @every
