@@ -175,7 +175,9 @@ def test_a_bad_address_gets_a_sentence(query, sentence):
     assert at.query_params == {"model": PLANE}  # what is not followed does not stay
 
 
-@pytest.mark.parametrize("asked", ["no-such-model", "runs/flipped-byte", "runs/../../etc/passwd", "/etc"])
+@pytest.mark.parametrize(
+    "asked", ["no-such-model", "runs/flipped-byte", "runs/../../etc", "runs/../../etc/passwd", "/etc"]
+)
 def test_an_unknown_model_in_the_address(asked):
     at = page(model=asked)
     assert not at.exception

@@ -32,9 +32,9 @@ def once(factory: pytest.TempPathFactory) -> Path:
     if folder.exists():
         return folder
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        folder.mkdir()
-        train_all(folder)
-        return folder
+        made = factory.mktemp("runs-being-trained")
+        train_all(made)
+        return made.rename(folder)
     shared = factory.getbasetemp().parent / "trained-once"
     shared.mkdir(exist_ok=True)
     with (shared / "lock").open("w") as file:
