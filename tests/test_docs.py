@@ -14,10 +14,12 @@ from pathlib import Path
 import grimp
 import numpy as np
 import pytest
+import torch
 
 import explorer
 from explorer.__main__ import main
 from explorer.checkpoints.folder import SHIPPED
+from explorer.models import ModelConfig, build
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -56,7 +58,9 @@ def test_the_figures_are_the_checkpoints_own(name):
         metrics, config = found["metrics"], found["config"]
     assert float(row["loss"].replace("−", "-")) == pytest.approx(metrics["loss"], abs=0.005)
     assert float(row["MSE"]) == pytest.approx(metrics["mse"], abs=5e-6)
-    assert row["active"] == f"{metrics['active_units']} of {config['model']['latent']}"
+    with torch.device("meta"):
+        latents = build(ModelConfig.from_json(config["model"])).latent
+    assert row["active"] == f"{metrics['active_units']} of {latents}"
     assert row["epochs"].split(",")[0] == str(config["epochs_done"])
     if metrics["elbo"] is None:
         assert row["ELBO"] == "—"

@@ -491,6 +491,7 @@ PRESETS: dict[str, Preset] = {
                 codebook=256,
                 entry_size=16,
                 dark_detail=20.0,
+                guidance=2.0,
                 batch_size=64,
                 epochs=16,
                 prior_share=0.5,

@@ -38,11 +38,11 @@ def page(**query: str) -> AppTest:
 def test_every_kind_of_model_and_new_draws():
     at = page()
     assert not at.warning
-    assert at.segmented_control(key="cells_kind").options == list(generators.KINDS.values())
+    assert at.segmented_control(key="cells_kind").options == list(generators.kinds().values())
     for kind in generators.KINDS:
         at.segmented_control(key="cells_kind").set_value(kind).run()
         assert not sound(at).error
-        assert at.query_params.get("kind") == (None if kind == "conv" else kind)
+        assert at.query_params["kind"] == kind
         said, codes = texts(at.caption), generators.open_pair(kind).healthy.draw(200, seed=0)
         made = Summary.of(measure(generators.open_pair(kind).decode(codes, 1))).spotted
         assert "These models draw no parasites" in said
@@ -112,6 +112,7 @@ def told(tmp_path, monkeypatch):
         "grid_blocks": 0,
         "prior_layers": 1,
         "prior_width": 64,
+        "guidance": 100.0,
     }
     shipped = tmp_path / "shipped"
     data = f"folder:{tmp_path / 'cells'}"
