@@ -26,7 +26,7 @@ class Holes:
 
 
 HOLE_RATIO = 0.1  # a hole is where q(z) < a tenth of p(z): ten times rarer than the prior promises
-HOLE_REACH = 0.99  # of the prior's mass: beyond this ellipse nobody would draw a code
+HOLE_REACH = 0.99  # of the prior's mass: beyond it, an ellipse for a Gaussian, nobody would draw a code
 
 
 def find_holes(posterior: Posterior, model: LatentModel | None, *, size: int = 160) -> Holes:
@@ -63,8 +63,12 @@ def find_holes(posterior: Posterior, model: LatentModel | None, *, size: int = 1
         p = torch.exp(-0.5 * distance) / (2 * torch.pi * torch.linalg.det(covariance).sqrt())
     else:
         p = model.log_prior((offset + centre).flatten(0, 1)).exp().reshape(distance.shape)
-    hole = (q < HOLE_RATIO * p) & (distance < reach**2)
     cell = float((x[1] - x[0]) * (y[1] - y[0]))
+    within = distance < reach**2
+    if model is not None and model.learns_prior:  # whatever its shape is: the densest places that hold as much
+        densest = p.flatten().sort(descending=True).values
+        within = p >= densest[int((densest.cumsum(0) * cell < HOLE_REACH).sum().clamp(max=len(densest) - 1))]
+    hole = (q < HOLE_RATIO * p) & within
     return Holes(x.float(), y.float(), hole, float(p[hole].sum() * cell))
 
 

@@ -9,7 +9,8 @@ from safetensors.torch import load, save
 from scipy import integrate
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal, StudentT
 
-from explorer.models import ModelConfig, build
+from explorer.latents.holes import find_holes
+from explorer.models import ModelConfig, Posterior, build
 from explorer.models.evaluation import evaluate, log_likelihood
 from explorer.models.priors import Mixture
 from explorer.models.registry import PRIORS
@@ -221,6 +222,21 @@ def test_a_gaussian_of_a_mixture_that_is_one_is_the_normal_prior():
     x = images() / 255
     noise = torch.zeros(40, 2)
     assert copy.deepcopy(model).terms(x, noise).nll.equal(usual.terms(x, noise).nll)
+
+
+def test_holes_of_a_learnt_prior_are_where_it_draws():
+    """By a mixture that is N(0, I), as those of N(0, I); by one of two far clouds, never between the two."""
+    model, usual = made(prior="mixture", components=2).requires_grad_(False), made(prior="normal")
+    mean = torch.randn(300, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 0.3])
+    posterior = Posterior(mean, torch.full_like(mean, -3.0))
+    model.prior.mean.zero_()
+    found, expected = find_holes(posterior, model), find_holes(posterior, usual)
+    assert (found.hole != expected.hole).double().mean() < 0.01
+    assert found.mass == pytest.approx(expected.mass, abs=0.01)
+    model.prior.mean.copy_(torch.tensor([[-20.0, 0.0], [20.0, 0.0]]))
+    apart = find_holes(Posterior(mean[:2] + 500, torch.full((2, 2), -3.0)), model)
+    assert apart.hole.any()
+    assert not apart.hole[:, apart.x.abs() < 10].any()
 
 
 @pytest.mark.parametrize(
