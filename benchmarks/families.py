@@ -14,9 +14,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from explorer.checkpoints.folder import SHIPPED
 from explorer.evaluation.classifier import FOLDER, read_classifier
 from explorer.files.regular import read_json
+from explorer.models import ModelConfig, build
 from explorer.training.presets import Recipe, TrainConfig, preset
 
 TABLE = Path(__file__).with_suffix(".md")
@@ -51,11 +54,13 @@ def rows() -> list[dict[str, str]]:
 def _row(name: str, config: dict[str, Any], metrics: dict[str, Any]) -> dict[str, str]:
     measures, data = metrics.get("measures", {}), config["dataset"]
     images = ", ".join(filter(None, (data["name"], data.get("only"))))
+    with torch.device("meta"):
+        latents = build(ModelConfig.from_json(config["model"])).latent
     row = {
         "model": f"`{name}`",
         "family": config["model"]["family"],
         "data": images + (", binarised" if config["model"].get("binarise") else ""),
-        "latents": f"{config['model']['latent']:,}",
+        "latents": f"{latents:,}",
         "likelihood": config["model"]["likelihood"],
         "ELBO": _number(metrics.get("elbo"), ",.1f"),
         **{title: _number(measures.get(name), form) for name, (title, form) in COLUMNS.items()},

@@ -582,6 +582,7 @@ def test_the_models_that_ship():
         "mnist-ae-2d",
         "mnist-conv-100",
         "mnist-vamp-2d",
+        "mnist-ladder",
         "fashion-mlp-2d",
         "fashion-conv-32",
         "cells-healthy-linear",
