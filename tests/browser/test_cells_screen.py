@@ -22,7 +22,7 @@ def tiles_of(sheet: np.ndarray, side: int) -> np.ndarray:
 
 def test_healthy_and_infected_from_the_same_codes(new_page):
     screen = Explore(new_page())
-    screen.page.goto("/cells?side=3&temperature=0.8")
+    screen.page.goto("/cells?kind=conv&side=3&temperature=0.8")
     healthy, infected = (explorer.load(f"cells-{state}-conv") for state in ("healthy", "infected"))
     for seed in (0, 1):
         codes = healthy.draw(9, temperature=0.8, seed=seed)
