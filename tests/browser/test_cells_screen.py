@@ -79,7 +79,7 @@ def test_the_same_cell_in_two_states(new_page):
 
 def test_it_fits_a_phone(new_page):
     screen = Explore(new_page(viewport={"width": 390, "height": 844}))
-    screen.page.goto("/cells")
+    screen.page.goto("/cells?kind=conv")
     expect(screen.tile("cells_infected", 35)).to_be_visible()
     assert_fits(screen.page, 390)
     screen.key("cells_part").get_by_text("Gems").click()
