@@ -136,7 +136,7 @@ class LadderVAE(LatentModel):
             features: what the pass up says of each image.
             draw: with features, false for `given` to be codes: the moments are then those of q at them.
         """
-        body, state = self.body, self.body.top(given.shape[0])  # not len, which torch.export takes for a constant
+        body, state = self.body, self.body.top(given)
         means, logvars, codes = [], [], []
         for layer, part in enumerate(given.split(body.sizes, 1)):
             prior = body.prior(layer, state)

@@ -42,8 +42,8 @@ class Ladder(nn.Module):
         """What the pass up says of an image to each layer."""
         raise NotImplementedError
 
-    def top(self, count: int) -> Tensor:
-        """The state that the way down of so many images begins with."""
+    def top(self, codes: Float[Tensor, "n d"]) -> Tensor:
+        """The state that a way down begins with, for as many images as there are codes."""
         raise NotImplementedError
 
     def prior(self, layer: int, state: Tensor) -> Moments:
@@ -100,8 +100,8 @@ class DenseLadder(Ladder):
             found.append(state)
         return tuple(reversed(found))
 
-    def top(self, count: int) -> Tensor:
-        return torch.zeros(count, self.sizes[0], device=next(self.parameters()).device)
+    def top(self, codes: Float[Tensor, "n d"]) -> Tensor:
+        return torch.zeros_like(codes[:, : self.sizes[0]])
 
     def prior(self, layer: int, state: Tensor) -> Moments:
         if layer == 0:
@@ -207,8 +207,8 @@ class ResidualLadder(Ladder):
             found.append(state)
         return tuple(found[place] for place in self.of)
 
-    def top(self, count: int) -> Tensor:
-        return self.start.expand(count, -1, -1, -1)
+    def top(self, codes: Float[Tensor, "n d"]) -> Tensor:
+        return self.start.expand(codes.shape[0], -1, -1, -1)  # not len, which torch.export takes for a constant
 
     def prior(self, layer: int, state: Tensor) -> Moments:
         return _bounded(self.priors[layer](state).float())

@@ -63,7 +63,7 @@ def test_its_weights_are_the_layers_densities():
             latents = posterior.loc + drawn * posterior.scale
             log_p = log_p + prior.log_prob(latents).sum(1)
             log_q = log_q + posterior.log_prob(latents).sum(1)
-            state = body.below(layer, body.top(1), latents)
+            state = body.below(layer, body.top(drawn), latents)
         fit = Bernoulli(logits=body.pixels(state)).log_prob(x.repeat_interleave(k, 0)).flatten(1).sum(1)
     torch.testing.assert_close(got.flatten(), fit + log_p - log_q, rtol=1e-4, atol=1e-3)
 
@@ -194,7 +194,7 @@ def test_what_cannot_be_a_ladder_is_said_in_a_sentence(change, sentence):
 @pytest.mark.slow
 @KINDS
 def test_a_stopped_run_goes_on_bit_for_bit(small_train, kind):
-    options = {"family": "ladder", **kind, "epochs": 2, "batch_size": 500, "warmup_share": 0.5}
+    options = {"family": "ladder", **kind, "epochs": 2, "batch_size": 100, "warmup_share": 0.5}
     whole = small_train("whole", **options)
     looks = iter([False, True])
     stopped = small_train("stopped", should_stop=lambda: next(looks, True), **options)
