@@ -35,6 +35,11 @@ class Pair:
         """Whether one code is decoded in both states by one model, so that the two cells differ in the state alone."""
         return self.healthy.conditional
 
+    @property
+    def usual_temperature(self) -> float:
+        """Where the share of cells with a parasite is nearest to the real one (`benchmarks/README.md`)."""
+        return 0.95 if self.healthy.class_prior else 1.0
+
     def draw(self, n: int, state: int, *, temperature: float, seed: int) -> Tensor:
         """Codes [N, D] for a state: the same for both, but where the prior is told the state."""
         model = self.healthy

@@ -80,7 +80,8 @@ def pair_panel() -> dict[str, str]:
         _measures(generated)
     query = {"kind": pair.kind, "side": str(side), "temperature": f"{temperature:g}", "seed": str(seed)}
     query["pixels"] = "sampled" if sampled else "mean"
-    usual = {"kind": next(iter(found)), "side": "6", "temperature": "1", "seed": "0", "pixels": "mean"}
+    usual = {"kind": next(iter(found)), "side": "6", "seed": "0", "pixels": "mean"}
+    usual["temperature"] = f"{pair.usual_temperature:g}"
     return {name: value for name, value in query.items() if value != usual[name]}
 
 
@@ -136,7 +137,7 @@ def _models(found: dict[str, str]) -> tuple[str, bool]:
 def _controls(pair: Pair) -> tuple[int, float, int]:
     """Draws what else can be chosen; returns cells a side, temperature and seed."""
     address.restore_number("side", _SIDE, 2, 10, default=6)
-    address.restore_number("temperature", _TEMPERATURE, 0.0, 2.0, default=1.0, step=0.05)
+    address.restore_number("temperature", _TEMPERATURE, 0.0, 2.0, default=pair.usual_temperature, step=0.05)
     address.restore_number("seed", _SEED, 0, 10**6, default=0)
     left, right = st.columns(2, gap="medium")
     side = left.slider("Cells a side", 2, 10, key=_SIDE, persist_state="session")
