@@ -13,14 +13,17 @@ import torch
 from PIL import Image
 
 from explorer.datasets import data_root
+from explorer.datasets.cifar10 import CLASSES
 from explorer.datasets.mnist import STEMS
 
 ROOT = Path(__file__).parents[2]
 _IDX = {"images": 0x803, "labels": 0x801}
+_PHOTOGRAPHS = 8 << 20  # bytes of them in the bundle
 
 
 def pack(out: Path, *, limit: int) -> int:
-    """Writes the bundle into a folder: this package, its benchmarks, MNIST, and as many blood cells as fit.
+    """Writes the bundle into a folder: this package, its benchmarks, MNIST, textures, some photographs, and as many
+    blood cells as fit.
 
     Returns:
         Its size in bytes, at most `limit`.
@@ -36,9 +39,11 @@ def pack(out: Path, *, limit: int) -> int:
     (packed / "mnist").mkdir(parents=True)
     for stem in (*STEMS["train"], *STEMS["test"]):
         shutil.copy(root / "mnist" / f"{stem}.gz", packed / "mnist")
-    cells = root / "malaria" / "cell_images_64.zip"
-    if cells.is_file():
-        _some_cells(cells, packed / "malaria" / cells.name, limit - size_of(out))
+    if (root / "textures").is_dir():
+        shutil.copytree(root / "textures", packed / "textures")
+    for archive, most in (("cifar10-subset.zip", _PHOTOGRAPHS), ("malaria/cell_images_64.zip", limit)):
+        if (root / archive).is_file():
+            _some_of(root / archive, packed / archive, min(most, limit - size_of(out)))
     return size_of(out)
 
 
@@ -46,20 +51,20 @@ def size_of(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _some_cells(source: Path, target: Path, room: int) -> None:
-    """Copies as many cells as the room allows, every n-th, so that patients and classes keep their shares."""
-    with zipfile.ZipFile(source) as cells:
-        files = sorted((i for i in cells.infolist() if not i.is_dir()), key=lambda i: i.filename)
+def _some_of(source: Path, target: Path, room: int) -> None:
+    """Copies as many files as the room allows, every n-th, so that patients and classes keep their shares."""
+    with zipfile.ZipFile(source) as archive:
+        files = sorted((i for i in archive.infolist() if not i.is_dir()), key=lambda i: i.filename)
         whole = sum(i.compress_size + 2 * len(i.filename) + 128 for i in files)
         every = max(1, -(-whole // max(room, 1)))
-        target.parent.mkdir(parents=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(target, "w") as chosen:
             for info in files[::every]:
-                chosen.writestr(info.filename, cells.read(info))
+                chosen.writestr(info.filename, archive.read(info))
 
 
 def generate(root: Path, *, train: int = 96, test: int = 32) -> None:
-    """Writes small data sets of smooth noise in place of `mnist` and `malaria`."""
+    """Writes small data sets of smooth noise in place of those that presets name."""
     noise = np.random.default_rng(0)
     (root / "mnist").mkdir(parents=True)
     for split, count in (("train", train), ("test", test)):
@@ -70,10 +75,21 @@ def generate(root: Path, *, train: int = 96, test: int = 32) -> None:
     (root / "malaria").mkdir()
     with zipfile.ZipFile(root / "malaria" / "cell_images_64.zip", "w") as cells:
         for i, pixels in enumerate(_smooth(noise, 160, 64, 3)):
-            buffer = io.BytesIO()
-            Image.fromarray(pixels.transpose(1, 2, 0)).save(buffer, "PNG")
             name = f"cell_images/{('Parasitized', 'Uninfected')[i % 2]}/C{i // 2}P1thin_cell_{i}.png"
-            cells.writestr(name, buffer.getvalue())
+            cells.writestr(name, _png(pixels.transpose(1, 2, 0)))
+    (root / "textures").mkdir()
+    for name, pixels in zip("ab", _smooth(noise, 2, 128, 1)[:, 0], strict=True):
+        (root / "textures" / f"{name}.png").write_bytes(_png(pixels))
+    with zipfile.ZipFile(root / "cifar10-subset.zip", "w") as photographs:
+        for i, pixels in enumerate(_smooth(noise, train + test, 32, 3)):
+            name = f"cifar10/{'train' if i < train else 'test'}/{CLASSES[i % len(CLASSES)]}/{i}.png"
+            photographs.writestr(name, _png(pixels.transpose(1, 2, 0)))
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _smooth(noise: np.random.Generator, count: int, side: int, channels: int) -> np.ndarray:

@@ -100,7 +100,7 @@ class ModelSettings:
     layers: tuple[int, ...] = option(
         *("Layers of latents", "model"),
         "Latents of each layer, the top one first, which depends on no other; in a residual network, latents at each "
-        "place of the layer's grid. Where there are fewer widths than layers, the upper layers share the last",
+        "place of the layer's grid; where there are fewer widths than layers, the upper layers share the last",
         (4, 8, 16, 32, 64),
         of_family=True,
         minimum=1,
@@ -109,9 +109,9 @@ class ModelSettings:
     )
     grids: tuple[int, ...] = option(
         *("Grids", "model"),
-        "Side of each layer's grid in a residual network, the top one first. Halving the image's sides gives the grids "
-        "that there are, such as 14, 7, 4, 2 and 1 for 28 pixels: a layer takes the next larger one. None given makes "
-        "each a single place",
+        "Side of each layer's grid in a residual network, the top one first: halving the image's sides gives the grids "
+        "that there are, such as 14, 7, 4, 2 and 1 for 28 pixels, of which a layer takes the next larger one; where "
+        "none is given, each is a single place",
         (),
         of_family=True,
         minimum=1,
@@ -205,7 +205,7 @@ class ModelSettings:
         of_family=True,
     )
     prior_share: float = option(
-        *("Prior's share", "run"),
+        *("Prior share", "run"),
         "The share of the epochs in which the prior over the grid is trained, after the autoencoder",
         0.5,
         minimum=0.0,
@@ -213,7 +213,7 @@ class ModelSettings:
         of_family=True,
     )
     prior_layers: int = option(
-        *("Prior's layers", "model"),
+        *("Prior layers", "model"),
         "Layers of the transformer that draws grids",
         4,
         minimum=1,
@@ -221,7 +221,7 @@ class ModelSettings:
         of_family=True,
     )
     prior_width: int = option(
-        *("Prior's width", "model"),
+        *("Prior width", "model"),
         "Numbers that the transformer keeps of each place, a multiple of 64",
         128,
         minimum=64,
@@ -255,7 +255,7 @@ class ModelSettings:
 
     # --- beta-tc
     sampling: str = option(
-        *("Estimate of q(z)", "objective"),
+        *("Sampling", "objective"),
         "How a batch stands for all images where the density of codes as a whole is estimated",
         "stratified",
         choices=SAMPLINGS,

@@ -142,8 +142,8 @@ def test_a_model_whose_prior_is_told_the_state_comes_before_the_pairs(told):
     assert not at.error
     assert at.segmented_control(key="cells_kind").value == told
     assert "whose prior is told the state" in texts(at.caption)
-    assert "logits" in at.slider(key="cells_temperature").help
-    assert at.slider(key="cells_temperature").value == pair.usual_temperature == 0.95
+    assert "logits" in at.slider(key="cells_temperature_told").help
+    assert at.slider(key="cells_temperature_told").value == pair.usual_temperature == 0.95
     assert "temperature" not in at.query_params
     made = Summary.of(measure(pair.decode(pair.draw(200, 1, temperature=0.95, seed=0), 1))).spotted
     assert f"with these settings {percent(made)} of the infected have one" in texts(at.caption)

@@ -122,7 +122,7 @@ def test_a_name_of_ones_own_stays_until_it_is_emptied():
 
 def test_data_that_is_not_here_is_named_with_how_to_get_it():
     at = explore()
-    assert at.selectbox(key="train_dataset").options == ["mnist-5k"]
+    assert at.selectbox(key="train_dataset").options == ["mnist-5k", "shapes"]
     (line,) = [c for c in at.sidebar.caption if "can be had" in c.value]
     assert "explorer data fetch mnist" in line.help
 
@@ -246,9 +246,10 @@ def training_form_of(at: AppTest) -> run_form.Form:
 def test_a_preset_that_cannot_take_the_images_says_so():
     at = train()
     at.selectbox(key="train_preset").select("cells-conv").run()
-    assert "cells-conv does not fit the images of mnist-5k" in texts(sound(at).sidebar.error).replace("\\", "")
     assert "This preset sets beta to 15 on purpose" in texts(at.caption)
+    assert not sound(at).sidebar.error
+    for side in ("encoder", "decoder"):
+        at.text_input(key=f"option_{side}").set_value(", ".join(["8"] * 6)).run()
+    assert "cells-conv does not fit the images of mnist-5k" in texts(sound(at).sidebar.error).replace("\\", "")
     press(at, "train_start")
     assert not runs.runs()
-    at.selectbox(key="train_preset").select("cells-linear").run()
-    assert not sound(at).sidebar.error

@@ -42,11 +42,11 @@ def test_the_dry_run_goes_through_all_of_it(tmp_path):
 
 
 def test_a_check_that_fails_is_told_by_the_exit_code(tmp_path):
-    """Without data there is nothing to compare: each preset says so, and the others are tried all the same."""
+    """Without its data there is nothing to compare: each preset says so, and the others are tried all the same."""
     done = run("--device", "cpu", "--only", "agreement", "--out", tmp_path, EXPLORER_DATA=str(tmp_path / "none"))
     assert done.returncode == 1
     report = json.loads((tmp_path / "gpu.json").read_text())
-    assert set(report["failed"]) == set(PRESETS)
+    assert set(report["failed"]) == {name for name, preset in PRESETS.items() if preset.dataset != "shapes"}
     assert "is not on this machine" in report["agreement"]["conv-100"]["broke"]
 
 

@@ -20,7 +20,7 @@ from tests.models.one_code import ONE_CODE
 
 def made(family="vae", seed=0, **changes):
     torch.manual_seed(seed)
-    sizes = {"image_shape": (1, 6, 5), "latent": 3, "encoder": (16,), "decoder": (16,)}
+    sizes = {"image_shape": (1, 6, 5), "latent": 3, "encoder": (16,), "decoder": (16,), "draws": 1}
     sizes |= {"classes": 2} if family == "cvae" else {}
     return build(ModelConfig(family=family, network="dense", **{"likelihood": "sigma", **sizes, **changes}))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator
 
@@ -10,41 +11,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 import explorer
-from explorer.models import FAMILIES, ModelSettings, Noise, Posterior, Terms, register
+from explorer.models import FAMILIES, ModelSettings, register
 from tests.app.screens import train
-from tests.families.bits import BitModel
-
-
-class StagedBits(BitModel):
-    """The bit model whose prior is trained after the rest, in the last third of the epochs."""
-
-    family = "staged-bits"
-    label = "staged bit model"
-    help = "an autoencoder of bits, and then its prior"
-    settings = ("noise_variance",)
-    idle = ("free_bits",)
-
-    @classmethod
-    def check(cls, settings: ModelSettings) -> None:
-        if settings.latent == 13:
-            raise ValueError("latent must not be 13, which these bits are afraid of")
-
-    def stages(self, epochs: int) -> tuple[int, ...]:
-        return epochs - epochs // 3, epochs // 3
-
-    def terms(self, x: torch.Tensor, noise: Noise = None, labels: torch.Tensor | None = None) -> Terms:
-        terms = super().terms(x, noise, labels)
-        if not self.training:
-            return terms
-        if self.stage == 0:
-            return terms._replace(kl=torch.zeros_like(terms.kl))
-        return terms._replace(nll=terms.nll.detach(), extra=None)
-
-    def figures(self, posterior: Posterior) -> dict[str, float]:
-        return {"bits that are on": float((posterior.mean > 0).float().mean())}
-
-    def warning(self, figures: dict[str, float]) -> str:
-        return "Every bit is a bit of a worry." if figures["bits that are on"] >= 0 else ""
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +20,8 @@ def registered() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for part in ("_things", "_words"):
             patch.setattr(FAMILIES, part, dict(getattr(FAMILIES, part)))
-        register(StagedBits)
+        for module, family in (("bits", "BitModel"), ("staged_bits", "StagedBits")):
+            register(getattr(importlib.import_module(f"tests.families.{module}"), family))
         yield
 
 

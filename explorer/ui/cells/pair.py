@@ -136,8 +136,10 @@ def _models(found: dict[str, str]) -> tuple[str, bool]:
 
 def _controls(pair: Pair) -> tuple[int, float, int]:
     """Draws what else can be chosen; returns cells a side, temperature and seed."""
+    # Another kind of temperature is another slider: each starts where its own models draw best.
+    key = f"{_TEMPERATURE}_told" if pair.healthy.class_prior else _TEMPERATURE
     address.restore_number("side", _SIDE, 2, 10, default=6)
-    address.restore_number("temperature", _TEMPERATURE, 0.0, 2.0, default=pair.usual_temperature, step=0.05)
+    address.restore_number("temperature", key, 0.0, 2.0, default=pair.usual_temperature, step=0.05)
     address.restore_number("seed", _SEED, 0, 10**6, default=0)
     left, right = st.columns(2, gap="medium")
     side = left.slider("Cells a side", 2, 10, key=_SIDE, persist_state="session")
@@ -146,7 +148,7 @@ def _controls(pair: Pair) -> tuple[int, float, int]:
         0.0,
         2.0,
         step=0.05,
-        key=_TEMPERATURE,
+        key=key,
         persist_state="session",
         help=abilities.temperature_help(pair.healthy),
     )
