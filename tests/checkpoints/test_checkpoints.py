@@ -590,6 +590,7 @@ def test_the_models_that_ship():
         "cells-healthy-conv",
         "cells-infected-conv",
         "cells-both",
+        "textures-vq",
     }
 
 
