@@ -145,7 +145,7 @@ def test_a_model_whose_prior_is_told_the_state_comes_before_the_pairs(told):
     assert "logits" in at.slider(key="cells_temperature_told").help
     assert at.slider(key="cells_temperature_told").value == pair.usual_temperature == 0.95
     assert "temperature" not in at.query_params
-    made = Summary.of(measure(pair.decode(pair.draw(200, 1, temperature=0.95, seed=0), 1))).spotted
+    made = Summary.of(measure(pair.decode(pair.draw(64, 1, temperature=0.95, seed=0), 1))).spotted
     assert f"with these settings {percent(made)} of the infected have one" in texts(at.caption)
     at.segmented_control(key="cells_kind").set_value("conv").run()
     assert sound(at).query_params["kind"] == "conv"

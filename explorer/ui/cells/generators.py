@@ -40,6 +40,11 @@ class Pair:
         """Where the share of cells with a parasite is nearest to the real one (`benchmarks/README.md`)."""
         return 0.95 if self.healthy.class_prior else 1.0
 
+    @property
+    def measured(self) -> int:
+        """How many generated cells of a state are measured: as many as a few seconds draw."""
+        return 64 if self.healthy.class_prior else 200
+
     def draw(self, n: int, state: int, *, temperature: float, seed: int) -> Tensor:
         """Codes [N, D] for a state: the same for both, but where the prior is told the state."""
         model = self.healthy

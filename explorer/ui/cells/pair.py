@@ -23,7 +23,6 @@ _SEED, _KIND, _SIDE, _TEMPERATURE = "cells_seed", "cells_kind", "cells_side", "c
 _PIXELS = "cells_pixels"
 _GAIN = 10  # of the difference: the states differ by a hundredth of full brightness here and there
 _FEW = 0.25  # of the real share of cells with a parasite: models that draw fewer draw none to speak of
-_MEASURED = 200  # generated cells that are measured: a third of a second, once for each setting
 
 
 def pair_panel() -> dict[str, str]:
@@ -77,7 +76,7 @@ def pair_panel() -> dict[str, str]:
             )
         generated = _generated(pair.key, pair, temperature, seed)
         parasites.caption(_parasites(generated))
-        _measures(generated)
+        _measures(generated, pair.measured)
     query = {"kind": pair.kind, "side": str(side), "temperature": f"{temperature:g}", "seed": str(seed)}
     query["pixels"] = "sampled" if sampled else "mean"
     usual = {"kind": next(iter(found)), "side": "6", "seed": "0", "pixels": "mean"}
@@ -196,7 +195,7 @@ def _both(decode: Callable[[int], Tensor], side: int) -> bytes:
 
 @st.cache_data(max_entries=64, show_spinner="Measuring the cells …")
 def _generated(key: str, _pair: Pair, temperature: float, seed: int) -> tuple[Summary, Summary]:
-    codes = partial(_pair.draw, _MEASURED, temperature=temperature, seed=seed)
+    codes = partial(_pair.draw, _pair.measured, temperature=temperature, seed=seed)
     healthy, infected = (Summary.of(measures.measure(_pair.decode(codes(state), state))) for state in range(2))
     return healthy, infected
 
@@ -215,10 +214,10 @@ def _parasites(generated: tuple[Summary, Summary]) -> str:
     return f"These models draw no parasites: what differs between healthy and infected is colour and outline. {some}"
 
 
-def _measures(generated: tuple[Summary, Summary]) -> None:
+def _measures(generated: tuple[Summary, Summary], count: int) -> None:
     """Generated cells next to real ones, of each state."""
     real = measures.real()
-    st.markdown("##### What the write-up saw, measured", help=_MEASURES_HELP)
+    st.markdown("##### What the write-up saw, measured", help=_MEASURES_HELP.format(count=count))
     for column, state, made in zip(st.columns(2, gap="medium"), STATES, generated, strict=True):
         with column:
             st.markdown(f"###### {state.capitalize()}")
@@ -239,7 +238,7 @@ def _rows(real: Summary, made: Summary) -> list[list[str]]:
 
 
 _MEASURES_HELP = (
-    f"Of {_MEASURED} generated cells, and of the real cells of patients that no model was trained on; of "
+    "Of {count} generated cells, and of the real cells of patients that no model was trained on; of "
     "the mean of each pixel, whatever is shown above. Roundness is "
     "4π · area / perimeter², 1 for a disc. A dark spot is a part inside the cell that is clearly darker than what "
     "surrounds it: a parasite, in most infected cells. Below: hues, weighted by how saturated they are."
