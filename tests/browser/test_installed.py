@@ -62,7 +62,7 @@ def run(scripts: Path, tmp_path: Path) -> Callable[..., str]:
 def test_the_command_lists_the_shipped_models(run, wheel):
     listed = json.loads(run("latent-explorer", "list", "--json"))
     assert sorted(model["id"] for model in listed) == SHIPPED
-    assert wheel.stat().st_size < 40e6
+    assert wheel.stat().st_size < 70e6  # models may have 60 MB
 
 
 def test_python_finds_the_shipped_models_screens_a_cell_and_trains_in_a_process_of_its_own(run, tmp_path):
