@@ -39,6 +39,28 @@ def own_space(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         cache.all_checkpoints.clear()
 
 
+@contextlib.contextmanager
+def runs_in(folder: Path) -> Iterator[Path]:
+    """Gives the app the runs in `folder`/runs, and no data but what is always there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPLORER_RUNS", str(folder / "runs"))
+        patch.setenv("EXPLORER_DATA", str(folder))
+        cache.all_checkpoints.clear()
+        yield folder / "runs"
+        cache.all_checkpoints.clear()
+
+
+def page(screen: str, **query: str) -> AppTest:
+    """A screen after its first run under an address, without an exception or a complaint."""
+    at = AppTest.from_file(APP, default_timeout=TIMEOUT).switch_page(str(PAGES / f"{screen}.py"))
+    for name, value in query.items():
+        at.query_params[name] = value
+    sound(at.run())
+    assert not at.error, texts(at.error)
+    assert not at.warning, texts(at.warning)
+    return at
+
+
 def explore() -> AppTest:
     """The app as it opens: on Explore."""
     return sound(AppTest.from_file(APP, default_timeout=TIMEOUT).run())

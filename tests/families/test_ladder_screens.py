@@ -14,9 +14,9 @@ import explorer
 from explorer.__main__ import main
 from explorer.checkpoints.exporting import export
 from explorer.training.frame_files import read_index
-from explorer.ui import cache
 from explorer.ui.arithmetic.layers import cuts
-from tests.app.screens import APP, PAGES, TIMEOUT, sound, texts, train
+from tests.app import screens
+from tests.app.screens import sound, texts, train
 
 NAME = "runs/ladder"
 SIZES = (2, 3, 15)
@@ -26,27 +26,26 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module", autouse=True)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A ladder of three narrow layers, trained from the command line."""
-    place = tmp_path_factory.mktemp("ladder")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXPLORER_RUNS", str(place / "runs"))
-        patch.setenv("EXPLORER_DATA", str(place))
-        cache.all_checkpoints.clear()
+    with screens.runs_in(tmp_path_factory.mktemp("ladder")) as place:
         asked = ["train", "--preset", "ladder", "--dataset", "mnist-5k", "--epochs", "2", "--device", "cpu", "--now"]
-        narrow = ["--layers", "2,3,15", "--encoder", "32", "--decoder", "32", "--no-umap", "--out", str(place / NAME)]
+        narrow = [
+            "--layers",
+            "2,3,15",
+            "--encoder",
+            "32",
+            "--decoder",
+            "32",
+            "--no-umap",
+            "--out",
+            str(place / "ladder"),
+        ]
         assert main([*asked, *narrow]) == 0
-        yield place / NAME
-        cache.all_checkpoints.clear()
+        yield place / "ladder"
 
 
 def arithmetic(**query: str) -> AppTest:
     """The screen under an address, without an exception or a complaint."""
-    at = AppTest.from_file(APP, default_timeout=TIMEOUT).switch_page(str(PAGES / "arithmetic.py"))
-    for name, value in {"model": NAME, **query}.items():
-        at.query_params[name] = value
-    sound(at.run())
-    assert not at.error
-    assert not at.warning
-    return at
+    return screens.page("arithmetic", model=NAME, **query)
 
 
 def test_the_train_screen_has_a_bar_a_layer(folder):
@@ -107,17 +106,11 @@ def test_the_cut_keeps_what_is_above():
 
 
 def test_a_model_of_one_layer_has_nothing_to_cut():
-    at = AppTest.from_file(APP, default_timeout=TIMEOUT).switch_page(str(PAGES / "arithmetic.py"))
-    at.query_params["model"] = "mnist-mlp-2d"
-    sound(at.run())
+    at = screens.page("arithmetic", model="mnist-mlp-2d")
     assert "Layers" not in at.segmented_control(key="arithmetic_tool").options
 
 
 @pytest.mark.parametrize("screen", ["explore", "reconstruct"])
 def test_other_screens_show_it(screen):
-    at = AppTest.from_file(APP, default_timeout=TIMEOUT).switch_page(str(PAGES / f"{screen}.py"))
-    for name, value in {"model": NAME, "source": "test", "index": "17"}.items():
-        at.query_params[name] = value
-    sound(at.run())
-    assert not at.error
+    at = screens.page(screen, model=NAME, source="test", index="17")
     assert "<span>ELBO</span>" in texts(at.html)

@@ -19,8 +19,8 @@ from explorer.__main__ import main
 from explorer.models import FAMILIES, register
 from explorer.models.evaluation import log_likelihood
 from explorer.runs import run
-from explorer.ui import cache
-from tests.app.screens import APP, PAGES, TIMEOUT, press, sound, texts, train, wait_for
+from tests.app import screens
+from tests.app.screens import press, sound, texts, train, wait_for
 
 LAPLACE, BITS = "runs/laplace", "runs/bits"
 ROOT = Path(__file__).parents[2]
@@ -41,30 +41,19 @@ def registered() -> Iterator[None]:
 @pytest.fixture(scope="module", autouse=True)
 def runs(registered: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with a model of each family, trained from the command line."""
-    folder = tmp_path_factory.mktemp("families")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXPLORER_RUNS", str(folder / "runs"))
-        patch.setenv("EXPLORER_DATA", str(folder))
-        cache.all_checkpoints.clear()
+    with screens.runs_in(tmp_path_factory.mktemp("families")) as folder:
         asked = ["train", "--preset", "mlp-2d", "--dataset", "mnist-5k", "--epochs", "2", "--device", "cpu"]
         narrow = ["--encoder", "32", "--decoder", "32", "--optimizer", "adam", "--now", "--no-umap"]
-        laplace = ["--family", "laplace", "--out", str(folder / LAPLACE)]
-        bits = ["--family", "bits", "--latent", "6", "--out", str(folder / BITS)]
+        laplace = ["--family", "laplace", "--out", str(folder.parent / LAPLACE)]
+        bits = ["--family", "bits", "--latent", "6", "--out", str(folder.parent / BITS)]
         for own in (laplace, bits):
             assert main([*asked, *narrow, *own]) == 0
-        yield folder / "runs"
-        cache.all_checkpoints.clear()
+        yield folder
 
 
 def page(screen: str, model: str = LAPLACE, **query: str) -> AppTest:
     """A screen after its first run under an address, without an exception or a complaint."""
-    at = AppTest.from_file(APP, default_timeout=TIMEOUT).switch_page(str(PAGES / f"{screen}.py"))
-    for name, value in {"model": model, **query}.items():
-        at.query_params[name] = value
-    sound(at.run())
-    assert not at.error
-    assert not at.warning
-    return at
+    return screens.page(screen, model=model, **query)
 
 
 def pictures(at: AppTest) -> str:

@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 import explorer
 from explorer.__main__ import main
-from explorer.ui import cache
-from tests.app.screens import APP, PAGES, TIMEOUT, sound, texts, train
+from tests.app import screens
+from tests.app.screens import sound, texts, train
 
 VARIANTS = {
     "vamp": ["--prior", "vamp", "--components", "7"],
@@ -32,28 +32,17 @@ every = pytest.mark.parametrize("name", VARIANTS)
 @pytest.fixture(scope="module", autouse=True)
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A folder with a model of each, trained from the command line."""
-    folder = tmp_path_factory.mktemp("variants")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXPLORER_RUNS", str(folder / "runs"))
-        patch.setenv("EXPLORER_DATA", str(folder))
-        cache.all_checkpoints.clear()
+    with screens.runs_in(tmp_path_factory.mktemp("variants")) as folder:
         asked = ["train", "--preset", "mlp-2d", "--dataset", "mnist-5k", "--epochs", "1", "--device", "cpu", "--now"]
         for name, options in VARIANTS.items():
-            narrow = ["--encoder", "32", "--decoder", "32", "--no-umap", "--out", str(folder / "runs" / name)]
+            narrow = ["--encoder", "32", "--decoder", "32", "--no-umap", "--out", str(folder / name)]
             assert main([*asked, *narrow, *options]) == 0
         yield
-        cache.all_checkpoints.clear()
 
 
 def page(screen: str, name: str, **query: str) -> AppTest:
     """A screen after its first run, without an exception or a complaint."""
-    at = AppTest.from_file(APP, default_timeout=TIMEOUT).switch_page(str(PAGES / f"{screen}.py"))
-    for key, value in {"model": f"runs/{name}", **query}.items():
-        at.query_params[key] = value
-    sound(at.run())
-    assert not at.error
-    assert not at.warning
-    return at
+    return screens.page(screen, model=f"runs/{name}", **query)
 
 
 @every

@@ -26,7 +26,7 @@ def decoded_picture(data: EncodedDataset, pick: Pick | None) -> None:
         st.html(html.caption("Click a point of the map to see that image."))
         return
     if pick is None:
-        title = "The centre of the prior" if data.model.has_prior else "The centre of the codes"
+        title = "The centre of the codes" if data.model.network.prior_spread() is None else "The centre of the prior"
         parts = [_spot(data, data.model.spread[0]), _HINT]
     elif (row := selection.row_of(data, pick)) is not None:
         title, parts = selection.row_name(data, row), _item(data, pick, row)
