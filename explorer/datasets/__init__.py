@@ -1,4 +1,4 @@
-"""Images in: every source yields an ImageDataset, whole and in memory, uint8 [N, C, H, W].
+"""Images in: every source yields an ImageDataset, uint8 [N, C, H, W], in memory or read where they are indexed.
 
     from explorer import datasets
     from explorer.datasets import own
@@ -16,23 +16,29 @@ To add a data set: a module with a subclass of `base.Source`, and a line in SOUR
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 
-from explorer.datasets.base import ByteProgress, DatasetInfo, ImageDataset, Source, data_root
+from explorer.datasets.base import ByteProgress, DatasetInfo, ImageDataset, Source, data_root, join_splits
 from explorer.datasets.cache import DatasetCache
 from explorer.datasets.cifar10 import Cifar10
+from explorer.datasets.duplicates import duplicate_notes
 from explorer.datasets.folder import FolderSource, load_folder
 from explorer.datasets.idx import load_idx
 from explorer.datasets.malaria import Malaria
+from explorer.datasets.medmnist import MEDMNIST
 from explorer.datasets.mnist import FASHION_MNIST, MNIST
 from explorer.datasets.mnist_5k import Mnist5k
+from explorer.datasets.on_disk import resized
 from explorer.datasets.own import catalog
 from explorer.datasets.shapes import Shapes
 from explorer.datasets.textures import Textures
-from explorer.errors import DatasetError, DatasetMissing
+from explorer.datasets.torchvision_sets import TORCHVISION
+from explorer.errors import DatasetError, DatasetMissing, DownloadFailed
+from explorer.files.download import mirror_variable
+from explorer.files.shipped import command
 from explorer.images.arrays import Size, check_size, sides
-from explorer.images.batches import resize_batch
 
 __all__ = [
     "DatasetError",
@@ -44,6 +50,11 @@ __all__ = [
     "clear_cache",
     "data_root",
     "fetch",
+    "info",
+    "is_drawable",
+    "is_own",
+    "is_whole",
+    "join_splits",
     "load",
     "load_folder",
     "load_idx",
@@ -51,7 +62,18 @@ __all__ = [
 
 # In the order in which a list of choices shows them.
 SOURCES: dict[str, Source] = {
-    source.name: source for source in (Mnist5k(), MNIST, FASHION_MNIST, Cifar10(), Textures(), Malaria(), Shapes())
+    source.name: source
+    for source in (
+        Mnist5k(),
+        MNIST,
+        FASHION_MNIST,
+        Cifar10(),
+        Textures(),
+        Malaria(),
+        Shapes(),
+        *TORCHVISION,
+        *MEDMNIST,
+    )
 }
 
 _cache = DatasetCache()
@@ -89,8 +111,13 @@ def load(
             dataset = source.load(split, place, size, channels)
         except OSError as error:
             raise DatasetError(f"{name} could not be read: {_reason(error)}.") from error
-        images = resize_batch(dataset.images, size, channels)
-        return dataset if images is dataset.images else replace(dataset, images=images)
+        images = resized(dataset.images, size, channels)
+        dataset = dataset if images is dataset.images else replace(dataset, images=images)
+        if split == "test" and isinstance(source, FolderSource):  # of those that are kept it is known
+            with contextlib.suppress(DatasetError):  # which whoever asks for the training set is told
+                train = load(name, "train", root=root, size=size, channels=channels)
+                dataset = replace(dataset, notes=[*dataset.notes, *duplicate_notes(train, dataset)])
+        return dataset
 
     shape = None if size is None else sides(size)
     key = (source.name, split, str(place.absolute()), shape, channels, source.stamp(place))
@@ -101,6 +128,14 @@ def available(root: str | os.PathLike[str] | None = None) -> list[DatasetInfo]:
     """Lists every data set with a name of its own, there or not, a person's own last. Quick: no data are read."""
     place = data_root(root)
     return [source.info(place) for source in SOURCES.values()] + catalog.available(place)
+
+
+def info(name: str, root: str | os.PathLike[str] | None = None) -> DatasetInfo | None:
+    """Describes one of those that `available` lists, without a look at the others; None for any other name."""
+    place = data_root(root)
+    if name in SOURCES:
+        return SOURCES[name].info(place)
+    return next((own for own in catalog.available(place) if own.name == name), None)
 
 
 def check(name: str, root: str | os.PathLike[str] | None = None) -> None:
@@ -123,11 +158,32 @@ def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: ByteP
     Raises:
         DatasetError: it fails, or the data set is not one that can be downloaded.
     """
+    source, place = _source(name), data_root(root)
     try:
-        _source(name).fetch(data_root(root), progress)
+        source.fetch(place, progress)
+    except DownloadFailed as error:
+        raise DownloadFailed(
+            f"{error} Behind a proxy set HTTPS_PROXY, where only a mirror can be reached EXPLORER_MIRROR or "
+            f"{mirror_variable(name)}, for a certificate of your network SSL_CERT_FILE; or {source.by_hand(place)}."
+        ) from error
     except OSError as error:
         raise DatasetError(f"{name} could not be stored: {_reason(error)}.") from error
     clear_cache()
+
+
+def is_own(name: str) -> bool:
+    """Says whether a data set is of a person's own images. Raises DatasetError if no data set can have that name."""
+    return _source(name).own
+
+
+def is_whole(name: str) -> bool:
+    """Says whether both splits of a data set are encoded on the spot. Raises DatasetError as `is_own` does."""
+    return _source(name).whole
+
+
+def is_drawable(name: str) -> bool:
+    """Says whether a person can draw such images with a finger; False of a data set that is not known here."""
+    return name in SOURCES and SOURCES[name].drawable
 
 
 def clear_cache() -> None:
@@ -147,7 +203,7 @@ def _source(name: str) -> Source:
         return catalog.OwnSource(path)
     if name not in SOURCES:
         raise DatasetError(
-            f"There is no data set {name!r}; there are {', '.join(SOURCES)} and, for your own images, own:NAME and "
-            "folder:PATH."
+            f"There is no data set {name!r}; `{command('data list')}` lists those there are, and for your own images "
+            "there are own:NAME and folder:PATH."
         )
     return SOURCES[name]

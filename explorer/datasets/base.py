@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from explorer.datasets.on_disk import BLOCK, join, pick
 from explorer.errors import DatasetError, DatasetMissing
-from explorer.files.download import ByteProgress, mirrors
+from explorer.files.download import ByteProgress
+from explorer.files.shipped import command
+from explorer.images import pictures
 from explorer.images.arrays import Size
+from explorer.latents.items import Items
 
+_SHOWN = 12  # images, in a notebook
 SPLITS = ("train", "test")
 
 
@@ -27,7 +34,7 @@ def data_root(root: str | os.PathLike[str] | None = None) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class ImageDataset:
-    """One split of a data set, whole and in memory.
+    """One split of a data set, in memory; of a large one the images stay on the disk (`explorer.datasets.on_disk`).
 
     Loaded data sets are shared between callers: treat the tensors as read-only.
     """
@@ -48,6 +55,8 @@ class ImageDataset:
     """What a person should know about this data, one sentence each: files left out, a subset in use."""
     factors: dict[str, torch.Tensor] | None = None
     """What the images were drawn from where that is known: by name whole numbers from 0, int64 [N]."""
+    items: Items | None = None
+    """The names of the images' files, and what a table says of them, where that is known."""
 
     def __post_init__(self) -> None:
         """Checks that the parts fit together; raises DatasetError."""
@@ -60,6 +69,8 @@ class ImageDataset:
         count = len(self.images)
         if self.group is not None and len(self.group) != count:
             raise DatasetError(f"{self.name}: {len(self.group)} groups for {count} images.")
+        if self.items is not None and len(self.items) != count:
+            raise DatasetError(f"{self.name}: {len(self.items)} file names for {count} images.")
         if any(len(values) != count for values in (self.factors or {}).values()):
             raise DatasetError(f"{self.name}: a factor does not have a value for each of {count} images.")
         if self.labels is None:
@@ -81,6 +92,15 @@ class ImageDataset:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __repr__(self) -> str:
+        shape = " × ".join(map(str, self.image_shape))
+        classes = f", {len(self.classes):,} classes" if self.classes else ""
+        return f"<ImageDataset {self.name}, {self.split}: {len(self):,} images of {shape}{classes}>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: what it is, and its first images."""
+        return f"{escape(repr(self)[1:-1])}<br>{pictures.inline(self.images[:_SHOWN], _SHOWN)}"
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
@@ -101,7 +121,8 @@ class ImageDataset:
     def fingerprint(self) -> str:
         """SHA-256 in hex of the shape, the images' bytes and the labels' bytes: equal data, equal values."""
         digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
-        digest.update(self.images.contiguous().numpy().data)
+        for start in range(0, len(self), BLOCK):
+            digest.update(self.images[start : start + BLOCK].contiguous().numpy().data)
         if self.labels is not None:
             digest.update(self.labels.contiguous().numpy().data)
         return digest.hexdigest()
@@ -122,12 +143,30 @@ class ImageDataset:
             raise DatasetError(f"{self.name}: no such subset of {len(self)} images ({error}).") from error
         return replace(
             self,
-            images=self.images[where],
+            images=pick(self.images, where),
             labels=None if self.labels is None else self.labels[where],
             group=None if self.group is None else [self.group[i] for i in where.tolist()],
             notes=list(self.notes),
             factors=None if self.factors is None else {n: values[where] for n, values in self.factors.items()},
+            items=None if self.items is None else self.items.pick(where.tolist()),
         )
+
+
+def join_splits(train: ImageDataset, test: ImageDataset) -> ImageDataset:
+    """Joins splits of images of one shape, those for training first; a column `split` of its items tells them apart."""
+    items = [data.items or Items([""] * len(data)) for data in (train, test)]
+    both = items[0].joined(items[1])
+    split = ["training"] * len(train) + ["test"] * len(test)
+    return replace(
+        test,
+        split="all",
+        images=join(train.images, test.images),
+        labels=None if train.labels is None or test.labels is None else torch.cat([train.labels, test.labels]),
+        group=None if train.group is None or test.group is None else [*train.group, *test.group],
+        notes=list(dict.fromkeys([*train.notes, *test.notes])),
+        factors=None,
+        items=replace(both, columns={**both.columns, "split": split}),
+    )
 
 
 @dataclass(frozen=True)
@@ -143,13 +182,22 @@ class DatasetInfo:
     """(C, H, W) as it is loaded by default, where that is known beforehand."""
     origin: str
     """Where the data come from and under which licence."""
-    can_fetch: bool
-    """Whether `explorer.datasets.fetch` can download it."""
+    fetch_bytes: int
+    """What `explorer.datasets.fetch` downloads, about; 0 where it cannot be downloaded."""
+    part_of: str = ""
+    """The data set whose images these are some of: they stand in for it where it is not on this machine."""
 
 
 def incomplete_notes(found: int, split: str, complete: int, title: str) -> list[str]:
     """Words a note for a split that has not as many images as the complete data set has; none if it has."""
     return [] if found == complete else [f"{found:,} {split} images, not the {complete:,} of the complete {title}."]
+
+
+def bytes_text(count: int) -> str:
+    """Words a size: 1.2 GB, 12 MB, 0.4 MB."""
+    if count >= 1e9:
+        return f"{count / 1e9:,.1f} GB"
+    return f"{max(count / 1e6, 0.1):,.{0 if count >= 1e7 else 1}f} MB"
 
 
 class Source(ABC):
@@ -159,19 +207,34 @@ class Source(ABC):
     title: str
     origin: str
     image_shape: tuple[int, int, int] | None = None
-    can_fetch: bool = False
+    fetch_bytes: int = 0
+    """What `fetch` downloads, about; 0 where it cannot be downloaded."""
+    part_of: str = ""
+    """The data set whose images these are some of."""
+    counts: Mapping[str, int] = {}
+    """The images of each complete split, as far as they are known."""
+    own: bool = False
+    """Whether the images are a person's own: all of them are mapped, those that a model is trained on, too."""
+    whole: bool = False
+    """Whether both splits are encoded where a model that was trained on other images shows them."""
+    drawable: bool = False
+    """Whether a person can draw such an image with a finger, in white on black."""
     splits: tuple[str, ...] = SPLITS
     """What `load` takes: SPLITS, and where there is one `validation`, to choose and calibrate by."""
-    urls: Sequence[str] = ()
-    """Folders on servers that have its files, to be tried in turn."""
 
     @abstractmethod
     def present(self, root: Path) -> bool:
         """Says whether all of it lies under `root` or where the system keeps it. Fast: look, do not read."""
 
-    @abstractmethod
     def how(self, root: Path) -> str:
         """Says in one sentence how to get it."""
+        place = "" if root == Path("data") else f" --data-root {shlex.quote(str(root))}"
+        fetch = command(f"data fetch {self.name}{place}")
+        return f"Download it ({bytes_text(self.fetch_bytes)}) with `{fetch}`, or {self.by_hand(root)}."
+
+    def by_hand(self, root: Path) -> str:
+        """Says in a clause how to get it without `fetch`: which files to put where."""
+        return f"put its files into {root / self.name}"
 
     @abstractmethod
     def load(self, split: str, root: Path, size: Size | None, channels: int | None) -> ImageDataset:
@@ -184,17 +247,6 @@ class Source(ABC):
     def fetch(self, root: Path, progress: ByteProgress | None) -> None:
         """Downloads it to `root`. Raises DatasetError if that fails, or if there is nowhere to get it."""
         raise DatasetError(f"{self.name} cannot be downloaded. {self.how(root)}")
-
-    def addresses(self, file: str) -> list[str]:
-        """Lists where a file of it can be downloaded, in the order in which to try."""
-        return [folder + file for folder in mirrors(self.name, self.urls)]
-
-    def how_to_fetch(self, nbytes: int, files: str, place: Path) -> str:
-        """Words `how` for a source that can be downloaded: so many bytes, or `files` put into `place`."""
-        return (
-            f"Download it ({nbytes / 1e6:.0f} MB) with `python -m explorer data fetch {self.name}`, "
-            f"or put {files} into {place}."
-        )
 
     def stamp(self, root: Path) -> Hashable:
         """Changes when the files that a person may edit have changed; nothing is cached across a change."""
@@ -217,5 +269,6 @@ class Source(ABC):
             how="" if present else self.how(root),
             image_shape=self.image_shape,
             origin=self.origin,
-            can_fetch=self.can_fetch,
+            fetch_bytes=self.fetch_bytes,
+            part_of=self.part_of,
         )

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
 from explorer.datasets.base import ImageDataset
+from explorer.datasets.on_disk import bytes_in_memory
 
 MAX_ENTRIES = 16
 MAX_BYTES = 1 << 30  # of images; the newest stays even if it alone is larger
@@ -46,8 +47,8 @@ class DatasetCache:
             self._entries.clear()
 
     def _evict(self) -> None:
-        total = sum(dataset.images.nbytes for dataset in self._entries.values())
+        total = sum(bytes_in_memory(dataset.images) for dataset in self._entries.values())
         while len(self._entries) > 1 and (len(self._entries) > self.max_entries or total > self.max_bytes):
             _, oldest = self._entries.popitem(last=False)
-            total -= oldest.images.nbytes
+            total -= bytes_in_memory(oldest.images)
         self._loading = {key: lock for key, lock in self._loading.items() if key in self._entries or lock.locked()}

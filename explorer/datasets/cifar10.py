@@ -10,6 +10,7 @@ from __future__ import annotations
 import tarfile
 import zlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from explorer.datasets.base import SPLITS, ByteProgress, ImageDataset, Source, incomplete_notes
 from explorer.datasets.folder import FolderSource
 from explorer.errors import DatasetError
-from explorer.files.download import check_md5, download
+from explorer.files.download import Remote, check_md5, download_all
 from explorer.images.arrays import Size
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -30,6 +31,7 @@ BATCHES = {
 COUNTS = {"train": 50_000, "test": 10_000}
 MAX_BATCH_BYTES = 50_000 * RECORD  # no batch holds more than the whole training set
 ARCHIVE = "cifar-10-binary.tar.gz"
+ARCHIVE_URL = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}"
 ARCHIVE_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
 ARCHIVE_BYTES = 170_052_171
 FOLDER = "cifar-10-batches-bin"
@@ -42,8 +44,8 @@ class Cifar10(Source):
     title = "CIFAR-10, small photographs"
     origin = "Alex Krizhevsky, University of Toronto; free to use with citation of the 2009 report"
     image_shape = (3, 32, 32)
-    can_fetch = True
-    urls = ("https://www.cs.toronto.edu/~kriz/",)
+    fetch_bytes = ARCHIVE_BYTES
+    counts = COUNTS
 
     def __init__(self, archive_md5: str = ARCHIVE_MD5) -> None:
         """`archive_md5` is what a downloaded archive must have."""
@@ -56,8 +58,8 @@ class Cifar10(Source):
             or self._subset(root) is not None
         )
 
-    def how(self, root: Path) -> str:
-        return self.how_to_fetch(ARCHIVE_BYTES, ARCHIVE, root)
+    def by_hand(self, root: Path) -> str:
+        return f"put {ARCHIVE} into {root}"
 
     def load(self, split: str, root: Path, size: Size | None, channels: int | None) -> ImageDataset:
         if all((root / FOLDER / name).is_file() for name in BATCHES[split]):
@@ -81,13 +83,8 @@ class Cifar10(Source):
 
     def fetch(self, root: Path, progress: ByteProgress | None) -> None:
         """Downloads the archive into `root`. It stays packed: reading it takes two seconds."""
-        download(
-            self.addresses(ARCHIVE),
-            root / ARCHIVE,
-            check=lambda path: check_md5(path, self.archive_md5),
-            limit=2 * ARCHIVE_BYTES,
-            progress=progress,
-        )
+        file = Remote(ARCHIVE, [ARCHIVE_URL], ARCHIVE_BYTES, partial(check_md5, md5=self.archive_md5))
+        download_all(self.name, [file], root, progress)
 
     def _subset(self, root: Path) -> Path | None:
         folder, archive = root / "cifar10", root / "cifar10-subset.zip"

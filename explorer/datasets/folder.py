@@ -5,30 +5,54 @@ How paths become classes and splits is told in `layout.py`.
 
 from __future__ import annotations
 
+import math
 import os
+from collections import Counter
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 
+from explorer.datasets import on_disk
 from explorer.datasets.base import SPLITS, ByteProgress, ImageDataset, Source
 from explorer.datasets.layout import Layout, arrange, unreadable_note
+from explorer.datasets.sinks import Memory, OnDisk, Sink
 from explorer.errors import DatasetError, ImageError
 from explorer.files.entries import Entry, Files, open_files, stamp
-from explorer.files.pictures import decode_files
-from explorer.images.arrays import Size, check_size, sides, size_words
+from explorer.files.pictures import decode_files, remarks, told_of
+from explorer.files.results import FileResult, Told
+from explorer.images.arrays import Size, check_size, sides
+from explorer.images.stacks import FIRST, Planes
 from explorer.images.tasks import Look, ReadArray
+from explorer.latents.items import Items, column_of
 
 SAMPLE = 200  # images looked at to choose a size and whether there is colour
 SAMPLE_LEAST, SAMPLE_BYTES = 20, 256 << 20  # of photographs of 10 MB fewer will do: somebody waits for the choice
 LEAST, MOST = 8, 128  # pixels a side that are chosen
-MAX_BYTES = 8 << 30  # of one split in memory
 
-Seen = Callable[[int, bytes], None]
-"""Called with the position and the bytes of each file that could be read, from several threads at once."""
+
+@dataclass(frozen=True)
+class Form:
+    """What images are to be: a size and channels, where None is what suits them, and which planes of their files."""
+
+    size: Size | None = None
+    channels: int | None = None
+    planes: Planes = FIRST
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W), of what is filled in."""
+        assert self.size is not None
+        assert self.channels is not None
+        return self.channels, *sides(self.size)
+
+
+AForm = TypeVar("AForm", bound=Form)
 
 
 class FolderSource(Source):
@@ -36,6 +60,7 @@ class FolderSource(Source):
 
     title = "Your own images"
     origin = "Your own"
+    own = True
 
     def __init__(self, path: str | os.PathLike[str], name: str | None = None) -> None:
         """`name` defaults to `folder:PATH`."""
@@ -61,6 +86,7 @@ def load_folder(
     *,
     size: Size | None = None,
     channels: int | None = None,
+    planes: Planes = FIRST,
     progress: ByteProgress | None = None,
     name: str | None = None,
 ) -> ImageDataset:
@@ -70,6 +96,7 @@ def load_folder(
         path: the folder or zip.
         split: which of them.
         size, channels: of the images; None chooses what suits them.
+        planes: which frames and channels of files become images.
         progress: called with bytes done and bytes in all.
         name: of the data set, by default `folder:PATH`.
 
@@ -83,24 +110,22 @@ def load_folder(
     path = Path(path).expanduser()
     with open_files(path) as files:
         layout = arrange(files.entries, str(path))
-        size, channels = shape_of(files, layout, size, channels)
-        dataset = read_split(files, layout, split, size, channels, label=str(path), progress=progress)
+        form = form_of(files, layout, Form(size, channels, planes))
+        dataset = read_split(files, layout, split, form, label=str(path), progress=progress)
     return replace(dataset, name=name or f"folder:{path}")
 
 
-def shape_of(
-    files: Files,
-    layout: Layout,
-    size: Size | None,
-    channels: int | None,
-    tick: Callable[[int], None] | None = None,
-) -> tuple[Size, int]:
-    """Chooses what suits the images in place of a `size` or `channels` of None; `tick` is as for `decode_files`."""
-    if size is None or channels is None:
+def form_of(files: Files, layout: Layout, form: AForm, tick: Callable[[int], None] | None = None) -> AForm:
+    """Fills in what suits the images; `tick` is as for `decode_files`."""
+    if form.size is None or form.channels is None:
         # Both splits are sampled, whichever is asked for: they must agree on the shape.
-        look = look_at(files, sample_of(layout), tick)
-        size, channels = size or look.size, channels or look.channels
-    return size, channels
+        return fitted(form, look_at(files, sample_of(layout), form.planes, tick))
+    return form
+
+
+def fitted(form: AForm, look: Suits) -> AForm:
+    """Fills in what suits the images."""
+    return replace(form, size=form.size or look.size, channels=form.channels or look.channels)
 
 
 def sample_of(layout: Layout) -> list[Entry]:
@@ -115,21 +140,20 @@ def read_split(
     files: Files,
     layout: Layout,
     split: str,
-    size: Size,
-    channels: int,
+    form: Form,
     *,
     label: str,
     progress: ByteProgress | None = None,
-    seen: Seen | None = None,
+    sink: Sink | None = None,
 ) -> ImageDataset:
     """Decodes the images of a split, or `all`.
 
     Args:
         files, layout: where they are, and which.
         split: `train`, `test` or `all`.
-        size, channels: of the images.
+        form: of the images, filled in.
         label: the data set's name, and what sentences call the source.
-        progress, seen: as for `decode_all`.
+        progress, sink: as for `decode_all`.
 
     Raises:
         DatasetError: there are none, or none that can be read.
@@ -137,21 +161,27 @@ def read_split(
     wanted = layout.everything if split == "all" else layout.splits[split]
     if not wanted:
         raise DatasetError(f"{label} has too few images for a {split} set.")
-    images, reasons = decode_all(files, [entry for entry, _ in wanted], size, channels, progress, seen)
-    notes = [*files.notes, *layout.notes, *(layout.split_notes if split != "all" else [])]
+    found = decode_all(files, [entry for entry, _ in wanted], form, progress, sink)
+    reasons = found.reasons
+    notes = [*files.notes, *layout.notes, *(layout.split_notes if split != "all" else []), *found.notes]
     if reasons:
         notes.append(unreadable_note({wanted[i][0].path: why for i, why in reasons.items()}, len(wanted)))
-    if len(images) == 0:
+    if len(found.images) == 0:
         raise DatasetError(f"{label} has no readable {split} images. {notes[-1]}")
     number = {label: i for i, label in enumerate(layout.classes)}
-    labels = [number[label] for i, (_, label) in enumerate(wanted) if label is not None and i not in reasons]
+    labels = [number[label] for label in (wanted[i][1] for i in found.files) if label is not None]
+    kept = [wanted[i][0] for i in found.files]
+    columns = {name: column_of([values.get(entry, "") for entry in kept]) for name, values in layout.columns.items()}
+    group = columns.get(layout.group)
     return ImageDataset(
         name=label,
         split=split,
-        images=torch.from_numpy(images),
+        images=found.images,
         labels=torch.tensor(labels) if layout.classes else None,
         classes=layout.classes,
         notes=notes,
+        group=group if isinstance(group, list) else None,
+        items=Items(found.names([entry.path for entry, _ in wanted]), columns),
     )
 
 
@@ -167,75 +197,123 @@ class Suits:
     """1, or 3 if a single one is in colour."""
     reasons: dict[str, str]
     """Why some cannot be read, by path."""
+    notes: list[str] = field(default_factory=list)
+    """On what is done to them."""
+    frames: float = 1.0
+    """In a file, on average."""
+    planes: tuple[int, int] = (1, 1)
+    """The most frames and the most channels of a file."""
 
 
-def look_at(files: Files, sample: list[Entry], tick: Callable[[int], None] | None = None) -> Suits:
+def look_at(
+    files: Files, sample: list[Entry], planes: Planes = FIRST, tick: Callable[[int], None] | None = None
+) -> Suits:
     """Decodes a sample, as coarsely as will do, to see what suits the images; `tick` is as for `decode_files`."""
 
-    looks = list(decode_files(files, sample, Look(), lambda _, look: look, tick=tick))
+    looks = list(decode_files(files, sample, Look(**vars(planes)), lambda _, look: look, tick=tick))
     reasons = {e.path: look.reason for e, look in zip(sample, looks, strict=True) if isinstance(look, ImageError)}
     seen = [look for look in looks if not isinstance(look, ImageError)]
     if not seen:
         return Suits(64, (64, 64), 3, reasons)
-    sizes = [size for size, _ in seen]
+    sizes = [look.size for look in seen]
     width, height = np.median(sizes, axis=0).tolist()
     longest = float(np.median([max(size) for size in sizes]))
     side = 64 if longest >= 48 else 32 if longest > 28 else 28
     scale = 1.0 if len(set(sizes)) == 1 and longest <= MOST else side / max(width, height)
     shape = max(LEAST, round(height * scale)), max(LEAST, round(width * scale))
-    return Suits(side, shape, 1 if all(gray for _, gray in seen) else 3, reasons)
+    channels = 1 if all(look.gray for look in seen) else 3
+    mean = float(np.mean([look.frames for look in seen]))
+    most = max(look.frames for look in seen), max(look.channels for look in seen)
+    return Suits(side, shape, channels, reasons, remarks(Counter(map(told_of, seen)), len(sample), planes), mean, most)
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """What became of files.
+
+    Attributes:
+        images: uint8 [M, channels, H, W], in order.
+        files: for each image the position of its file.
+        reasons: why others could not be read, a clause by position.
+        notes: on what was done to the images.
+    """
+
+    images: torch.Tensor
+    files: list[int]
+    reasons: dict[int, str]
+    notes: list[str]
+
+    def names(self, paths: list[str]) -> list[str]:
+        """Names the images by the paths of the files, and where a file has several by their number in it."""
+        each = Counter(self.files)
+        number: Counter[int] = Counter()
+        names = []
+        for file in self.files:
+            number[file] += 1
+            names.append(f"{paths[file]}#{number[file]}" if each[file] > 1 else paths[file])
+        return names
 
 
 def decode_all(
     files: Files,
     entries: list[Entry],
-    size: Size,
-    channels: int,
+    form: Form,
     progress: ByteProgress | None = None,
-    seen: Seen | None = None,
-) -> tuple[np.ndarray, dict[int, str]]:
+    sink: Sink | None = None,
+) -> Decoded:
     """Decodes files.
 
     Args:
         files, entries: where they are, and which.
-        size, channels: of the images.
+        form: of the images, filled in.
         progress: called with bytes done and bytes in all, twice a second or more often.
-        seen: called with the position and the bytes of each file.
-
-    Returns:
-        The M readable ones as uint8 [M, channels, H, W], in order, and why others are not, a clause by position
-        in `entries`.
+        sink: takes the images; by default memory, or a temporary file where they are many.
 
     Raises:
-        DatasetError: the images would not fit MAX_BYTES.
+        DatasetError: there is no room for the images.
     """
-    height, width = sides(size)
-    needed = len(entries) * channels * height * width
-    if needed > MAX_BYTES:
-        raise DatasetError(
-            f"{len(entries):,} images of {size_words(size)} would take {needed / 2**30:.1f} GB of memory; "
-            f"the limit is {MAX_BYTES >> 30} GB. Choose a smaller size."
+    (channels, height, width), planes = form.shape, form.planes
+    if sink is None:
+        sink = (Memory if len(entries) * math.prod(form.shape) <= on_disk.IN_MEMORY else OnDisk)(
+            len(entries), form.shape
         )
-    images = np.empty((len(entries), channels, height, width), np.uint8)
-    reasons: dict[int, str] = {}
     ends = [0, *accumulate(entry.size for entry in entries)]
+
+    reasons: dict[int, str] = {}
+    positions: list[int] = []
+    read: Counter[Told] = Counter()
+
+    def count(result: FileResult, images: int) -> None:
+        if result.reason is not None:
+            reasons[result.position] = result.reason
+        else:
+            positions.extend([result.position] * images)
+            read[result.told or Told((), 1, 1)] += 1
+
+    first = 0
+    for result in sink.earlier():
+        count(result, int(result.score or 0))
+        first += 1
 
     def tick(done: int) -> None:
         if progress:
-            progress(ends[done], ends[-1])
+            progress(ends[first + done], ends[-1])
 
-    def keep(position: int, pixels: np.ndarray) -> None:
-        images[position] = pixels
+    digests: dict[int, bytes] = {}
+
+    def seen(position: int, data: bytes) -> None:
+        digests[position] = sha256(data).digest()
 
     # Twice the size: what JPEG's coarse shrinking leaves to do is done by the finer filter.
-    task = ReadArray(size, channels, at_least=2 * max(height, width))
-    for position, found in enumerate(decode_files(files, entries, task, keep, seen=seen, tick=tick)):
+    task = ReadArray((height, width), channels, at_least=2 * max(height, width), **vars(planes))
+    none = np.empty((0, *form.shape), np.uint8)
+    left = decode_files(files, entries[first:], task, lambda _, read: read, seen=seen, tick=tick)
+    for i, found in enumerate(left):
+        result, pixels = FileResult(first + i, entries[first + i], digests.pop(i, None)), none
         if isinstance(found, ImageError):
-            reasons[position] = found.reason
-    if reasons:
-        readable = [i for i in range(len(entries)) if i not in reasons]
-        for place, position in enumerate(readable):  # in place: a copy of all would double the memory for one bad file
-            if place != position:
-                images[place] = images[position]
-        images = images[: len(readable)]
-    return images, reasons
+            result = result._replace(reason=found.reason)
+        else:
+            result, pixels = result._replace(told=told_of(found)), found.pixels
+        sink.put(result, pixels)
+        count(result, len(pixels))
+    return Decoded(sink.images, positions, reasons, remarks(read, len(entries), planes))

@@ -12,14 +12,15 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from explorer.datasets.base import ImageDataset
 from explorer.errors import DatasetError
 from explorer.images.arrays import CHANNELS, Size, check_size
-from explorer.images.batches import resize_batch
+
+if TYPE_CHECKING:
+    from explorer.datasets.base import ImageDataset
 
 UNSIGNED_BYTE = 0x08
 MAX_DIMENSIONS = 4  # N, C, H, W; a larger number is not an image file but noise
@@ -36,18 +37,24 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            gzipped = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            if not gzipped:
-                return _read(file, path.name)
-            with gzip.GzipFile(fileobj=file) as stream:
-                return _read(stream, path.name)
-    except EOFError:
-        raise DatasetError(f"{path.name} is cut off: its gzip data end early.") from None
-    except (zlib.error, gzip.BadGzipFile) as error:
-        raise DatasetError(f"{path.name} is damaged: {error}.") from error
+            return read_stream(file, path.name)
     except OSError as error:
         raise DatasetError(f"{path} could not be read: {error.strerror or error}.") from error
+
+
+def read_stream(file: io.BufferedIOBase, name: str, limit: int = MAX_BYTES) -> np.ndarray:
+    """Reads the same of an open file, in at most `limit` bytes; `name` is what errors call it. Raises DatasetError."""
+    try:
+        gzipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        if not gzipped:
+            return _read(file, name, limit)
+        with gzip.GzipFile(fileobj=file) as stream:
+            return _read(stream, name, limit)
+    except EOFError:
+        raise DatasetError(f"{name} is cut off: its gzip data end early.") from None
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise DatasetError(f"{name} is damaged: {error}.") from error
 
 
 def load_idx(path: str | os.PathLike[str], *, size: Size | None = None, channels: int | None = None) -> ImageDataset:
@@ -55,6 +62,11 @@ def load_idx(path: str | os.PathLike[str], *, size: Size | None = None, channels
 
     They are resized to `size` and converted to `channels` if these are given. Raises DatasetError.
     """
+    import torch  # which the processes that read files from outside do without
+
+    from explorer.datasets.base import ImageDataset
+    from explorer.images.batches import resize_batch
+
     check_size(size, channels)
     array = read_idx(path)
     if array.ndim == 3:
@@ -65,7 +77,7 @@ def load_idx(path: str | os.PathLike[str], *, size: Size | None = None, channels
     return ImageDataset(name=Path(path).name, split="all", images=images, labels=None, classes=[])
 
 
-def _read(stream: io.BufferedIOBase, name: str) -> np.ndarray:
+def _read(stream: io.BufferedIOBase, name: str, limit: int) -> np.ndarray:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
         raise DatasetError(f"{name} is not an IDX file: it does not begin with the format's magic number.")
@@ -79,8 +91,8 @@ def _read(stream: io.BufferedIOBase, name: str) -> np.ndarray:
         raise DatasetError(f"{name} is cut off within its header.")
     shape = struct.unpack(f">{dimensions}I", sizes)
     expected = math.prod(shape)
-    if expected > MAX_BYTES:
-        raise DatasetError(f"{name} claims {expected:,} bytes of data, more than the limit of {MAX_BYTES:,}.")
+    if expected > limit:
+        raise DatasetError(f"{name} claims {expected:,} bytes of data, more than the limit of {limit:,}.")
 
     # Memory grows with what is really there, never with what the header claims. One byte past the end is
     # asked for: it shows surplus data, and makes gzip verify its checksum.

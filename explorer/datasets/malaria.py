@@ -20,13 +20,14 @@ from pathlib import Path
 import torch
 
 from explorer.datasets.base import ByteProgress, ImageDataset, Source
-from explorer.datasets.folder import decode_all
+from explorer.datasets.folder import Form, decode_all
 from explorer.datasets.layout import unreadable_note
 from explorer.errors import DatasetError, ImageError
-from explorer.files.download import download
+from explorer.files.download import Remote, download_all
 from explorer.files.entries import Entry, Files, open_files, stamp
 from explorer.images.arrays import Size
 from explorer.images.reading import SUFFIXES
+from explorer.latents.items import Items
 
 CLASSES = ("healthy", "infected")
 FOLDERS = {"uninfected": 0, "parasitized": 1}
@@ -35,6 +36,7 @@ FOLDERS = {"uninfected": 0, "parasitized": 1}
 SIZE = 64
 COUNT = 27_558
 ARCHIVE = "cell_images.zip"
+ARCHIVE_URL = f"https://data.lhncbc.nlm.nih.gov/public/Malaria/{ARCHIVE}"
 ARCHIVE_BYTES = 353_000_000  # about
 SHARES = (("train", 0.70), ("validation", 0.15), ("test", 0.15))
 # The first number for which the shares hold to two patients and to 2% of the cells, among patients with and
@@ -54,9 +56,8 @@ class Malaria(Source):
     title = "Malaria, healthy and infected blood cells"
     origin = "US National Library of Medicine; cite Rajaraman et al. 2018, PeerJ 6:e4568"
     image_shape = (3, SIZE, SIZE)
-    can_fetch = True
+    fetch_bytes = ARCHIVE_BYTES
     splits = tuple(split for split, _ in SHARES)
-    urls = ("https://data.lhncbc.nlm.nih.gov/public/Malaria/",)
 
     def _find(self, root: Path) -> Path | None:
         """Finds the folder or zip that is read: the complete set's before a smaller version of it."""
@@ -70,8 +71,8 @@ class Malaria(Source):
     def present(self, root: Path) -> bool:
         return self._find(root) is not None
 
-    def how(self, root: Path) -> str:
-        return self.how_to_fetch(ARCHIVE_BYTES, f"{ARCHIVE}, or its folder cell_images,", root / self.name)
+    def by_hand(self, root: Path) -> str:
+        return f"put {ARCHIVE}, or its folder cell_images, into {root / self.name}"
 
     def stamp(self, root: Path) -> Hashable:
         path = self._find(root)
@@ -88,31 +89,29 @@ class Malaria(Source):
             if not wanted:
                 raise DatasetError(f"{path} has too few patients for a {split} set.")
             entries = [entry for entry, _, _ in wanted]
-            images, reasons = decode_all(files, entries, size or SIZE, channels or 3)
+            decoded = decode_all(files, entries, Form(size or SIZE, channels or 3))
+            images, reasons = decoded.images, decoded.reasons
         if reasons:
             notes.append(unreadable_note({entries[i].path: why for i, why in reasons.items()}, len(wanted)))
         if len(images) == 0:
             raise DatasetError(f"{path} has no readable {split} images. {notes[-1]}")
+        names = [entry.path for i, entry in enumerate(entries) if i not in reasons]
         read = [cell for i, cell in enumerate(wanted) if i not in reasons]
         return ImageDataset(
             name=self.name,
             split=split,
-            images=torch.from_numpy(images),
+            images=images,
             labels=torch.tensor([label for _, label, _ in read]),
             classes=list(CLASSES),
             group=[patient for _, _, patient in read],
             notes=notes,
+            items=Items(names),
         )
 
     def fetch(self, root: Path, progress: ByteProgress | None) -> None:
         """Downloads the zip into `<root>/malaria/`. It stays packed."""
-        download(
-            self.addresses(ARCHIVE),
-            root / self.name / ARCHIVE,
-            check=check_archive,
-            limit=2 * ARCHIVE_BYTES,
-            progress=progress,
-        )
+        file = Remote(f"{self.name}/{ARCHIVE}", [ARCHIVE_URL], ARCHIVE_BYTES, check_archive)
+        download_all(self.name, [file], root, progress)
 
 
 def split_of(patient: str) -> str:

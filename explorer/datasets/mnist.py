@@ -8,8 +8,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ import torch
 from explorer.datasets.base import ByteProgress, ImageDataset, Source, incomplete_notes
 from explorer.datasets.idx import read_idx
 from explorer.errors import DatasetError
-from explorer.files.download import WRONG_MD5, download
+from explorer.files.download import WRONG_MD5, Remote, download_all
 from explorer.images.arrays import Size
 
 STEMS = {
@@ -33,14 +33,13 @@ class IdxFile:
     md5: str
     """Of the unpacked bytes: the same however they were compressed."""
     packed_bytes: int
-    """Of the publisher's .gz, for the progress of a download."""
+    """Of the publisher's .gz."""
 
 
 class IdxSource(Source):
     """A data set of four IDX files in MNIST's naming."""
 
     image_shape = (1, 28, 28)
-    can_fetch = True
 
     def __init__(
         self,
@@ -54,12 +53,14 @@ class IdxSource(Source):
         files: dict[str, IdxFile],
         torchvision_folder: str,
         system_folders: tuple[Path, ...] = (),
+        drawable: bool = False,
     ) -> None:
         """`counts` is the number of images of each complete split; `files` is keyed by the names in STEMS."""
         self.name, self.title, self.origin = name, title, origin
-        self.classes, self.counts = classes, counts
+        self.classes, self.counts, self.drawable = classes, counts, drawable
         self.urls, self.files = urls, files
         self.torchvision_folder, self.system_folders = torchvision_folder, system_folders
+        self.fetch_bytes = sum(file.packed_bytes for file in files.values())
 
     def _folders(self, root: Path) -> list[Path]:
         return [root / self.name, root / self.torchvision_folder / "raw", *self.system_folders]
@@ -76,11 +77,8 @@ class IdxSource(Source):
     def present(self, root: Path) -> bool:
         return self._find(root, STEMS["train"] + STEMS["test"]) is not None
 
-    def how(self, root: Path) -> str:
-        return self.how_to_fetch(self._bytes(), "its four IDX files", root / self.name)
-
-    def _bytes(self) -> int:
-        return sum(file.packed_bytes for file in self.files.values())
+    def by_hand(self, root: Path) -> str:
+        return f"put its four IDX files into {root / self.name}"
 
     def load(self, split: str, root: Path, size: Size | None, channels: int | None) -> ImageDataset:
         paths = self._find(root, STEMS[split])
@@ -101,30 +99,26 @@ class IdxSource(Source):
     def fetch(self, root: Path, progress: ByteProgress | None) -> None:
         """Downloads the files that are not there or not intact into `<root>/<name>/`."""
         have = self._find(root, STEMS["train"] + STEMS["test"])
-        if have and all(_intact(path, self.files[path.name.removesuffix(".gz")]) for path in have):
+        if have and all(
+            _intact(path, self.files[path.name.removesuffix(".gz").replace(".idx", "-idx")]) for path in have
+        ):
             return
-        before, total = 0, self._bytes()
-        for stem, file in self.files.items():
-            plain = root / self.name / stem
-            if not (plain.is_file() and _intact(plain, file)):
-                download(
-                    self.addresses(f"{stem}.gz"),
-                    plain.with_name(f"{stem}.gz"),
-                    check=_checker(file),
-                    limit=2 * file.packed_bytes + 1024,  # another compression may be less tight
-                    progress=_offset(progress, before, total),
-                )
-                plain.unlink(missing_ok=True)  # damaged, it would go on being read in place of the new one
-            before += file.packed_bytes
-        if progress:
-            progress(total, total)
+        folder = root / self.name
+        wanted = [stem for stem, file in self.files.items() if not _intact(folder / stem, file)]
+        download_all(self.name, [self._remote(stem) for stem in wanted], root, progress)
+        for stem in wanted:
+            (folder / stem).unlink(missing_ok=True)  # damaged, it would go on being read in place of the new one
+
+    def _remote(self, stem: str) -> Remote:
+        file = self.files[stem]
+        urls = [f"{url.rstrip('/')}/{stem}.gz" for url in self.urls]
+        return Remote(f"{self.name}/{stem}.gz", urls, file.packed_bytes, partial(_check, file=file))
 
 
 def _packed_or_plain(folder: Path, stem: str) -> Path | None:
-    for path in (folder / stem, folder / f"{stem}.gz"):
-        if path.is_file():
-            return path
-    return None
+    """Finds a file; many copies are called `train-images.idx3-ubyte`."""
+    names = (stem, stem.replace("-idx", ".idx"))
+    return next((path for name in names for end in ("", ".gz") if (path := folder / (name + end)).is_file()), None)
 
 
 def _intact(path: Path, file: IdxFile) -> bool:
@@ -142,20 +136,9 @@ def _intact(path: Path, file: IdxFile) -> bool:
     return digest.hexdigest() == file.md5
 
 
-def _checker(file: IdxFile) -> Callable[[Path], None]:
-    def check(path: Path) -> None:
-        if not _intact(path, file):
-            raise DatasetError(WRONG_MD5)
-
-    return check
-
-
-def _offset(progress: ByteProgress | None, before: int, total: int) -> ByteProgress | None:
-    """Turns the progress of all files into that of one."""
-    if progress is None:
-        return None
-    report = progress  # bound for the closure: mypy does not narrow captured names
-    return lambda done, _: report(min(before + done, total), total)
+def _check(path: Path, file: IdxFile) -> None:
+    if not _intact(path, file):
+        raise DatasetError(WRONG_MD5)
 
 
 MNIST = IdxSource(
@@ -172,6 +155,7 @@ MNIST = IdxSource(
         "t10k-labels-idx1-ubyte": IdxFile("27ae3e4e09519cfbb04c329615203637", 4_542),
     },
     torchvision_folder="MNIST",
+    drawable=True,
 )
 
 FASHION_MNIST = IdxSource(

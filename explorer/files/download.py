@@ -3,9 +3,10 @@
 What has arrived of a download that was cut off or cancelled stays in a hidden file beside its target, and the next
 attempt goes on from there if the server still has the same file.
 
-An environment variable `EXPLORER_MIRROR_<NAME>` (the data set's name in capitals, `-` as `_`: for example
-`EXPLORER_MIRROR_FASHION_MNIST=https://files.example.org/fashion/`) names a folder on a server that is used
-instead of the addresses built in, for networks that reach only their own servers.
+For networks that reach only their own servers, environment variables name others in place of those built in:
+`EXPLORER_MIRROR` a copy of a folder of data sets, such as one's own that somebody serves, and `EXPLORER_MIRROR_<NAME>`
+a folder with the files of one of them (its name in capitals and `_`, such as
+`EXPLORER_MIRROR_FASHION_MNIST=https://files.example.org/fashion/`).
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from explorer.errors import DatasetError
+from explorer.errors import DatasetError, DownloadFailed
 from explorer.files.locks import lock
 
 CHUNK = 1 << 18
@@ -30,10 +33,49 @@ ByteProgress = Callable[[int, int | None], None]
 """Called with (bytes done, bytes in all or None when that is not known); an exception that it raises cancels."""
 
 
-def mirrors(name: str, built_in: Sequence[str]) -> list[str]:
-    """Lists the addresses of folders to try in turn for data set `name`, each with a slash at its end."""
-    chosen = os.environ.get(f"EXPLORER_MIRROR_{name.upper().replace('-', '_')}", "").strip()
-    return [url.rstrip("/") + "/" for url in ([chosen] if chosen else built_in)]
+@dataclass(frozen=True)
+class Remote:
+    """A file on servers."""
+
+    path: str
+    """Its place in the folder of data sets, and in a mirror of that."""
+    urls: Sequence[str]
+    """Where it is, to be tried in turn."""
+    nbytes: int
+    """Its size, about."""
+    check: Callable[[Path], None]
+    """Raises DatasetError for a file that is another."""
+
+
+def mirror_variable(name: str) -> str:
+    """Names the environment variable that names a mirror of data set `name`."""
+    return f"EXPLORER_MIRROR_{re.sub(r'[^A-Z0-9]', '_', name.upper())}"
+
+
+def addresses(name: str, file: Remote) -> Sequence[str]:
+    """Lists where to ask for a file of data set `name`, in turn."""
+    if own := os.environ.get(mirror_variable(name), "").strip():
+        return [f"{own.rstrip('/')}/{Path(file.path).name}"]
+    if every := os.environ.get("EXPLORER_MIRROR", "").strip():
+        return [f"{every.rstrip('/')}/{file.path}"]
+    return file.urls
+
+
+def download_all(name: str, files: Sequence[Remote], root: Path, progress: ByteProgress | None) -> None:
+    """Puts files of data set `name` where they belong below `root`, each as `download` does; raises as that does."""
+    before, left = 0, sum(file.nbytes for file in files)
+    for file in files:
+        left -= file.nbytes
+
+        def report(done: int, of: int | None, before: int = before, rest: int = left, file: Remote = file) -> None:
+            if progress:
+                progress(before + done, before + max(of or file.nbytes, done) + rest)
+
+        urls = addresses(name, file)
+        download(urls, root / file.path, check=file.check, limit=2 * file.nbytes + (1 << 20), progress=report)
+        before += (root / file.path).stat().st_size
+    if progress:
+        progress(before, before)
 
 
 def check_md5(path: Path, md5: str) -> None:
@@ -61,7 +103,8 @@ def download(
         limit: the most bytes accepted.
 
     Raises:
-        DatasetError: no address works, and why, or another process is downloading it. `target` is as it was.
+        DownloadFailed: no address works, and why. `target` is as it was.
+        DatasetError: another process is downloading it.
         OSError: it cannot be stored.
     """
     if target.is_file():
@@ -91,7 +134,7 @@ def download(
                 if not _validator(part, url):  # it is done with, or could not be gone on with
                     part.unlink(missing_ok=True)
                     _about(part).unlink(missing_ok=True)
-        raise DatasetError(f"{target.name} could not be downloaded ({'; '.join(reasons)}).")
+        raise DownloadFailed(f"{target.name} could not be downloaded ({'; '.join(reasons)}).")
 
 
 class _Failed(Exception):

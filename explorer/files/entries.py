@@ -13,16 +13,22 @@ from pathlib import Path
 from explorer.errors import DatasetError, ImageError
 from explorer.files.zips import is_encrypted, members, open_zip, printable, read_member
 from explorer.images.processes import Effort
-from explorer.images.reading import MAX_FILE_BYTES
+from explorer.images.reading import MAX_FILE_BYTES, SUFFIXES
 
-MAX_ENTRIES = 500_000
+MAX_ENTRIES = 500_000  # of a zip or tar, which may be anybody's
+MAX_FILES = 5_000_000  # below a folder of this computer: 500 bytes of memory each
 MAX_TOTAL_BYTES = 8 << 30  # of a zip, unpacked
 
 # What file managers leave beside pictures; Thumbs.db is in the malaria set as NIH publishes it.
 CLUTTER = {"thumbs.db", "desktop.ini", "__macosx"}
+# Folders that systems and network disks make, with copies of pictures and deleted ones: Synology, QNAP, Windows, Linux.
+SYSTEM_FOLDERS = {
+    "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp", "$recycle.bin", "recycler", "recycled",
+    "system volume information", "lost+found", "_vti_cnf",
+}  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One file."""
 
@@ -40,6 +46,11 @@ class Entry:
         return "/".join(self.parts)
 
     @property
+    def stamp(self) -> int:
+        """What changes with the contents: when a file in a folder was written, the checksum of one in a zip."""
+        return self.key.CRC if isinstance(self.key, zipfile.ZipInfo) else self.modified
+
+    @property
     def encrypted(self) -> bool:
         """Tells whether it needs a password."""
         return isinstance(self.key, zipfile.ZipInfo) and is_encrypted(self.key)
@@ -49,9 +60,14 @@ class Entry:
         """The ending of the name in lower case with the dot, or nothing."""
         return os.path.splitext(self.parts[-1])[1].lower()
 
+    @property
+    def in_system_folder(self) -> bool:
+        """Tells whether it lies in one of SYSTEM_FOLDERS."""
+        return any(part.lower() in SYSTEM_FOLDERS for part in self.parts[:-1])
+
 
 class Files:
-    """The files below a folder or in a zip, without clutter and hidden files, sorted by path."""
+    """The files below a folder or in a zip, without clutter, hidden files and those of systems, sorted by path."""
 
     def __init__(
         self,
@@ -61,8 +77,9 @@ class Files:
         notes: list[str] | None = None,
     ) -> None:
         """Holds files of what sentences call `label`; `notes` tell of what was left out of `entries`."""
-        self.entries = sorted(entries, key=lambda entry: entry.parts)
-        self.notes = notes or []
+        self.entries = sorted((e for e in entries if not e.in_system_folder), key=lambda entry: entry.parts)
+        left = sorted(entry.path for entry in entries if entry.in_system_folder and entry.suffix in SUFFIXES)
+        self.notes = [*(notes or []), *([_system_note(left)] if left else [])]
         self.effort = Effort(label)
         self._archive = archive
 
@@ -84,7 +101,7 @@ class Files:
         except OSError as error:
             raise ImageError(name, error.strerror or str(error)) from error
         except NotImplementedError as error:
-            raise ImageError(name, "it is packed by another method than the usual Deflate") from error
+            raise ImageError(name, str(error)) from error
         except RuntimeError as error:  # which is what zipfile raises for a password
             raise ImageError(name, "it is encrypted") from error
         except Exception as error:  # besides BadZipFile, whatever a malformed header leads zipfile and zlib to
@@ -97,8 +114,8 @@ def open_files(path: Path | bytes, label: str | None = None) -> Iterator[Files]:
 
     Raises:
         DatasetMissing: there is nothing at `path`.
-        DatasetError: it is something else, cannot be read, or a zip is damaged, exceeds MAX_ENTRIES or
-            MAX_TOTAL_BYTES, or has names that lead out of it.
+        DatasetError: it is something else, cannot be read, or exceeds MAX_FILES; or a zip is damaged, exceeds
+            MAX_ENTRIES or MAX_TOTAL_BYTES, or has names that lead out of it.
     """
     if isinstance(path, Path) and os.path.isdir(path):  # which, unlike Path.is_dir, never raises
         yield Files(list(_walk(path)), label or str(path))
@@ -106,7 +123,7 @@ def open_files(path: Path | bytes, label: str | None = None) -> Iterator[Files]:
     short = path.name if isinstance(path, Path) else "The zip"
     with open_zip(path, label or (str(path) if isinstance(path, Path) else short), MAX_ENTRIES) as archive:
         found, notes = members(archive, label or short, MAX_TOTAL_BYTES)
-        entries = [Entry(parts, info.file_size, info) for parts, info in found if not any(map(_hidden, parts))]
+        entries = [Entry(parts, info.file_size, info) for parts, info in found if not any(map(hidden, parts))]
         yield Files(entries, label or short, archive, notes)
 
 
@@ -121,7 +138,12 @@ def stamp(path: Path) -> Hashable:
         return None
 
 
-def _hidden(part: str) -> bool:
+def _system_note(paths: list[str]) -> str:
+    count = "1 picture" if len(paths) == 1 else f"{len(paths):,} pictures"
+    return f"Left out: {count} in folders of a system or network disk (thumbnails, deleted files), such as {paths[0]}."
+
+
+def hidden(part: str) -> bool:
     return part.startswith(".") or part.lower() in CLUTTER
 
 
@@ -129,14 +151,16 @@ def _walk(top: Path) -> Iterator[Entry]:
     """Lists regular files below `top`, links to files too. Links to folders are not followed: they may form a ring."""
 
     def refuse(error: OSError) -> None:
+        if os.path.basename(error.filename or "").lower() in SYSTEM_FOLDERS:
+            return  # which only the system may read
         raise DatasetError(f"{error.filename} could not be read: {error.strerror or error}.") from error
 
     count = 0
     for folder, subfolders, names in os.walk(top, onerror=refuse):
-        subfolders[:] = [name for name in subfolders if not _hidden(name)]
+        subfolders[:] = [name for name in subfolders if not hidden(name)]
         inside = tuple(printable(part) for part in Path(folder).relative_to(top).parts)
         for name in names:
-            if _hidden(name):
+            if hidden(name):
                 continue
             path = os.path.join(folder, name)
             try:
@@ -146,6 +170,6 @@ def _walk(top: Path) -> Iterator[Entry]:
             if not stat.S_ISREG(status.st_mode):
                 continue
             count += 1
-            if count > MAX_ENTRIES:
-                raise DatasetError(f"{top} has more than the {MAX_ENTRIES:,} files that are allowed.")
+            if count > MAX_FILES:
+                raise DatasetError(f"{top} has more than {MAX_FILES:,} files: take them a part at a time.")
             yield Entry((*inside, printable(name)), status.st_size, path, status.st_mtime_ns)

@@ -6,6 +6,7 @@
 | `address`, `port` | where the server listens, for a proxy or for everybody |
 | `hosts` | who may see and stop everything: verified e-mail addresses, or the ids that the app shows to people |
 | `embed_in` | the origins whose pages may show the app in a frame, such as `https://moodle.example.org` |
+| `downloads` | whether everybody may have the server download the data sets that it knows; hosts always may |
 | `monitor_token` | the password to `/monitor/health` and `/monitor/metrics`, which are not there without one |
 | `[auth]` | the OpenID Connect provider, in the words of Streamlit's `secrets.toml`; without it nobody signs in |
 | `[limits]` | what one person may use, in the words of `Limits`; a class of fifty is the default |
@@ -41,6 +42,7 @@ class Hosting:
     hosts: frozenset[str] = frozenset()
     embed_in: tuple[str, ...] = ()
     monitor_token: str = ""
+    downloads: bool = False
     auth: dict[str, Any] = field(default_factory=dict)
     limits: Limits = CLASS
 
@@ -103,10 +105,11 @@ _KINDS: dict[str, type] = {
     "hosts": list,
     "embed_in": list,
     "monitor_token": str,
+    "downloads": bool,
     "auth": dict,
     "limits": dict,
 }
-_KIND_NAMES = {str: "a text", int: "a whole number", list: "a list", dict: "a table"}
+_KIND_NAMES = {bool: "true or false", str: "a text", int: "a whole number", list: "a list", dict: "a table"}
 _read = lru_cache(maxsize=8)(read)
 
 

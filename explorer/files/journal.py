@@ -18,6 +18,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from explorer.files.locks import lock
 from explorer.files.regular import read_regular
@@ -110,11 +111,18 @@ def write_through(file: Path, data: bytes) -> None:
 
 def replace_file(file: Path, data: bytes) -> None:
     """Replaces one small file, or the link that is there: readers see the old or the new one."""
+    with replacement(file) as f:
+        f.write(data)
+
+
+@contextlib.contextmanager
+def replacement(file: Path) -> Iterator[BinaryIO]:
+    """Writes what replaces one file, or the link that is there: readers see the old or the new one."""
     # A name that nobody can foresee, and "x": nobody can have laid a link there that is then written through.
     fresh = file.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with open(fresh, "xb") as f:
-            f.write(data)
+            yield f
         os.replace(fresh, file)
     except BaseException:
         with contextlib.suppress(OSError, ValueError):
@@ -123,24 +131,33 @@ def replace_file(file: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path, key: str = "") -> Iterator[Path]:
     """Makes a folder as a whole or not at all: what is written into the one that is given appears at `path`.
+
+    With a key, that folder is the one in which a process that was killed, or interrupted by its user, was at work for
+    the same key, if there is one.
 
     Raises:
         FileExistsError: something of that name is there.
         OSError: it cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=NEW))
-    held = lock(fresh)  # as long as it is being made nobody takes it for what a dead process left
+    fresh, held = path.parent / f"{NEW}{key}", None
+    if key:
+        fresh.mkdir(exist_ok=True)
+        held = lock(fresh, wait=0)
+    if held is None:
+        fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=NEW))
+        held = lock(fresh)  # as long as it is being made nobody takes it for what a dead process left
     try:
         yield fresh
         fresh.chmod(0o755)  # mkdtemp's 0700 would lock others out of a shared folder
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         fresh.rename(path)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
+    except BaseException as error:
+        if not (key and isinstance(error, KeyboardInterrupt)):
+            shutil.rmtree(fresh, ignore_errors=True)
         raise
     finally:
         if held is not None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from explorer.errors import DatasetError
-from explorer.files.journal import replace_file
+from explorer.files.journal import replacement
 
 # What begins with one of these, full-width or not, is a formula to a spreadsheet, which may then fetch an address or
 # start a program; an apostrophe before it makes it text: OWASP, "CSV Injection". Where a spreadsheet splits at
@@ -25,8 +26,7 @@ def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         rows: of cells. A `str` is text: it is quoted, and gets an apostrophe wherever a spreadsheet would take it for a
             formula. Anything else is written as `str` gives it, so that numbers stay numbers; None is an empty cell.
     """
-    text = "".join(",".join(map(_cell, row)) + "\n" for row in (header, *rows))
-    return text.encode("utf-8", "replace").decode()  # a file's name may hold what is no character
+    return "".join(_lines(header, rows))
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -35,9 +35,9 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
     Raises:
         DatasetError: it cannot be written; nothing is left behind then.
     """
-    text = table_text(header, rows)
     try:
-        replace_file(path, text.encode())
+        with replacement(path) as file:
+            file.writelines(line.encode() for line in _lines(header, rows))
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise DatasetError(f"{path} could not be written: {getattr(error, 'strerror', None) or error}.") from error
 
@@ -58,6 +58,12 @@ def check_place(path: Path) -> None:
         return
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} could not be written: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def _lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    for row in chain([header], rows):
+        line = ",".join(map(_cell, row)) + "\n"
+        yield line.encode("utf-8", "replace").decode()  # a file's name may hold what is no character
 
 
 def _cell(value: object) -> str:

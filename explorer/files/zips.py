@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from explorer.errors import DatasetError, DatasetMissing
+from explorer.errors import DatasetError, DatasetMissing, about_arrays, about_weights
+from explorer.files.zip_names import read_names
 
 _PIECE = 1 << 20  # bytes that are inflated at a time
 MAX_DIRECTORY_BYTES = 128 << 20  # of the list of files, which is read into memory as a whole
@@ -25,8 +26,8 @@ Member = tuple[tuple[str, ...], zipfile.ZipInfo]
 
 # The others, bz2 and lzma, unpack a few kilobytes to gigabytes in one step that cannot be bounded.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_OTHERS = {9: "Deflate64, as Windows does above 2 GB", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 _ENTRY = b"PK\x01\x02"  # what each entry of a zip's directory begins with
-_UTF8 = 0x800  # the flag of a name in UTF-8
 _ENCRYPTED = 0x1
 _UNKNOWN = re.compile("[\udc80-\udcff]")  # how Python keeps a byte of a name that is no UTF-8
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # control characters, changes of direction
@@ -39,6 +40,8 @@ def open_zip(path: Path | bytes, label: str, limit: int) -> Iterator[zipfile.Zip
     Raises DatasetMissing if there is nothing at `path`, DatasetError if it is no zip, cannot be read, is damaged
     or lists more than `limit` files.
     """
+    if reason := about_weights(label):  # PyTorch's are zips
+        raise DatasetError(f"{label} could not be read: {reason}.")
     try:
         file = _Bounded(path, limit)
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in the path
@@ -48,6 +51,8 @@ def open_zip(path: Path | bytes, label: str, limit: int) -> Iterator[zipfile.Zip
     with file:
         try:
             if not zipfile.is_zipfile(file):
+                if (reason := about_arrays(label)) and not label.lower().endswith(".npz"):  # which is a zip
+                    raise DatasetError(f"{label} is no picture: {reason}.")
                 raise DatasetError(f"{label} is neither a folder nor an intact .zip; zip the images again.")
             archive = zipfile.ZipFile(file)
         except _TooMuch as error:
@@ -78,10 +83,11 @@ def members(archive: zipfile.ZipFile, label: str, limit: int) -> tuple[list[Memb
         )
     found: dict[tuple[str, ...], zipfile.ZipInfo] = {}
     links, twice = [], []
-    for info in infos:
-        path = printable(_name(info)).replace("\\", "/")
+    names, notes = read_names(infos)
+    for info, name in zip(infos, names, strict=True):
+        path = printable(name)
         parts = tuple(part for part in path.split("/") if part not in ("", "."))
-        if path.startswith("/") or ".." in parts or path[1:2] == ":":
+        if path.startswith("/") or ".." in re.split(r"[/\\]", path) or path[1:2] == ":":
             raise DatasetError(
                 f"{label} holds a name that leads out of it, {printable(info.filename)!r}; nothing was read."
             )
@@ -93,7 +99,6 @@ def members(archive: zipfile.ZipFile, label: str, limit: int) -> tuple[list[Memb
         if found.pop(parts, None) is not None:
             twice.append("/".join(parts))
         found[parts] = info
-    notes = []
     if links:
         notes.append(
             f"Left out: {_count(links, 'link')}; links in a zip are not followed, so put the files themselves into it."
@@ -106,22 +111,36 @@ def members(archive: zipfile.ZipFile, label: str, limit: int) -> tuple[list[Memb
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Reads the bytes of one file in no more memory than the size it declares; from several threads if need be.
 
+    Raises as `copy_member` does.
+    """
+    data = io.BytesIO()
+    copy_member(archive, info, data)
+    return data.getvalue()
+
+
+def copy_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, out: io.BufferedIOBase) -> None:
+    """Writes one file out piece by piece, and never more than the size it declares.
+
     Raises RuntimeError if it is encrypted, NotImplementedError for a method that cannot be bounded, and whatever
     zipfile and zlib raise for damage: a size that is not the declared one is damage.
     """
     if is_encrypted(info):
         raise RuntimeError("encrypted")
     if info.compress_type not in _METHODS:
-        raise NotImplementedError(f"compression method {info.compress_type}")
+        method = _OTHERS.get(info.compress_type, f"method {info.compress_type}")
+        raise NotImplementedError(
+            f"it is packed by {method}: zip the folder again with the usual Deflate, such as with 7-Zip, or unpack the "
+            "zip and name its folder"
+        )
     # Without a number, `read` would inflate all that there is before it cuts it to the declared size; and at once, it
     # would put the pieces that it reads together in twice the memory.
-    data = io.BytesIO()
+    done = 0
     with archive.open(info) as stream:
-        while piece := stream.read(min(_PIECE, info.file_size - data.tell())):
-            data.write(piece)
-    if data.tell() != info.file_size:
+        while piece := stream.read(min(_PIECE, info.file_size - done)):
+            out.write(piece)
+            done += len(piece)
+    if done != info.file_size:
         raise zipfile.BadZipFile("shorter than declared")
-    return data.getvalue()
 
 
 def is_encrypted(info: zipfile.ZipInfo) -> bool:
@@ -161,16 +180,6 @@ class _Bounded(io.BufferedReader):
         if count > self.limit:
             raise _TooMuch(f"{count:,}")
         return data
-
-
-def _name(info: zipfile.ZipInfo) -> str:
-    """Reads a file's name: macOS writes UTF-8 without the flag that says so, which zipfile takes for code page 437."""
-    if info.flag_bits & _UTF8 or info.filename.isascii():
-        return info.filename
-    try:
-        return info.filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return info.filename
 
 
 def _count(paths: list[str], what: str) -> str:

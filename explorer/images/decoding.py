@@ -16,9 +16,10 @@ from typing import TypeVar
 from PIL import Image
 
 from explorer.errors import ImageError
-from explorer.images import memory
-from explorer.images.processes import FILE_SECONDS, Effort, borrowed
+from explorer.images import memory, processes
+from explorer.images.processes import Effort, borrowed
 from explorer.images.reading import MAX_FILE_BYTES, UPLOAD_BYTES, Picture
+from explorer.images.stacks import FIRST, Planes
 from explorer.images.tasks import ReadPicture, Task
 
 _SMALL = 64 << 20  # bytes of memory that each process may take at any time; for more it takes its turn
@@ -52,20 +53,23 @@ def decode_image(source: bytes | str | os.PathLike[str], *, name: str | None = N
     return read_one(source, name or "The image", ReadPicture()).image
 
 
-def read_picture(data: bytes, name: str, *, at_most: int | None = None, effort: Effort | None = None) -> Picture:
+def read_picture(
+    data: bytes, name: str, *, at_most: int | None = None, planes: Planes = FIRST, effort: Effort | None = None
+) -> Picture:
     """Decodes a picture that somebody hands in, in at most UPLOAD_BYTES of memory, and says what was done to it.
 
     Args:
         data: the file's bytes.
         name: what an error calls the picture.
         at_most: the picture is shrunk where its longer side has more pixels; a JPEG while it is decoded.
+        planes: which frames and channel of the file it takes; not `all` frames.
         effort: which it counts for.
 
     Raises:
         ImageError: it cannot be read, or exceeds a limit.
         DatasetError: as `decode`.
     """
-    return read_one(data, name, ReadPicture(at_most=at_most, most_bytes=UPLOAD_BYTES), effort)
+    return read_one(data, name, ReadPicture(at_most=at_most, most_bytes=UPLOAD_BYTES, **vars(planes)), effort)
 
 
 def read_one(data: bytes, name: str, task: Task[Result], effort: Effort | None = None) -> Result:
@@ -104,7 +108,7 @@ def decode(
             for name, data in asked:
                 found: Result | ImageError
                 try:
-                    values = process.receive()
+                    values = process.receive(processes.FILE_SECONDS + task.seconds_per_megabyte * len(data) / 1e6)
                     if "needs" in values:
                         granted = values["needs"]
                         break
@@ -113,7 +117,7 @@ def decode(
                     )
                 except EOFError:
                     process.kill()
-                    values = {"seconds": FILE_SECONDS if process.late else 0.0, "last": True}
+                    values = {"seconds": processes.FILE_SECONDS if process.late else 0.0, "last": True}
                     found = ImageError(name, process.reason)
                 at += 1
                 if effort is not None:

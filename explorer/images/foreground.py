@@ -6,11 +6,10 @@ SciPy is imported where it is needed: it would be a tenth of the time that impor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache, reduce
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
 FRAME = 28 / 20  # MNIST's frame to the box of its digits
 
@@ -141,17 +140,13 @@ def find_foreground(picture: Image.Image) -> Foreground:
     )
 
 
-def rim(image: Image.Image | Tensor) -> float:
+def rim(image: Image.Image | np.ndarray) -> float:
     """Measures the median brightness of the outermost pixels, in [0, 1].
 
     Args:
-        image: a picture of mode L or RGB, or a tensor [C, H, W], uint8 or float in [0, 1].
+        image: a picture of mode L or RGB, or one in [0, 1], float [H, W].
     """
-    if isinstance(image, Image.Image):
-        pixels = np.asarray(image.convert("L"), np.float32) / 255
-    else:
-        scale = 1.0 if image.is_floating_point() else 255.0
-        pixels = image.float().mean(0).cpu().numpy() / scale
+    pixels = np.asarray(image.convert("L"), np.float32) / 255 if isinstance(image, Image.Image) else image
     return float(np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])))
 
 
@@ -175,15 +170,12 @@ def _background(values: np.ndarray) -> tuple[np.ndarray, float]:
     """Fits the surface's coefficients [C, 6] to a picture [C, h, w]; returns the standard deviation about it, too."""
     step = max(1, max(values.shape[1:]) // _FITTED)
     values = values[:, ::step, ::step]
-    channels, height, width = values.shape
-    y, x = (a.ravel() for a in np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij"))
-    terms = np.stack([np.ones_like(x), x, y, x**2, x * y, y**2], 1)
+    channels = len(values)
+    terms, rim_only = _terms(*values.shape[1:])
     flat = values.reshape(channels, -1).T.astype(np.float64)
-    band = 1 - 2 * max(_BAND, 1 / min(height, width))
-    rim_only = (np.abs(x) > band) | (np.abs(y) > band)
     # The median first: a digit that touches the rim must not bend the surface.
     level = np.median(flat[rim_only], axis=0)
-    kept = rim_only & (np.abs(flat - level).max(1) < 0.25)
+    kept = rim_only & (_largest(flat - level) < 0.25)
     coefficients = np.zeros((6, channels))
     coefficients[0] = level
     spread = 0.0
@@ -191,10 +183,23 @@ def _background(values: np.ndarray) -> tuple[np.ndarray, float]:
         if kept.sum() < 12:
             break
         coefficients = np.linalg.lstsq(terms[kept], flat[kept], rcond=None)[0]
-        apart = np.abs(flat - terms @ coefficients).max(1)
+        apart = _largest(flat - terms @ coefficients)
         spread = 1.4826 * float(np.median(apart[kept]))
         kept = apart < max(3 * spread, 0.03)
     return coefficients.T, spread
+
+
+@lru_cache(maxsize=64)
+def _terms(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gives the polynomials' terms at all pixels, float64 [h w, 6]; and which pixels are of the rim, bool [h w]."""
+    y, x = (a.ravel() for a in np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij"))
+    band = 1 - 2 * max(_BAND, 1 / min(height, width))
+    return np.stack([np.ones_like(x), x, y, x**2, x * y, y**2], 1), (np.abs(x) > band) | (np.abs(y) > band)
+
+
+def _largest(difference: np.ndarray) -> np.ndarray:
+    """Gives the largest of a pixel's differences [n, C], whatever their sign: `max(1)`, in a tenth of its time."""
+    return reduce(np.maximum, np.abs(difference).T)
 
 
 def _otsu(values: np.ndarray) -> float:

@@ -5,11 +5,20 @@ from __future__ import annotations
 
 def jpeg_scans(data: bytes) -> int:
     """Counts the scans of a JPEG up to its end; another picture may follow in the same file."""
+    return data.count(b"\xff\xda", _first_scan(data), jpeg_end(data) or len(data))
+
+
+def jpeg_end(data: bytes) -> int | None:
+    """Finds the end marker of a JPEG; None where it has none."""
+    end = data.find(b"\xff\xd9", _first_scan(data))
+    return None if end < 0 else end
+
+
+def _first_scan(data: bytes) -> int:
     at = 2
-    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":  # segments before the first scan
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":  # segments before it
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    end = data.find(b"\xff\xd9", at)
-    return data.count(b"\xff\xda", at, len(data) if end < 0 else end)
+    return at
 
 
 def webp_pixels(data: bytes) -> int:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from explorer.images.decoding import read_one
 from explorer.images.slides import Slide, centre, within
+from explorer.images.stacks import FIRST, Planes
 from explorer.images.tasks import ReadSlide
 
 _UNSEEN = 8  # pixels a side of an array that nobody looks at
@@ -25,6 +26,7 @@ class Large:
         window: the largest square around that place that is kept, each of whose pixels is `scale` x `scale` of the
             picture; near an edge the place is not in its middle.
         corner: the window's upper left one, in units of its own pixels.
+        planes: which frames and channel of the file are the picture.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Large:
     window: Image.Image
     corner: tuple[int, int]
     scale: int
+    planes: Planes = FIRST
 
     @property
     def largest(self) -> int:
@@ -43,7 +46,7 @@ class Large:
 
     def at(self, place: tuple[int, int]) -> Large:
         """Moves the window to another place. Raises ImageError."""
-        found = read_one(self.data, self.name, ReadSlide(_UNSEEN, place))
+        found = read_one(self.data, self.name, ReadSlide(_UNSEEN, place, **vars(self.planes)))
         assert found.window is not None
         return replace(self, place=place, window=found.window, corner=found.corner)
 
@@ -65,9 +68,9 @@ class Large:
         return left / width, top / height, (left + side) / width, (top + side) / height
 
 
-def large_of(slide: Slide, data: bytes, name: str) -> Large | None:
+def large_of(slide: Slide, data: bytes, name: str, planes: Planes = FIRST) -> Large | None:
     """Gives more of a decoded picture, whose file has those bytes and that name; None where a cell fills it."""
     if slide.overview is None or slide.window is None:
         return None
     place = centre(slide.size)
-    return Large(name, data, slide.size, slide.overview, place, slide.window, slide.corner, slide.scale)
+    return Large(name, data, slide.size, slide.overview, place, slide.window, slide.corner, slide.scale, planes)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import math
+from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
@@ -36,6 +38,27 @@ def sheet(images: Tensor, columns: int | None = None) -> Image.Image:
     canvas[:n] = tiles
     canvas = canvas.reshape(rows, columns, h, w, c).transpose(0, 2, 1, 3, 4).reshape(rows * h, columns * w, c)
     return Image.fromarray(canvas[:, :, 0] if c == 1 else canvas)
+
+
+TILE = 40  # pixels a side at most: sheets are for looking, and exact images are shown one by one
+
+
+def tile_size(shape: tuple[int, int, int]) -> tuple[int, int]:
+    """Width and height of images [C, H, W] as tiles of a sheet for looking."""
+    _, height, width = shape
+    shrink = min(1.0, TILE / max(height, width))
+    return max(1, round(width * shrink)), max(1, round(height * shrink))
+
+
+def tiles(images: Tensor) -> Tensor:
+    """Shrinks images [N, C, H, W] to tiles, float in [0, 1] or uint8 where they are small."""
+    _, channels, height, width = images.shape
+    tile = tile_size((channels, height, width))
+    if tile == (width, height):
+        return images
+    if images.dtype == torch.uint8:
+        images = images.float() / 255
+    return F.interpolate(images, tile[::-1], mode="bilinear", antialias=True)
 
 
 def mosaic(parts: Sequence[Image.Image], columns: int, *, gap: int = 0) -> Image.Image:
@@ -66,13 +89,21 @@ def showcase(images: Sequence[Tensor] | Tensor, columns: int, *, times: int = 2,
     return ImageOps.expand(mosaic(parts, columns, gap=gap), gap)
 
 
-def encode(picture: Image.Image, format: str, *, lossless: bool = False) -> bytes:
+def encode(picture: Image.Image, format: str, *, lossless: bool = False, quality: int = 82) -> bytes:
     """Encodes a picture as `PNG`, or as `WEBP`, which is small unless `lossless`, for what is only looked at."""
     data = io.BytesIO()
     # method 0: a sheet is encoded while somebody waits for it, and 4 would take five times as long.
-    options = {"quality": 82, "method": 0, "lossless": lossless} if format == "WEBP" else {}
+    options = {"quality": quality, "method": 0, "lossless": lossless} if format == "WEBP" else {}
     picture.save(data, format, **options)
     return data.getvalue()
+
+
+def inline(images: Tensor, columns: int | None = None) -> str:
+    """A sheet of images, or nothing for none, as HTML with the picture in it: what notebooks show."""
+    if len(images) == 0:
+        return ""
+    data = b64encode(encode(sheet(images, columns), "PNG")).decode()
+    return f'<img src="data:image/png;base64,{data}" alt="" style="image-rendering: pixelated">'
 
 
 def save_grid(images: Tensor, path: Path) -> None:

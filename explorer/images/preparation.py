@@ -1,17 +1,15 @@
 """From a picture to what a model sees, in steps that a person can follow and change.
 
-Which steps suit a picture and a model is found out in `suggestion.py`.
+Which steps suit a picture and a model is found out in `suggestion.py`. (Read by processes without PyTorch.)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args, no_type_check
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps
-from torch import Tensor
 
 from explorer.images.arrays import MAX_SQUARE, Size, check_size, frame_size, in_frame, sides, size_words, to_array
 from explorer.images.depth import is_gray
@@ -20,6 +18,9 @@ from explorer.images.foreground import FRAME, Foreground, find_foreground
 Crop = Literal["whole", "content", "square"]
 Pad = Literal["square", "margin"]
 Background = Literal["black", "white", "rim"]
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _THICK = 2.2 / 20  # strokes to the content's longer side; MNIST's are 2 to 3 pixels wide, of 20
 
@@ -68,17 +69,25 @@ class Prepared:
     """A picture as a model sees it.
 
     Attributes:
-        image: uint8 [C, H, W].
+        pixels: uint8 [C, H, W].
         stages: what was done, in words such as "cropped to its content, 212 x 180", with the picture after it; only
-            steps that changed something. The last is `image`.
+            steps that changed something. The last is `pixels`.
         steps: by which it was prepared.
         why: a sentence on each step that `fit` chose.
     """
 
-    image: Tensor
+    pixels: np.ndarray
     stages: tuple[tuple[str, Image.Image], ...]
     steps: Steps
     why: tuple[str, ...] = ()
+
+    @property
+    @no_type_check
+    def image(self) -> Tensor:
+        """The pixels as a tensor."""
+        import torch
+
+        return torch.from_numpy(self.pixels)
 
     @property
     def words(self) -> str:
@@ -150,7 +159,7 @@ def prepare(
     pixels = to_array(picture, size, channels)
     if picture.size != sides(size)[::-1]:
         did(f"resized to {size_words(size)}", _as_image(pixels))
-    return Prepared(torch.from_numpy(pixels), tuple(stages), steps)
+    return Prepared(pixels, tuple(stages), steps)
 
 
 def _fill(picture: Image.Image, background: Background) -> int | tuple[int, ...]:

@@ -18,19 +18,20 @@ from explorer.errors import DatasetError
 from explorer.images.tasks import Task
 from explorer.images.worker import message, read_bytes, read_json
 
-THREADS = min(8, os.cpu_count() or 1)  # and processes
+THREADS = min(8, int(os.environ.get("EXPLORER_DECODERS", 0)) or os.cpu_count() or 1)  # and processes
 FILE_SECONDS = 30.0  # for one file
 _START_SECONDS = 60.0
 
 # Processor seconds for the files of one folder or zip together. A usual picture takes 0.02 to 2 a megabyte.
 _SECONDS, _SECONDS_PER_MEGABYTE = 60.0, 10.0
 
-# The package without what it imports by itself: PyTorch alone takes seconds, and hundreds of megabytes.
+# Packages without what they import by themselves: PyTorch alone takes seconds, and hundreds of megabytes.
 _PROGRAM = """
-import sys, types
-package = types.ModuleType("explorer")
-package.__path__ = [sys.argv[1]]
-sys.modules["explorer"] = package
+import os.path, sys, types
+for name in ("explorer", "explorer.datasets"):
+    package = types.ModuleType(name)
+    package.__path__ = [os.path.join(sys.argv[1], *name.split(".")[1:])]
+    sys.modules[name] = package
 from explorer.images.worker import main
 main()
 """
@@ -93,9 +94,12 @@ class Process:
     def __init__(self) -> None:
         """Starts it. Raises DatasetError where that cannot be done."""
         self._deadline: float | None = None
+        self._seconds = _START_SECONDS
         command = [sys.executable, "-P", "-c", _PROGRAM, str(Path(__file__).parents[1])]
         # One thread for numpy, which would set memory aside for each.
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "ARROW_IO_THREADS"), "1")
+        environment = {**os.environ, **one, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        environment["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # which takes no more than it is asked for
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
@@ -116,13 +120,13 @@ class Process:
     @property
     def reason(self) -> str:
         """Why it is dead, as a clause on the file that it was at."""
-        return f"it was not decoded in {FILE_SECONDS:.0f} seconds" if self.late else "the decoder broke down on it"
+        return f"it was not decoded in {self._seconds:.0f} seconds" if self.late else "the decoder broke down on it"
 
     def send(self, files: Sequence[tuple[str, bytes]], task: Task[Any], granted: int) -> None:
         """Asks for a task to be done with files. It reads all of them before it answers."""
         assert self._process.stdin is not None
         request = {
-            "task": type(task).__name__,
+            "task": (type(task).__module__, type(task).__name__),
             "fields": vars(task),
             "names": [name for name, _ in files],
             "lengths": [len(data) for _, data in files],
@@ -134,10 +138,11 @@ class Process:
                 self._process.stdin.write(data)
             self._process.stdin.flush()
 
-    def receive(self, seconds: float | None = None) -> dict[str, Any]:
-        """Waits for an answer, by default FILE_SECONDS. Raises EOFError if the process dies or is killed."""
+    def receive(self, seconds: float) -> dict[str, Any]:
+        """Waits so long for an answer. Raises EOFError if the process dies or is killed."""
         assert self._process.stdout is not None
-        self._deadline = time.monotonic() + (FILE_SECONDS if seconds is None else seconds)
+        self._seconds = seconds
+        self._deadline = time.monotonic() + self._seconds
         try:
             return read_json(self._process.stdout)
         finally:

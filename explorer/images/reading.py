@@ -12,15 +12,21 @@ import importlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 
 from PIL import ExifTags, Image
 
-from explorer.errors import ImageError
-from explorer.images.depth import eight_bits, is_deep
-from explorer.images.headers import gif_frames, jpeg_scans, webp_pixels
+from explorer.errors import ImageError, about_arrays, about_weights
+from explorer.images.depth import eight_bits, is_deep, is_deep_colour, note_white, with_12_bits
+from explorer.images.headers import gif_frames, jpeg_end, jpeg_scans, webp_pixels
+from explorer.images.profiles import CONVERTED, to_srgb
+from explorer.images.stacks import MAX_FRAMES, is_unknown_to_pillow, open_stack
 
 MAX_PIXELS = 89_478_485  # a quarter of a gigabyte of RGB
 MAX_FILE_BYTES = 256 << 20
+
+MAX_TEXT_BYTES = 16 << 20
+"""Of a text or colour profile in a PNG: those of slide scanners have some megabytes."""
 
 PICTURE_BYTES = 1 << 30
 """What decoding one picture may take."""
@@ -39,9 +45,12 @@ SUFFIXES = frozenset({
 _PLUGINS = ("Png", "Jpeg", "Mpo", "Tiff", "Bmp", "Gif", "WebP", "Ppm", "Avif", "Jpeg2K")
 
 DAMAGED = "it is cut off or damaged"
+UNKNOWN = "it is not a picture of a known format, or damaged"
+DEEP = "It has more than 8 bits per channel and was scaled to 8."
+UNENDED = "It lacks its end marker; all of its pixels are there."
 
+_JPEG, _END = b"\xff\xd8", b"\xff\xd9"
 _MAX_SCANS = 100  # of a JPEG: progressive ones have about ten, and each costs a pass over all of the picture
-_MAX_FRAMES = 1_000  # that are counted
 
 # Bytes a pixel that decoders take beside the picture, measured.
 _DECODERS = {"TIFF": 4, "GIF": 1, "WEBP": 10, "AVIF": 6, "HEIF": 6, "JPEG2000": 14, "PPM": 4}
@@ -80,24 +89,31 @@ class Picture:
         size: width and height in the file, upright, before it was shrunk.
         notes: a sentence on each thing that was done to it: frames left out, transparency, depth, print colours,
             orientation, shrinking.
+        frames, channels: how many the file has; its colours are no channels.
     """
 
     image: Image.Image
     size: tuple[int, int]
     notes: tuple[str, ...] = ()
+    frames: int = 1
+    channels: int = 1
 
 
 def register_formats() -> None:
     """Lets Pillow know FORMATS and no others, for as long as the process lives."""
     for plugin in _PLUGINS:
         importlib.import_module(f"PIL.{plugin}ImagePlugin")
-    with contextlib.suppress(ImportError):
-        importlib.import_module("pillow_heif").register_heif_opener()
+    with contextlib.suppress(ImportError):  # where the program is installed without it
+        import pi_heif
+
+        pi_heif.register_heif_opener(thumbnails=False, decode_threads=1)
     for other in set(Image.OPEN) - FORMATS:
         del Image.OPEN[other]
     Image.ID[:] = [name for name in Image.ID if name in Image.OPEN]
     vars(Image)["_initialized"] = 2  # or Pillow would load all its plugins for a file that these do not know
     Image.MAX_IMAGE_PIXELS = None  # judged here
+    png = vars(importlib.import_module("PIL.PngImagePlugin"))
+    png["MAX_TEXT_CHUNK"], png["MAX_TEXT_MEMORY"] = MAX_TEXT_BYTES, 2 * MAX_TEXT_BYTES
     vars(importlib.import_module("PIL.AvifImagePlugin"))["DEFAULT_MAX_THREADS"] = 1  # each has memory of its own
 
 
@@ -109,11 +125,12 @@ def read(
     at_least: int | None = None,
     at_most: int | None = None,
     most_bytes: int = PICTURE_BYTES,
-    noting: bool = True,
+    frames: str = "first",
+    channel: int = 0,
 ) -> Picture:
     """Decodes a file's bytes, upright, in mode `L` (gray) or `RGB`, 8 bits.
 
-    Of an animation the first frame; transparency is laid on black; the EXIF orientation is applied. Deeper
+    Transparency is laid on black; the EXIF orientation is applied. Deeper
     pictures are scaled to 8 bits: 16-bit ones by the least of 8, 12 and 16 bits that holds their maximum
     (cameras of microscopes store 12 bits in 16), floating-point ones from [0, 1] or, if they exceed it, from
     their own range.
@@ -126,12 +143,16 @@ def read(
             least that many pixels.
         at_most: the picture is shrunk where its longer side has more pixels; a JPEG while it is decoded.
         most_bytes: of memory that decoding may ever take.
-        noting: whether to find out what was done to it.
+        frames: of several, which become the picture; see `explorer.images.stacks.FRAMES`. Of `all`, the first.
+        channel: from 1; 0 for the colours of a picture that has some, and else the first.
 
     Raises:
         MemoryNeeded: it takes more than is granted.
         ImageError: it cannot be read, has more than MAX_PIXELS, or takes more than `most_bytes`.
     """
+    if frames != "first" or channel or is_unknown_to_pillow(data):
+        taken = read_frames(data, name, granted, frames, channel, at_most=at_most, most_bytes=most_bytes)
+        return next(taken)
     notes: list[str] = []
     with opened(data, name, granted) as image:
         size = image.size
@@ -152,15 +173,24 @@ def read(
                 )
             if needed > granted:
                 raise MemoryNeeded(needed)
-            found = _depth_notes(image) if noting else []
+            found = _depth_notes(image, data)
             before = turn_of(image) if image.format == "TIFF" else None  # which turns itself while it is decoded
+            deep = is_deep_colour(image)
             load(image, name)
             turn = turn_of(image)
-            result = eight_bits(image)
-            if noting:
-                notes += [*frame_notes(image, data), *found]
-                if (before, turn) != (None, None):
-                    notes.append(TURNED)
+            if deep:
+                found += with_12_bits(image, data)
+            profile = image.info.get("icc_profile")
+            printed = to_srgb(image, profile) if image.mode == "CMYK" else None
+            result = printed or eight_bits(image)
+            converted = printed or to_srgb(result, profile)
+            if converted is not None:
+                result = converted
+                found.append(CONVERTED)
+            planes = planes_of(image, data)
+            notes += [*planes_notes(*planes), *found]
+            if (before, turn) != (None, None):
+                notes.append(TURNED)
         except (ImageError, MemoryNeeded, MemoryError):
             raise
         except Exception as error:  # Pillow's plugins raise whatever a malformed file leads them to
@@ -170,10 +200,52 @@ def read(
                 image.close()  # which lets go of its pixels
             result = result.transpose(turn)
     size = (height, width) if turn in SIDEWAYS else (width, height)
-    if at_most is not None and max(size) > at_most:
-        result.thumbnail((at_most, at_most))
-        notes.append(f"It has {size[0]:,} × {size[1]:,} pixels and was shrunk to {result.width:,} × {result.height:,}.")
-    return Picture(result, size, tuple(notes))
+    return Picture(result, size, (*notes, *_shrink(result, size, at_most)), *planes)
+
+
+def read_frames(
+    data: bytes,
+    name: str,
+    granted: int,
+    frames: str,
+    channel: int,
+    *,
+    at_most: int | None = None,
+    most_bytes: int = PICTURE_BYTES,
+) -> Iterator[Picture]:
+    """Decodes the frames of a file, as the arguments of `read` tell: one picture, or of `all` frames one each.
+
+    Raises:
+        MemoryNeeded, ImageError: as `read`.
+    """
+    try:
+        with open_stack(data) as stack:
+            if stack.size[0] * stack.size[1] > MAX_PIXELS:
+                raise too_many(name, stack.size, MAX_PIXELS)
+            if stack.plane_bytes > most_bytes:
+                raise ImageError(name, f"a frame of it takes {stack.plane_bytes >> 20:,} MB; make it smaller first")
+            if stack.plane_bytes > granted:
+                raise MemoryNeeded(stack.plane_bytes)
+            notes = [*planes_notes(stack.frames, stack.channels, frames, channel), *([DEEP] if stack.deep else [])]
+            for image in stack.images(name, frames, channel):
+                size = image.size
+                shrunk = _shrink(image, size, at_most)
+                yield Picture(image, size, (*notes, *shrunk), stack.frames, stack.channels)
+    except (ImageError, MemoryNeeded, MemoryError):
+        raise
+    except Exception as error:  # whatever a malformed file leads Pillow and tifffile to
+        reason = about_weights(name) or UNKNOWN
+        if "imagecodecs" in str(error):
+            reason = "it is a TIFF that is packed in a way that is not read here; save it without compression"
+        raise ImageError(name, reason) from error
+
+
+def _shrink(image: Image.Image, size: tuple[int, int], at_most: int | None) -> list[str]:
+    """Shrinks a picture, whose file has that size, in place; a note if it was too large."""
+    if at_most is None or max(size) <= at_most:
+        return []
+    image.thumbnail((at_most, at_most))
+    return [f"It has {size[0]:,} × {size[1]:,} pixels and was shrunk to {image.width:,} × {image.height:,}."]
 
 
 @contextlib.contextmanager
@@ -190,22 +262,55 @@ def opened(data: bytes, name: str, granted: int) -> Iterator[Image.Image]:
         if claimed > MAX_PIXELS:
             raise ImageError(name, f"it has more than the limit of {MAX_PIXELS:,} pixels in all")
         raise MemoryNeeded(claimed * 8)
+    if data[:2] == _JPEG:
+        if (scans := jpeg_scans(data)) > _MAX_SCANS:
+            raise ImageError(name, f"it has {scans:,} scans, more than the limit of {_MAX_SCANS}")
+        if jpeg_end(data) is None:
+            data = _ended(data, name, granted)
     try:
         image = Image.open(io.BytesIO(data))
     except Image.UnidentifiedImageError as error:
-        photo = "it is a HEIC photo, which is read where pillow-heif is installed; save it as JPEG or install that"
-        is_heic = data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc")
-        raise ImageError(name, photo if is_heic else "it is not a picture of a known format, or damaged") from error
+        heic = data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc")
+        how = (
+            "cannot be decoded" if "HEIF" in Image.OPEN else "is read where pi-heif is installed (pip install pi-heif)"
+        )
+        raise ImageError(
+            name,
+            f"it is a HEIC photo, which {how}; save it as JPEG"
+            if heic
+            else about_weights(name) or about_arrays(name) or UNKNOWN,
+        ) from error
     except MemoryError:
         raise
     except Exception as error:
-        raise ImageError(name, DAMAGED) from error
+        much = "text chunk" in str(error) or "TEXT_CHUNK" in str(error)
+        reason = f"it holds a text or a colour profile of more than {MAX_TEXT_BYTES >> 20} MB; save it without"
+        raise ImageError(name, reason if much else DAMAGED) from error
     with image:
         if image.width * image.height == 0:
             raise ImageError(name, "it has no pixels")
-        if image.format in ("JPEG", "MPO") and (scans := jpeg_scans(data)) > _MAX_SCANS:
-            raise ImageError(name, f"it has {scans:,} scans, more than the limit of {_MAX_SCANS}")
+        note_white(image, data)
         yield image
+
+
+def _ended(data: bytes, name: str, granted: int) -> bytes:
+    """Adds the end marker that a JPEG lacks. Raises ImageError where pixels are missing, too, and MemoryNeeded."""
+    seen = []
+    for rest in (b"", b"\x5a" * 64):  # which is taken for pixels where the decoder still waits for some
+        try:
+            with Image.open(io.BytesIO(data + rest + _END)) as image:
+                needed = memory_needed(image, image.size, data)
+                if needed > granted and needed <= PICTURE_BYTES:
+                    raise MemoryNeeded(needed)
+                image.load()
+                seen.append(sha256(image.tobytes()).digest())
+        except (MemoryNeeded, MemoryError):
+            raise
+        except Exception:
+            return data  # which says what is wrong when it is read
+    if seen[0] != seen[1]:
+        raise ImageError(name, DAMAGED)
+    return data + _END
 
 
 def load(image: Image.Image, name: str) -> None:
@@ -236,6 +341,8 @@ def memory_needed(image: Image.Image, size: tuple[int, int], data: bytes) -> int
     else:
         converted = 1 if image.mode in ("1", "L", "LA") or is_deep(image) else 4
     needed = pixels * (decoded + converted + _DECODERS.get(image.format or "", 0))
+    if is_deep_colour(image) or ("icc_profile" in image.info and converted == 1):
+        needed += (30 if image.format == "PPM" else 4) * pixels  # the lower bits; the colours that a profile leads to
     if image.format in ("JPEG", "MPO") and (image.info.get("progressive") or jpeg_scans(data) > 1):
         # Held as coefficients of two bytes each, in full size, whatever scale it is decoded at.
         needed += 2 * len(image.getbands()) * size[0] * size[1]
@@ -250,31 +357,47 @@ def turn_of(image: Image.Image) -> Image.Transpose | None:
         return None  # a malformed EXIF block spoils no pixels
 
 
-def frame_notes(image: Image.Image, data: bytes) -> list[str]:
-    """Counts frames after the first; phones add a map of brightness to a JPEG (MPO), which is no frame."""
+def planes_of(image: Image.Image, data: bytes) -> tuple[int, int]:
+    """Counts frames and channels of an open file; a phone's map of brightness in a JPEG (MPO) is no frame."""
     frames = 1
     with contextlib.suppress(Exception):  # damage behind the first frame
         if image.format == "GIF":
-            frames = gif_frames(data, _MAX_FRAMES)
-        elif image.format == "TIFF":
-            with Image.open(io.BytesIO(data)) as other:  # the decoded picture would be lost
-                while frames <= _MAX_FRAMES:
+            return gif_frames(data, MAX_FRAMES), 1
+        if image.format == "TIFF":
+            # Opened again: the decoded picture would be lost.
+            with Image.open(io.BytesIO(data)) as other, contextlib.suppress(EOFError):
+                while frames <= MAX_FRAMES:
                     other.seek(frames)
                     frames += 1
+            if 1 < frames <= MAX_FRAMES:
+                with open_stack(data) as stack:
+                    return stack.frames, stack.channels
         elif image.format != "MPO":
             frames = int(getattr(image, "n_frames", 1))
-    many = f"more than {_MAX_FRAMES:,}" if frames > _MAX_FRAMES else f"{frames:,}"
-    return [f"It has {many} frames; only the first is used."] if frames > 1 else []
+    return frames, 1
 
 
-def _depth_notes(image: Image.Image) -> list[str]:
+def planes_notes(frames: int, channels: int, taken: str = "first", channel: int = 0) -> list[str]:
+    """Words what became of the frames and channels of a file: nothing where there is one of each."""
+    many = f"more than {MAX_FRAMES:,}" if frames > MAX_FRAMES else f"{frames:,}"
+    notes = []
+    if channels > 1:
+        notes.append(f"It has {channels:,} channels; only {f'number {channel}' if channel else 'the first'} is used.")
+    if frames > 1:
+        used = {"mean": "their mean", "max": "their maximum", "all": "each of them"}.get(taken, "only the first")
+        notes.append(f"It has {many} frames; {used} is used.")
+    return notes
+
+
+def _depth_notes(image: Image.Image, data: bytes) -> list[str]:
     """Notes how a picture that is not decoded yet becomes 8-bit gray or RGB."""
     notes = []
+    if data[:2] == _JPEG and jpeg_end(data) is None:
+        notes.append(UNENDED)
     if image.has_transparency_data:
         notes.append("Its transparent parts were laid on black.")
-    # Pillow keeps the upper 8 bits of each colour: the mode does not say so, what the decoder is told does.
-    if is_deep(image) or any("16" in str(tile[3]) for tile in getattr(image, "tile", ()) if len(tile) > 3):
-        notes.append("It has more than 8 bits per channel and was scaled to 8.")
+    if is_deep(image) or is_deep_colour(image):
+        notes.append(DEEP)
     if image.mode == "CMYK":
         notes.append("Its colours are for print (CMYK) and were converted to RGB.")
     return notes

@@ -13,7 +13,8 @@ from PIL import Image
 
 from explorer.errors import ImageError
 from explorer.images.arrays import to_array
-from explorer.images.depth import is_gray
+from explorer.images.depth import is_deep_colour, is_gray, with_12_bits
+from explorer.images.profiles import to_srgb
 from explorer.images.reading import (
     DAMAGED,
     MAX_PIXELS,
@@ -21,14 +22,16 @@ from explorer.images.reading import (
     TURNED,
     MemoryNeeded,
     Picture,
-    frame_notes,
     load,
     memory_needed,
     opened,
+    planes_notes,
+    planes_of,
     read,
     too_many,
     turn_of,
 )
+from explorer.images.stacks import FIRST, Planes, is_unknown_to_pillow
 
 LARGE_SIDE = 1000  # pixels: a single cell is cut out at some hundred
 MOST_SCALED = 400_000_000  # pixels of a JPEG that is decoded at a reduced scale: four seconds
@@ -50,7 +53,7 @@ class Slide:
 
     Attributes:
         size: width and height of the picture, upright, in pixels.
-        notes: as of `Picture`.
+        notes, frames, channels: as of `Picture`.
         gray: whether it has no colour to speak of.
         seen: all of it, as a data set holds it: uint8 [3, H, H].
         overview: all of it, in colour, at most 512 pixels a side; None of a smaller picture.
@@ -61,6 +64,8 @@ class Slide:
 
     size: tuple[int, int]
     notes: tuple[str, ...]
+    frames: int
+    channels: int
     gray: bool
     seen: np.ndarray
     overview: Image.Image | None = None
@@ -69,7 +74,9 @@ class Slide:
     scale: int = 1
 
 
-def slide_of(data: bytes, name: str, granted: int, size: int, place: tuple[int, int] | None) -> Slide:
+def slide_of(
+    data: bytes, name: str, granted: int, size: int, place: tuple[int, int] | None, planes: Planes = FIRST
+) -> Slide:
     """Decodes a picture that ought to show one cell and may be a whole slide.
 
     Args:
@@ -78,18 +85,20 @@ def slide_of(data: bytes, name: str, granted: int, size: int, place: tuple[int, 
         granted: bytes of memory that decoding may take now.
         size: of `Slide.seen`.
         place: the middle of the window, by default that of the picture.
+        planes: which frames and channel of the file are the picture; not `all` frames.
 
     Raises:
         MemoryNeeded: it takes more than is granted.
         ImageError: it cannot be read, or is too large even for a slide.
     """
-    found = _reduced(data, name, granted, place)
+    found = _reduced(data, name, granted, place) if planes == FIRST else None
     if found is None:
-        picture = read(data, name, granted)
+        picture = read(data, name, granted, **vars(planes))
         side, corner = _window(picture.size, place or centre(picture.size))
         found = _Decoded(picture, _square(picture.image, corner, side), corner, 1)
     picture = found.picture
-    known = (picture.size, picture.notes, is_gray(picture.image), to_array(picture.image, size, 3))
+    said = (picture.size, picture.notes, picture.frames, picture.channels)
+    known = (*said, is_gray(picture.image), to_array(picture.image, size, 3))
     if max(picture.size) <= LARGE_SIDE:
         return Slide(*known)
     picture.image.thumbnail((_OVERVIEW, _OVERVIEW))
@@ -108,6 +117,8 @@ class _Decoded:
 
 def _reduced(data: bytes, name: str, granted: int, place: tuple[int, int] | None) -> _Decoded | None:
     """Decodes a picture beyond MAX_PIXELS. None for any other: `read` takes it, or says what is wrong."""
+    if is_unknown_to_pillow(data):
+        return None
     with opened(data, name, granted) as image:
         width, height = image.size
         if width * height <= MAX_PIXELS or image.format not in _FORMATS or image.mode not in _MODES:
@@ -125,7 +136,10 @@ def _reduced(data: bytes, name: str, granted: int, place: tuple[int, int] | None
             needed = memory_needed(image, (width, height), data)
             if needed > granted:
                 raise MemoryNeeded(needed)
+            deep = is_deep_colour(image)
             load(image, name)
+            if deep:
+                with_12_bits(image, data)
             turn = turn_of(image)
             if not scaled:
                 width, height = image.size  # a TIFF turns itself while it is decoded
@@ -135,14 +149,17 @@ def _reduced(data: bytes, name: str, granted: int, place: tuple[int, int] | None
             side, corner = _window(upright, (x / scale, y / scale))
             window = _square(image, _in_file(corner, side, turn, image.size), side)
             reduced = image.reduce(max(1, max(image.size) // (2 * _OVERVIEW)))
-            notes = (*frame_notes(image, data), *(() if turn is None else (TURNED,)))
+            there = planes_of(image, data)
+            notes = (*planes_notes(*there), *(() if turn is None else (TURNED,)))
+            profile = image.info.get("icc_profile")
+            window, reduced = (to_srgb(part, profile) or part for part in (window, reduced))
         except (ImageError, MemoryNeeded, MemoryError):
             raise
         except Exception as error:
             raise ImageError(name, DAMAGED) from error
     if turn is not None:
         window, reduced = window.transpose(turn), reduced.transpose(turn)
-    return _Decoded(Picture(reduced, full, notes), window, corner, scale)
+    return _Decoded(Picture(reduced, full, notes, *there), window, corner, scale)
 
 
 def centre(size: tuple[int, int]) -> tuple[int, int]:

@@ -1,28 +1,25 @@
 """Which steps make a picture look like the images that a model knows.
 
 A model knows one kind of picture: MNIST's are white digits on black, centred in a margin. A photo of ink on paper is
-none until it is cropped, cleaned and inverted.
+none until it is cropped, cleaned and inverted. (Read by processes without PyTorch.)
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-from jaxtyping import Float
 from PIL import Image
-from torch import Tensor
 
 from explorer.images.arrays import Size, frame_size, sides
 from explorer.images.depth import is_gray
 from explorer.images.foreground import Foreground, find_foreground, is_plain, rim
 from explorer.images.preparation import Background, Crop, Pad, Prepared, Steps, prepare
 
-_DARK, _BRIGHT = 0.2, 0.6  # brightness of a rim
+DARK, _BRIGHT = 0.2, 0.6  # brightness of a rim
 _FILLS = 0.85  # of the longer side: content that reaches farther is not worth a crop
 _THIN = 1.4 / 20  # strokes to the content's longer side; MNIST's are 2 to 3 pixels wide, of 20
 _CENTRED = (0.6, 0.83)  # of the side that a digit in MNIST's margin takes, 20/28 or a little more or less
-_OFF_CENTRE = 2 / 28  # of the side; MNIST's own digits are half a pixel off at most
+OFF_CENTRE = 2 / 28  # of the side; MNIST's own digits are half a pixel off at most
 
 
 def fit(picture: Image.Image, model_habits: tuple[bool, bool], size: Size, channels: int) -> Prepared:
@@ -62,7 +59,7 @@ def _suggested(
     seen = find_foreground(picture)
     around = rim(picture)
     coloured = channels == 3 and not is_gray(picture)
-    bright = around > _BRIGHT or (seen.found and around > _DARK and seen.darker)
+    bright = around > _BRIGHT or (seen.found and around > DARK and seen.darker)
     reasons = []
     invert = bright and not coloured
     if invert:
@@ -88,28 +85,6 @@ def _suggested(
     return steps, tuple(reasons), seen
 
 
-def habits(images: Float[Tensor, "n c h w"]) -> tuple[bool, bool]:
-    """Tells what a model's own images have in common: (dark_rim, centred), see `suggest`.
-
-    `dark_rim`: the median brightness of the outermost pixels is below 0.2 in most. `centred`: besides, nothing much
-    is in the outer 1/14 of the frame, and most centres of mass are close to the middle, as MNIST's are.
-
-    Args:
-        images: in [0, 1], some of them, or what the model decodes from some of its stored codes.
-    """
-    gray = images.float().mean(1)
-    height, width = gray.shape[1:]
-    rims = gray.new_tensor([rim(image[None]) for image in gray])
-    dark = bool(rims.median() < _DARK)
-    mass = gray.sum((1, 2))
-    edge = max(1, round(min(height, width) / 14))
-    outside = 1 - gray[:, edge:-edge, edge:-edge].sum((1, 2)) / mass.clamp_min(1e-6)
-    y = (gray.sum(2) * (torch.arange(height) + 0.5)).sum(1) / mass.clamp_min(1e-6) / height - 0.5
-    x = (gray.sum(1) * (torch.arange(width) + 0.5)).sum(1) / mass.clamp_min(1e-6) / width - 0.5
-    close = (x.abs() < _OFF_CENTRE) & (y.abs() < _OFF_CENTRE) & (outside < 0.02)
-    return dark, dark and bool(close.float().mean() > 0.5)
-
-
 def _sits_in_margin(picture: Image.Image, seen: Foreground) -> bool:
     """Tells whether a picture is square with its content centred in a margin, as MNIST's digits are."""
     if picture.width != picture.height:
@@ -118,4 +93,4 @@ def _sits_in_margin(picture: Image.Image, seen: Foreground) -> bool:
     x, y = seen.mass((0, 0, *picture.size))
     side = picture.width
     off = max(abs(x / side - 0.5), abs(y / side - 0.5))
-    return _CENTRED[0] <= max(right - left, bottom - top) / side <= _CENTRED[1] and off <= _OFF_CENTRE
+    return _CENTRED[0] <= max(right - left, bottom - top) / side <= _CENTRED[1] and off <= OFF_CENTRE

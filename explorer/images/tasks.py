@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from explorer.images.arrays import Size, sides, to_array
 from explorer.images.depth import is_gray
-from explorer.images.reading import PICTURE_BYTES, Picture, read
+from explorer.images.preparation import Steps, prepare
+from explorer.images.reading import PICTURE_BYTES, Picture, read, read_frames
 from explorer.images.slides import Slide, slide_of
+from explorer.images.stacks import Planes
+from explorer.images.suggestion import fit
 
 Result = TypeVar("Result")
 
@@ -28,6 +32,12 @@ _STRIP_BYTES = 4 << 20  # of a picture, which are sent at a time
 
 class Task(ABC, Generic[Result]):
     """Something to be made of a file: a dataclass, whose fields are sent as JSON."""
+
+    seconds_per_megabyte: ClassVar[float] = 0.0
+    """That a file may take beside those that each may."""
+
+    def prepare(self) -> None:
+        """Imports what it takes, in the process that decodes, before its memory is limited."""
 
     @abstractmethod
     def do(self, data: bytes, name: str, granted: int) -> Answer:
@@ -50,46 +60,123 @@ class ReadPicture(Task[Picture]):
     at_least: int | None = None
     at_most: int | None = None
     most_bytes: int = PICTURE_BYTES
+    frames: str = "first"
+    channel: int = 0
 
     def do(self, data: bytes, name: str, granted: int) -> Answer:
-        found = read(data, name, granted, at_least=self.at_least, at_most=self.at_most, most_bytes=self.most_bytes)
-        return {"size": found.size, "notes": found.notes, "image": _shape(found.image)}, _sent(found.image)
+        found = read(data, name, granted, **vars(self))
+        return {**_said(found), "size": found.size, "image": _shape(found.image)}, _sent(found.image)
 
     def result(self, values: dict[str, Any], take: Take) -> Picture:
         width, height = values["size"]
-        return Picture(_received(take, *values["image"]), (width, height), tuple(values["notes"]))
+        return Picture(_received(take, *values["image"]), (width, height), *_heard(values))
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """A decoded file as a data set holds it.
+
+    Attributes:
+        pixels: uint8 [n, channels, H, W], see `to_array`; more than one only of `all` frames.
+        notes, frames, channels: as of `Picture`.
+    """
+
+    pixels: np.ndarray
+    notes: tuple[str, ...]
+    frames: int
+    channels: int
 
 
 @dataclass(frozen=True)
-class ReadArray(Task[np.ndarray]):
-    """Decodes a picture as a data set holds it: uint8 [channels, H, W], see `to_array`.
+class ReadArray(Task[Arrays]):
+    """Decodes a picture as a data set holds it.
 
-    A JPEG may be shrunk while it is decoded, to `at_least` so many pixels.
+    A JPEG may be shrunk while it is decoded, to `at_least` so many pixels. `frames` and `channel` are as of `read`.
     """
 
     size: Size
     channels: int
     at_least: int | None = None
+    frames: str = "first"
+    channel: int = 0
 
     def do(self, data: bytes, name: str, granted: int) -> Answer:
-        image = read(data, name, granted, at_least=self.at_least, noting=False).image
-        return {}, [to_array(image, self.size, self.channels).tobytes()]
+        if self.frames == "all":
+            found = [
+                (picture, to_array(picture.image, self.size, self.channels))
+                for picture in read_frames(data, name, granted, self.frames, self.channel)
+            ]
+        else:
+            picture = read(data, name, granted, at_least=self.at_least, frames=self.frames, channel=self.channel)
+            found = [(picture, to_array(picture.image, self.size, self.channels))]
+        return {**_said(found[0][0]), "count": len(found)}, (pixels.tobytes() for _, pixels in found)
 
-    def result(self, values: dict[str, Any], take: Take) -> np.ndarray:
-        return _array(self.size, self.channels, take)
+    def result(self, values: dict[str, Any], take: Take) -> Arrays:
+        pixels = np.stack([_array(self.size, self.channels, take) for _ in range(values["count"])])
+        return Arrays(pixels, *_heard(values))
 
 
 @dataclass(frozen=True)
-class Look(Task[tuple[tuple[int, int], bool]]):
-    """Tells width and height of a picture in pixels, upright, and whether it is gray."""
+class PreparePicture(Task[Arrays]):
+    """Decodes a picture and prepares it for a model; what that takes is not counted as decoding.
+
+    Attributes:
+        size, channels, habits: of the model's images, see `explorer.images.suggestion.fit`.
+        steps: the fields of `Steps`; None for those that suit the picture and the model.
+        at_most, most_bytes, frames, channel: as of `reading.read`.
+    """
+
+    size: Size
+    channels: int
+    habits: tuple[bool, bool]
+    steps: dict[str, Any] | None
+    at_most: int
+    most_bytes: int
+    frames: str = "first"
+    channel: int = 0
+
+    def prepare(self) -> None:
+        import scipy.ndimage  # noqa: F401
 
     def do(self, data: bytes, name: str, granted: int) -> Answer:
-        found = read(data, name, granted, at_least=64, noting=False)
-        return {"size": found.size, "gray": is_gray(found.image)}, []
+        began = time.process_time()
+        limits = {"at_most": self.at_most, "most_bytes": self.most_bytes}
+        picture = read(data, name, granted, frames=self.frames, channel=self.channel, **limits)
+        seconds = time.process_time() - began
+        if self.steps is None:
+            made = fit(picture.image, self.habits, self.size, self.channels)
+        else:
+            made = prepare(picture.image, Steps(**self.steps), self.size, self.channels)
+        return {**_said(picture), "seconds": seconds}, [made.pixels.tobytes()]
 
-    def result(self, values: dict[str, Any], take: Take) -> tuple[tuple[int, int], bool]:
+    def result(self, values: dict[str, Any], take: Take) -> Arrays:
+        return Arrays(_array(self.size, self.channels, take)[None], *_heard(values))
+
+
+class Looked(NamedTuple):
+    """What there is to see of a file: width and height in pixels, upright, whether it is gray, and as of `Picture`."""
+
+    size: tuple[int, int]
+    gray: bool
+    notes: tuple[str, ...]
+    frames: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class Look(Task[Looked]):
+    """Looks at a picture, decoded as coarsely as will do. `frames` and `channel` are as of `read`."""
+
+    frames: str = "first"
+    channel: int = 0
+
+    def do(self, data: bytes, name: str, granted: int) -> Answer:
+        found = read(data, name, granted, at_least=64, **vars(self))
+        return {**_said(found), "size": found.size, "gray": is_gray(found.image)}, []
+
+    def result(self, values: dict[str, Any], take: Take) -> Looked:
         width, height = values["size"]
-        return (width, height), values["gray"]
+        return Looked((width, height), values["gray"], *_heard(values))
 
 
 @dataclass(frozen=True)
@@ -99,14 +186,17 @@ class ReadSlide(Task[Slide]):
     Attributes:
         size: of the array, in colour.
         place: the middle of the window, by default that of the picture.
+        frames, channel: as of `read`.
     """
 
     size: int
     place: tuple[int, int] | None = None
+    frames: str = "first"
+    channel: int = 0
 
     def do(self, data: bytes, name: str, granted: int) -> Answer:
-        found = slide_of(data, name, granted, self.size, self.place)
-        values = {"size": found.size, "notes": found.notes, "gray": found.gray}
+        found = slide_of(data, name, granted, self.size, self.place, Planes(self.frames, self.channel))
+        values = {**_said(found), "size": found.size, "gray": found.gray}
         if found.window is None or found.overview is None:
             return {**values, "images": []}, [found.seen.tobytes()]
         images = (found.overview, found.window)
@@ -118,7 +208,7 @@ class ReadSlide(Task[Slide]):
     def result(self, values: dict[str, Any], take: Take) -> Slide:
         width, height = values["size"]
         seen = _array(self.size, 3, take)
-        known = ((width, height), tuple(values["notes"]), values["gray"], seen)
+        known = ((width, height), *_heard(values), values["gray"], seen)
         if not values["images"]:
             return Slide(*known)
         overview, window = (_received(take, *image) for image in values["images"])
@@ -126,7 +216,12 @@ class ReadSlide(Task[Slide]):
         return Slide(*known, overview, window, (left, top), values["scale"])
 
 
-KINDS: dict[str, type[Task[Any]]] = {kind.__name__: kind for kind in (ReadPicture, ReadArray, Look, ReadSlide)}
+def _said(found: Picture | Slide) -> dict[str, Any]:
+    return {"notes": found.notes, "frames": found.frames, "channels": found.channels}
+
+
+def _heard(values: dict[str, Any]) -> tuple[tuple[str, ...], int, int]:
+    return tuple(values["notes"]), values["frames"], values["channels"]
 
 
 def _array(size: Size, channels: int, take: Take) -> np.ndarray:

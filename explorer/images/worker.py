@@ -6,6 +6,7 @@ JSON, and the bytes that it announces.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from typing import IO, Any
 
 from explorer.errors import ImageError
 from explorer.images.reading import MAX_FILE_BYTES, MemoryNeeded, register_formats
-from explorer.images.tasks import KINDS, Task
+from explorer.images.tasks import Task
 
 PATIENCE = 2.0  # seconds for the files of one request: what is left is asked for again, when others had their turn
 _ROOM = 96 << 20  # bytes besides those that are granted: the square around a long picture, what is on its way
@@ -34,9 +35,13 @@ def main() -> None:
             request = read_json(requests)
         except EOFError:
             return
+        module, kind = request["task"]
+        task = getattr(importlib.import_module(module), kind)(**request["fields"])
+        task.prepare()
+        _limit_memory(max(MAX_FILE_BYTES, sum(request["lengths"])))
         files = [read_bytes(requests, length) for length in request["lengths"]]
         _limit_memory(request["granted"])
-        _answer(KINDS[request["task"]](**request["fields"]), request, files, answers)
+        _answer(task, request, files, answers)
 
 
 def _answer(task: Task[Any], request: dict[str, Any], files: list[bytes], answers: IO[bytes]) -> None:
@@ -53,7 +58,7 @@ def _answer(task: Task[Any], request: dict[str, Any], files: list[bytes], answer
             values, pieces = {"needs": error.bytes}, []
         except MemoryError:
             values, pieces = {"error": f"decoding it takes more than {granted + _ROOM >> 20} MB of memory"}, []
-        values["seconds"] = time.process_time() - before
+        values.setdefault("seconds", time.process_time() - before)
         late = bool(files) and time.monotonic() - began > PATIENCE
         answers.write(message({**values, "last": late or "needs" in values}))
         for piece in pieces:

@@ -63,12 +63,12 @@ def test_one_key_does_not_wait_for_another():
 
     def slow() -> ImageDataset:
         begun.set()
-        assert finish.wait(10)
+        assert finish.wait(60)
         return _dataset()
 
     thread = threading.Thread(target=cache.get, args=("slow", slow))
     thread.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     cache.get("fast", _dataset)
     finish.set()
     thread.join()
@@ -81,7 +81,7 @@ def test_a_failure_is_not_kept_and_the_one_who_waits_tries_itself():
 
     def cancelled() -> ImageDataset:
         begun.set()
-        assert finish.wait(10)
+        assert finish.wait(60)
         raise KeyboardInterrupt
 
     def first() -> None:
@@ -95,7 +95,7 @@ def test_a_failure_is_not_kept_and_the_one_who_waits_tries_itself():
 
     threads = [threading.Thread(target=first), threading.Thread(target=second)]
     threads[0].start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     threads[1].start()
     finish.set()
     for thread in threads:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from explorer import datasets
-from explorer.datasets import folder
+from explorer.datasets import sinks
 from explorer.datasets.layout import arrange
 from explorer.errors import DatasetError, DatasetMissing
 from explorer.files import entries
@@ -81,7 +81,7 @@ def test_train_and_test_folders_are_the_splits(prefix, zipped, write_tree, pictu
     assert set(train.images[:, 0, 0, 0].tolist()) == {10}
     assert set(test.images[:, 0, 0, 0].tolist()) == {90}
     assert train.notes == [
-        f"Left out: 1 file neither in train/ nor in test/, such as {prefix}valid/a/1.png.",
+        f"Left out: 1 file neither in Train/ nor in test/, such as {prefix}valid/a/1.png.",
         "The train set has no images of c.",
         "The test set has no images of a.",
     ]
@@ -243,7 +243,7 @@ def test_images_of_many_kinds_and_sizes(write_tree, picture):
     }
     dataset = _load(write_tree(tree), size=24)
     assert dataset.images.shape == (7, 3, 24, 24)
-    assert dataset.notes == []
+    assert dataset.notes == ["More than 8 bits per channel were scaled to 8 in 1 of 7 images."]
 
 
 def test_files_that_change_are_read_anew(write_tree, picture):
@@ -276,7 +276,7 @@ def test_progress_and_cancelling(write_tree, picture):
 
 
 def test_more_than_fits_into_memory(write_tree, picture, monkeypatch):
-    monkeypatch.setattr(folder, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(sinks, "MAX_BYTES", 10_000)
     with pytest.raises(DatasetError, match=r"10 images of 64 × 64 would take .* Choose a smaller size"):
         _load(write_tree(_cells(picture)), size=64)
 

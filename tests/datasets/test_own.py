@@ -19,6 +19,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from explorer import datasets
 from explorer.datasets import own
@@ -59,6 +60,8 @@ def test_what_is_kept_outlives_the_source(zipped, root, write_tree, picture):
         assert datasets.load("own:cells", split) is dataset
     assert datasets.available()[-1] == info
     assert [listed.name for listed in datasets.available()] == [*datasets.SOURCES, "own:cells"]
+    assert [datasets.info(listed.name) for listed in datasets.available()] == datasets.available()
+    assert [datasets.info(name) for name in ("", "own:other", "own:../cells", "folder:cells")] == [None] * 4
     assert sorted(item.name for item in (root / "own" / "cells").iterdir()) == ["data.safetensors", "info.json"]
     assert os.stat(root / "own" / "cells").st_mode & 0o777 == 0o755
 
@@ -322,3 +325,27 @@ def test_images_that_are_no_squares_can_keep_their_shape(root, write_tree, pictu
 def test_the_shape_that_is_suggested_is_that_of_most(sizes, shape, root, write_tree, picture):
     path = write_tree({f"{n}.png": picture((n, 0, 0), size) for n, size in enumerate(sizes)})
     assert own.preview(path).suggested_shape == shape
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_names_of_files_stay_with_the_images(zipped, root, write_tree, picture):
+    files = cells(picture, 6, 6, "cells/") | {"cells/good/broken.png": b"x"}
+    own.create("cells", write_tree(files, zipped=zipped))
+    found = {}
+    for split in SPLITS:
+        dataset = datasets.load("own:cells", split)
+        for name, image, label in zip(dataset.items.names, dataset.images, dataset.labels.tolist(), strict=True):
+            found[name] = (dataset.classes[label], int(image[1, 16, 16]))
+    shorter = {name.removeprefix("cells/"): value for name, value in found.items()}
+    assert shorter == {f"{label}/{n}.png": (label, n) for label in ("good", "sick") for n in range(6)}
+    assert dataset.subset([1, 0]).items.names == [dataset.items.names[1], dataset.items.names[0]]
+
+
+def test_a_set_of_a_version_that_kept_no_names_still_loads(root, write_tree, picture):
+    own.create("cells", write_tree(cells(picture)))
+    data, info = root / "own" / "cells" / "data.safetensors", root / "own" / "cells" / "info.json"
+    kept = {name: tensor for name, tensor in load_file(data).items() if not name.endswith(".items")}
+    save_file(kept, data)
+    info.write_text(json.dumps({**json.loads(info.read_text()), "nbytes": data.stat().st_size}))
+    dataset = datasets.load("own:cells", "test")
+    assert (len(dataset), dataset.items) == (2, None)

@@ -147,14 +147,14 @@ def test_too_many_classes(root, write_tree, picture, monkeypatch):
     monkeypatch.setattr(sources, "MAX_CLASSES", 5)
     tree = {f"{c}/{n}.png": picture() for c in range(6) for n in range(2)}
     for zipped in (True, False):
-        refused(write_tree(tree, zipped=zipped), "has 6 subfolders, .* limit of 5; sort the images into fewer folders")
+        refused(write_tree(tree, zipped=zipped), "has 6 classes, .* limit of 5; sort the images into fewer folders")
 
 
 def test_five_thousand_folders(root, tmp_path, picture):
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
         for n in range(5000):
             archive.writestr(f"{n}/a.png", b"x")
-    refused(tmp_path / "many.zip", "has 5,000 subfolders")
+    refused(tmp_path / "many.zip", "has 5,000 classes")
 
 
 @pytest.mark.unchecked
@@ -170,11 +170,7 @@ def test_other_shapes(options, match, root, write_tree, picture):
 
 def test_more_than_there_is_room_for(root, write_tree, picture, monkeypatch):
     path = write_tree(cells(picture))
-    monkeypatch.setattr(creation, "MAX_BYTES", 100_000)
-    with pytest.raises(DatasetError, match=r"12 images of 64 × 64 in colour would take .* choose a smaller size"):
-        own.create("cells", path, size=64, channels=3)
     own.create("small", path, size=28, channels=1)
-    monkeypatch.undo()
     monkeypatch.setattr(creation.shutil, "disk_usage", lambda place: SimpleNamespace(free=100_000))
     with pytest.raises(DatasetError, match=r"would take 0 MB, but .* has 0 MB left; free some space"):
         own.create("cells", path, size=64, channels=3, root=root)

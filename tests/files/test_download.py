@@ -3,7 +3,7 @@
 import pytest
 
 from explorer.errors import DatasetError
-from explorer.files.download import download, mirrors
+from explorer.files.download import Remote, addresses, download
 from explorer.files.locks import lock
 
 
@@ -80,10 +80,12 @@ def test_only_http(tmp_path, url):
 
 
 def test_mirrors(monkeypatch):
-    assert mirrors("fashion-mnist", ["https://x/a", "https://y/"]) == ["https://x/a/", "https://y/"]
-    monkeypatch.setenv("EXPLORER_MIRROR_FASHION_MNIST", " https://z/b ")
-    assert mirrors("fashion-mnist", ["https://x/a"]) == ["https://z/b/"]
-    assert mirrors("mnist", ["https://x/a"]) == ["https://x/a/"]
+    file = Remote("raw/file.gz", ["https://x/file.gz", "https://y/file.gz"], 1, lambda path: None)
+    assert addresses("torchvision:A-b", file) == ["https://x/file.gz", "https://y/file.gz"]
+    monkeypatch.setenv("EXPLORER_MIRROR", "https://all/data")
+    assert addresses("torchvision:A-b", file) == ["https://all/data/raw/file.gz"]
+    monkeypatch.setenv("EXPLORER_MIRROR_TORCHVISION_A_B", " https://z/b/ ")
+    assert addresses("torchvision:A-b", file) == ["https://z/b/file.gz"]
 
 
 DATA = bytes(range(256)) * 4000  # 1,024,000 bytes

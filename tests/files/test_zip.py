@@ -21,9 +21,10 @@ def test_limits_of_a_zip(write_tree, picture, monkeypatch):
     with pytest.raises(DatasetError, match="would unpack to"):
         load_folder(path)
     monkeypatch.setattr(entries, "MAX_ENTRIES", 9)
+    monkeypatch.setattr(entries, "MAX_FILES", 9)
     with pytest.raises(DatasetError, match="10 files, more than the limit of 9"):
         load_folder(path)
-    with pytest.raises(DatasetError, match="more than the 9 files"):
+    with pytest.raises(DatasetError, match="has more than 9 files: take them a part at a time"):
         load_folder(write_tree(_tree(picture)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from explorer.cells.screening.detector import Detector, pooled, residual_channels, residual_score
-from explorer.cells.screening.files import FileScreening, screen_files
+from explorer.cells.screening.files import FileScreening, screen_files, screen_into, screening
 from explorer.cells.screening.report import Method, Middle, Report, report
 from explorer.cells.screening.screener import UNLIKE, Calibration, Examination, Screener, Screening, screen, screener
 from explorer.cells.screening.typicality import Typicality
@@ -26,5 +26,7 @@ __all__ = [
     "residual_score",
     "screen",
     "screen_files",
+    "screen_into",
     "screener",
+    "screening",
 ]

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from explorer.cells.screening.groups import Group, by_group
-from explorer.cells.screening.screener import Screening, log_odds_of, screener
-from explorer.cells.screening.verdicts import COLUMNS, score_rows, summary, verdicts
-from explorer.files.pictures import Progress, open_pictures
+from explorer.cells.screening.groups import COLUMNS as GROUP_COLUMNS
+from explorer.cells.screening.groups import Group, by_group, group_rows
+from explorer.cells.screening.screener import Screener, Screening, log_odds_of, screener
+from explorer.cells.screening.verdicts import COLUMNS, Verdict, score_rows, summary, verdicts
+from explorer.files.pictures import Figures, Progress, Work, open_pictures
+from explorer.files.results import Results, part_of
 from explorer.files.tables import check_place, write_table
-from explorer.images.tasks import ReadArray
+from explorer.images.stacks import FIRST, Planes
+from explorer.images.tasks import Arrays, ReadArray
 
+_TYPES = ("string", "float", "float", "float", "string", "bool", "double", "string", "string")  # of COLUMNS
 _MOST_BYTES = 64 << 20  # of a file: a single cell takes some kilobytes, and a slide can only be screened cell by cell
 
 
@@ -58,7 +66,12 @@ class FileScreening:
 
 
 def screen_files(
-    source: Path, *, share: float | None = None, device: str = "auto", progress: Progress | None = None
+    source: Path,
+    *,
+    share: float | None = None,
+    planes: Planes = FIRST,
+    device: str = "auto",
+    progress: Progress | None = None,
 ) -> FileScreening:
     """Screens the pictures in a folder, at any depth, or in a .zip; or a single picture. Not a medical device.
 
@@ -67,6 +80,7 @@ def screen_files(
     Args:
         source: the folder, the zip or the picture.
         share: of infected cells, in (0, 1); None for that among the cells of the calibration, one half.
+        planes: which frames and channels of files are screened; not `all` frames.
         device: auto, cpu, cuda or mps.
         progress: called with the number of pictures done and of all, readable or not.
 
@@ -75,19 +89,114 @@ def screen_files(
         CheckpointError: as of `explorer.screen`.
         ValueError: as of `explorer.screen`, or for what is no share.
     """
+    opened, share = _asked(share, device)
+    with Results() as results:
+        notes = _screen(source, opened, results, planes, progress)
+        blocks = list(results.figures())
+        figures = np.concatenate([block[2] for block in blocks])
+        names = [name for _, found, _ in blocks for name in found]
+        screening = _screening(figures, opened, share)
+        return FileScreening(names, screening, list(results.unreadable()), notes, share, opened.version)
+
+
+@dataclass(frozen=True)
+class ScreenedFiles:
+    """What `screen_into` has written; see `FileScreening`."""
+
+    summary: str
+    unreadable: list[tuple[str, str]]
+    notes: list[str]
+
+
+def screen_into(
+    out: Path,
+    source: Path,
+    *,
+    groups: Path | None = None,
+    pattern: str = "",
+    share: float | None = None,
+    planes: Planes = FIRST,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> ScreenedFiles:
+    """Screens pictures as `screen_files` does, into a table; memory does not hold what is said of them.
+
+    What has been screened is kept beside, in `OUT.part`: after a process has died, the next one goes on from there.
+
+    Args:
+        out: the table, as `FileScreening.write_csv` writes it.
+        source: the folder, the zip or the picture.
+        groups: a table of groups as well, by `pattern`; see `by_group`.
+        share, planes, device, progress: as of `screen_files`.
+
+    Raises:
+        DatasetError, CheckpointError: as of `screen_files`, or a file cannot be written.
+        ValueError: as of `screen_files`, or the pattern is none.
+    """
+    opened, share = _asked(share, device)
+    about = f"screen {source.absolute()} {opened.version} {planes}"  # the share is a matter of what is told of it
+    with Results(part_of(out), about) as results:
+        notes = _screen(source, opened, results, planes, progress)
+        found = partial(_found, results, opened, share)
+        write_table(out, COLUMNS, score_rows(found(), results.unreadable(), share=share, model=opened.version))
+        if groups is not None:
+            write_table(groups, GROUP_COLUMNS, group_rows(by_group(found(), pattern)))
+        screened = ScreenedFiles(summary(verdict for _, verdict in found()), list(results.unreadable()), notes)
+        results.discard()
+    return screened
+
+
+def screening(share: float | None, planes: Planes, device: str) -> Work[Arrays]:
+    """Says how the pictures of many are screened; `screen_files` has the arguments, and what it raises."""
+    opened, share = _asked(share, device)
+    return Work(
+        f"screen {opened.version} {planes} {share}",
+        _task(opened, planes),
+        _prepared,
+        partial(_figures, opened),
+        dict(zip(COLUMNS, _TYPES, strict=True)),
+        lambda results: score_rows(
+            _found(results, opened, share), results.unreadable(), share=share, model=opened.version
+        ),
+        planes,
+        _MOST_BYTES,
+    )
+
+
+def _found(results: Results, opened: Screener, share: float) -> Iterator[tuple[str, Verdict]]:
+    for _, names, figures in results.figures():
+        yield from zip(names, verdicts(_screening(figures, opened, share)), strict=True)
+
+
+def _task(opened: Screener, planes: Planes) -> ReadArray:
+    return ReadArray(opened.image_shape[1], 3, **vars(planes))
+
+
+def _prepared(read: Arrays) -> Tensor:
+    return torch.tensor(read.pixels[0])
+
+
+def _figures(opened: Screener, images: Tensor, _: list[int]) -> Figures:
+    said = opened.screen(images)
+    return torch.stack([said.p_infected, said.log_ratio, said.typicality, said.residual_score], 1), None
+
+
+def _asked(share: float | None, device: str) -> tuple[Screener, float]:
+    """Opens the screener, and gives the share that is assumed. Raises ValueError for what is no share."""
     if share is not None:
         log_odds_of(share)
     opened = screener(device)
-    parts: list[Screening] = []
-    readable: list[str] = []
-    with open_pictures(source, ReadArray(opened.image_shape[1], 3), most_bytes=_MOST_BYTES) as found:
-        for names, images in found.blocks(lambda pixels: torch.tensor(pixels), progress):
-            readable += names
-            parts.append(opened.screen(images))
-    columns = zip(*((p.p_infected, p.log_ratio, p.typicality, p.residual_score) for p in parts), strict=True)
-    screening = Screening(*map(torch.cat, columns))
-    if share is None:
-        share = opened.calibration.share
-    else:
-        screening = screening.assuming(share)
-    return FileScreening(readable, screening, found.unreadable, found.notes, share, opened.version)
+    return opened, opened.calibration.share if share is None else share
+
+
+def _screen(source: Path, opened: Screener, results: Results, planes: Planes, progress: Progress | None) -> list[str]:
+    """Screens what there is no result of yet; gives sentences on files that were left out."""
+    task = _task(opened, planes)
+    with open_pictures(source, task, results, planes=planes, most_bytes=_MOST_BYTES) as found:
+        found.work(_prepared, partial(_figures, opened), progress)
+    return found.notes
+
+
+def _screening(figures: np.ndarray, opened: Screener, share: float) -> Screening:
+    screening = Screening(*torch.tensor(figures).unbind(1))
+    return screening if share == opened.calibration.share else screening.assuming(share)

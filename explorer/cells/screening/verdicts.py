@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
@@ -95,8 +95,8 @@ def scores_csv(
 
 def score_rows(
     rows: Iterable[tuple[str, Verdict]], unreadable: Iterable[tuple[str, str]], *, share: float, model: str
-) -> list[list[object]]:
-    """Makes the rows of a table of verdicts, under COLUMNS.
+) -> Iterator[list[object]]:
+    """Yields the rows of a table of verdicts, under COLUMNS.
 
     Args:
         rows: file names and verdicts. p_infected and typicality in [0, 1] and log_ratio in nats get as many digits as
@@ -106,19 +106,17 @@ def score_rows(
         model: `Screener.version`.
     """
     assumed = float(f"{share:.6g}")
-    table: list[list[object]] = []
     for name, v in rows:
         figures = map(np.float32, (v.p_infected, v.log_ratio, v.typicality))
-        table.append([name, *figures, v.called, v.unlike, assumed, model, ""])
+        yield [name, *figures, v.called, v.unlike, assumed, model, ""]
     for name, why in unreadable:
-        table.append([name, None, None, None, "unreadable", None, assumed, model, why])
-    return table
+        yield [name, None, None, None, "unreadable", None, assumed, model, why]
 
 
-def summary(found: Sequence[Verdict]) -> str:
+def summary(found: Iterable[Verdict]) -> str:
     """Counts pictures, cells among them, and what these are called, in words without a full stop."""
     counts = Counter(verdict.state for verdict in found)
-    unlike, count = counts["unlike"], len(found)
+    unlike, count = counts["unlike"], counts.total()
     if not unlike:
         return _cells(counts, count, ": {}")
     if unlike == count:

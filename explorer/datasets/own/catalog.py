@@ -15,6 +15,7 @@ from explorer.errors import DatasetError, DatasetMissing
 from explorer.files import trash
 from explorer.files.journal import NEW
 from explorer.files.owner import Owner, read_owner, write_owner
+from explorer.files.shipped import command
 from explorer.images.arrays import Size
 
 PREFIX = "own:"
@@ -27,6 +28,8 @@ _NAME = re.compile(rf"[A-Za-z0-9]([A-Za-z0-9._-]{{0,{MAX_NAME - 2}}}[A-Za-z0-9])
 class OwnSource(Source):
     """One of them, whether it is there or not."""
 
+    own = whole = True
+
     def __init__(self, name: str) -> None:
         """`name` is without `own:`. Raises DatasetError if it cannot be one."""
         check_name(name)
@@ -36,7 +39,8 @@ class OwnSource(Source):
         return not self.problem(root)
 
     def how(self, root: Path) -> str:
-        return f"Add it on the Train screen, or with `python -m explorer data add FOLDER_OR_ZIP --name {self.stem}`."
+        add = command(f"data add FOLDER_OR_ZIP --name {self.stem}")
+        return f"Add it on the Train screen, or with `{add}`."
 
     def problem(self, root: Path) -> str:
         """Says in a sentence why it cannot be loaded; empty if nothing is known to be wrong."""
@@ -79,7 +83,7 @@ class OwnSource(Source):
             how=problem,
             image_shape=found.image_shape if found else None,
             origin=found.origin if found else "Your own",
-            can_fetch=False,
+            fetch_bytes=0,
         )
 
     def _damaged(self, error: DatasetError) -> str:
@@ -180,8 +184,7 @@ def taken(name: str, root: str | os.PathLike[str] | None = None) -> bool:
 
 def propose_name(text: str, root: str | os.PathLike[str] | None = None) -> str:
     """Proposes a name that is free, made of the name of a file or folder: `Blood Cells.zip` gives blood-cells."""
-    stem = Path(text).name
-    stem = stem[: -len(".zip")] if stem.lower().endswith(".zip") else stem
+    stem = re.sub(r"\.(zip|tar|tar\.gz|tgz|gz|npz|npy|csv|tsv|parquet)$", "", Path(text).name, flags=re.IGNORECASE)
     base = re.sub("[^a-z0-9._]+", "-", stem.lower()).strip("-._")[:MAX_NAME].strip("-._") or "images"
     name, number = base, 1
     while taken(name, root):

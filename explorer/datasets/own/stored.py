@@ -2,31 +2,32 @@
 
 | file | what |
 |---|---|
-| `data.safetensors` | `train.images`, `test.images` uint8 [N, C, H, W]; `….labels` int64 [N], if any |
+| `data.safetensors` | `train.images`, `test.images` uint8 [N, C, H, W]; `….labels` int64 [N], `….items` JSON, if any |
 | `info.json` | schema, name, title, origin, shape, classes, split seed, notes, digests, when it was made, counts |
 | `owner.json` | whose it is; none where it is nobody's (`explorer.files.owner`) |
 
-Written to a temporary folder beside and renamed; never pickled. How it comes to be is told in `creation.py`.
+Written to a temporary folder beside and renamed; never pickled. Images that are many stay on the disk when they are
+loaded. How it comes to be is told in `creation.py`.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from explorer.datasets.base import SPLITS, ImageDataset
+from explorer.datasets.on_disk import StoredImages
+from explorer.datasets.own.data_file import DataReader, DataWriter
 from explorer.errors import DatasetError
-from explorer.files.journal import new_folder
+from explorer.files.journal import write_through
 from explorer.files.owner import Owner, write_owner
 from explorer.images.arrays import Size, sides
+from explorer.latents.items import Items
 
 SCHEMA = 1
 _DATA, _INFO = "data.safetensors", "info.json"
@@ -66,6 +67,11 @@ class Stored:
     """`ImageDataset.fingerprint` of each split, which it is checked by."""
     nbytes: int
     """Of `data.safetensors`."""
+    modified: int = 0
+    """When `data.safetensors` was written, in nanoseconds since 1970: as long as it is of then, it is what was written,
+    and many images need not be read to see that. 0 in older ones."""
+    group: str = ""
+    """The column of the items with what must not be separated in a split, such as the patient; empty for none."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -78,31 +84,25 @@ def files(path: Path) -> tuple[Path, Path]:
     return path / _DATA, path / _INFO
 
 
-def write(path: Path, stored: Stored, splits: dict[str, ImageDataset], owner: Owner) -> Stored:
-    """Stores the splits at `path` as a whole or not at all; returns `stored` with the size on the disk.
+def writer(path: Path, shape: tuple[int, int, int], name: str) -> DataWriter:
+    """Begins the images (C, H, W) of what will be stored in the folder at `path`. Raises OSError."""
+    return DataWriter(path / _DATA, shape, name)
 
-    Raises:
-        FileExistsError: something is at `path` by now.
-        OSError: the disk is full or may not be written to.
-    """
-    with new_folder(path) as temporary:
-        tensors = {}
-        for split, dataset in splits.items():
-            tensors[f"{split}.images"] = dataset.images
-            if dataset.labels is not None:
-                tensors[f"{split}.labels"] = dataset.labels
-        try:
-            save_file(tensors, temporary / _DATA)
-        except SafetensorError as error:  # which hides the error number
-            raise OSError(str(error).rpartition("I/O error: ")[2]) from error
-        values = {**asdict(stored), "nbytes": (temporary / _DATA).stat().st_size, "created": stored.created.isoformat()}
-        text = json.dumps({"schema": SCHEMA, **values}, indent=1, ensure_ascii=False)
-        (temporary / _INFO).write_text(text + "\n", encoding="utf-8")
-        write_owner(temporary, owner)
-        for name in (_DATA, _INFO):  # else a machine that dies may find the name, and nothing behind it
-            with (temporary / name).open("rb+") as file:
-                os.fsync(file.fileno())
-    return read_info(path)
+
+def write(path: Path, stored: Stored, splits: dict[str, ImageDataset], owner: Owner, data: DataWriter) -> None:
+    """Stores the rest in the folder at `path`, once `data` has the images of the splits. Raises OSError."""
+    tensors = {}
+    for split, dataset in splits.items():
+        if dataset.labels is not None:
+            tensors[f"{split}.labels"] = dataset.labels
+        if dataset.items is not None:
+            tensors[f"{split}.items"] = dataset.items.to_tensor()
+    data.finish(tensors)
+    status = (path / _DATA).stat()
+    known = {"nbytes": status.st_size, "modified": status.st_mtime_ns, "created": stored.created.isoformat()}
+    text = json.dumps({"schema": SCHEMA, **asdict(stored), **known}, indent=1, ensure_ascii=False)
+    write_through(path / _INFO, f"{text}\n".encode())
+    write_owner(path, owner)
 
 
 def read_info(path: Path) -> Stored:
@@ -127,14 +127,21 @@ def _parsed(values: Any) -> Stored:
     try:
         if values["schema"] > SCHEMA:
             raise DatasetError("it was made by a newer version of this program")
+        values = {"group": "", "modified": 0, **values}  # which older ones do not have
         made = {field.name: values[field.name] for field in fields(Stored)}
         if isinstance(made["size"], list):
             made["size"] = tuple(made["size"])
         made["created"] = datetime.fromisoformat(made["created"])
         stored = Stored(**made)
         sound = (
-            all(isinstance(text, str) for text in (stored.name, stored.title, stored.origin, *stored.classes))
-            and all(isinstance(number, int) for number in (*stored.image_shape, stored.nbytes, *stored.counts.values()))
+            all(
+                isinstance(text, str)
+                for text in (stored.name, stored.title, stored.origin, stored.group, *stored.classes)
+            )
+            and all(
+                isinstance(number, int)
+                for number in (*stored.image_shape, stored.nbytes, stored.modified, *stored.counts.values())
+            )
             and stored.created.tzinfo is not None
             and all(
                 isinstance(stored.fingerprints[split], str)
@@ -160,14 +167,29 @@ def read_split(path: Path, split: str, name: str) -> ImageDataset:
     """
     stored = read_info(path)
     try:
-        with safe_open(path / _DATA, framework="pt") as file:
-            # Copied: what safetensors hands out is a view of the file, and ends the process if that is cut off.
-            images = file.get_tensor(f"{split}.images").clone()
-            labels = file.get_tensor(f"{split}.labels").clone() if stored.classes else None
-        dataset = ImageDataset(name, split, images, labels, list(stored.classes), notes=list(stored.notes[split]))
+        file = DataReader(path / _DATA, name)
+        images, labels = file.images(split), file.tensor(f"{split}.labels")
+        kept = file.tensor(f"{split}.items")  # older ones have none
+        items = None if kept is None else Items.from_tensor(kept)
+        notes = list(stored.notes[split])
+        group = items.columns.get(stored.group) if items is not None else None
+        dataset = ImageDataset(
+            name,
+            split,
+            images,
+            labels,
+            list(stored.classes),
+            group if isinstance(group, list) else None,
+            notes=notes,
+            items=items,
+        )
+        if isinstance(images, StoredImages) and file.modified == stored.modified:
+            vars(dataset)["fingerprint"] = stored.fingerprints[split]
         if dataset.fingerprint != stored.fingerprints[split]:
             raise DatasetError(f"{_DATA} is not what was written")
-    except (SafetensorError, OSError, RuntimeError, DatasetError) as error:
+    except DatasetError:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:
         raise DatasetError(f"{_DATA} is damaged ({error})") from error
     return dataset
 
