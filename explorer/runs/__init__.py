@@ -9,6 +9,7 @@ from explorer.errors import RunError
 from explorer.runs.actions import archive, cancel, delete, rename, restore, share
 from explorer.runs.allowance import check_room, check_size, count_active, disk_used, images
 from explorer.runs.listing import RunInfo, active, log_tail, run, runs
+from explorer.runs.opening import open_archive
 from explorer.runs.queue import advance, propose_name, resume, submit, suggested_epochs, train
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "disk_used",
     "images",
     "log_tail",
+    "open_archive",
     "propose_name",
     "rename",
     "restore",

@@ -8,11 +8,10 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 
-from explorer.checkpoints.folder import runs_folder, signature
+from explorer.checkpoints.folder import signature, trash
 from explorer.errors import RunError
 from explorer.files.owner import FILE as OWNER
 from explorer.files.owner import write_owner
-from explorer.files.trash import Trash
 from explorer.runs.listing import RunInfo, path_of, run
 from explorer.runs.queue import free_path, locked_queue, next_name, write_errors
 from explorer.training.run_folder import RunFiles
@@ -55,12 +54,12 @@ def delete(name: str) -> str:
         RunError: the run is active, or there is none.
     """
     with locked_queue(), _idle(name, "deleted") as info, write_errors():
-        return _trash().put(info.path)
+        return trash().put(info.path)
 
 
 def restore(token: str) -> RunInfo:
     """Undoes a `delete`, under another name if its own has been taken since. Raises RunError."""
-    found = _trash().find(token)
+    found = trash().find(token)
     if found is None:
         raise RunError("It is no longer in the trash, which keeps deleted runs for a day.")
     name, source = found
@@ -91,10 +90,6 @@ def archive(name: str) -> bytes:
     except OSError as error:
         raise RunError(f"{name} could not be packed: {error.strerror or error}.") from error
     return packed
-
-
-def _trash() -> Trash:
-    return Trash(runs_folder() / ".trash", seconds=24 * 3600.0)
 
 
 def _pack(info: RunInfo) -> bytes:

@@ -21,8 +21,6 @@ from explorer.runs.listing import RunInfo, active, folders
 from explorer.training.experiment import model_config
 from explorer.training.presets import Recipe, TrainConfig, preset
 
-TRAINING_IMAGES = {"mnist-5k": 4_000, "mnist": 60_000, "fashion-mnist": 60_000, "cifar10": 50_000}
-
 
 def count_active(owner: Owner) -> int:
     """Counts the runs of a person that wait or run."""
@@ -73,17 +71,17 @@ def _or_fewer(epochs: int) -> str:
     return "choose smaller data" if epochs < 1 else f"choose {epochs:,} epochs or fewer"
 
 
-def check_room(owner: Owner) -> None:
-    """Raises RunError where a person may put nothing more on the disk, or the disk is nearly full."""
+def check_room(owner: Owner, more: int = 0) -> None:
+    """Raises RunError where a person may put nothing more on the disk, or not so many bytes more."""
     allowed = limits(owner)
     for place in (runs_folder(), own_folder()):
         with contextlib.suppress(OSError):  # which the one who writes there will say
-            if (free := free_bytes(place)) < allowed.free_gb * 1e9:
+            if (free := free_bytes(place)) - more < allowed.free_gb * 1e9:
                 raise RunError(
                     f"The disk is nearly full: {free / 1e9:.1f} GB are left, and {allowed.free_gb:g} GB must stay for "
                     "runs that are on their way. Delete runs or data sets first."
                 )
-    if allowed.disk_gb is not None and (used := disk_used(owner)) >= allowed.disk_gb * 1e9:
+    if allowed.disk_gb is not None and (used := disk_used(owner)) + more >= allowed.disk_gb * 1e9:
         raise RunError(
             f"Your runs and data sets take {used / 1e9:.2g} GB, and one person may have {allowed.disk_gb:g} GB here: "
             "delete some of them first."
@@ -92,12 +90,17 @@ def check_room(owner: Owner) -> None:
 
 def images(config: TrainConfig) -> int:
     """How many images a run sees in all of its epochs, as far as its data set's size is known beforehand."""
-    name = config.dataset or preset(config.preset).dataset
-    count = TRAINING_IMAGES.get(name, 60_000)
+    return config.recipe().epochs * training_images(config.dataset or preset(config.preset).dataset)[0]
+
+
+def training_images(name: str) -> tuple[int, tuple[int, int, int] | None]:
+    """How many images a data set has to train on, 60,000 where it does not say, and their shape as far as is known."""
     if name.startswith("own:"):
         with contextlib.suppress(DatasetError):
-            count = own.details(name.removeprefix("own:")).counts["train"]
-    return config.recipe().epochs * count
+            found = own.details(name.removeprefix("own:"))
+            return found.counts["train"], found.image_shape
+    source = datasets.SOURCES.get(name)
+    return (60_000, None) if source is None else (source.counts.get("train", 60_000), source.image_shape)
 
 
 def _weights_on(config: TrainConfig, recipe: Recipe) -> int:

@@ -13,6 +13,7 @@ from explorer.checkpoints.folder import is_slug, recover, runs_folder
 from explorer.errors import RunError
 from explorer.files.owner import NOBODY, Owner, read_owner
 from explorer.files.regular import open_regular, read_json
+from explorer.models.registry import LIKELIHOODS
 from explorer.training.presets import TrainConfig, preset
 from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import RunState, Status
@@ -33,6 +34,7 @@ class RunInfo(Status):
     """A run as lists show it: its status, and what its folder says beside.
 
     `position` is 1 for the next of a device's queue, 0 for what does not wait. `progress` is there while it runs.
+    `trained_here` is False for a model that was adopted.
     """
 
     name: str
@@ -44,6 +46,7 @@ class RunInfo(Status):
     position: int = 0
     has_checkpoint: bool = False
     resumable: bool = False
+    trained_here: bool = True
 
     @property
     def active(self) -> bool:
@@ -95,6 +98,11 @@ def log_tail(name: str, lines: int = 12) -> str:
     said = [line.rsplit("\r", 1)[-1] for line in text.splitlines()]
     starts = [i for i, line in enumerate(said) if line.startswith(ATTEMPT)]
     return "\n".join(said[starts[-1] + 1 if starts else 0 :][-lines:])
+
+
+def attempt_line() -> bytes:
+    """What a log says where a process is started."""
+    return f"{ATTEMPT}{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode()
 
 
 def folders() -> list[Path]:
@@ -168,7 +176,7 @@ def _from_request(files: RunFiles, request: dict[str, Any]) -> RunInfo:
     if status.state is RunState.RUNNING and not files.alive:
         status = files.status()  # it may have ended between the two looks
         if status.state is RunState.RUNNING:
-            status = _finished(path) or replace(status, state=RunState.INTERRUPTED)
+            status = _finished(path, request) or replace(status, state=RunState.INTERRUPTED)
     message = status.message
     if status.state is RunState.INTERRUPTED:
         message = _KILLED
@@ -192,11 +200,13 @@ def _from_request(files: RunFiles, request: dict[str, Any]) -> RunInfo:
     )
 
 
-def _finished(path: Path) -> Status | None:
+def _finished(path: Path, request: dict[str, Any]) -> Status | None:
     """The status of a run whose process died after its last save, before it could say so; else None."""
-    if not (path / "config.json").exists() or (path / "optimizer.safetensors").exists():
+    if not (path / "config.json").exists():
         return None
     config = read_json(path / "config.json")
+    if len(config.get("plan", ())) < len(request["config"].get("plan", ())):  # it had finished, and was to train on
+        return None
     return _of_checkpoint(path, config, RunState.FINISHED) if config.get("status") == "finished" else None
 
 
@@ -205,23 +215,31 @@ def _from_checkpoint(path: Path) -> RunInfo | None:
     if not (path / "config.json").exists():
         return None
     config = read_json(path / "config.json")
-    can_go_on = (path / "optimizer.safetensors").exists()
-    stopped = RunState.FAILED if config.get("status") == "failed" else RunState.CANCELLED
+    here = "recipe" in config
+    state = RunState.FAILED if config.get("status") == "failed" else RunState.CANCELLED
+    if config.get("status") == "finished" or not (path / "optimizer.safetensors").exists():
+        state = RunState.FINISHED
     return RunInfo(
-        **vars(_of_checkpoint(path, config, stopped if can_go_on else RunState.FINISHED)),
+        **vars(_of_checkpoint(path, config, state)),
         name=path.name,
         path=path,
         created=_moment(config["created"]),
         device=str(config.get("device", ""))[:_MOST_WORDS],
-        config=TrainConfig.of_checkpoint(config),
+        config=TrainConfig.of_checkpoint(config)
+        if here
+        else TrainConfig(preset=config["family"], dataset=config["dataset"]["name"]),
         has_checkpoint=True,
-        resumable=can_go_on,
+        resumable=state is not RunState.FINISHED,
+        trained_here=here,
     )
 
 
 def _of_checkpoint(path: Path, config: dict[str, Any], state: RunState) -> Status:
     facts = {key: config.get(key) for key in ("message", "seconds", "epochs_done")}
-    return Status.from_json({**facts, "state": state, "test": read_json(path / "metrics.json")})
+    test = read_json(path / "metrics.json")
+    if not LIKELIHOODS[config["model"]["likelihood"]].known:
+        test.pop("reconstruction", None)  # which is no number of nats
+    return Status.from_json({**facts, "state": state, "test": test})
 
 
 def _moment(text: str) -> datetime:

@@ -11,19 +11,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from explorer import datasets
 from explorer.checkpoints.folder import runs_folder, shipped_names
-from explorer.datasets import own
-from explorer.errors import DatasetError, RunError
+from explorer.errors import RunError
 from explorer.files.locks import lock
 from explorer.files.owner import NOBODY, Owner, read_owner
 from explorer.files.regular import append_regular
 from explorer.models.registry import NETWORKS
-from explorer.runs import allowance
-from explorer.runs.listing import ATTEMPT, RunInfo, active, folders, path_of, run, start_problems
+from explorer.runs import allowance, cluster
+from explorer.runs.listing import RunInfo, active, attempt_line, folders, path_of, run, start_problems
 from explorer.runs.turns import next_round
 from explorer.training import lifecycle
 from explorer.training.lifecycle import Run
@@ -32,7 +30,6 @@ from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import Progress, RunState
 
 LOCK_FD = "EXPLORER_RUN_LOCK"  # tells a worker which of its open files is its run's lock
-_PACKAGE = Path(__file__).parents[2]
 
 
 @contextlib.contextmanager
@@ -76,20 +73,17 @@ def locked_queue() -> Iterator[None]:
 def suggested_epochs(preset_name: str, dataset: str) -> int:
     """Suggests how many epochs take well under a minute on two cores; at most the published number."""
     recipe = preset(preset_name).recipe
-    images = allowance.TRAINING_IMAGES.get(dataset, 60_000)
-    if dataset.startswith("own:"):
-        with contextlib.suppress(DatasetError):
-            details = own.details(dataset.removeprefix("own:"))
-            # Time goes by values, and the rates below are for 784 of them.
-            images = max(1, details.counts["train"] * math.prod(details.image_shape) // 784)
+    images, shape = allowance.training_images(dataset)
+    if shape is not None:  # time goes by values, and the rates below are for 784 of them
+        images = max(1, images * math.prod(shape) // 784)
     affordable = (120_000 if NETWORKS[recipe.network].convolves else 240_000) // images
     return max(1, min(recipe.epochs, max(2, affordable)))
 
 
-def propose_name(dataset: str, preset_name: str) -> str:
-    """Proposes a name that is free: `mnist-5k-mlp-2d`, then `mnist-5k-mlp-2d-2` and so on."""
+def propose_name(dataset: str, what: str) -> str:
+    """Proposes a name that is free, of the data and `what` is trained: `mnist-5k-mlp-2d`, then `mnist-5k-mlp-2d-2`."""
     stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in dataset.split(":")[-1])
-    base = f"{stem.strip('-._')[:32] or 'data'}-{preset_name}"[:56]
+    base = f"{stem.strip('-._')[:32] or 'data'}-{what}"[:56]
     taken = _taken()
     return next(n for i in range(1, 100_000) if (n := base if i == 1 else f"{base}-{i}") not in taken)
 
@@ -107,7 +101,8 @@ def submit(config: TrainConfig, name: str, owner: Owner = NOBODY) -> RunInfo:
     with locked_queue(), write_errors():
         path = free_path(name)
         allowance.check_run(config, owner)
-        lifecycle.create_run(path, config, turn=_next_turn(), owner=owner)
+        device = cluster.device_of(config.device)
+        lifecycle.create_run(path, config, turn=_next_turn(), owner=owner, device=device)
         _give_round(RunFiles(path))
     advance()
     return run(name)
@@ -136,23 +131,24 @@ def _taken() -> set[str]:
 
 
 def resume(name: str, epochs: int | None = None) -> RunInfo:
-    """Queues a run again that was cancelled, interrupted or failed; `epochs` is how many it shall have in all.
+    """Queues a run again that has ended; `epochs` is how many it shall have in all, more than it has if it finished.
 
     Raises:
-        RunError: it runs, has finished, cannot go on, has trained for so many epochs already, or its owner may not let
+        RunError: it runs, cannot go on, has trained for so many epochs already, or its owner may not let
             it go on now.
     """
     with locked_queue():
         info = run(name)
         if info.active:
             raise RunError(f"{name} is already {info.state}.")
-        if not info.resumable:
+        if not info.resumable and info.state is not RunState.FINISHED:
             raise RunError(f"{name} cannot be resumed: copy its settings into a new run instead.")
         try:
             if epochs is None or epochs > info.epochs_done:  # else it says below what is wrong
                 allowance.check_resumed(info, epochs)
             with write_errors(), lifecycle.lock_run(info.path):
-                lifecycle.resumed_config(info.path, TrainConfig(preset="", epochs=epochs))
+                device = cluster.device_of(info.config.device)
+                lifecycle.resumed_config(info.path, TrainConfig(preset="", epochs=epochs), device=device)
                 _enqueue(RunFiles(info.path))
         except ValueError as error:
             raise RunError(str(error)) from error
@@ -191,7 +187,11 @@ def _give_round(files: RunFiles) -> None:
 def advance() -> None:
     """Starts what is next in the queue of each free device. The app calls this every second."""
     _reap()
-    if not any(info.state is RunState.QUEUED for info in active()):
+    waiting = [info for info in active() if info.state is RunState.QUEUED]
+    if any(cluster.on_cluster(info.device) for info in waiting):
+        with _threads, contextlib.suppress(OSError):
+            _children.extend(cluster.dispatch())
+    if all(cluster.on_cluster(info.device) for info in waiting):
         return
     with _queue_if_free() as mine:
         if not mine:
@@ -236,7 +236,7 @@ def train(
     Args:
         config: when resuming, only its epochs, device and data_root count, where they are not the defaults.
         out: the checkpoint folder; its name must be a slug.
-        resume: go on with the run in `out`.
+        resume: go on with the run in `out`, or train it on where it has finished and `config` asks for more epochs.
         wait: for other runs; without it the run begins at once.
         on_wait: called with the run as long as it waits, twice a second; without it, a warning in the log says it once.
         on_progress: called with every look at the loss.
@@ -304,7 +304,7 @@ def say_once(how_not_to: str) -> Callable[[RunInfo], None]:
 
 def _next_up() -> list[RunInfo]:
     """The first in the queue of every device on which nothing runs."""
-    found = active()
+    found = [info for info in active() if not cluster.on_cluster(info.device)]
     busy = {info.device for info in found if info.state is RunState.RUNNING}
     first: dict[str, RunInfo] = {}
     for info in found:
@@ -333,15 +333,14 @@ def _start(info: RunInfo) -> None:
     with held:
         files.change_status(RunState.RUNNING, pid=None, progress=Progress(phase="starting"))
         environment = {
-            **os.environ,
+            **cluster.environment(),
             LOCK_FD: str(held.fd),
             # Threads that wait for one another shall sleep, not spin: somebody wants to look at the app meanwhile.
             "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(_PACKAGE), os.environ.get("PYTHONPATH")])),
         }
         try:
             with append_regular(files.log) as log:
-                log.write(f"{ATTEMPT}{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode())
+                log.write(attempt_line())
                 log.flush()
                 child = subprocess.Popen(  # noqa: S603 - our own module, and a folder whose name is a slug
                     [sys.executable, "-P", "-m", "explorer.runs.worker", str(info.path.absolute())],

@@ -23,7 +23,11 @@ from explorer.training.status import describe_error
 
 def main(path: Path) -> int:
     """Trains the run in a folder; returns the exit code. Its state and its log say how it went."""
+    if os.environ.pop("EXPLORER_RUN_WATCHED", ""):
+        die_with_parent()
     with _lock(path):
+        if not RunFiles(path).status().state.active:
+            return 130  # it was cancelled before this process was there
         if hasattr(os, "nice"):
             os.nice(5)  # whoever watches should not wait for the one who trains
         files, allowed = RunFiles(path), limits(read_owner(path))
@@ -61,6 +65,14 @@ def bound_memory(share: float) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800", "ascii")
+
+
+def die_with_parent() -> None:
+    """Has the system kill this process when the one that watches over it dies, so that a lost node trains no run."""
+    import ctypes
+    import signal
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _lock(path: Path) -> Lock:

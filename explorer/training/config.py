@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import no_type_check
 
-from explorer.models import ModelSettings
+from explorer.models import FAMILIES, ModelSettings
 from explorer.models.options import option
 from explorer.training.optimizer import OPTIMISERS, SCHEDULES
 
@@ -52,7 +52,7 @@ class Recipe(ModelSettings):
     )
     free_bits: float = option(
         *("Free bits", "objective"),
-        "Nats of KL that each latent may use for nothing, averaged over a batch: 0 is the plain objective, a little "
+        "Nats of KL that each latent is not charged for, averaged over a batch: 0 is the plain objective, a little "
         "(0.05 to 0.5) keeps latents from collapsing",
         0.0,
         minimum=0.0,
@@ -95,9 +95,25 @@ class Recipe(ModelSettings):
         minimum=1,
         maximum=100_000,
     )
+    patience: int = option(
+        *("Patience, epochs", "run"),
+        "Stop early, once the test ELBO (without one the loss on the test images) has not improved for so many epochs "
+        "after warm-up: each stage of a training by itself; 0 trains all epochs",
+        0,
+        minimum=0,
+        maximum=100_000,
+    )
+    keep_best: bool = option(
+        *("Keep the best epoch", "run"),
+        "End with the weights of the epoch whose test ELBO was highest, not with the last ones: the test images choose "
+        "it, so their ELBO flatters it a little",
+        False,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not FAMILIES[self.family].trains:
+            raise ValueError(f"a model of the family {self.family} was trained elsewhere: choose another family")
         self.require_layers()
         if self.warmup_epochs and self.warmup_share:
             raise ValueError(
@@ -117,17 +133,19 @@ class Recipe(ModelSettings):
             raise ValueError("batch_size must be at least 2 with batch_norm, which compares the images of a batch")
 
 
-def warmup_length(recipe: Recipe) -> float:
-    """Over how many (fractional) epochs beta warms up; 0 for not at all."""
-    return recipe.warmup_share * recipe.epochs if recipe.warmup_share else float(recipe.warmup_epochs)
+def warmup_length(recipe: Recipe, epochs: int | None = None) -> float:
+    """Over how many (fractional) epochs beta warms up, of so many that were planned, or the recipe's; 0 for none."""
+    planned = recipe.epochs if epochs is None else epochs
+    return recipe.warmup_share * planned if recipe.warmup_share else float(recipe.warmup_epochs)
 
 
-def beta_at(recipe: Recipe, epoch: float) -> float:
+def beta_at(recipe: Recipe, epoch: float, epochs: int | None = None) -> float:
     """The KL's weight after so many (fractional) epochs: evenly from 0 up to `recipe.beta`, which it then keeps.
 
-    Bowman et al. 2016, arXiv:1511.06349, section 3.1; Sønderby et al. 2016, arXiv:1602.02282, call it warm-up.
+    `epochs` as for `warmup_length`. Bowman et al. 2016, arXiv:1511.06349, section 3.1; Sønderby et al. 2016,
+    arXiv:1602.02282, call it warm-up.
     """
-    length = warmup_length(recipe)
+    length = warmup_length(recipe, epochs)
     if epoch >= length:
         return recipe.beta
     return recipe.beta * (max(epoch, 0.0) / length)

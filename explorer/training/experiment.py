@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +19,9 @@ from explorer.models.devices import choose_device, choose_precision, choose_thre
 from explorer.models.evaluation import to_float
 from explorer.models.registry import NETWORKS
 from explorer.training import saved_state
-from explorer.training.config import beta_at
+from explorer.training.config import beta_at, warmup_length
 from explorer.training.optimizer import make_optimizer
+from explorer.training.parts import Part, describe
 from explorer.training.presets import Recipe, TrainConfig, preset
 from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import RunState
@@ -31,9 +33,10 @@ class Experiment:
 
     Attributes:
         train_set, test_set: the images that the run is about, of the splits in `whole`.
-        test_index: int64 [N], where in the test split the images of `test_set` are.
+        train_index, test_index: int64 [N], where in their splits the images of these are.
         steps: updates in an epoch.
         at: how far training is.
+        ended: the parts of the training that are over.
         history: a line for each whole epoch.
         status, message: how it ended, and why, or what else there is to say of it.
 
@@ -50,7 +53,7 @@ class Experiment:
         self.precision = choose_precision(config.precision, self.device, convolves=convolves)
         whole = self._load("train")
         self.whole = whole, self._load("test", like=whole)
-        self.train_set, _ = self._chosen(self.whole[0])
+        self.train_set, self.train_index = self._chosen(self.whole[0])
         self.test_set, self.test_index = self._chosen(self.whole[1])
         self.steps = self._count_steps()
         torch.manual_seed(config.seed)
@@ -62,6 +65,7 @@ class Experiment:
         self.threads = choose_threads(sum(p.numel() for p in model.parameters()), convolves=convolves)
         self.optimizer = make_optimizer(self.model, recipe, capturable=self.device.type == "cuda")
         self.at = Position(generator=torch.Generator(self.device).manual_seed(config.seed))
+        self.ended: list[Part] = []
         self.history: list[dict[str, Any]] = []
         self.status = RunState.RUNNING
         self.message = ""
@@ -106,6 +110,7 @@ class Experiment:
             precision=stored["precision"],
             only=stored["dataset"].get("only"),
             settings={},
+            plan=now.plan or tuple(stored.get("plan", ())),
         )
         changes = {} if now.epochs is None else {"epochs": now.epochs}
         run = cls(path, config, Recipe(**{**stored["recipe"], **changes}), stored["created"])
@@ -113,8 +118,11 @@ class Experiment:
         try:
             run.model.load_state_dict(read_tensors(path / "model.safetensors"))
             run.restore(read_tensors(path / "optimizer.safetensors"))
+            run.ended = [Part(**part) for part in stored.get("parts", [])]
         except (KeyError, TypeError, RuntimeError) as error:
             raise ValueError(f"{path} cannot be resumed: its files do not fit together ({error})") from error
+        while run.goes_on and run._part_is_over():  # versions up to 0.2 did not say which parts had ended
+            run.end_part()
         run.history, run.message = RunFiles(path).read_history(run.at.epoch)
         run.threads = stored.get("threads", run.threads)
         return run
@@ -133,15 +141,71 @@ class Experiment:
                     f"{self.path} cannot be resumed: the {data.split} images of {self.dataset} are others now"
                 )
 
+    @property
+    def epochs(self) -> int:
+        """How many epochs the run will have, unless it stops early; once it has ended, how many it has."""
+        begun = self.ended[-1].until if self.ended else 0
+        return min(begun + sum(self._lengths()[len(self.ended) :]), self.recipe.epochs)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is anything left to train."""
+        return len(self.ended) < len(self._lengths()) and self.at.epoch < self.recipe.epochs
+
     def stage(self) -> tuple[int, int, int]:
-        """The stage that the epoch in work is in, its first epoch, and how many epochs it has."""
-        first = 0
-        lengths = self.model.stages(self.recipe.epochs)
-        for number, length in enumerate(lengths):
-            if self.at.epoch < first + length:
-                return number, first, length
-            first += length
-        return len(lengths) - 1, first - lengths[-1], lengths[-1]
+        """The stage that training is in, the first epoch of this part of it, and how many epochs the part has."""
+        lengths = self._lengths()
+        part = min(len(self.ended), len(lengths) - 1)
+        begun = self.ended[part - 1].until if part else 0
+        return min(part, len(self.model.stages(self._planned)) - 1), begun, lengths[part]
+
+    @property
+    def _planned(self) -> int:
+        """The epochs that were planned first, of which the stages and the warm-up are shares."""
+        return self.config.plan[0] if self.config.plan else self.recipe.epochs
+
+    def _lengths(self) -> tuple[int, ...]:
+        return *self.model.stages(self._planned), *self.config.plan[1:]
+
+    def end_epoch(self, test: Mapping[str, Any]) -> bool:
+        """Counts an epoch with its test metrics; says whether a part of the training ends with it."""
+        at, recipe = self.at, self.recipe
+        at.next_epoch()
+        if recipe.patience or recipe.keep_best:
+            score = test["elbo"] if self.model.has_prior else -test["loss"]
+            if not at.best or score > at.score:
+                at.best, at.score = at.epoch, score
+                if recipe.keep_best:
+                    at.best_weights = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        return self._part_is_over()
+
+    def _part_is_over(self) -> bool:
+        _, begun, length = self.stage()
+        return self.at.epoch >= min(begun + length, self.recipe.epochs) or self._waited()
+
+    def _waited(self) -> bool:
+        """Whether no epoch was better for as long as the recipe has patience."""
+        _, begun, _ = self.stage()
+        since = max(begun, self.at.best, warmup_length(self.recipe, self._planned))
+        return 0 < self.recipe.patience <= self.at.epoch - since
+
+    def end_part(self) -> None:
+        """Ends a part of the training, with its best weights if they are to be kept."""
+        at, (stage, begun, length) = self.at, self.stage()
+        if at.best_weights:
+            self.model.load_state_dict(at.best_weights)
+        until = min(at.epoch, begun + length)
+        kept = at.best if at.best_weights else until
+        self.ended.append(Part(stage=stage, until=until, kept=kept, waited=self._waited() and until < begun + length))
+        at.best, at.score, at.best_weights = 0, 0.0, {}
+
+    def finish(self, status: RunState) -> None:
+        """Says how the run has ended, with which epoch's weights."""
+        self.status = status
+        score = "test ELBO is highest" if self.model.has_prior else "loss on the test images is lowest"
+        recipe = self.recipe
+        how = describe(self.ended, patience=recipe.patience, keep_best=recipe.keep_best, score=score)
+        self.message = ". ".join(filter(None, (self.message, how)))
 
     def diverge(self, where: str, good: dict[str, Tensor], beta: float) -> None:
         """Goes back to the snapshot `good`, and says that training cannot go on, and what to do.
@@ -179,7 +243,11 @@ class Experiment:
 
     def beta_at(self, epoch: float) -> float:
         """The KL's weight after so many (fractional) epochs: the recipe's, and what the model has made of it by now."""
-        return float(self.model.weight(beta_at(self.recipe, epoch)))
+        return float(self.model.weight(self.recipe_beta(epoch)))
+
+    def recipe_beta(self, epoch: float) -> float:
+        """The recipe's beta after so many (fractional) epochs."""
+        return beta_at(self.recipe, epoch, self._planned)
 
     def snapshot(self) -> dict[str, Tensor]:
         """All that the loop needs to go on from here, weights included, as named tensors."""

@@ -10,22 +10,26 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
 
 from explorer.checkpoints.folder import discard_checkpoint
+from explorer.datasets.on_disk import BLOCK, StoredImages
 from explorer.models.devices import threads
 from explorer.models.evaluation import to_float
-from explorer.training.config import beta_at
+from explorer.models.whole_batch import average_gradients
+from explorer.training import processes
 from explorer.training.cuda_graphs import GraphedStep, Step
 from explorer.training.experiment import Experiment
 from explorer.training.frames import FrameWriter
 from explorer.training.optimizer import learning_rate
 from explorer.training.run_state import Progress, RunState
-from explorer.training.saving import Saver, kl_by_group
+from explorer.training.saving import Saver
 from explorer.training.status import StatusWriter
 
 CHECK_EVERY = 32  # steps between looks at the loss, which take a little time, and progress needs no more
@@ -42,17 +46,26 @@ class Run:
     history: list[dict[str, Any]]
     message: str = ""
 
+    def __repr__(self) -> str:
+        found = {name: self.metrics.get(name) for name in ("elbo", "reconstruction", "kl")}
+        nats = ", ".join(f"{name} {value:,.1f}" for name, value in found.items() if value is not None)
+        return f"<Run {self.path}: {self.status} after {len(self.history)} epochs{nats and f', {nats}'}>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: how it ended."""
+        return escape(repr(self)[1:-1])
+
 
 def make_step(run: Experiment, *, graph: bool = True) -> Step:
     """Makes the function that does one update of a run's model, on the images of its training set.
 
     It takes which of them are the batch, int64 [B], the learning rate and beta, and returns the batch's sums of nll, KL
-    and what else the objective charges: [3], left on the device. On a GPU it replays a CUDA graph, if `graph`, and is
-    good until weights or the optimiser's state are replaced.
+    and what else the objective charges: [3], left on the device. On a GPU it replays a CUDA graph, if `graph`; of
+    several processes each takes its part. It is good until weights or the optimiser's state are replaced.
     """
     model, optimizer, generator = run.model, run.optimizer, run.at.generator
     device, free_bits, half = run.device, run.recipe.free_bits, run.precision == "bfloat16"
-    images = run.train_set.images.to(device)  # uint8, so it fits where float32 might not
+    images = _at_hand(run.train_set.images, device)  # uint8, so it fits where float32 might not
     labels = run.train_set.labels
     labels = labels.to(device) if labels is not None and model.config.classes else None
 
@@ -66,10 +79,25 @@ def make_step(run: Experiment, *, graph: bool = True) -> Step:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients(model)
         optimizer.step()
         return terms.sums()
 
-    return GraphedStep(step, generator, run.recipe.batch_size) if graph and device.type == "cuda" else step
+    if processes.joined():
+        return processes.shared(run, step)
+    return GraphedStep(step, generator, run.recipe.batch_size) if graph and images.device.type == "cuda" else step
+
+
+def _at_hand(images: UInt8[Tensor, "n c h w"], device: torch.device) -> UInt8[Tensor, "n c h w"]:
+    """Brings images to the device; those on the disk stay there, unless they take less than half of a GPU's memory."""
+    if not isinstance(images, StoredImages):
+        return images.to(device)
+    if device.type != "cuda" or images.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
+        return images
+    brought = torch.empty(images.shape, dtype=torch.uint8, device=device)
+    for place, block in zip(brought.split(BLOCK), images.split(BLOCK), strict=True):
+        place.copy_(block)
+    return brought
 
 
 def train_loop(
@@ -106,12 +134,14 @@ def _train(
     step = make_step(run)
     good = run.snapshot()
 
-    while at.epoch < recipe.epochs and run.status is RunState.RUNNING:
+    parts = len(run.ended)
+    while run.goes_on and run.status is RunState.RUNNING:
         seed = run.config.seed * 1_000_003 + at.epoch
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).to(run.device)
         stage, began, length = run.stage()
-        if stage != run.model.stage:
-            run.model.stage, step = stage, make_step(run)
+        if len(run.ended) > parts:
+            parts, run.model.stage = len(run.ended), stage
+            step = make_step(run)
         first, seconds, since = at.step, 0.0, time.perf_counter()  # of this epoch, as far as it is trained here
         recent: list[Tensor] = []  # sums of the steps since the last look
         looked = since
@@ -119,14 +149,14 @@ def _train(
             index = order[at.step * recipe.batch_size : (at.step + 1) * recipe.batch_size]
             epoch = at.epoch + at.step / steps
             rate = learning_rate(recipe, epoch - began, steps, epochs=length)
-            recent.append(step(index, rate, beta_at(recipe, epoch)))
+            recent.append(step(index, rate, run.recipe_beta(epoch)))
             at.step += 1
             now = time.perf_counter()
             if len(recent) < look_every and at.step < steps and now - looked < LOOK_SECONDS:
                 continue
             if (bad := _account(run, recent)) is not None:
                 where = f"the loss was not finite at step {bad + 1} of epoch {at.epoch + 1}"
-                run.diverge(where, good, beta_at(recipe, at.epoch + bad / steps))
+                run.diverge(where, good, run.recipe_beta(at.epoch + bad / steps))
                 break
             recent, looked = [], time.perf_counter()
             seconds, at.seconds, since = seconds + looked - since, at.seconds + looked - since, looked
@@ -149,7 +179,7 @@ def _train(
             break
         trained = min((steps - first) * recipe.batch_size, n)
         line = _history_line(run, test, images_per_second=trained / seconds)
-        line["kl_by_latent"] = kl_by_group(evaluation)
+        line["kl_by_latent"] = evaluation.kl_by_latent()
         if evaluation.figures:
             line["figures"] = evaluation.figures
         if warning := run.model.warning(evaluation.figures):
@@ -158,18 +188,20 @@ def _train(
             line["noise_variance"] = run.model.noise_variance_value
         run.history.append(line)
         reports.epoch(line)
-        at.next_epoch()
+        ends = run.end_epoch(test)
         with contextlib.suppress(OSError):  # frames are for looking: what matters is said to have failed elsewhere
-            frames.offer(at.epoch, evaluation.kl_by_group, last=at.epoch == recipe.epochs)
+            frames.offer(at.epoch, evaluation.kl_by_group, last=ends)
+        if ends:
+            run.end_part()
         good = run.snapshot()
-        if at.epoch < recipe.epochs:
+        if run.goes_on:
             if should_stop():
                 run.status = RunState.CANCELLED
             elif saver.due:
                 saver.save()
 
     if run.status is RunState.RUNNING:
-        run.status = RunState.FINISHED
+        run.finish(RunState.FINISHED)
     if run.status is RunState.FAILED and not at.epoch:
         discard_checkpoint(run.path)
         return Run(run.path, run.status, {}, run.history, run.message)
@@ -223,11 +255,11 @@ def _progress(run: Experiment, seconds: float, done: int) -> Progress:
     """Where the run stands within an epoch, of which so many steps took so many seconds."""
     at, recipe = run.at, run.recipe
     averages = _averages(run, run.beta_at(at.epoch))
-    left = (recipe.epochs - at.epoch) * run.steps - at.step
+    left = (run.epochs - at.epoch) * run.steps - at.step
     return Progress(
         phase="training",
         epoch=at.epoch + 1,
-        epochs=recipe.epochs,
+        epochs=run.epochs,
         step=at.step,
         steps=run.steps,
         elbo=averages["elbo"],
@@ -243,4 +275,4 @@ def _at_the_end(run: Experiment, phase: str) -> Progress:
     start: dict[str, Any] = {"elbo": None, "reconstruction": 0.0, "kl": None}
     last = run.history[-1]["test"] if run.history else start
     terms = {name: last[name] for name in start}
-    return Progress(phase=phase, epoch=run.at.epoch, epochs=run.recipe.epochs, **terms)
+    return Progress(phase=phase, epoch=run.at.epoch, epochs=run.epochs, **terms)

@@ -36,6 +36,8 @@ class TrainConfig:
         epochs: passes over the training set; None for the preset's.
         data_root: where data sets lie; None for $EXPLORER_DATA or `data`.
         settings: other fields of `Recipe` that differ from the preset's.
+        plan: where it was asked to train on, the epochs that were planned first and each time since; it ends after
+            `epochs` all the same. Warm-up and stages are of the first, what follows trains the last stage.
 
     The others say what they are themselves. Raises ValueError, one sentence, for a value that cannot be.
     """
@@ -50,7 +52,7 @@ class TrainConfig:
     epochs: int | None = None
     seed: int = option(
         *("Seed", "run"),
-        "Of the first weights, the order of the images and the noise: the same seed gives the same run",
+        "Of the initialisation, the order of the images and the noise: the same seed gives the same run",
         0,
         minimum=0,
         maximum=2**32 - 1,  # UMAP's generator takes no other; it would say so only at the end of the run
@@ -69,6 +71,12 @@ class TrainConfig:
         "Lay out the codes as a UMAP when training ends: ten seconds, for more than two latents only",
         True,
     )
+    train_on: bool = option(
+        *("Keep for training on", "run"),
+        "Store the optimiser's state with the finished model, so that it can be trained on: with Adam it is twice the "
+        "size of the weights. In half precision it is never kept",
+        True,
+    )
     save_seconds: float = option(
         *("Save every, s", "run"),
         "At most so many seconds of work are lost when the machine dies; 0 saves after every epoch",
@@ -78,6 +86,7 @@ class TrainConfig:
     )
     data_root: Path | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    plan: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not (isinstance(self.preset, str) and len(self.preset) <= 100 and isinstance(self.settings, dict)):
@@ -86,6 +95,8 @@ class TrainConfig:
             raise ValueError("a data set and a class are names")
         if not (self.epochs is None or type(self.epochs) is int):
             raise ValueError(f"epochs must be a whole number, not {quoted(self.epochs)}")
+        if not all(type(n) is int and n > 0 for n in self.plan):
+            raise ValueError(f"plan must be numbers of epochs, not {quoted(self.plan)}")
         check_options(self)
 
     def recipe(self) -> Recipe:
@@ -108,7 +119,8 @@ class TrainConfig:
         """Raises ValueError when a key is unknown, missing or of the wrong type."""
         try:
             root = data.get("data_root")
-            return cls(**{**data, "data_root": None if root is None else Path(root)})
+            plan = tuple(data.get("plan", ()))
+            return cls(**{**data, "data_root": None if root is None else Path(root), "plan": plan})
         except (TypeError, AttributeError) as error:
             raise ValueError(f"incomplete settings of a run: {error}") from error
 
@@ -126,5 +138,6 @@ class TrainConfig:
             seed=config["seed"],
             precision=config["precision"],
             half=config.get("weights") == "float16",
+            plan=tuple(config.get("plan", ())),
             settings={n: v for n in names if (v := getattr(stored, n)) != getattr(own, n)},
         )

@@ -14,7 +14,8 @@ from explorer.models import LatentModel
 class Position:
     """How far training is: whole epochs, steps of the next one, seconds, and the sums of that epoch so far.
 
-    `nll`, `kl` and `extra` are the objective's terms in nats over `images` images.
+    `nll`, `kl` and `extra` are the objective's terms in nats over `images` images. `best` is the best epoch of the
+    training's part so far, 0 for none, with its `score` and, if they are to be kept, its weights.
     """
 
     epoch: int = 0
@@ -25,6 +26,9 @@ class Position:
     extra: float = 0.0
     images: int = 0
     generator: torch.Generator = field(default_factory=torch.Generator)  # of the posterior's noise
+    best: int = 0
+    score: float = 0.0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
 
     def next_epoch(self) -> None:
         self.epoch, self.step = self.epoch + 1, 0
@@ -41,6 +45,9 @@ def take(model: LatentModel, optimizer: torch.optim.Optimizer, at: Position) -> 
     }
     if at.extra:
         state["extra"] = torch.tensor([at.extra], dtype=torch.float64)
+    if at.best:
+        state["best"] = torch.tensor([at.best, at.score], dtype=torch.float64)
+        state |= {f"best.{name}": value for name, value in at.best_weights.items()}
     names = [name for name, _ in model.named_parameters()]
     for i, slots in optimizer.state_dict()["state"].items():
         for slot, value in slots.items():
@@ -61,6 +68,8 @@ def put_back(
     at.nll, at.kl = (float(v) for v in state["sums"][:2])
     at.extra = float(state["extra"]) if "extra" in state else 0.0
     at.images = int(state["sums"][2])
+    at.best, at.score = (int(state["best"][0]), float(state["best"][1])) if "best" in state else (0, 0.0)
+    at.best_weights = {name.removeprefix("best."): value for name, value in state.items() if name.startswith("best.")}
     if len(state["noise"]) == len(at.generator.get_state()):
         at.generator.set_state(state["noise"])
     else:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from explorer import datasets
 from explorer.checkpoints.folder import save as save_checkpoint
 from explorer.latents import Latents, map_latents
 from explorer.models.evaluation import Evaluation, evaluate
@@ -19,6 +20,7 @@ from explorer.training.experiment import Experiment
 from explorer.training.presets import preset
 from explorer.training.run_state import RunState
 
+MOST_MAPPED = 10_000  # images of an own set, all of which are encoded and mapped: a UMAP of ten seconds
 SAVE_SHARE = 0.03  # of the time that saving may take, however short the interval asked for; zero means every epoch
 
 
@@ -41,7 +43,7 @@ class Saver:
     def save(self) -> None:
         """Writes a checkpoint to resume from. Raises OSError."""
         started = time.monotonic()
-        self._write(self.evaluate(), resumable=True)
+        self._write(self.evaluate())
         self._saved = time.monotonic()
         self._cost = self._saved - started
 
@@ -56,10 +58,11 @@ class Saver:
         if finished:
             on_phase("mapping")
             if run.model.latent != 2 and run.config.umap:
-                self._write(evaluation, resumable=True)  # UMAP takes ten seconds, in which the machine may die
+                self._write(evaluation)  # UMAP takes ten seconds, in which the machine may die
         latents = self._latents(evaluation, final=finished)
+        mapped = self._mapped(final=finished)
         on_phase("saving")
-        return self._write(evaluation, latents, resumable=not finished)
+        return self._write(evaluation, latents, mapped, status=run.status)
 
     def evaluate(self) -> Evaluation:
         """Measures the model on the test images."""
@@ -67,32 +70,55 @@ class Saver:
 
     def _latents(self, evaluation: Evaluation, *, final: bool) -> Latents:
         run = self.run
-        latents = replace(Latents.of(evaluation, run.test_set.labels, run.test_set.group), index=run.test_index)
-        latents = replace(latents, codebook=run.model.entries)
+        data = run.test_set
+        return self._laid_out(Latents.of(evaluation, data.labels, data.group, data.items), run.test_index, final)
+
+    def _mapped(self, *, final: bool) -> Latents | None:
+        """The codes of all images of a person's own data set; None of another set, and of a large one."""
+        run = self.run
+        if not datasets.is_own(run.dataset) or len(run.train_set) + len(run.test_set) > MOST_MAPPED:
+            return None
+        data = datasets.join_splits(run.train_set, run.test_set)
+        found = evaluate(run.model, data.images, data.labels)
+        index = torch.cat([run.train_index, run.test_index + len(run.whole[0])])
+        return self._laid_out(Latents.of(found, data.labels, data.group, data.items), index, final)
+
+    def _laid_out(self, latents: Latents, index: Tensor, final: bool) -> Latents:
+        run = self.run
+        latents = replace(latents, index=index, codebook=run.model.entries)
         return map_latents(latents, plane=run.model.has_plane, final=final, umap=run.config.umap, seed=run.config.seed)
 
-    def _write(self, evaluation: Evaluation, latents: Latents | None = None, *, resumable: bool) -> dict[str, Any]:
+    def _write(
+        self,
+        evaluation: Evaluation,
+        latents: Latents | None = None,
+        mapped: Latents | None = None,
+        *,
+        status: RunState = RunState.RUNNING,
+    ) -> dict[str, Any]:
         run = self.run
+        kept = status is not RunState.FINISHED or (run.config.train_on and not self.half)
         if not run.path.is_dir():
             raise FileNotFoundError(f"the run's folder {run.path} is gone")
         if latents is None:
             latents = self._latents(evaluation, final=False)
         metrics: dict[str, Any] = {
             **evaluation.metrics(run.beta_at(run.recipe.epochs)),
-            "kl_by_latent": kl_by_group(evaluation),
+            "kl_by_latent": evaluation.kl_by_latent(),
             **({"figures": evaluation.figures} if evaluation.figures else {}),
             "measured_on": {"dataset": run.dataset, "split": "test", "device": str(run.device), "seed": 0},
         }
         tensors, metadata = latents.to_tensors()
         save_checkpoint(
             run.path,
-            config=self._config(),
+            config=self._config(status),
             metrics=metrics,
             history=run.history,
             model=self._weights(),
             latents=tensors,
             latents_metadata=metadata,
-            resume=saved_state.take(run.model, run.optimizer, run.at) if resumable else None,
+            mapped=None if mapped is None else mapped.to_tensors(),
+            resume=saved_state.take(run.model, run.optimizer, run.at) if kept else None,
         )
         return metrics
 
@@ -104,11 +130,11 @@ class Saver:
         learnt = {name for name, _ in self.run.model.named_parameters()}
         return {k: v.half() if k in learnt else v for k, v in weights.items()}
 
-    def _config(self) -> dict[str, Any]:
+    def _config(self, status: RunState) -> dict[str, Any]:
         run = self.run
         return {
             "created": run.created,
-            "status": run.status,
+            "status": status,
             "message": run.message,
             "family": run.recipe.family,
             "model": run.model.config.to_json(),
@@ -129,11 +155,8 @@ class Saver:
             "threads": run.threads,
             "weights": "float16" if self.half else "float32",
             "epochs_done": run.at.epoch,
+            **({"plan": run.config.plan} if run.config.plan else {}),
+            "parts": [asdict(part) for part in run.ended],
             "seconds": round(run.at.seconds, 1),
             "versions": {"python": platform.python_version(), "torch": torch.__version__},
         }
-
-
-def kl_by_group(evaluation: Evaluation) -> list[float]:
-    """The KL of each group of latents in nats, as files have it under `kl_by_latent`: most groups are one latent."""
-    return [round(v, 5) for v in evaluation.kl_by_group.tolist()]

@@ -51,7 +51,7 @@ class StatusWriter:
         self.device = run.device
         self.files.write_history(run.history)
         self._count(run.history)
-        progress = Progress(phase="starting", epochs=run.recipe.epochs, epoch=run.at.epoch)
+        progress = Progress(phase="starting", epochs=run.epochs, epoch=run.at.epoch)
         self._write(progress=progress, epochs_done=run.at.epoch, message=run.message)
 
     def progress(self, progress: Progress) -> None:

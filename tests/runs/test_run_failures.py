@@ -107,13 +107,27 @@ def test_a_device_has_one_name(one, other):
     assert str(choose_device(one)) == str(choose_device(other))
 
 
-def test_a_finished_run_stays_finished_when_somebody_resumes_it(folder):
+@pytest.mark.parametrize(("epochs", "reason"), [(None, "it has finished"), (1, "trained for 1 epochs already")])
+def test_a_finished_run_stays_finished_when_nobody_asks_for_more(folder, epochs, reason):
     finished(folder, "one")
-    with pytest.raises(ValueError, match="it has finished"):
-        runs.train(config(3), folder / "one", resume=True)
-    with pytest.raises(ValueError, match="it has finished"):
-        explorer.train(config(3), folder / "one", resume=True)
+    for train in (runs.train, explorer.train):
+        with pytest.raises(ValueError, match=reason):
+            train(config(epochs), folder / "one", resume=True)
+    with pytest.raises(explorer.errors.RunError, match=reason):
+        runs.resume("one", epochs)
     assert state("one") == "finished"
+
+
+def test_a_process_that_dies_before_it_trains_on_leaves_a_run_that_can_go_on(folder):
+    finished(folder, "one")
+    files = RunFiles(folder / "one")
+    with lifecycle.lock_run(files.path):
+        lifecycle.resumed_config(files.path, config(3))
+        files.change_status(RunState.RUNNING)
+    info = runs.run("one")
+    assert (info.state, info.resumable) == ("interrupted", True)
+    runs.resume("one")
+    assert until(lambda: ended("one")).epochs_done == 3
 
 
 HOSTILE = {

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import zipfile
@@ -26,7 +25,7 @@ from explorer.files.locks import is_locked, lock
 from explorer.training import lifecycle
 from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import RunState
-from tests.background import WAIT, config, ended, finished, forever, state, trains, until
+from tests.background import WAIT, config, ended, finished, forever, python, state, trains, until
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
 
@@ -323,7 +322,7 @@ def test_the_lock_dies_with_its_process(tmp_path):
         "lock = runpy.run_path('explorer/files/locks.py')['lock']\n"
         "held = lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE) as child:
+    with python("-c", script, tmp_path, cwd=ROOT, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"held\n"
         assert is_locked(tmp_path)
@@ -407,26 +406,27 @@ def test_a_clock_that_is_set_forward_empties_no_trash(folder, monkeypatch):
 
 
 def test_training_from_python_can_be_stopped_while_it_waits(folder):
-    forever("first")
-    with pytest.raises(KeyboardInterrupt):
+    lifecycle.create_run(folder / "busy", config(1))
+    with lifecycle.lock_run(folder / "busy"), pytest.raises(KeyboardInterrupt):
         explorer.train(config(1), folder / "never", should_stop=lambda: True)
     assert state("never") == "cancelled"
 
 
 @contextlib.contextmanager
 def shell(folder, name):
-    """`python -m explorer train` into a folder of that name, which waits behind a run of the app."""
-    command = [sys.executable, "-m", "explorer", "train", "--preset", "mlp-2d", "--dataset", "mnist-5k"]
+    """`python -m explorer train` into a folder of that name, which waits behind another run."""
+    command = ["-m", "explorer", "train", "--preset", "mlp-2d", "--dataset", "mnist-5k"]
     command += ["--device", "cpu", "--epochs", "1", "--encoder", "16", "--decoder", "16", "--out", str(folder / name)]
     environment = {**os.environ, "EXPLORER_RUNS": str(folder)}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=-1) as child:
+    with python(*command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) as child:
         assert child.stderr is not None
         assert b"waiting for cpu: one run goes first" in child.stderr.readline()
         yield child
 
 
 def test_the_command_line_waits_for_its_turn_is_seen_and_can_be_cancelled_from_the_app(folder):
-    forever("app")
+    lifecycle.create_run(folder / "busy", config(1))
+    held = lifecycle.lock_run(folder / "busy")
     with shell(folder, "shell") as child:
         assert (state("shell"), runs.run("shell").position) == ("queued", 1)
         runs.advance()
@@ -435,11 +435,11 @@ def test_the_command_line_waits_for_its_turn_is_seen_and_can_be_cancelled_from_t
         child.stderr.read()
         assert child.wait(WAIT) == 130
     assert state("shell") == "cancelled"
-    assert state("app") == "running"
+    assert state("busy") == "running"
     with shell(folder, "other") as child:
         runs.advance()
         assert (state("other"), runs.run("other").position) == ("queued", 1)
-        runs.cancel("app")
+        held.release()
         child.stderr.read()
         assert child.wait(WAIT) == 0
     assert state("other") == "finished"
@@ -503,12 +503,12 @@ def test_a_thousand_runs_are_listed_quickly_enough_to_be_read_at_all(folder):
 
 
 def test_python_waits_for_its_turn_too(folder):
-    forever("app")
-    seen = []
+    lifecycle.create_run(folder / "busy", config(1))
+    held, seen = lifecycle.lock_run(folder / "busy"), []
 
     def wait(info):
         seen.append((info.name, info.state, info.position))
-        runs.cancel("app")
+        held.release()
 
     assert explorer.train(config(1), folder / "here", on_wait=wait).status == "finished"
     assert seen[0] == ("here", "queued", 1)
@@ -523,12 +523,12 @@ def test_python_says_that_it_waits(folder, caplog):
 
 
 def test_an_error_while_python_waits_takes_the_run_out_of_the_queue(folder):
-    forever("app")
+    lifecycle.create_run(folder / "busy", config(1))
 
     def wait(info):
         raise RuntimeError("of the caller")
 
-    with pytest.raises(RuntimeError, match="of the caller"):
+    with lifecycle.lock_run(folder / "busy"), pytest.raises(RuntimeError, match="of the caller"):
         explorer.train(config(1), folder / "here", on_wait=wait)
     assert state("here") == "cancelled"
 

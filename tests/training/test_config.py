@@ -169,6 +169,8 @@ def test_the_recipe_of_a_shipped_checkpoint_is_what_it_was(file):
         "decay": 0.0,
         "binarise": False,
         "mixture_components": 5,
+        "patience": 0,
+        "keep_best": False,
     }
     assert added.items() <= defaults.items()
 

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from explorer.training.experiment import Experiment
 from explorer.training.lifecycle import train
 from explorer.training.presets import TrainConfig
 from explorer.training.run_folder import RunFiles
+from tests.background import python
 
 TIMES = {"seconds", "images_per_second"}
 
@@ -141,7 +141,6 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
         torch.manual_seed(99)
         run = small_train(out=out, resume=True)
     assert_same_run(run, undisturbed(**chosen))
-    assert not (out / "optimizer.safetensors").exists()
 
 
 def test_a_run_may_be_stopped_again_and_again(small_train, undisturbed, tmp_path):
@@ -273,7 +272,7 @@ def test_a_run_is_not_resumed_to_fewer_epochs_than_it_has(small_train, epochs):
     with pytest.raises(ValueError, match="has trained for 2 epochs already: ask for more"):
         small_train(out=run.path, resume=True, epochs=epochs)
     assert small_train(out=run.path, resume=True).status == "finished"
-    with pytest.raises(ValueError, match="cannot be resumed: it has finished, after 3 epochs"):
+    with pytest.raises(ValueError, match="has trained for 3 epochs already: ask for more"):
         small_train(out=run.path, resume=True, epochs=epochs)
 
 
@@ -495,9 +494,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def start(arguments):
-    return subprocess.Popen(
-        [sys.executable, *arguments], cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    return python(*arguments, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def wait_for(process, text):
@@ -513,14 +510,11 @@ def wait_for(process, text):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_command_leaves_a_run_that_goes_on(small_train, undisturbed, tmp_path, number):
-    process = start([*COMMAND, "--epochs", "8", "--out", str(tmp_path / "run")])
-    try:
+    with start([*COMMAND, "--epochs", "8", "--out", str(tmp_path / "run")]) as process:
         wait_for(process, b"epoch 2/8")
         time.sleep(random.Random(0).random() / 10)
         process.send_signal(number)
         out, err = process.communicate(timeout=120)
-    finally:
-        process.kill()
     assert process.returncode == 130, err
     assert b"Traceback" not in err
     assert f"go on with --resume {tmp_path / 'run'}".encode() in out
@@ -531,10 +525,8 @@ def test_an_interrupted_command_leaves_a_run_that_goes_on(small_train, undisturb
 
 
 def test_a_killed_process_leaves_what_it_had_saved(small_train, undisturbed, tmp_path):
-    process = start([*COMMAND, "--epochs", "8", "--save-seconds", "0", "--out", str(tmp_path / "run")])
-    try:
+    with start([*COMMAND, "--epochs", "8", "--save-seconds", "0", "--out", str(tmp_path / "run")]) as process:
         wait_for(process, b"epoch 3/8")
-    finally:
         process.kill()
         process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
