@@ -7,8 +7,9 @@
 | `metrics.json` | final test metrics and where they were measured |
 | `history.jsonl` | a line an epoch, written as it ends |
 | `latents.safetensors` | the test set: posterior, labels, index, group, terms of the ELBO and the 2-D maps |
-| `optimizer.safetensors` | only while the run can be resumed: optimiser, random state, position |
-| `SHA256SUMS` | of all the others, as `sha256sum -c` reads it; of the history once the run cannot go on |
+| `mapped.safetensors` | of a person's own data set, the same of all its images, those of the training set first |
+| `optimizer.safetensors` | only if the run can go on: optimiser, random state, position |
+| `SHA256SUMS` | of all the others, as `sha256sum -c` reads it; of the history if the run cannot go on |
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
 from explorer.checkpoints.schema import SCHEMA, check_config, check_folder, history_line, unreadable
-from explorer.errors import CheckpointError
+from explorer.errors import CheckpointError, about_weights
 from explorer.files import journal, tensors
 from explorer.files.json_schema import quoted
 from explorer.files.locks import lock
@@ -39,16 +40,19 @@ from explorer.files.owner import NOBODY, Owner, read_owner
 from explorer.files.regular import open_regular, read_json, read_regular
 from explorer.files.shipped import shipped
 from explorer.files.tensors import MOST_BYTES
+from explorer.files.trash import Trash
 from explorer.models import FAMILIES, LatentModel
 from explorer.models.registry import NETWORKS
 
 SHIPPED = shipped("checkpoints")
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_SUMS = "SHA256SUMS"
+SUMS = "SHA256SUMS"
 _NEEDED = ("config.json", "model.safetensors", "metrics.json", "latents.safetensors")
-_RESUME = "optimizer.safetensors"
+_RESUME, MAPPED = "optimizer.safetensors", "mapped.safetensors"
 MOST_SUMS = 1 << 20  # bytes
 MOST_HISTORY = 256 << 20
+FILES = (*_NEEDED, "history.jsonl", MAPPED, _RESUME, SUMS)
+"""What a checkpoint may consist of."""
 _ATTEMPTS = 6  # at reading while another process saves
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _UNFINISHED = {"failed": "diverged", "cancelled": "stopped", "running": "unfinished"}  # by a run's status
@@ -77,6 +81,11 @@ class CheckpointInfo:
         return self.path.name
 
     @property
+    def content(self) -> str:
+        """Names its content. Raises OSError."""
+        return hashlib.sha256(read_regular(self.path / SUMS, MOST_SUMS)).hexdigest()[:20]
+
+    @property
     def unfinished(self) -> str:
         """How the training of an unfinished model stands, or how it ended; empty for a finished one."""
         how = _UNFINISHED.get(str(self.config.get("status")), "")
@@ -92,16 +101,19 @@ class CheckpointInfo:
 
     @property
     def traits(self) -> str:
-        """In a line: family, latent size, test ELBO, how far its training got."""
-        model, elbo = self.config["model"], self.metrics.get("elbo")
+        """In a line: family, latent size, beta but 1, squared error of the test images, how far its training got.
+
+        No ELBO: in a list, those of other data or likelihoods would stand beside it as if they could be compared.
+        """
+        model, mse, active = self.config["model"], self.metrics.get("mse"), self.metrics.get("active_units")
         kind = f"{NETWORKS.label(model['network'])} {FAMILIES.label(model['family'])}"
-        quality = (
-            f"test ELBO {elbo:,.1f} nats"
-            if elbo is not None
-            else f"test reconstruction {self.metrics['reconstruction']:,.1f} nats, no ELBO"
-        )
-        latents = "1 latent" if self.latent == 1 else f"{self.latent} latents"
-        return " · ".join(filter(None, [kind, latents, quality.replace("-", "−"), self.unfinished]))
+        latents = "1 latent" if self.latent == 1 else f"{self.latent:,} latents"
+        if isinstance(active, int) and active < self.latent:
+            latents += f", {active:,} active"
+        beta = self.config.get("recipe", {}).get("beta", 1)
+        weight = f"beta {beta:g}" if isinstance(beta, int | float) and beta != 1 else ""
+        quality = f"squared error {mse:.4f}" if isinstance(mse, int | float) else ""
+        return " · ".join(filter(None, [kind, latents, weight, quality, self.unfinished]))
 
     @property
     def summary(self) -> str:
@@ -115,6 +127,11 @@ _sound: dict[tuple[str, Path, bool], tuple[object, CheckpointInfo]] = {}  # with
 def runs_folder() -> Path:
     """Where a person's own checkpoints are: $EXPLORER_RUNS, else `runs` in the working directory."""
     return Path(os.environ.get("EXPLORER_RUNS") or "runs")
+
+
+def trash() -> Trash:
+    """Where a person's own checkpoints are for a day after they were deleted."""
+    return Trash(runs_folder() / ".trash", seconds=24 * 3600.0)
 
 
 def is_slug(name: str) -> bool:
@@ -131,11 +148,12 @@ def save(
     model: dict[str, Tensor],
     latents: dict[str, Tensor],
     latents_metadata: dict[str, str] | None = None,
+    mapped: tuple[dict[str, Tensor], dict[str, str]] | None = None,
     resume: dict[str, Tensor] | None = None,
 ) -> None:
     """Write a checkpoint's files together, or leave what was there; other files of the folder stay.
 
-    `history.jsonl` is only vouched for once the run cannot go on: until then it grows between saves.
+    `history.jsonl` is only vouched for if the run cannot go on: else it grows between saves.
 
     Raises:
         OSError: the disk is full or the folder cannot be written.
@@ -146,15 +164,17 @@ def save(
         "model.safetensors": tensor_bytes({k: v.detach().cpu().contiguous() for k, v in model.items()}),
         "latents.safetensors": tensor_bytes({k: v.contiguous() for k, v in latents.items()}, latents_metadata),
     }
+    if mapped is not None:
+        files[MAPPED] = tensor_bytes({k: v.contiguous() for k, v in mapped[0].items()}, mapped[1])
     lines = history_bytes(history)
     if resume is not None:
         files[_RESUME] = tensor_bytes({k: v.detach().cpu().contiguous() for k, v in resume.items()})
     else:
         files["history.jsonl"] = lines
     sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
-    files |= {"history.jsonl": lines, _SUMS: sums.encode()}
+    files |= {"history.jsonl": lines, SUMS: sums.encode()}
     path.mkdir(parents=True, exist_ok=True)
-    journal.commit(path, files, remove=[_RESUME] if resume is None else [])
+    journal.commit(path, files, remove={_RESUME, MAPPED} - set(files))
 
 
 def save_measures(path: Path, measures: dict[str, Any]) -> None:
@@ -170,15 +190,15 @@ def save_measures(path: Path, measures: dict[str, Any]) -> None:
     with held:
         verify(path)
         data = _json({**read_json(path / "metrics.json"), "measures": measures})
-        lines = read_regular(path / _SUMS, MOST_SUMS).decode().splitlines()
+        lines = read_regular(path / SUMS, MOST_SUMS).decode().splitlines()
         fresh = f"{hashlib.sha256(data).hexdigest()}  metrics.json"
         sums = "".join(f"{fresh if line.endswith('  metrics.json') else line}\n" for line in lines)
-        journal.commit(path, {"metrics.json": data, _SUMS: sums.encode()})
+        journal.commit(path, {"metrics.json": data, SUMS: sums.encode()})
 
 
 def discard_checkpoint(path: Path) -> None:
     """Deletes a checkpoint's files together, if there are any; other files of the folder stay. Raises OSError."""
-    journal.commit(path, {}, remove=[*_NEEDED, _RESUME, _SUMS])
+    journal.commit(path, {}, remove=[*_NEEDED, MAPPED, _RESUME, SUMS])
 
 
 def history_bytes(history: list[dict[str, Any]]) -> bytes:
@@ -199,15 +219,15 @@ def recover(path: Path) -> None:
 def verify(path: Path) -> None:
     """Raise CheckpointError, with the reason, unless every file is there and is what was written."""
     try:
-        text = read_regular(path / _SUMS, MOST_SUMS).decode()
+        text = read_regular(path / SUMS, MOST_SUMS).decode()
         sums = {name: digest for digest, name in (line.split("  ", 1) for line in text.splitlines())}
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{_SUMS} is missing or unreadable, so nothing vouches for the files") from error
-    for name in (*_NEEDED, *sums):
+        raise CheckpointError(f"{SUMS} is missing or unreadable, so nothing vouches for the files") from error
+    for name in (*_NEEDED, *([MAPPED] if (path / MAPPED).exists() else []), *sums):
         if Path(name).name != name:
-            raise CheckpointError(f"{_SUMS} names a file outside the folder")
+            raise CheckpointError(f"{SUMS} names a file outside the folder")
         if name not in sums:
-            raise CheckpointError(f"{_SUMS} does not vouch for {name}")
+            raise CheckpointError(f"{SUMS} does not vouch for {name}")
         file = path / name
         try:
             status = file.stat()
@@ -266,7 +286,7 @@ def read(path: Path, *, name: str | None = None, shipped: bool = False) -> Check
 def signature(path: Path) -> tuple[tuple[str, int, int], ...]:
     """Changes when a file of the checkpoint is written, or when it comes to belong to somebody else."""
     found = []
-    for name in (*_NEEDED, _RESUME, "history.jsonl", _SUMS, OWNER):
+    for name in (*FILES, OWNER):
         with contextlib.suppress(OSError, ValueError):
             status = os.stat(path / name)
             found.append((name, status.st_mtime_ns, status.st_size))
@@ -340,6 +360,8 @@ def find(name: str | Path) -> CheckpointInfo:
         path = Path(name)
         info = read(path, name=text)
     if not os.path.isdir(path):  # which, unlike Path.is_dir, takes a name of any length
+        if os.path.isfile(name) and (reason := about_weights(text)):
+            raise CheckpointError(f"{text[:200]!r} could not be read: {reason}")
         if os.path.isfile(name):
             raise CheckpointError(f"{text[:200]!r} is a file: a checkpoint is a folder, with a config.json in it")
         raise _no_such(text)

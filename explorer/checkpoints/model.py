@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +15,13 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from explorer.checkpoints.folder import CheckpointInfo, find, read_tensors, read_tensors_and_metadata
+from explorer.checkpoints.folder import MAPPED, CheckpointInfo, find, read_tensors, read_tensors_and_metadata
 from explorer.checkpoints.schema import check_kl, check_latents, check_weights
-from explorer.errors import CheckpointError
+from explorer.errors import CheckpointError, ModelGone
+from explorer.images import pictures
+from explorer.images.habits import habits
 from explorer.images.preparation import Prepared, Steps, prepare
-from explorer.images.suggestion import fit, habits
+from explorer.images.suggestion import fit
 from explorer.latents import Latents, fitted_draws, location_and_scale
 from explorer.models import LatentGroup, LatentModel, ModelConfig, Posterior, build
 from explorer.models.conditional import cycle_labels
@@ -27,6 +31,7 @@ from explorer.models.evaluation import Evaluation, check_labels, evaluate, likel
 _BATCH = 1024  # images at a time: bounds the memory of a decode of any size
 _LOOKED_AT = 64  # stored codes, about, that are decoded to tell what a model's images are like
 _ATTEMPTS = 6  # at opening while another process saves
+_DRAWN = 12  # samples that a notebook shows
 _TRIED = 1  # stored codes that are decoded, and encoded again, when a model is opened
 _PIXELS = 0x9E3779B9  # flips bits of a seed: PyTorch's generator reads 32, and noise must not repeat the codes'
 
@@ -47,10 +52,29 @@ class Model:
         self.classes: list[str] = list(info.config.get("classes") or [])
         self.image_shape, self.latent = self.config.image_shape, network.latent
 
+    def __repr__(self) -> str:
+        return f"<Model {self.info.id}: {self.info.summary}>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: what it is, and some of its samples."""
+        said = f"<b>{escape(self.info.id)}</b><br>{escape(self.info.summary)}<br>"
+        drawn = self.has_prior or self.continuous
+        return said + (pictures.inline(self.sample(_DRAWN), _DRAWN) if drawn else "")
+
     @property
     def has_prior(self) -> bool:
         """Whether codes follow a prior as a whole; a plain autoencoder's follow none."""
         return self.network.has_prior
+
+    @property
+    def has_elbo(self) -> bool:
+        """Whether there is a bound on log p(x): that takes a prior, and a likelihood that is known."""
+        return self.network.has_elbo
+
+    @property
+    def has_likelihood(self) -> bool:
+        """Whether p(x|z) is known; else images are compared by squared errors."""
+        return self.network.likelihood.known
 
     @property
     def continuous(self) -> bool:
@@ -75,23 +99,37 @@ class Model:
     @cached_property
     def latents(self) -> Latents:
         """The stored codes of the test set, with their maps. Raises CheckpointError."""
-        tensors, metadata = read_tensors_and_metadata(self.info.path / "latents.safetensors")
-        try:
-            check_latents(tensors, metadata, self.info.config, self.info.metrics)
-            stored = Latents.from_tensors(tensors, metadata)
-        except CheckpointError:
-            raise
-        except (KeyError, ValueError, IndexError, TypeError, RuntimeError) as error:  # its header was another one
-            raise CheckpointError("latents.safetensors was replaced while it was read") from error
+        stored = self._stored("latents.safetensors", self.info.metrics)
         if stored.kl_by_group is None:  # of a version that did not store it
             stored = replace(stored, kl_by_group=self.network.stored_kl(stored.posterior))
         check_kl(stored.kl_by_group, self.info.metrics)
         return stored
 
+    @cached_property
+    def mapped(self) -> Latents:
+        """The stored codes that maps show: of all images of a person's own set, or else those of the test set.
+
+        Their `index` counts the images of the training set first. Raises CheckpointError.
+        """
+        return self._stored(MAPPED, {}) if (self.info.path / MAPPED).exists() else self.latents
+
+    def _stored(self, file: str, metrics: dict[str, Any]) -> Latents:
+        tensors, metadata = read_tensors_and_metadata(self.info.path / file)
+        try:
+            check_latents(tensors, metadata, self.info.config, metrics, file)
+            return Latents.from_tensors(tensors, metadata)
+        except CheckpointError:
+            raise
+        except (KeyError, ValueError, IndexError, TypeError, RuntimeError) as error:  # its header was another one
+            raise CheckpointError(f"{file} was replaced while it was read") from error
+
     def check(self) -> None:
         """Reads the stored codes, and encodes and decodes some. Raises CheckpointError where that gives no numbers."""
         codes = self.latents.mean[:_TRIED]
-        images = self.decode(codes)
+        try:
+            images = self.decode(codes)
+        except ModelGone:  # its map and its codes are here
+            return
         if not (images.isfinite().all() and self.encode(images.clamp(0, 1)).mean.isfinite().all()):
             raise CheckpointError("model.safetensors is damaged: its images or codes are no finite numbers")
 

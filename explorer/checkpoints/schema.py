@@ -19,6 +19,7 @@ from explorer.errors import CheckpointError
 from explorer.files import json_schema as must_be
 from explorer.files.regular import json_object, read_json
 from explorer.files.tensors import Header, read_header
+from explorer.latents.items import Items
 from explorer.models import FAMILIES, LatentModel, ModelConfig, build
 
 SCHEMA = 1
@@ -62,6 +63,10 @@ _CONFIG = must_be.table(
         "threads": _COUNT,
         "weights": must_be.text(100),
         "epochs_done": _COUNT,
+        "plan": must_be.listed(_COUNT, 10_000),
+        "parts": must_be.listed(
+            must_be.table({**dict.fromkeys(("stage", "until", "kept"), _COUNT), "waited": must_be.flag}), 10_000
+        ),
         "seconds": must_be.number(0),
         "versions": must_be.mapping(must_be.text(100)),
     },
@@ -123,6 +128,7 @@ _LATENTS: dict[str, tuple[tuple[str, ...], tuple[str | int, ...]]] = {
     "kl_by_group": (_FLOAT, ("G",)),
     "labels": (_WHOLE, ("N",)),
     "group": (_WHOLE, ("N",)),
+    "items": (("U8",), ("B",)),
     "map_umap": (_FLOAT, ("N", 2)),
     "map_pca": (_FLOAT, ("N", 2)),
     "map_pca_mean": (_FLOAT, ("D",)),
@@ -138,6 +144,7 @@ _MAY_LACK = {
     "kl_by_group",
     "labels",
     "group",
+    "items",
     "map_umap",
     "map_pca",
     "map_pca_mean",
@@ -177,6 +184,8 @@ def check_config(config: dict[str, Any]) -> LatentModel:
         others.append("family")
     if others:
         raise CheckpointError(f"config.json is damaged: {others[0]} of its recipe is not that of its model")
+    if "recipe" in config and settings.family not in list(FAMILIES):  # those that cannot be chosen
+        raise CheckpointError("config.json is damaged: its model was trained elsewhere, and has a recipe")
     if network.reads_classes(settings) and settings.classes != len(classes):
         raise CheckpointError(
             f"config.json is damaged: its model is told {settings.classes:,} classes, and {len(classes):,} are named"
@@ -203,19 +212,21 @@ def check_folder(path: Path, config: dict[str, Any], network: LatentModel) -> di
         raise unreadable("metrics.json", error) from error
     except ValueError as error:
         raise CheckpointError(f"metrics.json is damaged: {error}") from error
-    for name in ("elbo", "kl"):
-        if (metrics.get(name) is None) == network.has_prior:
+    for name, there in (("elbo", network.has_elbo), ("kl", network.has_prior)):
+        if (metrics.get(name) is None) == there:
             kind = FAMILIES.label(network.family)
             raise CheckpointError(f"metrics.json is damaged: its {name} is not one of a model of its kind, {kind}")
     fit = metrics["reconstruction"]
-    if network.has_prior and not _close(metrics["elbo"], fit - metrics["kl"], abs(fit) + abs(metrics["kl"])):
+    if network.has_elbo and not _close(metrics["elbo"], fit - metrics["kl"], abs(fit) + abs(metrics["kl"])):
         raise CheckpointError("metrics.json is damaged: its ELBO is not its reconstruction less its KL")
     if metrics.get("active_units", 0) > network.latent:
         raise CheckpointError("metrics.json is damaged: more latents are active than its model has")
     if len(metrics.get("kl_by_latent", network.groups)) != len(network.groups):
         raise CheckpointError("metrics.json is damaged: kl_by_latent is of another number of latents than its model's")
     _check_weights_header(_header(path / "model.safetensors"), network)
-    n = _check_latents_header(_header(path / "latents.safetensors"), config, network)
+    n = _check_latents_header(_header(path / "latents.safetensors"), "latents.safetensors", config, network)
+    if (path / "mapped.safetensors").exists():
+        _check_latents_header(_header(path / "mapped.safetensors"), "mapped.safetensors", config, network)
     counts = {"metrics.json": metrics.get("n", n), "config.json": config["dataset"].get("test_images", n)}
     for file, count in counts.items():
         if count != n:
@@ -248,15 +259,15 @@ def _check_weights_header(header: Header, network: LatentModel) -> None:
         raise CheckpointError(f"model.safetensors is damaged: its weights do not fit its config ({odd[:100]})")
     for name, tensor in expected.items():
         kind, shape = header.tensors[name]
-        kinds = (*_FLOAT, "BF16", "F64") if tensor.is_floating_point() else _WHOLE
+        kinds = (*_FLOAT, "BF16", "F64") if tensor.is_floating_point() else ("U8", *_WHOLE)
         if kind not in kinds or shape != tuple(tensor.shape):
             raise CheckpointError(f"model.safetensors is damaged: its weights do not fit its config ({name})")
 
 
-def _check_latents_header(header: Header, config: dict[str, Any], network: LatentModel) -> int:
+def _check_latents_header(header: Header, file: str, config: dict[str, Any], network: LatentModel) -> int:
     """Checks names, types and shapes of the stored codes, and gives how many there are."""
     sizes: dict[str | int, int] = {"D": network.latent, "G": len(network.groups)}
-    wrong = "latents.safetensors is damaged:"
+    wrong = f"{file} is damaged:"
     for name, (kinds, dimensions) in _LATENTS.items():
         if name not in header.tensors:
             if name in _MAY_LACK:
@@ -318,14 +329,20 @@ def check_weights(weights: dict[str, Tensor]) -> None:
 
 
 def check_latents(
-    tensors: dict[str, Tensor], metadata: dict[str, str], config: dict[str, Any], metrics: dict[str, Any]
+    tensors: dict[str, Tensor],
+    metadata: dict[str, str],
+    config: dict[str, Any],
+    metrics: dict[str, Any],
+    file: str = "latents.safetensors",
 ) -> None:
     """Checks the numbers of the stored codes, whose header has been checked, and that their averages are the metrics'.
+
+    `file` is where they are from; with metrics that lack an average nothing is compared with it.
 
     Raises:
         CheckpointError: a number cannot be, or belongs to nothing that is there.
     """
-    wrong = "latents.safetensors is damaged:"
+    wrong = f"{file} is damaged:"
     for name, (kinds, _) in _LATENTS.items():
         if kinds is not _FLOAT or name not in tensors:
             continue
@@ -350,6 +367,13 @@ def check_latents(
         if not 0 <= int(tensor.min()) <= int(tensor.max()) < limit:
             span = f"{int(tensor.min()):,} to {int(tensor.max()):,}"
             raise CheckpointError(f"{wrong} {name} runs from {span}, and there are {limit:,} {what}")
+    if "items" in tensors:
+        try:
+            count = len(Items.from_tensor(tensors["items"]))
+        except ValueError as error:
+            raise CheckpointError(f"{wrong} {error}") from error
+        if count != len(tensors["index"]):
+            raise CheckpointError(f"{wrong} it names {count:,} files of {len(tensors['index']):,} images")
     for name in ("kept_latents", "index"):
         if len(tensors[name].unique()) < len(tensors[name]):
             raise CheckpointError(f"{wrong} {name} names one twice")

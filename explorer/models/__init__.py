@@ -25,6 +25,7 @@ from __future__ import annotations
 import importlib
 import os
 
+from explorer.models.adopted import Adopted, AdoptedConfig
 from explorer.models.autoencoder import Autoencoder
 from explorer.models.base import LatentGroup, LatentModel, register
 from explorer.models.beta_tc import BetaTCVAE
@@ -56,6 +57,8 @@ __all__ = [
     "FAMILIES",
     "VAE",
     "VQVAE",
+    "Adopted",
+    "AdoptedConfig",
     "Autoencoder",
     "BetaTCVAE",
     "ConditionalVAE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +17,9 @@ from explorer.models.likelihoods import Likelihood, Sigma
 from explorer.models.objectives import Terms
 from explorer.models.posteriors import Noise, Posterior
 from explorer.models.registry import FAMILIES, LIKELIHOODS
+from explorer.models.whole_batch import batch_mean, rows_of_all
 
+NORMAL = "N(0, I)"  # the prior, in words
 BALANCE_MEMORY = 100  # steps that the squared error is averaged over: Rezende & Viola's 0.99
 BALANCE_RANGE = 1e-3, 1e3  # of the KL's weight against that of the start: at first no weight meets the target
 BALANCE_RATE = 0.01  # by how much the KL's weight moves in a step at most, as a share
@@ -28,6 +31,13 @@ class LatentGroup(NamedTuple):
 
     name: str
     size: int
+
+
+def place_name(i: int, size: tuple[int, int, int], *, channels_last: bool) -> str:
+    """What a person calls a number of a grid of codes of that size: row, column and channel, counted from 1."""
+    rows, columns, channels = size
+    place, channel = divmod(i, channels) if channels_last else (i % (rows * columns), i // (rows * columns))
+    return f"row {place // columns + 1}, column {place % columns + 1}, channel {channel + 1}"
 
 
 class LatentModel(nn.Module):
@@ -58,6 +68,8 @@ class LatentModel(nn.Module):
         meanings: the unit of each of its `figures`, "" for none, and a sentence on what it is.
         settings: the names of the options that only some families read (`of_family`), of those that this one does.
         idle: the names of the options of all families that this one does not read.
+        trains: whether it can be trained here; else nobody can choose it.
+        config_type: what its config.json is read into.
         beta_weighs_kl: whether the recipe's beta is the weight of the KL; else of something in `Terms.extra`.
         beta: the recipe's, at the step that is taken; a 0-d tensor on a GPU.
         stage: which of its `stages` training is in.
@@ -74,6 +86,8 @@ class LatentModel(nn.Module):
     meanings: ClassVar[Mapping[str, tuple[str, str]]] = {}
     settings: ClassVar[tuple[str, ...]] = ()
     idle: ClassVar[tuple[str, ...]] = ()
+    trains: ClassVar[bool] = True
+    config_type: ClassVar[type[ModelConfig]] = ModelConfig
     beta_weighs_kl: ClassVar[bool] = True
     beta: float | Tensor = 1.0
     stage: int = 0
@@ -125,6 +139,10 @@ class LatentModel(nn.Module):
     def groups(self) -> tuple[LatentGroup, ...]:
         """The groups of latents that the objective charges a KL for, in the order of a code's numbers."""
         return tuple(LatentGroup(f"latent {i}", 1) for i in range(self.config.latent))
+
+    def latent_name(self, i: int) -> str:
+        """What a person calls one of a code's numbers: its place where codes are grids."""
+        return f"latent {i}"
 
     @property
     def layers(self) -> tuple[LatentGroup, ...]:
@@ -242,7 +260,7 @@ class LatentModel(nn.Module):
     @property
     def prior_name(self) -> str:
         """The prior in a sentence."""
-        return "N(0, I)"
+        return NORMAL
 
     @property
     def learns_prior(self) -> bool:
@@ -270,6 +288,16 @@ class LatentModel(nn.Module):
     # --- what follows from it -----------------------------------------------------------------------------------
 
     @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(itertools.chain(self.parameters(), self.buffers())).device
+
+    @property
+    def has_elbo(self) -> bool:
+        """Whether there is a bound on log p(x): that takes a prior, and a likelihood."""
+        return self.has_prior and self.likelihood.known
+
+    @property
     def likelihood(self) -> Likelihood:
         """p(x|z), with the noise as it is known by now."""
         if not self._likelihood.learns_noise:
@@ -295,13 +323,14 @@ class LatentModel(nn.Module):
         And a learnt weight of the KL takes a step.
         """
         if self.training and self.config.target_mse:
-            self._rebalance((self.likelihood.mean(logits.detach()) - x).square().mean())
+            self._rebalance(batch_mean((self.likelihood.mean(logits.detach()) - x).square()))
         if not self.training or not isinstance(self._likelihood, Sigma):
             return self.likelihood.nll(logits, x)
         noise = self._likelihood.noise_of(logits, x)
         # A plain mean at first, then an exponential one; all on the device, since a step waits for nothing.
-        self.noise_images += len(x)
-        self.noise_variance.lerp_(noise, len(x) / self.noise_images.clamp(max=max(len(x), NOISE_WINDOW)))
+        seen = rows_of_all(len(x))
+        self.noise_images += seen
+        self.noise_variance.lerp_(noise, seen / self.noise_images.clamp(max=max(seen, NOISE_WINDOW)))
         return replace(self._likelihood, noise_variance=noise).nll(logits, x)
 
     def _rebalance(self, mse: Float[Tensor, ""]) -> None:
@@ -330,5 +359,5 @@ Family = TypeVar("Family", bound=type[LatentModel])
 
 def register(family: Family) -> Family:
     """Adds a model family, as a decorator of its class: all that makes it a choice everywhere."""
-    FAMILIES.register(family.family, family.label, family.help)(family)
+    FAMILIES.register(family.family, family.label, family.help, listed=family.trains)(family)
     return family

@@ -20,6 +20,7 @@ from explorer.models.objectives import Terms
 from explorer.models.posteriors import Noise, Posterior
 from explorer.models.registry import SAMPLINGS
 from explorer.models.vae import VAE
+from explorer.models.whole_batch import gathered, own, rows_of_all
 
 FIGURE_IMAGES, FIGURE_DRAWS = 5000, 500  # posteriors that make q(z) on the Train screen, and draws of them: a second
 _AT_ONCE = 10  # of these draws: with ten latents they take 2 MB
@@ -89,11 +90,13 @@ class BetaTCVAE(VAE):
         z = posterior.sample(noise)
         logits = self.logits(z, labels)
         terms = Terms(self.nll(logits, x), self.kl(posterior, z), posterior, logits)
-        if not self.training or len(x) < 2:  # one image says nothing of the others
+        images = rows_of_all(len(x))
+        if not self.training or images < 2:  # one image says nothing of the others
             return terms
         with x.device:  # a captured step cannot wait for a copy
-            weights = SAMPLINGS[self.config.sampling](len(x), max(self.train_images, len(x)))
-        parts = self.parts(z, posterior, posterior, weights)
+            weights = SAMPLINGS[self.config.sampling](images, max(self.train_images, images))
+        among = type(posterior)(*map(gathered, posterior))
+        parts = self.parts(z, posterior, among, own(weights))
         extra = (
             (self.config.information_weight - 1) * parts.mutual_information
             + (self.beta - 1) * parts.total_correlation

@@ -68,7 +68,7 @@ class ModelSettings:
         False,
     )
     init: str = option(
-        "First weights", "model", "How large the weights are at the start", "pytorch", choices=INITIALISATIONS
+        "Initialisation", "model", "How large the weights are at the start", "pytorch", choices=INITIALISATIONS
     )
     likelihood: str = option(
         "Likelihood", "objective", "How a pixel varies around the decoder's image", "bernoulli", choices=LIKELIHOODS
@@ -332,7 +332,14 @@ class ModelConfig(ModelSettings):
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ModelConfig:
-        """Raises ValueError when a key is missing, unknown or of the wrong type."""
+        """Reads what `to_json` gave, as its family has it.
+
+        Raises:
+            ValueError: a key is missing, unknown or of the wrong type.
+        """
+        own = FAMILIES.get(str(data.get("family")))
+        if own is not None and own.config_type is not cls:
+            return own.config_type.from_json(data)
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(data) - known):
             raise ValueError(f"unknown model setting {unknown[0]!r}")

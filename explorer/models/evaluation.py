@@ -36,6 +36,7 @@ class Evaluation:
     constant: float
     extra: float
     has_prior: bool
+    has_elbo: bool
     figures: dict[str, float]
     beta_weighs_kl: bool = True
 
@@ -43,12 +44,13 @@ class Evaluation:
         """The averages, as a checkpoint stores them.
 
         `loss` is the training objective without additive constants: for `conv-100`, 784 MSE + KL. A plain
-        autoencoder has no prior, so no ELBO and no KL: these are None.
+        autoencoder has no prior, so no ELBO and no KL: these are None. Where the likelihood is not known, there is no
+        ELBO either, and `reconstruction` is the sum of squared errors, negative.
         """
         reconstruction, kl = self.reconstruction.double().mean().item(), self.kl.double().mean().item()
         weight = beta if self.beta_weighs_kl else 1.0
         return {
-            "elbo": reconstruction - kl if self.has_prior else None,
+            "elbo": reconstruction - kl if self.has_elbo else None,
             "reconstruction": reconstruction,
             "kl": kl if self.has_prior else None,
             "loss": -reconstruction - self.constant + (weight * kl if self.has_prior else 0.0) + self.extra,
@@ -56,6 +58,31 @@ class Evaluation:
             "active_units": active_units(self.posterior.mean),
             "n": len(self.kl),
         }
+
+    def kl_by_latent(self) -> list[float]:
+        """The KL of each group of latents in nats, as files have it: most groups are one latent."""
+        return [round(value, 5) for value in self.kl_by_group.tolist()]
+
+
+class Rows:
+    """Columns of so many rows on the CPU, filled block by block.
+
+    Their memory is taken once: blocks that were kept would lie between large tensors that are let go of, whose memory
+    could then not be used again.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.columns: list[Tensor] = []
+        self._count, self._done = count, 0
+
+    def add(self, *blocks: Tensor) -> None:
+        """Appends a block [n, ...] to each column."""
+        if not self.columns:
+            self.columns = [torch.empty((self._count, *block.shape[1:]), dtype=block.dtype) for block in blocks]
+        end = self._done + len(blocks[0])
+        for column, block in zip(self.columns, blocks, strict=True):
+            column[self._done : end] = block
+        self._done = end
 
 
 def active_units(mean: Float[Tensor, "n d"]) -> int:
@@ -119,7 +146,7 @@ def evaluate(
         raise ValueError(f"the model takes images of {model.config.image_shape}, not {tuple(images.shape[1:])}")
     if labels is not None and model.config.classes:
         check_labels(labels, len(images), model.config.classes)
-    device = next(model.parameters()).device
+    device = model.device
     at_once = min(batch_size, _AT_ONCE) if device.type == "cpu" else batch_size
     if noise is None:
         # Drawn on the CPU, so that a figure does not depend on the device that computed it.
@@ -129,8 +156,7 @@ def evaluate(
     pixels = torch.Generator().manual_seed(seed + 1)  # not the numbers that z is drawn by
     training = model.training
     model.eval()
-    parts: list[tuple[Tensor, ...]] = []
-    extra = 0.0
+    rows, kl_sums, extra = Rows(len(images)), [], 0.0
     try:
         for start, drawn in draws:
             drawn = drawn.to(device)
@@ -144,22 +170,23 @@ def evaluate(
             terms = model.terms(x, drawn, condition)
             error = (model.likelihood.mean(terms.logits) - gray).square().flatten(1).mean(1)
             mean, logvar = terms.posterior.mean, terms.posterior.logvar
-            row = (mean, logvar, terms.nll, terms.kl.sum(1), terms.kl.sum(0, keepdim=True), error)
-            parts.append(tuple(t.cpu() for t in row))
+            rows.add(mean, logvar, terms.nll, terms.kl.sum(1), error)
+            kl_sums.append(terms.kl.sum(0).tolist())
             extra += 0.0 if terms.extra is None else float(terms.extra.sum())
     finally:
         model.train(training)
-    mean, logvar, nll, kl, kl_sums, mse = (torch.cat(column) for column in zip(*parts, strict=True))
+    mean, logvar, nll, kl, mse = rows.columns
     constant, posterior = model.likelihood.constant(model.config.pixels), Posterior(mean, logvar)
     return Evaluation(
         posterior=posterior,
         reconstruction=-nll - constant,
         kl=kl,
-        kl_by_group=kl_sums.sum(0) / len(mean),
+        kl_by_group=torch.tensor(kl_sums).sum(0) / len(mean),
         mse=mse,
         constant=constant,
         extra=extra / len(mean),
         has_prior=model.has_prior,
+        has_elbo=model.has_elbo,
         figures=model.figures(posterior),
         beta_weighs_kl=model.beta_weighs_kl,
     )
@@ -226,13 +253,13 @@ def log_likelihood(
     """
     if samples < 1:
         raise ValueError(f"at least one sample is needed, not {samples}")
-    if not model.has_prior:
-        raise ValueError("a model without a prior gives no probability to an image")
+    if not model.has_elbo:
+        raise ValueError("a model without a prior, or without a known likelihood, gives no probability to an image")
     if images.ndim != 4 or tuple(images.shape[1:]) != model.config.image_shape:
         raise ValueError(f"the model takes images of {model.config.image_shape}, not {tuple(images.shape[1:])}")
     if labels is not None and model.config.classes:
         check_labels(labels, len(images), model.config.classes)
-    device = next(model.parameters()).device
+    device = model.device
     at_once = batch_size or (_DRAWS if device.type == "cpu" else _DRAWS_ON_A_GPU)
     together = max(1, at_once // samples) if samples <= _DRAWN else 1
     generator, pixels = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed + 1)

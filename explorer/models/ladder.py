@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.models.base import LatentGroup, LatentModel, register
+from explorer.models.base import LatentGroup, LatentModel, place_name, register
 from explorer.models.config import ModelConfig, ModelSettings
 from explorer.models.ladder_networks import DenseLadder, Ladder, ResidualLadder
 from explorer.models.networks import initialise
@@ -125,6 +125,17 @@ class LadderVAE(LatentModel):
     @property
     def groups(self) -> tuple[LatentGroup, ...]:
         return tuple(LatentGroup(f"latent {i}", 1) for i in range(sum(self.body.sizes)))
+
+    def latent_name(self, i: int) -> str:
+        for layer, (size, (channels, rows, columns)) in enumerate(
+            zip(self.body.sizes, self.body.grids, strict=False), 1
+        ):
+            if i < size:
+                alone = rows * columns == 1
+                name = f"latent {i}" if alone else place_name(i, (rows, columns, channels), channels_last=False)
+                return f"layer {layer}, {name}"
+            i -= size
+        return super().latent_name(i)
 
     def descend(
         self, given: Float[Tensor, "n d"], features: tuple[Tensor, ...] | None = None, *, draw: bool = True

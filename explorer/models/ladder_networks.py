@@ -8,6 +8,7 @@ the spirit of Child 2021 (arXiv:2011.10650, section 3.1). Moments are float32, [
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -29,9 +30,11 @@ class Ladder(nn.Module):
 
     Attributes:
         sizes: how many latents each layer has.
+        grids: channels, rows and columns of each layer, where layers are grids.
     """
 
     sizes: tuple[int, ...]
+    grids: Sequence[tuple[int, int, int]] = ()
 
     @staticmethod
     def check(settings: ModelSettings) -> None:

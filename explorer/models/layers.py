@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from explorer.models.config import ModelConfig
+from explorer.models.whole_batch import rows_of_all
 
 
 def halved_sides(config: ModelConfig, times: int, *, all_halve: bool = True) -> list[tuple[int, int]]:
@@ -31,7 +32,7 @@ class _TakesOneImage(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         assert isinstance(self, (nn.BatchNorm1d, nn.BatchNorm2d))
-        if self.training and input.numel() == self.num_features:
+        if self.training and rows_of_all(input.numel()) == self.num_features:
             return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
         return super().forward(input)
 

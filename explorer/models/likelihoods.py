@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explorer.models.registry import LIKELIHOODS, OUTPUTS
+from explorer.models.whole_batch import batch_mean
 
 _BYTE = 1 / 255  # the distance of two values of a byte on the scale of an image
 LEAST_NOISE = math.exp(-12)  # variance: Rybkin et al. clamp the log of the standard deviation at -6
@@ -41,6 +42,7 @@ class Likelihood:
         learns_noise: whether training sets the noise variance, by `noise_of`.
         eight_bit: whether it is of 8-bit values, so that nats can be told as bits a dimension.
         binary: whether it is a probability of pixels that are 0 or 1.
+        known: whether it is a likelihood at all, so that there are nats to tell.
         noise_variance: variance of the observation noise, in units of the pixel range squared, where there is one. A
             0-d tensor where it is learnt, so that nothing waits for the device.
         output: what the location of p(x|z) is of the logits, a name in `OUTPUTS`.
@@ -52,6 +54,7 @@ class Likelihood:
     learns_noise: ClassVar[bool] = False
     eight_bit: ClassVar[bool] = False
     binary: ClassVar[bool] = False
+    known: ClassVar[bool] = True
 
     noise_variance: float | Float[Tensor, ""] = 0.5
     output: str = "sigmoid"
@@ -185,7 +188,7 @@ class Sigma(Gaussian):
         arXiv:2006.13202, the "optimal sigma". Detached: where a variance is at its optimum the gradient
         through it is zero (envelope theorem), so `nll` has the same gradient with it as a constant.
         """
-        return (self.location(logits.detach()) - x).square().mean().clamp(min=LEAST_NOISE)
+        return batch_mean((self.location(logits.detach()) - x).square()).clamp(min=LEAST_NOISE)
 
     def nll(self, logits: Float[Tensor, "n p h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """The whole -log p(x|z), since nothing is constant where the variance moves."""
@@ -195,3 +198,23 @@ class Sigma(Gaussian):
 
     def constant(self, pixels: int) -> float:
         return 0.0
+
+
+@LIKELIHOODS.register("unknown", "unknown", "was not told: images are compared by squared errors", listed=False)
+@dataclass(frozen=True)
+class Unknown(Likelihood):
+    """What a model that was trained elsewhere has where nobody says more: an image, and no noise around it.
+
+    Its `nll` is the sum of squared errors, which is no number of nats.
+    """
+
+    name = "unknown"
+    known = False
+
+    def sample(
+        self, logits: Float[Tensor, "n p h w"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        return self.location(logits)
+
+    def nll(self, logits: Float[Tensor, "n p h w"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        return (self.location(logits) - x).square().flatten(1).sum(1)

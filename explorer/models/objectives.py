@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explorer.models.posteriors import Posterior
+from explorer.models.whole_batch import batch_mean, total
 
 
 class Terms(NamedTuple):
@@ -30,13 +31,14 @@ class Terms(NamedTuple):
 
     def loss(self, beta: float | Tensor = 1.0, free_bits: float = 0.0) -> Float[Tensor, ""]:
         """What training minimises: the batch's mean, the KL weighted by beta."""
-        loss = self.nll.mean() + beta * kl_penalty(self.kl, free_bits)
-        return loss if self.extra is None else loss + self.extra.mean()
+        loss = batch_mean(self.nll) + beta * kl_penalty(self.kl, free_bits)
+        return loss if self.extra is None else loss + batch_mean(self.extra)
 
     def sums(self) -> Float[Tensor, 3]:
         """The batch's sums of nll, KL and the extra, without a gradient."""
         nll, kl = self.nll.detach().sum(), self.kl.detach().sum()
-        return torch.stack([nll, kl, torch.zeros_like(nll) if self.extra is None else self.extra.detach().sum()])
+        extra = torch.zeros_like(nll) if self.extra is None else self.extra.detach().sum()
+        return total(torch.stack([nll, kl, extra]))
 
 
 def kl_penalty(kl: Float[Tensor, "n g"], free_bits: float = 0.0) -> Float[Tensor, ""]:
@@ -46,5 +48,5 @@ def kl_penalty(kl: Float[Tensor, "n g"], free_bits: float = 0.0) -> Float[Tensor
     below the floor a group's KL has no gradient, so nothing is gained by switching it off.
     """
     if free_bits == 0:
-        return kl.sum(1).mean()
-    return kl.mean(0).clamp(min=free_bits).sum()
+        return batch_mean(kl.sum(1))
+    return batch_mean(kl, 0).clamp(min=free_bits).sum()

@@ -28,15 +28,19 @@ class Registry(Mapping[str, T], Generic[T]):
     def __init__(self) -> None:
         self._things: dict[str, T] = {}
         self._words: dict[str, tuple[str, str]] = {}
+        self._unlisted: set[str] = set()
 
-    def register(self, name: str, label: str, help: str) -> Callable[[T], T]:
+    def register(self, name: str, label: str, help: str, *, listed: bool = True) -> Callable[[T], T]:
         """Returns a decorator that adds a thing; a name that is there already is given to the new one.
 
         Args:
             name: what commands, files and addresses call it.
             label: what a person calls it in the middle of a sentence, such as `conditional VAE`.
             help: a clause without a full stop that says what choosing it means.
+            listed: False for what nobody can choose, such as the family of models that were trained elsewhere: it is
+                found by its name, and in no list.
         """
+        (self._unlisted.discard if listed else self._unlisted.add)(name)
 
         def add(thing: T) -> T:
             self._things[name], self._words[name] = thing, (label, help)
@@ -51,10 +55,10 @@ class Registry(Mapping[str, T], Generic[T]):
         return isinstance(name, str) and name in self._things
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._things)
+        return (name for name in self._things if name not in self._unlisted)
 
     def __len__(self) -> int:
-        return len(self._things)
+        return sum(1 for _ in self)
 
     def label(self, name: str) -> str:
         """The label of a thing; of a name that is not registered, the name itself."""
@@ -62,7 +66,8 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def help(self, *, by_label: bool) -> str:
         """What each choice means, in one clause: each by its label, as on screens, or by its name, as in commands."""
-        return "; ".join(f"{label if by_label else name} – {help}" for name, (label, help) in self._words.items())
+        words = ((name, *self._words[name]) for name in self)
+        return "; ".join(f"{label if by_label else name} – {help}" for name, label, help in words)
 
 
 FAMILIES: Registry[type[LatentModel]] = Registry()

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from explorer.models.base import LatentGroup, LatentModel, register
+from explorer.models.base import LatentGroup, LatentModel, place_name, register
 from explorer.models.config import ModelConfig, ModelSettings
 from explorer.models.networks import initialise
 from explorer.models.objectives import Terms
@@ -24,6 +24,7 @@ from explorer.models.posteriors import Noise, PointPosterior, Posterior
 from explorer.models.residual import Block
 from explorer.models.vq_codebook import Codebook, perplexity
 from explorer.models.vq_prior import HEAD, GridPrior
+from explorer.models.whole_batch import rows_of_all
 
 _COLLAPSED = 0.03  # of the codebook's entries in use, were they used evenly: below, nothing much can be said with them
 _SMALL = 9  # pixels: what is narrower counts as small
@@ -103,6 +104,9 @@ class VQVAE(LatentModel):
     def groups(self) -> tuple[LatentGroup, ...]:
         rows, columns = self.grid
         return tuple(LatentGroup(f"row {i + 1}", columns * self.config.entry_size) for i in range(rows))
+
+    def latent_name(self, i: int) -> str:
+        return place_name(i, (*self.grid, self.config.entry_size), channels_last=True)
 
     def stages(self, epochs: int) -> tuple[int, ...]:
         """The autoencoder's epochs and the prior's: at least one each, where there are two."""
@@ -298,7 +302,7 @@ class _Standardised(nn.BatchNorm2d):
         self.running_var.zero_()  # at 1, which is far too much, all codes are the same in evaluation at first
 
     def forward(self, input: Tensor) -> Tensor:
-        if self.training and input[:, 0].numel() == 1:  # which has no variance
+        if self.training and rows_of_all(input[:, 0].numel()) == 1:  # which has no variance
             return F.batch_norm(input, self.running_mean, self.running_var, eps=self.eps)
         return super().forward(input)
 

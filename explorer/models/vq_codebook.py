@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from explorer.models.whole_batch import gathered, rows_of_all, total
+
 _DECAY = 0.99  # of the averages, a batch: theirs
 _DEAD = 0.03  # an entry that gets less than this share of an even one's vectors is dead
 _REVIVED = 0.1  # the share that a revived entry is taken to have had: a hundred batches pass before it is dead again
@@ -53,16 +55,17 @@ class Codebook(nn.Module):
         Nothing waits for the device.
         """
         vectors, size = vectors.detach().float(), len(self.entries)
-        even = len(vectors) / size
+        count = rows_of_all(len(vectors))
+        even = count / size
         dead = self.counts < _DEAD * even
-        chosen = torch.randint(len(vectors), (size,), generator=generator, device=vectors.device)
+        chosen = torch.randint(count, (size,), generator=generator, device=vectors.device)
         self.counts.copy_(torch.where(dead, _REVIVED * even, self.counts))
-        self.entries.copy_(torch.where(dead[:, None], vectors[chosen], self.entries))
+        self.entries.copy_(torch.where(dead[:, None], gathered(vectors)[chosen], self.entries))
         self.sums.copy_(torch.where(dead[:, None], self.entries * self.counts[:, None], self.sums))
         index = self.nearest(vectors)
         one = torch.ones(len(vectors), device=vectors.device)
-        self.counts.lerp_(torch.zeros_like(self.counts).index_add_(0, index, one), 1 - _DECAY)
-        self.sums.lerp_(torch.zeros_like(self.sums).index_add_(0, index, vectors), 1 - _DECAY)
+        self.counts.lerp_(total(torch.zeros_like(self.counts).index_add_(0, index, one)), 1 - _DECAY)
+        self.sums.lerp_(total(torch.zeros_like(self.sums).index_add_(0, index, vectors)), 1 - _DECAY)
         self.entries.copy_(self.sums / self.counts.clamp(min=1e-5)[:, None])
         return index
 

@@ -137,10 +137,10 @@ def test_what_is_saved_comes_back(runs):
 def test_a_summary_is_one_line(runs):
     write(runs / "one")
     write(runs / "two", model={**MODEL, "family": "ae"}, metrics={"elbo": None, "kl": None})
-    assert find("runs/one").summary == "mnist-5k · dense VAE · 2 latents · test ELBO −12.5 nats"
-    assert find("runs/two").summary == (
-        "mnist-5k · dense autoencoder · 2 latents · test reconstruction −10.0 nats, no ELBO"
-    )
+    write(runs / "three", metrics={"active_units": 1})
+    assert find("runs/one").summary == "mnist-5k · dense VAE · 2 latents · squared error 0.1000"
+    assert find("runs/two").summary == "mnist-5k · dense autoencoder · 2 latents · squared error 0.1000"
+    assert find("runs/three").summary == "mnist-5k · dense VAE · 2 latents, 1 active · squared error 0.1000"
 
 
 def test_they_are_listed_newest_first_shipped_or_not(runs):
@@ -591,6 +591,7 @@ def test_the_models_that_ship():
         "cells-infected-conv",
         "cells-both",
         "textures-vq",
+        "cifar-vq",
     }
 
 

@@ -7,7 +7,6 @@ import random
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from explorer.checkpoints.folder import read, read_history, save
 from explorer.checkpoints.model import load
 from explorer.errors import CheckpointError
 from explorer.latents import Latents, map_latents
+from explorer.latents.items import Items
 from explorer.models import ModelConfig, build
 from explorer.models.evaluation import evaluate
 from explorer.training.frame_files import read_index
@@ -27,6 +27,7 @@ from explorer.training.presets import TrainConfig
 from explorer.training.run_folder import RunFiles
 from explorer.training.run_state import RunState, Status
 from explorer.ui.train.history import History, columns
+from tests.counted import bytes_read
 
 folder_module = sys.modules["explorer.checkpoints.folder"]  # explorer.checkpoints is the function of that name
 pytestmark = pytest.mark.timeout(120)  # a pipe that is waited for never ends
@@ -56,7 +57,8 @@ def write(path, family="vae", latent=2, network="dense", seed=0):
     images = torch.randint(0, 256, (IMAGES, 1, 8, 8), dtype=torch.uint8)
     labels, group = torch.arange(IMAGES) % 3, [f"C{i // 2}" for i in range(IMAGES)]
     found = evaluate(network_, images, labels)
-    latents = map_latents(Latents.of(found, labels, group), plane=network_.has_plane, final=True, umap=False)
+    items = Items([f"{i}.png" for i in range(IMAGES)])
+    latents = map_latents(Latents.of(found, labels, group, items), plane=network_.has_plane, final=True, umap=False)
     tensors, metadata = latents.to_tensors()
     metrics = {**found.metrics(), "kl_by_latent": found.kl_by_group.tolist(), "measured_on": {"split": "test"}}
     config = {
@@ -277,9 +279,7 @@ def put(place, value):
 )
 def test_json_that_does_not_fit(place, name, changes, match):
     rewrite(place / "plane", name, **changes)
-    started = time.monotonic()
     problem = read(place / "plane").problem or ""
-    assert time.monotonic() - started < 5
     with pytest.raises(CheckpointError) as caught:
         load(place / "plane", device="cpu")
     check_sentence(str(caught.value))
@@ -430,10 +430,9 @@ def test_a_list_costs_headers_and_json(place):
     for name in ("model.safetensors", "latents.safetensors", "history.jsonl"):
         with open(place / "plane" / name, "r+b") as file:
             file.truncate(1 << 40)
-        started = time.monotonic()
+        assert bytes_read(lambda: read(place / "plane")) < 1 << 20
         assert read(place / "plane").problem
-        read_history(place / "plane")
-        assert time.monotonic() - started < 5
+        assert bytes_read(lambda: read_history(place / "plane")) < 100 << 20
         shutil.copy(place / "maps" / name, place / "plane" / name)
 
 

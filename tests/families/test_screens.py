@@ -124,7 +124,7 @@ def test_it_trains_from_the_sidebar():
 def test_explore_maps_decodes_samples_and_lays_a_grid():
     at = page("explore")
     (line,) = [option for option in at.selectbox(key="explore_model").options if f" {LAPLACE} — " in option]
-    assert "dense Laplace VAE · 2 latents · test ELBO" in line
+    assert "dense Laplace VAE · 2 latents · squared error 0." in line
     assert "centre of the prior" in pictures(at)
     assert 'data-code="0.25,-1.5"' in pictures(page("explore", z="0.25,-1.5"))
     item = page("explore", index="17")

@@ -123,7 +123,10 @@ def test_a_conditional_model_is_told_the_class():
     [
         ({"samples": 0}, "at least one sample is needed, not 0"),
         ({"images": torch.zeros(2, 1, 3, 3, dtype=torch.uint8)}, r"takes images of \(1, 2, 3\), not \(1, 3, 3\)"),
-        ({"model": build(settings(family="ae"))}, "a model without a prior gives no probability"),
+        (
+            {"model": build(settings(family="ae"))},
+            "a model without a prior, or without a known likelihood, gives no probability",
+        ),
         ({"model": build(settings(family="cvae", classes=2)), "labels": torch.tensor([0, 2])}, "from 0 to 1"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,7 @@ def map_figure(
     *,
     classes: np.ndarray | None = None,
     groups: Groups | None = None,
+    files: Sequence[str] | None = None,
     values: np.ndarray | None = None,
     value_name: str = "",
     axes: tuple[str, str] | None = None,
@@ -112,7 +114,8 @@ def map_figure(
         points: float [N, 2].
         classes: class ids [N], or None.
         groups: for the card beside the pointer, and for the colours when it says so.
-        values: what to colour by, float [N]; None colours by class.
+        files: names [N], for the card.
+        values: what to colour by, float [N], NaN where it is not known; None colours by class.
         axes: names of the axes; None for a projection, whose axes mean nothing.
         bounds: what of x and of y is in view at first; None for all points.
         equal: whether a unit is as long on both axes.
@@ -126,17 +129,12 @@ def map_figure(
     if groups is not None:
         meta |= {"groups": np.asarray(groups.ids).tolist(), "group_names": list(groups.names)}
         meta |= {"group_what": groups.what, "by_group": groups.colored}
+    if files is not None:
+        meta["files"] = list(files)
     if values is not None:
-        low, high = np.nanpercentile(values, [1, 99])  # one outlier must not take all the colours
-        marker |= {
-            "color": np.asarray(values, np.float32),
-            "colorscale": COLORSCALE,
-            "cmin": float(low),
-            "cmax": float(max(high, low + 1e-6)),
-            "showscale": True,
-            "colorbar": {"title": {"text": value_name, "side": "right"}, "thickness": 12, "outlinewidth": 0},
-        }
-        meta |= {"values": np.round(values, 2).tolist(), "value_name": value_name}
+        marker |= {"color": np.asarray(values, np.float32), **color_scale(values, value_name)}
+        shown = [float(f"{value:.6g}") if value == value else None for value in values.tolist()]
+        meta |= {"values": shown, "value_name": value_name}
     trace = go.Scattergl(
         x=np.asarray(points[:, 0], np.float32),
         y=np.asarray(points[:, 1], np.float32),
@@ -166,6 +164,19 @@ def map_figure(
         showlegend=False,
     )
     return go.Figure(trace, layout)
+
+
+def color_scale(values: np.ndarray, name: str) -> dict[str, Any]:
+    """Makes a marker's scale for values [N], NaN for what is not known: one outlier must not take all the colours."""
+    known = values[~np.isnan(values)]
+    low, high = np.percentile(known, [1, 99]) if len(known) else (0, 0)
+    return {
+        "colorscale": COLORSCALE,
+        "cmin": float(low),
+        "cmax": float(max(high, low + 1e-6)),
+        "showscale": True,
+        "colorbar": {"title": {"text": escaped(name), "side": "right"}, "thickness": 12, "outlinewidth": 0},
+    }
 
 
 def density(points: np.ndarray) -> np.ndarray:
@@ -210,6 +221,39 @@ def class_histogram(names: Sequence[str], counts: Sequence[int], *, ticks: bool 
     return go.Figure(bars, layout)
 
 
+def kl_bars(kl: np.ndarray, names: Sequence[str], faint: float) -> go.Figure:
+    """Draws the KL [D] of each latent in nats as bars, the largest first; those below `faint` are grey.
+
+    The axis has names where there is room for them; a hover names every bar.
+    """
+    order = np.argsort(-kl, kind="stable")
+    few = len(kl) <= _MOST_NAMED_BARS
+    bars = go.Bar(
+        x=[escaped(names[i]) for i in order],
+        y=[float(f"{value:.5g}") for value in kl[order]],
+        marker={"color": [FAINT if value < faint else _TOLD for value in kl[order]]},
+        hovertemplate="%{x}: %{y:.3g} nats<extra></extra>",
+    )
+    layout = go.Layout(
+        height=190,
+        margin={"l": 50, "r": 4, "t": 6, "b": 36},
+        xaxis={
+            "type": "category",
+            "fixedrange": True,
+            "showticklabels": few,
+            "title": None if few else {"text": f"{len(kl):,} latents, the strongest first"},
+        },
+        yaxis={"fixedrange": True, "nticks": 5, "title": {"text": "KL, nats"}},
+        bargap=0.2,
+    )
+    return go.Figure(bars, layout)
+
+
+_MOST_NAMED_BARS = 12
+_TOLD = "#14a098"
+FAINT = "#9a9a9a"
+"""Of what tells nothing, or has no name."""
+
 _METRIC_UNITS = {
     "elbo": "ELBO, nats an image",
     "reconstruction": "reconstruction, nats an image",
@@ -217,13 +261,20 @@ _METRIC_UNITS = {
     "loss": "loss, nats an image",
     "mse": "mean squared error",
 }
+CURVE_AXES = {"epoch": "epoch", "steps": "steps", "images": "images", "seconds": "time, seconds"}
+"""What learning curves may run over: keys of a history's lines, with the axis' title."""
 _MOST_POINTS = 1000  # of a curve: a screen shows no more
 
 
 def learning_curves(
-    histories: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, splits: Sequence[str] = ("test",)
+    histories: Mapping[str, Sequence[Mapping[str, Any]]],
+    metric: str,
+    splits: Sequence[str] = ("test",),
+    *,
+    axis: str = "epoch",
+    smoothing: float = 0.0,
 ) -> go.Figure:
-    """Draws one metric of several runs by epoch, in the order of `histories`: a line a run, dashed for training images.
+    """Draws one metric of several runs, in the order of `histories`: a line a run, dashed for training images.
 
     A run without the metric, such as the ELBO of a plain autoencoder, is left out; its colour stays its own.
 
@@ -231,10 +282,14 @@ def learning_curves(
         histories: by a run's name, the lines of its history.
         metric: elbo, reconstruction, kl, loss or mse.
         splits: test, train or both. There is no mse of the training images.
+        axis: a key of `CURVE_AXES`; a line without it is left out.
+        smoothing: from 0 to 1, the share of each point that is the smoothed curve before it.
 
     Raises:
-        ValueError: an unknown metric or split.
+        ValueError: an unknown metric, split or axis.
     """
+    if axis not in CURVE_AXES:
+        raise ValueError(f"there is no axis {axis!r}: choose from {', '.join(CURVE_AXES)}")
     if metric not in _METRIC_UNITS:
         raise ValueError(f"there is no metric {metric!r}: choose from {', '.join(_METRIC_UNITS)}")
     if not set(splits) <= {"train", "test"}:
@@ -242,10 +297,15 @@ def learning_curves(
     figure = go.Figure()
     for (name, rows), color in zip(histories.items(), palette(len(histories)), strict=True):
         for split in splits:
-            points = [(row.get("epoch"), (row.get(split) or {}).get(metric)) for row in rows]
-            known = [(x, y) for x, y in points if isinstance(y, int | float) and np.isfinite(y)]
+            points = [(row.get(axis), (row.get(split) or {}).get(metric)) for row in rows]
+            known = [(x, y) for x, y in points if x is not None and isinstance(y, int | float) and np.isfinite(y)]
             if not known:
                 continue
+            if smoothing:
+                from pandas import Series
+
+                at, values = zip(*known, strict=True)
+                known = [*zip(at, Series(values).ewm(alpha=1 - smoothing).mean(), strict=True)]
             step = -(-len(known) // _MOST_POINTS)
             x, y = zip(*dict.fromkeys([*known[::step], known[-1]]), strict=True)
             figure.add_trace(
@@ -262,10 +322,52 @@ def learning_curves(
     figure.update_layout(
         height=340,
         margin={"l": 60, "r": 10, "t": 10, "b": 44},
-        xaxis={"title": {"text": "epoch"}, "rangemode": "tozero", "zeroline": False},
+        xaxis={"title": {"text": CURVE_AXES[axis]}, "rangemode": "tozero", "zeroline": False},
         yaxis={"title": {"text": _METRIC_UNITS[metric]}, "zeroline": False},
         hovermode="x unified",
         showlegend=True,
         legend=LEGEND_ABOVE,
     )
+    return figure
+
+
+def sweep_figure(lines: Mapping[str, Mapping[float, Sequence[float]]], setting: str, title: str) -> go.Figure:
+    """Draws a figure over the setting that was swept: a dot a model, and a line through the means of each value.
+
+    The axis of the setting is logarithmic where its values are positive and span a factor of ten.
+
+    Args:
+        lines: numbers by value of the setting, by what a line is of: empty where there is one alone.
+        setting: what was swept.
+        title: what the numbers are.
+    """
+    xs = sorted({x for points in lines.values() for x in points})
+    log = bool(xs) and xs[0] > 0 and xs[-1] / xs[0] >= 10
+    figure = go.Figure()
+    for (name, points), color in zip(lines.items(), cycle(PALETTE)):
+        of = {"name": escaped(name), "legendgroup": name}
+        along = sorted(points)
+        means = [float(np.mean(points[x])) for x in along]
+        dots = [(x, y) for x in along for y in points[x]]
+        said = f"{escaped(name)}, {escaped(setting)}" if name else escaped(setting)
+        figure.add_scatter(x=along, y=means, mode="lines", line={"color": color, "width": 2}, hoverinfo="skip", **of)
+        figure.add_scatter(
+            x=[x for x, _ in dots],
+            y=[y for _, y in dots],
+            mode="markers",
+            marker={"color": color, "size": 8, "opacity": 0.7},
+            hovertemplate=f"{said} %{{x}}: %{{y:,.5g}}<extra></extra>",
+            showlegend=False,
+            **of,
+        )
+    figure.update_layout(
+        height=240,
+        margin={"l": 60, "r": 10, "t": 10, "b": 44},
+        xaxis={"title": {"text": escaped(setting)}, "type": "log" if log else "linear", "zeroline": False},
+        yaxis={"title": {"text": title}, "zeroline": False},
+        showlegend=len(lines) > 1,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    )
+    if log:
+        figure.update_xaxes(tickvals=xs, ticktext=[f"{x:g}" for x in xs])
     return figure
