@@ -12,13 +12,13 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from explorer.datasets import SOURCES
 from explorer.files.tensors import read_tensors
 from explorer.models.evaluation import to_float
 
 FOLDER = files("explorer.evaluation") / "classifiers"
 FEATURES = 96
 _BATCH = 500  # images at a time
-_SAME_IMAGES = {"mnist-5k": "mnist"}  # data sets whose images are of another one
 
 
 class Classifier(nn.Module):
@@ -67,7 +67,7 @@ class Trained:
 @cache
 def classifier_of(dataset: str) -> Trained | None:
     """The classifier for a data set's images; None where the project has none."""
-    name = _SAME_IMAGES.get(dataset, dataset)
+    name = (dataset in SOURCES and SOURCES[dataset].part_of) or dataset
     if not (FOLDER / f"{name}.safetensors").is_file():
         return None
     with as_file(FOLDER / f"{name}.safetensors") as file:

@@ -17,11 +17,11 @@ def bits(subject: Subject) -> dict[str, float]:
 
     Of the tightest bound there is: the importance-weighted one where it is measured, else the ELBO.
     """
-    if not subject.model.has_prior:
-        raise NotMeasured("The model has no prior.")
     try:
         nats = bound(subject)["log_likelihood"]
     except NotMeasured:
+        if not subject.model.has_elbo:
+            raise
         nats = float(subject.evaluation.metrics()["elbo"] or 0.0)
     config, likelihood = subject.model.config, subject.model.network.likelihood
     of_bytes = likelihood.log_prob_of_bytes(nats, config.pixels)

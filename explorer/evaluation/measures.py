@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from explorer.evaluation import codes, factors, likelihoods, samples
 from explorer.evaluation.subject import NotMeasured, Subject
 
+Better = Literal["higher", "lower", ""]
+
 
 class Measure(NamedTuple):
-    """A figure: its name on screens and in tables, its unit, and what it means with its source, a clause."""
+    """A figure: its name on screens and in tables, its unit, a clause on its meaning and source, and what is better."""
 
     label: str
     unit: str
     help: str
+    better: Better = ""
 
 
 MEASURES = {
@@ -24,12 +27,14 @@ MEASURES = {
         "nats",
         "importance-weighted bound on log p(x) by k draws, an average over images; Burda et al. 2016, "
         "arXiv:1509.00519, eq. 8",
+        "higher",
     ),
     "bits_per_dim": Measure(
         "bits/dim",
         "bits",
         "at most so many bits name a value of an 8-bit image; of a density by uniform dequantisation, Theis et al. "
         "2016, arXiv:1511.01844, section 3.1",
+        "lower",
     ),
     "mutual_information": Measure(
         "mutual information",
@@ -46,20 +51,23 @@ MEASURES = {
         "linear probe",
         "",
         "how often a logistic regression on codes of training images tells the class of test images",
+        "higher",
     ),
-    "knn_accuracy": Measure("nearest codes", "", "how often the 5 nearest codes of training images do"),
+    "knn_accuracy": Measure("nearest codes", "", "how often the 5 nearest codes of training images do", "higher"),
     "frechet_distance": Measure(
         "Fréchet distance",
         "",
         "squared distance of samples from test images as Gaussians, in the features of a classifier of the data set; "
         "Dowson & Landau 1982, Heusel et al. 2017, arXiv:1706.08500",
+        "lower",
     ),
     "precision": Measure(
         "precision",
         "",
         "share of samples that lie among test images in these features; Kynkäänniemi et al. 2019, arXiv:1904.06991",
+        "higher",
     ),
-    "recall": Measure("recall", "", "share of test images that lie among samples; likewise"),
+    "recall": Measure("recall", "", "share of test images that lie among samples; likewise", "higher"),
     "memorisation": Measure(
         "memorisation",
         "",
@@ -71,15 +79,19 @@ MEASURES = {
         "",
         "how much more the best latent tells of a factor than the next, as a share of its entropy, averaged over "
         "factors; Chen et al. 2018, arXiv:1802.04942, eq. 6",
+        "higher",
     ),
     "disentanglement": Measure(
         "disentanglement",
         "",
         "how far a latent is needed for one factor alone, by the importances of a random forest; Eastwood & Williams "
         "2018, section 2",
+        "higher",
     ),
-    "completeness": Measure("completeness", "", "how far a factor needs one latent alone; likewise"),
-    "informativeness": Measure("informativeness", "", "how often the forest predicts a factor of a test image"),
+    "completeness": Measure("completeness", "", "how far a factor needs one latent alone; likewise", "higher"),
+    "informativeness": Measure(
+        "informativeness", "", "how often the forest predicts a factor of a test image", "higher"
+    ),
 }
 """What is measured besides the terms of the ELBO, by the name under `measures` in metrics.json."""
 

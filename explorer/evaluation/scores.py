@@ -29,8 +29,9 @@ class Judgement:
         reconstruction: the decoder's image at the posterior's mean, [N, C, H, W] in [0, 1].
         posterior: mean and logvar [N, D].
         condition: the class that a conditional decoder was given for each, int64 [N]; None for other models.
-        log_likelihood: log p(x|z) in nats [N] at one draw of z, the ELBO's reconstruction term; see `score`.
-        kl: in nats [N]; zero for a plain autoencoder.
+        log_likelihood: log p(x|z) in nats [N] at one draw of z, the ELBO's reconstruction term; see `score`. Where the
+            likelihood is not known, the sum of squared errors, negative.
+        kl: in nats [N]; zero for a model without an ELBO.
         own: of a picture of the test set its row among the stored items, of which all that follows is without that
             one; int64 [N], -1 for others.
         better_than: the share of stored test items whose score is smaller, [N] in [0, 1]; see `score`. NaN where there
@@ -39,7 +40,6 @@ class Judgement:
             a model with fewer than two stored codes.
         neighbours: rows of the nearest stored codes, int64 [N, k], nearest first.
         class_votes: of each picture the classes among its neighbours; None if the stored codes have no labels.
-        has_prior: False for a plain autoencoder, which has no ELBO.
         test_items: how many stored items there are.
     """
 
@@ -54,7 +54,6 @@ class Judgement:
     code_share: Float[Tensor, " n"] | None
     neighbours: Int[Tensor, "n k"]
     class_votes: list[Votes] | None
-    has_prior: bool
     test_items: int
 
     @property
@@ -64,7 +63,7 @@ class Judgement:
 
     @property
     def elbo(self) -> Float[Tensor, " n"]:
-        """The ELBO in nats [N]; of a plain autoencoder, which has none, the reconstruction term alone."""
+        """The ELBO in nats [N]; of a model that has none the reconstruction term alone."""
         return self.log_likelihood - self.kl
 
     def sentence(self, row: int = 0) -> str:
@@ -86,7 +85,7 @@ class Scores:
 
     @property
     def elbo(self) -> Float[Tensor, " n"]:
-        """The ELBO in nats [N]; of a plain autoencoder, whose KL is zero, the reconstruction term."""
+        """The ELBO in nats [N]; of a model that has none, whose KL is zero here, the reconstruction term."""
         return self.log_likelihood - self.kl
 
 
@@ -141,7 +140,6 @@ def judge(
         code_share=None if density is None else density.share(code, own),
         neighbours=rows,
         class_votes=None if latents.labels is None else [_votes(v, model.classes) for v in latents.labels[rows]],
-        has_prior=model.has_prior,
         test_items=len(latents),
     )
 
@@ -161,7 +159,8 @@ def score(
     than these do, and its place among them is no percentile: of mnist-conv-100's own test images 4% instead of 5%
     come out below the 5th percentile with 8 draws, and 0.3% instead of 1% below the first. The price is that an ELBO
     has the spread of a draw, 3 nats there and 4 for mnist-mlp-2d. A plain autoencoder has one code for a picture and
-    no KL: it is scored by its reconstruction term alone.
+    no KL: it is scored by its reconstruction term alone. So is a model whose likelihood is not known, by its squared
+    errors.
 
     The draw is a picture's own: by a hash of its pixels and `seed`, so that its figures depend neither on its company
     nor on whether it is looked at twice, and no draw shifts a whole set of pictures. `noise_of` gives the pictures
@@ -180,7 +179,8 @@ def score(
         condition = model.likeliest(images, model.encode(images).mean)
     noise = _noise(images if noise_of is None else noise_of, model.latent, seed)
     found = evaluate(model.network, images, condition, noise=noise)
-    return Scores(found.posterior, found.reconstruction, found.kl, condition)
+    kl = found.kl if model.has_elbo else torch.zeros_like(found.kl)
+    return Scores(found.posterior, found.reconstruction, kl, condition)
 
 
 def rescore(
@@ -213,7 +213,7 @@ def better_than(model: Model, elbo: Float[Tensor, " n"], own: Int[Tensor, " n"] 
     autoencoder the stored KL is zero too, and so the reconstruction terms are compared. For ELBOs of `score` this is a
     percentile: those of images like the test set's are spread evenly from 0 to 1.
     """
-    stored = model.latents.reconstruction - model.latents.kl
+    stored = model.latents.reconstruction - model.latents.kl if model.has_elbo else model.latents.reconstruction
     smaller = torch.searchsorted(stored.sort().values, elbo.contiguous())
     itself = torch.zeros_like(smaller) if own is None else (own >= 0).long()
     if own is not None:
@@ -224,12 +224,12 @@ def better_than(model: Model, elbo: Float[Tensor, " n"], own: Int[Tensor, " n"] 
 def compared(share: float) -> tuple[str, str]:
     """Puts `better_than` in words that claim no more than it can tell: ("better", "12%").
 
-    A picture below the first percentile is ("worse", "more than 99%"), or even ("worse", "every one").
+    A picture below the first percentile is ("worse", "almost all"), or even ("worse", "every one").
     """
     if share < 0.01:
-        return "worse", "more than 99%" if share > 0 else "every one"
+        return "worse", "almost all" if share > 0 else "every one"
     if share > 0.99:
-        return "better", "more than 99%" if share < 1 else "every one"
+        return "better", "almost all" if share < 1 else "every one"
     return "better", f"{share:.0%}"
 
 

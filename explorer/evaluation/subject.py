@@ -22,6 +22,8 @@ MOST_KNOWN = 10_000  # training images whose codes and classes teach a probe
 _BATCH = 1000  # images at a time
 SAMPLES = 5000  # that are drawn at most, and compared with as many test images
 
+NO_ELBO = ("The model has no prior.", "Nobody has said what the model's likelihood is.")
+
 Progress = Callable[[str, int, int | None], None]
 """Is called with what is going on, how much of it is done, and how much there is."""
 
@@ -96,8 +98,8 @@ class Subject:
         Raises:
             NotMeasured: there is none, or nobody asks for it.
         """
-        if not self.model.has_prior:
-            raise NotMeasured("The model has no prior.")
+        if not self.model.has_elbo:
+            raise NotMeasured(NO_ELBO[self.model.has_prior])
         if self.draws is None:
             raise NotMeasured("Draws were not asked for: --k 500 takes 500 of each image.")
         if self.model.conditional and self.labels(self.test) is None:

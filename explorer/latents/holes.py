@@ -24,9 +24,15 @@ class Holes:
     hole: Tensor
     mass: float
 
+    def has(self, x: float, y: float) -> bool:
+        """Says whether a spot lies in a hole."""
+        column, row = (round(float((at - axis[0]) / (axis[1] - axis[0]))) for at, axis in ((x, self.x), (y, self.y)))
+        return 0 <= column < len(self.x) and 0 <= row < len(self.y) and bool(self.hole[row, column])
+
 
 HOLE_RATIO = 0.1  # a hole is where q(z) < a tenth of p(z): ten times rarer than the prior promises
 HOLE_REACH = 0.99  # of the prior's mass: beyond it, an ellipse for a Gaussian, nobody would draw a code
+_BLOCK = 50_000  # items at a time
 
 
 def find_holes(posterior: Posterior, model: LatentModel | None, *, size: int = 160) -> Holes:
@@ -56,7 +62,9 @@ def find_holes(posterior: Posterior, model: LatentModel | None, *, size: int = 1
     x = torch.linspace(float(centre[0] - half[0]), float(centre[0] + half[0]), size, dtype=torch.float64)
     y = torch.linspace(float(centre[1] - half[1]), float(centre[1] + half[1]), size, dtype=torch.float64)
     # The Gaussians are axis-aligned, so the sum over items is one matrix product of two one-dimensional tables.
-    q = _density_table(y, mean[:, 1], variance[:, 1]).T @ _density_table(x, mean[:, 0], variance[:, 0]) / len(mean)
+    # A block of items at a time: the tables of a million would take 3 GB.
+    blocks = zip(mean.split(_BLOCK), variance.split(_BLOCK), strict=True)
+    q = sum(_density_table(y, m[:, 1], v[:, 1]).T @ _density_table(x, m[:, 0], v[:, 0]) for m, v in blocks) / len(mean)
     offset = torch.stack(torch.meshgrid(x - centre[0], y - centre[1], indexing="xy"), dim=-1)  # [H, W, 2]
     distance = (offset @ torch.linalg.inv(covariance) * offset).sum(-1)
     if model is None or spread is None:
@@ -65,9 +73,11 @@ def find_holes(posterior: Posterior, model: LatentModel | None, *, size: int = 1
         p = model.log_prior((offset + centre).flatten(0, 1)).exp().reshape(distance.shape)
     cell = float((x[1] - x[0]) * (y[1] - y[0]))
     within = distance < reach**2
-    if model is not None and model.learns_prior:  # whatever its shape is: the densest places that hold as much
+    if model is not None and model.learns_prior:  # whatever its shape: the densest places with that share of it
         densest = p.flatten().sort(descending=True).values
-        within = p >= densest[int((densest.cumsum(0) * cell < HOLE_REACH).sum().clamp(max=len(densest) - 1))]
+        held = densest.cumsum(0) * cell
+        share = HOLE_REACH if held[-1] > HOLE_REACH else HOLE_REACH * held[-1]  # the picture may have only a part of it
+        within = p >= densest[int((held < share).sum())]
     hole = (q < HOLE_RATIO * p) & within
     return Holes(x.float(), y.float(), hole, float(p[hole].sum() * cell))
 

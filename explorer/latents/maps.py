@@ -18,6 +18,10 @@ from torch import Tensor
 from explorer.latents.neighbourhoods import nearest, neighbours_of_each
 
 NEIGHBOURS = 15  # of a map's quality figures, and UMAP's own default
+KINDS = {"plane": "the two latents", "umap": "UMAP", "pca": "two principal components"}
+"""What lays out a map, by its kind; the kind that is shown first comes first."""
+FITTED = 10_000  # codes that a UMAP is fitted to: ten seconds; more are placed
+JUDGED = 2000  # items that a large map's quality is measured on: a second instead of minutes
 PLACING = 8  # neighbours that a placed code is averaged from: few enough to stay local, enough to be smooth
 
 
@@ -87,12 +91,39 @@ def align(points: Float[Tensor, "n 2"], to: Float[Tensor, "n 2"]) -> Float[Tenso
     return (points - points.mean(0)) @ (u @ v).float() + points.mean(0)
 
 
+def fitted_rows(count: int, seed: int) -> Int[Tensor, " m"] | None:
+    """Draws the rows that a UMAP of so many codes is fitted to; None for all of them."""
+    if count <= FITTED:
+        return None
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:FITTED].sort().values
+
+
+def judged(count: int, fitted: Int[Tensor, " m"] | None = None) -> Int[Tensor, " k"]:
+    """Draws up to 2,000 rows to measure a map on: of those that it was not `fitted` to, where there are as many."""
+    rows = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    if fitted is not None and count - len(fitted) >= JUDGED:
+        rows = rows[~torch.isin(rows, fitted)]
+    return rows[:JUDGED]
+
+
 def fit_umap(codes: Float[Tensor, "n d"], *, seed: int = 0) -> Map:
     """Fits a UMAP of the codes: about ten seconds at 10,000 codes, and as many more the first time on a machine.
+
+    Of more codes it is fitted to 10,000 at random (`fitted_rows`), and the others are placed.
 
     Raises:
         ValueError: there are too few codes for a neighbourhood.
     """
+    rows = fitted_rows(len(codes), seed)
+    if rows is None:
+        return _fit_umap(codes, seed)
+    fitted = _fit_umap(codes[rows], seed)
+    points = torch.cat([fitted.place(block) for block in codes.split(_ROWS)])
+    points[rows] = fitted.points
+    return Map("umap", points, codes)
+
+
+def _fit_umap(codes: Float[Tensor, "n d"], seed: int) -> Map:
     if len(codes) <= NEIGHBOURS:
         raise ValueError(f"UMAP needs more than {NEIGHBOURS} codes, not {len(codes)}")
     import warnings

@@ -8,6 +8,37 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from explorer.latents.traversals import location_and_scale
+
+_TAIL = 0.005  # of the codes without a prior at either end of an axis: some lie ten times as far out as the rest
+ATLAS = 48  # places a side: blended, a step of 1/48 of the plane cannot be told from the decoder
+_REACH = 3.0  # standard deviations of the prior: its own range belongs to the plane, with data or without
+
+Bounds = tuple[tuple[float, float], tuple[float, float]]
+"""What of a plane is shown: x and y from, to."""
+
+
+def bounds_of(points: Float[Tensor, "n 2"], prior: tuple[Tensor, Tensor] | None) -> Bounds:
+    """Finds what of a plane of two latents is shown at first: the points, and the range of their prior.
+
+    `prior` is its mean and standard deviation [2]; without one it is that of the points, of which few are left out.
+    """
+    low, high = points.min(0).values, points.max(0).values
+    if prior is None:
+        low, high = torch.quantile(points, torch.tensor([_TAIL, 1 - _TAIL]), dim=0)
+    centre, spread = prior or location_and_scale(points)
+    low, high = torch.minimum(low, centre - _REACH * spread), torch.maximum(high, centre + _REACH * spread)
+    pad = 0.05 * (high - low).clamp_min(1e-6)
+    (x0, y0), (x1, y1) = (low - pad).tolist(), (high + pad).tolist()
+    return (x0, x1), (y0, y1)
+
+
+def lattice(bounds: Bounds, n: int) -> Float[Tensor, "nn 2"]:
+    """Lays n x n places over a plane of two latents, row by row from the highest y, as pictures have them."""
+    (x0, x1), (y0, y1) = bounds
+    y, x = torch.meshgrid(torch.linspace(y1, y0, n), torch.linspace(x0, x1, n), indexing="ij")
+    return torch.stack([x.flatten(), y.flatten()], dim=1)
+
 
 def quantiles(n: int, outer: float) -> Float[Tensor, " n"]:
     """Spaces n places on an axis of the prior: norm.ppf of equally spaced quantiles from `outer` to 1 - outer.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -12,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.latents import maps
+from explorer.latents.items import Items, sorted_places
 from explorer.latents.maps import Map
 from explorer.models import Posterior
 from explorer.models.evaluation import Evaluation
@@ -30,6 +30,7 @@ class Latents:
     `index` int64 [N] is the position in the data set's split, so that a row can be traced to its image. `kl_by_group`
     [G] is the average KL of each group of latents in nats; None where nobody has measured it. `codebook` [C, E] has the
     entries that codes are made of, of a model whose codes are so: they are then stored by which entries they are.
+    `items` has the names of the images' files, where they are known.
     """
 
     posterior: Posterior
@@ -42,6 +43,7 @@ class Latents:
     quality: dict[str, dict[str, float]] = field(default_factory=dict)
     kl_by_group: Float[Tensor, " g"] | None = None
     codebook: Float[Tensor, "c e"] | None = None
+    items: Items | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -71,12 +73,16 @@ class Latents:
         """
         if self.group is None:
             raise ValueError("these codes have no groups")
-        names = sorted(set(self.group), key=_by_number)
-        place = {name: i for i, name in enumerate(names)}
-        return names, torch.tensor([place[name] for name in self.group], dtype=torch.int64)
+        return sorted_places(self.group)
 
     @classmethod
-    def of(cls, evaluation: Evaluation, labels: Int[Tensor, " n"] | None, group: list[str] | None = None) -> Latents:
+    def of(
+        cls,
+        evaluation: Evaluation,
+        labels: Int[Tensor, " n"] | None,
+        group: list[str] | None = None,
+        items: Items | None = None,
+    ) -> Latents:
         """The codes of an evaluated data set, without maps."""
         return cls(
             evaluation.posterior,
@@ -86,6 +92,7 @@ class Latents:
             labels,
             group,
             kl_by_group=evaluation.kl_by_group,
+            items=items,
         )
 
     def to_tensors(self) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -114,6 +121,8 @@ class Latents:
             tensors["kl_by_group"] = self.kl_by_group
         if self.labels is not None:
             tensors["labels"] = self.labels.to(torch.int32)
+        if self.items is not None:
+            tensors["items"] = self.items.to_tensor()
         metadata = {"quality": json.dumps(self.quality)}
         if self.group is not None:
             names = sorted(set(self.group))
@@ -167,6 +176,7 @@ class Latents:
             json.loads(metadata.get("quality", "{}")),
             tensors.get("kl_by_group"),
             tensors.get("codebook"),
+            Items.from_tensor(tensors["items"]) if "items" in tensors else None,
         )
 
 
@@ -175,11 +185,6 @@ def _entries(codes: Float[Tensor, "n d"], codebook: Float[Tensor, "c e"]) -> Ten
     parts = codes.unflatten(1, (-1, codebook.shape[1]))
     found = torch.cat([torch.cdist(p.flatten(0, 1), codebook).argmin(1).view(p.shape[:2]) for p in parts.split(256)])
     return found.to(torch.uint8 if len(codebook) <= 256 else torch.int32)
-
-
-def _by_number(name: str) -> tuple[list[tuple[str, int]], str]:
-    """Sorts C5 before C46; names that differ in leading zeros alone by their letters."""
-    return [(text, int(digits or -1)) for text, digits in re.findall(r"(\D*)([0-9]*)", name)], name
 
 
 def _largest(*tensors: Tensor) -> float:
@@ -191,7 +196,8 @@ def map_latents(latents: Latents, *, plane: bool, final: bool, umap: bool = True
     """The latents with their maps; codes that are a `plane` as they are, are never put through anything.
 
     What takes long, UMAP and the maps' quality (ten seconds and more for 10,000 codes of 100 latents), is left
-    to the `final` checkpoint: a run saves every minute.
+    to the `final` checkpoint: a run saves every minute. Of more than 10,000 codes the quality is that of 2,000: of
+    those that UMAP was not fitted to but has placed, a share that is told with it.
     """
     if plane:
         made = {"plane": maps.plane(latents.mean)}
@@ -201,5 +207,10 @@ def map_latents(latents: Latents, *, plane: bool, final: bool, umap: bool = True
             made["umap"] = maps.fit_umap(latents.mean, seed=seed)
     if not final:
         return replace(latents, maps=made)
-    quality = {name: maps.quality(latents.mean, m.points, latents.labels) for name, m in made.items()}
+    fitted = maps.fitted_rows(len(latents), seed)
+    rows = slice(None) if fitted is None else maps.judged(len(latents), fitted)
+    labels = None if latents.labels is None else latents.labels[rows]
+    quality = {name: maps.quality(latents.mean[rows], m.points[rows], labels) for name, m in made.items()}
+    if fitted is not None and "umap" in made:
+        quality["umap"]["placed"] = 1 - len(fitted) / len(latents)
     return replace(latents, maps=made, quality=quality)

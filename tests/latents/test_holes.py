@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal, norm
 
+from explorer.checkpoints.model import load
 from explorer.latents.holes import HOLE_RATIO, HOLE_REACH, find_holes
 from explorer.models import ModelConfig, Posterior, build
 
@@ -95,3 +96,23 @@ def test_no_fitted_holes_in_codes_that_are_gaussian():
 def test_holes_of_a_single_code_are_finite():
     found = find_holes(Posterior(torch.ones(1, 2), torch.full((1, 2), -torch.inf)), None)
     assert math.isfinite(found.mass)
+
+
+def test_a_spot_is_in_a_hole_where_the_mask_is():
+    found = find_holes(Posterior(normal(50, 2).abs(), torch.full((50, 2), -4.0)), STANDARD, size=20)
+    assert found.hole.any()
+    for row, y in enumerate(found.y.tolist()):
+        assert [found.has(x, y) for x in found.x.tolist()] == found.hole[row].tolist()
+    assert not found.has(1e6, 0.0)
+    assert not found.has(0.0, -1e6)
+
+
+def test_a_learnt_prior_has_holes_only_where_it_draws():
+    """The level that a hundredth of its draws lie below, by sampling; a prior may reach far beyond the picture."""
+    model = load("mnist-vamp-2d")
+    network = model.network
+    found = find_holes(model.latents.posterior, network)
+    drawn = network.sample_prior(20_000, 1.0, torch.Generator().manual_seed(0), None).double()
+    level = network.log_prior(drawn).quantile(1 - HOLE_REACH)
+    y, x = found.hole.nonzero().T
+    assert network.log_prior(torch.stack([found.x[x], found.y[y]], 1).double()).min() > level - 0.5

@@ -12,7 +12,8 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from explorer.latents import maps, neighbourhoods
+from explorer.latents import Latents, map_latents, maps, neighbourhoods
+from explorer.models import Posterior
 
 
 def clusters(n=120, d=5, classes=3, seed=0, offset=0.0):
@@ -182,7 +183,7 @@ def test_umap_needs_more_codes_than_neighbours():
 
 
 @pytest.mark.slow
-def test_umap_keeps_clusters_apart_and_is_reproducible():
+def test_umap_keeps_clusters_apart_and_is_reproducible(monkeypatch):
     # The one real fit of the tests: importing UMAP takes seconds, and compiling it the first time ten more.
     codes, labels = clusters(90, d=6, seed=3)
     codes = codes + 20 * torch.nn.functional.one_hot(labels, 6)
@@ -198,3 +199,39 @@ def test_umap_keeps_clusters_apart_and_is_reproducible():
     collapsed = maps.fit_umap(torch.zeros(40, 3))  # as a model makes that has learnt nothing
     assert collapsed.points.shape == (40, 2)
     assert torch.isfinite(collapsed.points).all()
+
+    # Of more codes than are fitted at once the others are placed, and the quality is measured on those.
+    monkeypatch.setattr(maps, "FITTED", 60)
+    monkeypatch.setattr(maps, "JUDGED", 30)
+    rows = maps.fitted_rows(90, seed=1)
+    placed = maps.fit_umap(codes, seed=1)
+    assert torch.equal(placed.points[rows], maps.fit_umap(codes[rows], seed=1).points)
+    others = np.setdiff1d(np.arange(90), rows)
+    within = [placed.points[rows][labels[rows] == labels[row]] for row in others]
+    for point, cluster in zip(placed.points[others], within, strict=True):
+        assert torch.all((cluster.amin(0) - 1e-4 <= point) & (point <= cluster.amax(0) + 1e-4))
+    assert sorted(maps.judged(90, rows).tolist()) == others.tolist()
+    found = map_latents(stored(codes, labels), plane=False, final=True, seed=1).quality["umap"]
+    assert found["placed"] == pytest.approx(1 / 3)
+    judged = maps.judged(90, rows)
+    expected = trustworthiness(codes[judged].double(), placed.points[judged].double(), n_neighbors=14)
+    assert maps.quality(codes[judged], placed.points[judged], k=14)["trustworthiness"] == pytest.approx(
+        expected, abs=1e-3
+    )
+
+
+def stored(codes, labels):
+    n = len(codes)
+    return Latents(Posterior(codes, torch.zeros_like(codes)), torch.zeros(n), torch.zeros(n), torch.arange(n), labels)
+
+
+def test_a_sample_is_drawn_by_its_seed():
+    assert maps.fitted_rows(maps.FITTED, 0) is None
+    rows = maps.fitted_rows(25_000, 3)
+    assert len(rows.unique()) == maps.FITTED
+    assert not torch.equal(rows, maps.fitted_rows(25_000, 4))
+    assert torch.equal(rows, maps.fitted_rows(25_000, 3))
+    judged = maps.judged(25_000, rows)
+    assert len(judged.unique()) == maps.JUDGED
+    assert not torch.isin(judged, rows).any()
+    assert len(maps.judged(10_500, torch.arange(10_000))) == maps.JUDGED  # too few others
