@@ -5,11 +5,12 @@ import { pointsBetween } from "../../explorer/ui/components/draw/brush.js";
 import { chartY, runsOf } from "../../explorer/ui/components/film/chart.js";
 import { nextStep } from "../../explorer/ui/components/film/player.js";
 import { lineOf, nameRooms } from "../../explorer/ui/components/film/strip.js";
+import { droppedPath, namePaths } from "../../explorer/ui/components/folder_drop/main.js";
 import { countThatFit } from "../../explorer/ui/components/picture_drop/main.js";
 import { keepNewest } from "../../explorer/ui/components/shared/cache.js";
 import { keepSteps } from "../../explorer/ui/components/shared/history.js";
 import { scaleFor } from "../../explorer/ui/components/shared/images.js";
-import { Answers } from "../../explorer/ui/components/shared/mount.js";
+import { Answers, mount } from "../../explorer/ui/components/shared/mount.js";
 import { luminance } from "../../explorer/ui/components/shared/theme.js";
 import { nextTile, rowOf } from "../../explorer/ui/components/tiles/geometry.js";
 import { assert, assertClose, assertEquals, numbers } from "./assert.js";
@@ -184,6 +185,28 @@ Deno.test("an answer that is lost is told to whoever asked", async () => {
   assert(!answers.waiting, "not waited for any more");
 });
 
+Deno.test("a component whose files come when its place has left the page is not made", () => {
+  /** @type {string[]} */
+  const done = [];
+  const show = mount({
+    selector: ".lx",
+    create: (root, data, answers) => ({ root, data, answers, made: done.push("create") }),
+    update: () => done.push("update"),
+    destroy: () => done.push("destroy"),
+  });
+  const { component: at } = component();
+  const place = (/** @type {boolean} */ isConnected) => {
+    const root = { isConnected };
+    const parentElement = /** @type {HTMLElement} */ (/** @type {unknown} */ ({ querySelector: () => root }));
+    return { ...at, parentElement };
+  };
+  assertEquals([show(place(false)), done], [undefined, []]);
+  const leave = show(place(true));
+  assertEquals(done, ["create", "update"]);
+  leave?.();
+  assertEquals(done, ["create", "update", "destroy"]);
+});
+
 /** A history and its page, as a browser has them. */
 function browsing() {
   const page = Object.assign(new EventTarget(), { location: { href: "http://localhost/?model=a" } });
@@ -220,4 +243,23 @@ Deno.test("to look around on a map is no step, and what is done next is one", ()
   go("/?model=a&zoom=1");
   go("/?model=a&index=3&zoom=1");
   assertEquals(steps.map((url) => url.slice(16)), ["/?model=a&zoom=1", "/?model=a&index=3&zoom=1"]);
+});
+
+Deno.test("files of a folder that is dropped are named by their paths, others as ever", () => {
+  /** @param {string} name @param {string} path */
+  const file = (name, path) => Object.assign(new File([], name), { path });
+  assertEquals(["/pics/cats/0.png", "./0.png", "/0.png"].map((path) => droppedPath(file("0.png", path))), ["pics/cats/0.png", "", ""]);
+  class Chosen {
+    path = "/elsewhere/0.png";
+    said = "";
+    get webkitRelativePath() {
+      return this.said;
+    }
+  }
+  namePaths(Chosen.prototype);
+  namePaths(Chosen.prototype);
+  const dropped = new Chosen();
+  assertEquals(dropped.webkitRelativePath, "elsewhere/0.png");
+  dropped.said = "chosen/1.png";
+  assertEquals(dropped.webkitRelativePath, "chosen/1.png");
 });

@@ -1,15 +1,15 @@
 // The map's pure functions, against what they are by definition.
 
 import { blendOf } from "../../explorer/ui/components/latent_map/atlas.js";
-import { decoded, extent, figureOf, shownRows } from "../../explorer/ui/components/latent_map/figure.js";
+import { decoded, extent, figureOf, levelsOf, shownRows } from "../../explorer/ui/components/latent_map/figure.js";
 import { beside, formatted, signed, spriteOf } from "../../explorer/ui/components/latent_map/hover.js";
 import { isolated, toggled } from "../../explorer/ui/components/latent_map/legend.js";
 import { asText, placeLabels, shared } from "../../explorer/ui/components/latent_map/marks.js";
 import { nearestRow } from "../../explorer/ui/components/latent_map/places.js";
 import { missingParts } from "../../explorer/ui/components/latent_map/plotly_private.js";
-import { selectedPoints, shadeColors } from "../../explorer/ui/components/latent_map/plot.js";
+import { cellsOf, countIn, layersOf, scaleOf } from "../../explorer/ui/components/latent_map/raster.js";
 import { shortened } from "../../explorer/ui/components/latent_map/scale.js";
-import { outlineOf } from "../../explorer/ui/components/latent_map/selection.js";
+import { outlineOf, packed, rowsInside, unpacked } from "../../explorer/ui/components/latent_map/selection.js";
 import { trailPaths } from "../../explorer/ui/components/latent_map/trails.js";
 import { scaledRange } from "../../explorer/ui/components/latent_map/view.js";
 import { assert, assertClose, assertEquals, numbers } from "./assert.js";
@@ -56,14 +56,71 @@ Deno.test("arrays in base64 become what NumPy had, and matrices and lists stay",
 
 Deno.test("a figure takes what fits its points, and a range where it has none", () => {
   const trace = { x: [0, 10, 4], y: [1, 1, 1], customdata: [7, 8, 9], text: ["one"] };
-  const layout = { meta: { classes: [0, 1, 0], groups: [2, 3], group_what: "patient", uirevision: 5 }, template: {} };
+  const layout = { meta: { classes: [0, 1, 0], groups: [2, 3], group_what: "patient", files: ["a", "b", "c"], uirevision: 5 }, template: {} };
   const figure = figureOf("/f", { data: [trace], layout });
   assertEquals([figure.n, figure.ids, figure.classes], [3, [7, 8, 9], [0, 1, 0]]);
   assertEquals([figure.groups, figure.text], [null, null]); // not one a point
+  assertEquals(figure.files, ["a", "b", "c"]);
   assertEquals([figure.shades, figure.revision, figure.groupWhat], [[0, 1, 0], "5", "patient"]);
   assertEquals(figure.home, { x: [-0.5, 10.5], y: [0, 2] }); // a twentieth of the width; 1 where there is none
   assert(!("template" in figure.layout) && !("meta" in figure.layout), "the theme's colours come from the page");
   assertEquals(extent([]), [-1, 1]);
+});
+
+Deno.test("a packed figure's places are steps from its first", () => {
+  const trace = { x: Uint16Array.of(0, 65535, 2), y: [1, 0, 3], meta: { x_steps: [-2, 0.5], y_steps: [1, 0.1], levels: [0, 39, 40] } };
+  const figure = figureOf("/f", { data: [trace], layout: {} });
+  assertClose(figure.x, [-2, 32765.5, -1], 1e-9);
+  assertClose(figure.y, [1.1, 1, 1.3], 1e-9);
+  assertEquals([figure.packed, figure.levels, figure.ids], [true, [0, 39, 40], Int32Array.of(0, 1, 2)]);
+});
+
+Deno.test("rows inside an outline are those whose angles to its corners go round once", () => {
+  const next = numbers(7);
+  const outline = /** @type {[number, number][]} */ ([[-3, -2], [4, -3], [1, 0], [3, 4], [-1, 1.5], [-4, 3]]);
+  const x = Array.from({ length: 2000 }, () => 10 * next() - 5);
+  const y = Array.from({ length: 2000 }, () => 10 * next() - 5);
+  const turns = (/** @type {number} */ row) => outline.reduce((sum, corner, i) => {
+    const other = outline[(i + 1) % outline.length];
+    const [a, b] = [corner, other].map((c) => Math.atan2(c[1] - y[row], c[0] - x[row]));
+    const turn = b - a;
+    return sum + (turn > Math.PI ? turn - 2 * Math.PI : turn < -Math.PI ? turn + 2 * Math.PI : turn);
+  }, 0);
+  const rows = Int32Array.from({ length: 1000 }, (_, i) => 2 * i);
+  assertEquals([...rowsInside({ x, y }, rows, outline)], [...rows].filter((row) => Math.abs(turns(row)) > 1));
+});
+
+Deno.test("many ids travel as bits, and come back", () => {
+  const next = numbers(3);
+  const few = new Set([5, 3, 70_000]);
+  assertEquals(packed(few), [5, 3, 70_000]);
+  const many = new Set(Array.from({ length: 30_000 }, () => Math.floor(900_000 * next())));
+  const text = packed(many);
+  assert(typeof text === "string" && text.length < 900_000 / 6 + 8, "a bit each");
+  assertEquals([...unpacked(text)], [...many].sort((a, b) => a - b));
+  assertEquals(packed(new Set([...Array(10_001).keys()])).slice(0, 4), "////"); // all bits from the first on
+});
+
+Deno.test("cells hold the mean colour of their points, and are stronger the more there are", () => {
+  const [x, y] = [[0.5, 0.6, 0.7, 3.5, 9], [3.5, 3.5, 3.5, 0.5, 1]];
+  const scale = scaleOf([0, 4], [0, 4], 4, 4);
+  const rows = Int32Array.of(0, 1, 2, 3, 4);
+  assertEquals(countIn({ x, y }, rows, scale, 1), 4); // the last is out of view
+  assertEquals(countIn({ x, y }, rows, scale, 2), 2);
+  const colors = Uint8Array.of(0, 0, 0, 30, 60, 90);
+  const pixels = cellsOf({ x, y }, rows, scale, [0, 1, 1, 0, 0], colors, 1);
+  assertEquals([...pixels.slice(0, 4)], [20, 40, 60, 255]); // three points, the fullest
+  assertEquals([...pixels.slice(4 * 15)], [0, 0, 0, 128]); // below on the right, one point
+  assertEquals(pixels.reduce((sum, value) => sum + value, 0), 20 + 40 + 60 + 255 + 128);
+});
+
+Deno.test("what is selected lies over the rest", () => {
+  const ids = [7, 8, 9];
+  const shown = Int32Array.of(0, 2);
+  assertEquals(layersOf(shown, ids, null).map(({ rows }) => [...rows]), [[0, 2]]);
+  const layers = layersOf(shown, ids, new Set([9, 8]));
+  assertEquals(layers.map(({ rows }) => [...rows]), [[0], [2]]);
+  assert(layers[0].opacity < layers[1].opacity, "and is stronger");
 });
 
 Deno.test("rows of hidden classes are not shown", () => {
@@ -81,26 +138,17 @@ Deno.test("the legend hides, shows, and isolates a class", () => {
   assertEquals([...isolated(new Set([2, 3]), 2, [1, 2, 3])], [1, 3]);
 });
 
-Deno.test("every class has its own step of the colour scale", () => {
-  const legend = [[4, "red"], [2, "blue"], [9, "green"]].map(([id, color]) => (
-    { id: Number(id), name: "", color: String(color), count: 1 }
-  ));
-  const { color, colorscale, cmin, cmax } = shadeColors(legend, [9, 4, 2, 2]);
-  for (const [i, at] of color.entries()) {
-    const share = (at - cmin) / (cmax - cmin); // where plotly looks a number up
-    const below = colorscale.filter(([stop]) => Number(stop) <= share).at(-1);
-    assertEquals(below?.[1], ["green", "red", "blue", "blue"][i]);
-  }
-});
-
-Deno.test("selected points are told by their place among those shown", () => {
-  assertEquals(selectedPoints([0, 2, 3], [10, 11, 12, 13], new Set([10, 11, 13])), [0, 2]);
-  assertEquals(selectedPoints([0, 1], [10, 11], null), null);
+Deno.test("a number has its share of the colour scale, within its ends, and what is not known a level of its own", () => {
+  const color = [-1, 0, 1, 2, 9, NaN, null]; // plotly.py writes NaN of a list as null
+  assertEquals([...levelsOf({ color, cmin: 0, cmax: 2 }) ?? []], [0, 0, 20, 39, 39, 40, 40]);
+  assertEquals([...levelsOf({ color: [3, 3], cmin: 3, cmax: 3 }) ?? []], [0, 0]);
+  assertEquals(levelsOf({ color: "red" }), null);
+  assertEquals(levelsOf(undefined), null);
 });
 
 Deno.test("an outline is the lasso's corners, or the box's in turn", () => {
-  assertEquals(outlineOf({ points: [], lassoPoints: { x: [1, 2, 3], y: [4, 5, 6] } }), [[1, 4], [2, 5], [3, 6]]);
-  assertEquals(outlineOf({ points: [], range: { x: [0, 2], y: [5, 7] } }), [[0, 5], [2, 5], [2, 7], [0, 7]]);
+  assertEquals(outlineOf({ lassoPoints: { x: [1, 2, 3], y: [4, 5, 6] } }), [[1, 4], [2, 5], [3, 6]]);
+  assertEquals(outlineOf({ range: { x: [0, 2], y: [5, 7] } }), [[0, 5], [2, 5], [2, 7], [0, 7]]);
 });
 
 Deno.test("the nearest point is the one that a search by definition finds", () => {

@@ -151,12 +151,12 @@ Deno.test("bars in order", () => {
 });
 
 Deno.test("the sentence on collapse counts", () => {
-  assertEquals(collapseText(1, 1), "The only latent is active.");
-  assert(collapseText(2, 2).startsWith("Both latents are active"), "both");
-  assert(collapseText(16, 16).startsWith("All 16 latents are active"), "all");
-  assert(collapseText(0, 8).startsWith("No latent is active: every one carries under 0.01 nats"), "none");
-  assert(collapseText(7, 8).startsWith("7 of 8 latents are active: the other carries under"), "one");
-  assert(collapseText(1, 8).startsWith("1 of 8 latents is active: the others carry under"), "most");
+  assertEquals(collapseText(1, 1), "The only latent is in use.");
+  assert(collapseText(2, 2).startsWith("Both latents are in use"), "both");
+  assert(collapseText(16, 16).startsWith("All 16 latents are in use"), "all");
+  assert(collapseText(0, 8).startsWith("No latent is in use: every one carries under 0.01 nats"), "none");
+  assert(collapseText(7, 8).startsWith("7 of 8 latents are in use: the other carries under"), "one");
+  assert(collapseText(1, 8).startsWith("1 of 8 latents is in use: the others carry under"), "most");
 });
 
 Deno.test("tiles stand eight in a row, and none covers another", () => {

@@ -17,6 +17,7 @@ ROOTS = {
     "film": ".lx-film",
     "sliders": ".lx-knobs",
     "map": ".lx-map",
+    "crowd": ".lx-map",
     "tiles": ".lx-tiles",
     "draw": ".lx-draw",
     "paste": ".lx-paste",

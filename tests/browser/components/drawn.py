@@ -60,6 +60,13 @@ def points(count: int = 400) -> np.ndarray:
     return centres[np.arange(count) % 5] + 0.6 * rng.standard_normal((count, 2))
 
 
+def crowd(count: int = 30_000) -> tuple[np.ndarray, np.ndarray]:
+    """More places than plotly draws smoothly, float32 [N, 2], and their classes [N]; the last lies apart."""
+    where = points(count)
+    where[-1] = (0.0, 0.0)
+    return where.astype(np.float32), np.arange(count) % 5
+
+
 TEXTS = (
     "![x](http://127.0.0.1:9/x.png) and [a link](http://127.0.0.1:9/)",
     "see http://evil.example/a?b=c or HTTPS://evil.example, www.evil.example or WWW.evil.example and me@evil.example",

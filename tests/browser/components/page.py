@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import time
 
 import plotly.graph_objects as go
 import streamlit as st
 
+from explorer.figures.crowded import crowded_map
 from explorer.ui import assets
 from explorer.ui.components.code_sliders.component import Knob, code_sliders
 from explorer.ui.components.draw.component import draw
@@ -33,14 +35,12 @@ def show_film() -> None:
     last = count - 1
     st.button("Rerun")
     bare = st.toggle("Plain")
-    captions = [f"{i / max(1, last):.0%} of the way from mean(3) to mean(8)" for i in range(count)]
     film(
         key="film",
         sheet_url=sheet_url(count, kind),
         count=count,
         columns=drawn.COLUMNS,
         tile=drawn.TILE,
-        captions=None if bare else captions,
         shares=None if bare else drawn.shares(count),
         stops=() if bare else sorted({0, count // 2, last}),
         stop_names=() if bare else ["mean(3)", "item(1234)", "mean(Ankle boot)"][: len({0, count // 2, last})],
@@ -136,6 +136,38 @@ def show_map() -> None:
     kept = st.session_state.get("kept")
     st.text(f"Selected: {len(kept.ids) if kept is not None and kept.revision == f'points-{kind}' else None}")
     st.text(f"Told: {st.session_state.get('told', 0)}")
+
+
+def show_crowd() -> None:
+    where, classes = drawn.crowd()
+    facts = assets.publish_sheets(
+        "crowd-facts-{sheet}.json",
+        lambda sheet: json.dumps(
+            [
+                {"label": int(classes[i]), "group": "", "file": f"{i}.png", "number": None}
+                for i in range(100 * sheet, 100 * sheet + 100)
+            ]
+        ).encode(),
+        count=-(-len(where) // 100),
+        media_type="application/json",
+    )
+    figure = crowded_map(where, classes=classes, facts={"url": facts, "per_sheet": 100})
+    latent_map(
+        key="map",
+        figure_url=assets.publish("crowd.json", lambda: figure.to_json().encode(), "application/json"),
+        legend=[LegendEntry(i, f"class {i}", color, 80) for i, color in enumerate(COLORS)],
+        names=[f"class {i}" for i in range(5)],
+        marks=[Mark(*st.session_state["place"])] if "place" in st.session_state else [],
+        revision="crowd",
+        selected=st.session_state.get("kept"),
+        view=st.session_state.get("view"),
+        on_click=lambda click: st.session_state.update(place=(click.x, click.y), clicked=click.id),
+        on_select=lambda now: st.session_state.update(kept=now),
+        on_view=lambda now: st.session_state.update(view=now),
+    )
+    kept = st.session_state.get("kept")
+    st.text(f"Clicked: {st.session_state.get('clicked')}")
+    st.text(f"Selected: {len(kept.ids) if kept else 0}, of sum {sum(kept.ids) if kept else 0}")
 
 
 def show_tiles() -> None:
@@ -237,6 +269,7 @@ st.set_page_config(layout="wide")
     "film": show_film,
     "sliders": show_sliders,
     "map": show_map,
+    "crowd": show_crowd,
     "tiles": show_tiles,
     "draw": show_draw,
     "paste": show_paste,

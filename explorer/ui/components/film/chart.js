@@ -90,8 +90,8 @@ export function drawMarker(f) {
   const rest = low ? ": hardly any lies this far out" : "";
   chart.words.replaceChildren();
   if (share === null) chart.words.textContent = "No density is known here";
-  else if (share === 0) chart.words.append(strong("No real image"), " lies in a less dense place");
-  else chart.words.append(strong(number), ` of real images lie in less dense places${rest}`);
+  else if (share === 0) chart.words.append(strong("No real image"), " lies in an emptier region");
+  else chart.words.append(strong(number), ` of real images lie in emptier regions${rest}`);
 }
 
 /** @param {string} text */

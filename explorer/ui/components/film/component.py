@@ -23,7 +23,6 @@ def film(
     count: int,
     columns: int,
     tile: tuple[int, int] = (28, 28),
-    captions: Sequence[str] | None = None,
     shares: Sequence[float] | None = None,
     stops: Sequence[int] = (),
     stop_names: Sequence[str] = (),
@@ -39,7 +38,6 @@ def film(
         count: number of steps.
         columns: tiles in a row of the sheet.
         tile: width and height of a tile in the sheet, in pixels.
-        captions: one a step: shown beside the counter.
         shares: one a step, 0 to 1: the share of real images' codes that lie in less dense places. Drawn below the
             scrubber with a line at 5%; no chart without them. A value that is not finite is left out of it.
         stops: steps that are places of their own: labelled in the strip.
@@ -62,7 +60,6 @@ def film(
             "count": count,
             "columns": columns,
             "tile": list(tile),
-            "captions": None if captions is None else list(captions),
             "shares": None if shares is None else [float(s) if isfinite(s) else None for s in shares],
             "stops": [{"step": int(step), "name": name} for step, name in zip(stops, stop_names, strict=True)],
             "label": label,

@@ -17,33 +17,30 @@ export function drawStep(f) {
 
 /** @param {Film} f */
 function drawPicture(f) {
-  const { tile: [width, height], columns, captions, label } = f.shown;
+  const { tile: [width, height], columns, label } = f.shown;
   f.paint.clearRect(0, 0, width, height);
   if (f.image) {
     const left = (f.step % columns) * width;
     const top = Math.floor(f.step / columns) * height;
     f.paint.drawImage(f.image, left, top, width, height, 0, 0, width, height);
   }
-  f.canvas.setAttribute("aria-label", `${label}: ${captions?.[f.step] ?? `step ${f.step + 1}`}`);
+  f.canvas.setAttribute("aria-label", `${label}: step ${f.step + 1}`);
 }
 
 /** @param {Film} f */
 export function drawPlayer(f) {
-  const { count, captions, usable } = f.shown;
+  const { count, usable } = f.shown;
   const does = f.playing ? "Pause" : "Play";
   f.play.setAttribute("aria-label", does);
   f.play.title = `${does} (Space)`;
   f.play.disabled = count < 2;
   drawIcon(f.playIcon, f.playing ? "pause" : "play");
-  const caption = captions?.[f.step] ?? "";
   setText(f.count, `${f.step + 1} / ${count}`);
-  setText(f.caption, caption);
-  f.caption.title = caption;
   f.use.hidden = !usable;
   f.scrubber.disabled = count < 2;
   f.scrubber.max = String(Math.max(0, count - 1));
   f.scrubber.value = String(f.step);
-  f.scrubber.setAttribute("aria-valuetext", `step ${f.step + 1} of ${count}${caption ? `, ${caption}` : ""}`);
+  f.scrubber.setAttribute("aria-valuetext", `step ${f.step + 1} of ${count}`);
   f.scrubber.style.setProperty("--lx-share", String(count > 1 ? f.step / (count - 1) : 0));
 }
 

@@ -10,7 +10,6 @@ import { element, icon, paintOf, shape } from "../shared/elements.js";
  * @property {number} count  of steps
  * @property {number} columns  of the sheet
  * @property {[number, number]} tile  width and height in the sheet, in pixels
- * @property {string[] | null} captions
  * @property {(number | null)[] | null} shares  of real images' codes in less dense places
  * @property {Stop[]} stops
  * @property {string} label
@@ -79,7 +78,6 @@ export function createFilm(root, data, answers) {
   const play = buttonOf(head, "lx-film-play", "");
   const words = element("div", "lx-film-words", head);
   const count = element("span", "lx-film-count", words);
-  const caption = element("span", "lx-film-caption", words);
   const use = buttonOf(head, "lx-film-use", "Use this code");
   const scrubber = element("input", "lx-film-scrubber", side, {
     type: "range", min: 0, step: 1, value: 0, "aria-label": "Step",
@@ -98,7 +96,7 @@ export function createFilm(root, data, answers) {
   const retry = buttonOf(problem, "", "Retry");
   problem.hidden = true;
   return {
-    root, data, answers, body, stage, canvas, paint: paintOf(canvas), side, play, playIcon: icon(play), count, caption,
+    root, data, answers, body, stage, canvas, paint: paintOf(canvas), side, play, playIcon: icon(play), count,
     use, scrubber, chart, backButton: back, strip, problem, retry,
     speeds: new Map(SPEEDS.map(([name, text]) => [
       name, element("button", "", speeds, { type: "button", "data-speed": name }, text),
@@ -114,7 +112,7 @@ export function createFilm(root, data, answers) {
 /** @param {Element} parent */
 function createChart(parent) {
   const box = element("div", "lx-film-chart", parent);
-  element("p", "lx-film-chart-title", box, {}, "Denser than … of real images (square-root scale)");
+  element("p", "lx-film-chart-title", box, {}, "Real images in emptier regions, % (square-root scale)");
   const svg = shape("svg", box, { class: "lx-film-svg", role: "img" });
   return {
     box, svg,

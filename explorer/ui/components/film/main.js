@@ -2,7 +2,7 @@
 
 import { setAttributes } from "../shared/elements.js";
 import { forgetMoved, tellMoved } from "../shared/following.js";
-import { decodedImage, scaleFor } from "../shared/images.js";
+import { decodedImage, scaleFor, styleUrl } from "../shared/images.js";
 import { mount } from "../shared/mount.js";
 import { clamp } from "../shared/numbers.js";
 import { rgbOf } from "../shared/theme.js";
@@ -29,7 +29,7 @@ async function load(f) {
     const image = await decodedImage(url);
     if (f.url !== url) return;
     f.image = image;
-    f.strip.style.setProperty("--lx-sheet", `url(${JSON.stringify(url)})`);
+    f.strip.style.setProperty("--lx-sheet", styleUrl(url));
     show(f);
     f.root.dataset.state = "ready";
     tellMoved({ key: f.data.key, step: f.step });

@@ -14,14 +14,14 @@ const LEAST_NAME_PX = 48;
 
 /** @param {Film} f */
 export function buildStrip(f) {
-  const { count, columns, captions, stops } = f.shown;
-  const signature = JSON.stringify([count, columns, captions, stops]);
+  const { count, columns, stops } = f.shown;
+  const signature = JSON.stringify([count, columns, stops]);
   if (signature === f.built) return;
   f.built = signature;
   f.current = null;
   const frames = Array.from({ length: count }, (_, step) => {
     const frame = element("div", "lx-film-frame", null, { "data-step": String(step) });
-    frame.title = captions?.[step] ?? `Step ${step + 1}`;
+    frame.title = `Step ${step + 1}`;
     const face = element("div", "lx-film-face", frame);
     face.style.setProperty("--c", String(step % columns));
     face.style.setProperty("--r", String(Math.floor(step / columns)));

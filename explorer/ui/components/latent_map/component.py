@@ -6,10 +6,14 @@ and selections. Nothing but those reaches Python, so hovering never waits for th
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any, Literal
+
+import numpy as np
 
 from explorer.ui import assets
 from explorer.ui.components.mounting import Component
@@ -115,7 +119,7 @@ class Selected:
 
     ids: list[int]
     kind: Literal["lasso", "box"]
-    outline: list[list[float]]  # corners [x, y] in the plane
+    outline: list[list[float]]  # corners [x, y] in the plane; none where it was drawn on another map
     revision: str = ""  # of the map that it was made on
     t: int = 0  # when, in milliseconds by the browser's clock
 
@@ -142,6 +146,7 @@ def latent_map(
     marks: Sequence[Mark] = (),
     trails: Sequence[Trail] = (),
     follows: str = "",
+    link: str = "",
     overlay: Overlay | None = None,
     names: Sequence[str] | None = None,
     revision: str,
@@ -160,9 +165,11 @@ def latent_map(
         key: of its own on the page.
         figure_url: JSON `{data: [trace], layout}` from `assets.publish`, as `go.Figure.to_json` writes it: one
             scattergl trace with `x` and `y` [N], `customdata` [N] the integer ids; arrays as lists or in base64.
+            That of a crowded map is `explorer.figures.crowded_map`'s.
             Optional in its `meta`: `classes` [N] the class ids, `values` [N] and `value_name` for the card. A trace's
             `text` [N] takes their place on the card. `groups` [N], `group_names` and `group_what` say on the card which
-            group, such as the patient, a point is of; with `by_group` the legend is of groups.
+            group, such as the patient, a point is of; with `by_group` the legend is of groups. `files` [N] has
+            the names of files.
         legend: the classes or groups, in order, with their colours, for a figure that has them; the trace needs no
             colours then. None for a continuous colouring: `marker.showscale` asks for a colour scale above the plot.
         legend_of: what one entry is called.
@@ -171,6 +178,8 @@ def latent_map(
         marks: rings.
         trails: lines below the marks.
         follows: key of `code_sliders` whose `place` a dot follows.
+        link: the same for maps whose ids name the same items: a dot shows where the item under the pointer of another
+            of them is on this one.
         overlay: a picture below the points.
         names: class names by class id, for the card.
         revision: names what the points are, such as model and projection. While it stays, zoom and selection survive a
@@ -197,12 +206,13 @@ def latent_map(
             "atlas": None if atlas is None else asdict(atlas),
             "marks": [asdict(mark) for mark in marks if isfinite(mark.x) and isfinite(mark.y)],
             "follows": follows,
+            "link": link,
             "trails": [{"points": _places(t.points), "player": t.player, "dashed": t.dashed} for t in trails],
             "overlay": None if overlay is None else asdict(overlay),
             "names": None if names is None else list(names),
             "hint": empty_hint,
             "height": height,
-            "restore": None if selected is None else asdict(selected),
+            "restore": None if selected is None else {**vars(selected), "ids": _packed(selected.ids)},
             "view": None if view is None else asdict(view),
             "anew": anew,
             "tells_view": on_view is not None,
@@ -249,7 +259,7 @@ def selection_of(answer: dict[str, Any]) -> Selected | None:
     """
     if answer.get("cleared"):
         return None
-    ids, outline = answer.get("ids"), answer.get("outline")
+    ids, outline = _unpacked(answer.get("ids")), answer.get("outline")
     if not isinstance(ids, list) or not all(type(i) is int and i >= 0 for i in ids):
         raise PayloadError(_DAMAGED)
     if not isinstance(outline, list) or not all(map(_is_place, outline)):
@@ -259,6 +269,27 @@ def selection_of(answer: dict[str, Any]) -> Selected | None:
 
 
 _DAMAGED = "The selection was damaged on its way: select again."
+
+
+_MOST_BITS = 100_000_000
+
+
+def _packed(ids: list[int]) -> list[int] | str:
+    """Ids as they travel: listed, or where that is shorter a bit each in base64."""
+    if 36 * len(ids) <= max(ids, default=0):
+        return ids
+    chosen = np.zeros(max(ids) + 1, bool)
+    chosen[ids] = True
+    return base64.b64encode(np.packbits(chosen).tobytes()).decode()
+
+
+def _unpacked(ids: object) -> object:
+    if not isinstance(ids, str) or len(ids) > _MOST_BITS // 6:
+        return ids
+    try:
+        return np.flatnonzero(np.unpackbits(np.frombuffer(base64.b64decode(ids, validate=True), np.uint8))).tolist()
+    except binascii.Error as error:
+        raise PayloadError(_DAMAGED) from error
 
 
 def _is_place(found: object) -> bool:

@@ -1,14 +1,21 @@
 // The figure's JSON, as plotly.py writes it, into plain and typed arrays.
 
 import { jsonFrom } from "../shared/json.js";
+import { UNKNOWN } from "./raster.js";
 /** @import { View } from "./layout.js" */
 
 /**
+ * A `packed` figure is of a crowded map: its places come as 16-bit steps, what colours it as a byte a point, and the
+ * card's words in `facts` of their own.
+ *
  * `shades` are the classes or the groups: the ids of what the legend shows, colours and hides.
  *
  * @typedef {object} Figure
  * @property {string} url
  * @property {number} n  points
+ * @property {boolean} packed
+ * @property {ArrayLike<number> | null} levels  of a value along its colour scale, from 0 on; UNKNOWN: not known
+ * @property {{ url: string, per_sheet: number } | null} facts
  * @property {Trace} trace
  * @property {Layout} layout
  * @property {Float64Array} x
@@ -19,6 +26,7 @@ import { jsonFrom } from "../shared/json.js";
  * @property {ArrayLike<number> | null} shades
  * @property {ArrayLike<number> | null} values
  * @property {ArrayLike<unknown> | null} text
+ * @property {ArrayLike<string> | null} files
  * @property {string[]} groupNames
  * @property {string} groupWhat
  * @property {string} valueName
@@ -67,7 +75,9 @@ export function decoded(value) {
   if (Array.isArray(value)) return typeof value[0] === "object" ? value.map(decoded) : value;
   if (typeof value.bdata === "string" && ARRAY_TYPES[value.dtype]) {
     if (value.shape && String(value.shape).includes(",")) return value; // plotly reads matrices itself
-    const bytes = Uint8Array.from(atob(value.bdata), (char) => char.charCodeAt(0));
+    const text = atob(value.bdata);
+    const bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
     return new ARRAY_TYPES[value.dtype](bytes.buffer);
   }
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, decoded(item)]));
@@ -89,24 +99,49 @@ export function figureOf(url, { data: [trace], layout }) {
   const n = trace.x.length;
   /** @type {(value: unknown) => ArrayLike<any> | null} */
   const perPoint = (value) => (isArray(value) && value.length === n ? value : null);
-  const [x, y] = [Float64Array.from(trace.x), Float64Array.from(trace.y)];
+  const [x, y] = [placesOf(trace.x, meta.x_steps), placesOf(trace.y, meta.y_steps)];
   const [classes, groups] = [perPoint(meta.classes), perPoint(meta.groups)];
   const { template: _template, meta: _meta, ...rest } = layout; // the theme's colours come from the page
   return {
     url, n, trace, layout: rest, x, y, classes, groups,
-    ids: perPoint(trace.customdata) ?? Int32Array.from({ length: n }, (_, i) => i),
+    packed: Boolean(meta.x_steps), levels: perPoint(meta.levels) ?? levelsOf(trace.marker), facts: meta.facts ?? null,
+    ids: perPoint(trace.customdata) ?? new Int32Array(n).map((_, i) => i),
     shades: meta.by_group ? groups : classes,
     groupNames: meta.group_names ?? [],
     groupWhat: meta.group_what ?? "",
     values: perPoint(meta.values),
     valueName: typeof meta.value_name === "string" ? meta.value_name : "",
     text: perPoint(trace.text),
+    files: perPoint(meta.files),
     revision: String(layout.meta?.uirevision ?? layout.uirevision ?? ""),
     home: {
       x: layout.xaxis?.range ? Array.from(layout.xaxis.range) : extent(x),
       y: layout.yaxis?.range ? Array.from(layout.yaxis.range) : extent(y),
     },
   };
+}
+
+/**
+ * @param {ArrayLike<number>} values
+ * @param {[number, number]} [steps]  the first place and the length of a step, where the values count steps
+ */
+function placesOf(values, steps) {
+  const places = Float64Array.from(values);
+  if (steps) for (let i = 0; i < places.length; i++) places[i] = steps[0] + places[i] * steps[1];
+  return places;
+}
+
+/**
+ * The numbers that a marker is coloured by as levels; null where it is not.
+ *
+ * @param {Trace["marker"]} marker
+ */
+export function levelsOf({ color, cmin, cmax } = {}) {
+  if (!isArray(color)) return null;
+  const level = (UNKNOWN - 1) / (cmax - cmin || 1);
+  return Uint8Array.from(color, (value) => (
+    Number.isFinite(value) ? Math.round(Math.max(0, Math.min(UNKNOWN - 1, (value - cmin) * level))) : UNKNOWN
+  ));
 }
 
 /** @param {string} url */

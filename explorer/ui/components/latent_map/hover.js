@@ -1,9 +1,10 @@
 // The card beside the pointer: a point's own picture, or the plane's, blended from four tiles of the atlas.
 
 import { setAttributes, setText } from "../shared/elements.js";
+import { tellMoved } from "../shared/following.js";
 import { minus } from "../shared/numbers.js";
 import { blendOf, paintBlend } from "./atlas.js";
-import { imageAt } from "./load.js";
+import { imageAt, jsonAt } from "./load.js";
 import { placeOf, rowNear } from "./places.js";
 /** @import { MapView, Sprites } from "./layout.js" */
 /** @import { Place } from "./places.js" */
@@ -57,8 +58,7 @@ function drawCard(m) {
   m.card.box.hidden = false;
   m.card.box.classList.toggle("lx-card-pinned", Boolean(m.pinned));
   if (drawn) m.cards += 1;
-  m.hovered = row >= 0 ? Number(m.figure.ids[row]) : null;
-  m.card.box.dataset.id = String(m.hovered ?? "");
+  setHovered(m, row >= 0 ? Number(m.figure.ids[row]) : null);
   if (m.pinned) m.card.box.style.transform = "";
   else placeCard(m);
 }
@@ -67,8 +67,22 @@ function drawCard(m) {
 export function hideCard(m) {
   m.pointer = null;
   m.pinned = null;
-  m.hovered = null;
+  setHovered(m, null);
   m.card.box.hidden = true;
+}
+
+/**
+ * Maps that are linked with this one show where they have the same item.
+ *
+ * @param {MapView} m
+ * @param {number | null} id
+ */
+function setHovered(m, id) {
+  const { link } = m.data;
+  const news = id !== m.hovered;
+  m.hovered = id;
+  m.card.box.dataset.id = String(id ?? "");
+  if (link && news) tellMoved({ key: link, id });
 }
 
 /**
@@ -138,21 +152,44 @@ export const formatted = (value) => minus(Number.isInteger(value) ? String(value
 function drawPoint(m, row) {
   const { figure, card, about: { names, legend, sprites } } = m;
   const id = Number(figure.ids[row]);
-  const name = figure.classes ? names?.[figure.classes[row]] : undefined;
+  const { label, group, file, number } = factsOf(m, row);
+  const name = label === null ? undefined : names?.[label];
   const shade = figure.shades?.[row];
   const color = legend?.find((entry) => entry.id === shade)?.color;
-  const group = figure.groups ? `${figure.groupWhat} ${figure.groupNames[figure.groups[row]]}` : "";
-  setLine(card.name, name ?? `#${id}`);
+  setLine(card.name, name ?? (file || `#${id}`));
   card.dot.hidden = !color;
   card.dot.style.background = color ?? "";
-  setLine(card.line, [group, name ? `#${id}` : ""].filter(Boolean).join(" · "));
+  setLine(card.line, [group, name ? file : "", name || file ? `#${id}` : ""].filter(Boolean).join(" · "));
   let value = String(figure.text?.[row] ?? "");
-  if (!value && figure.values) {
-    value = `${figure.valueName ? `${figure.valueName} ` : ""}${formatted(Number(figure.values[row]))}`;
-  }
+  if (!value && number !== null) value = `${figure.valueName ? `${figure.valueName} ` : ""}${formatted(number)}`;
   setLine(card.value, value);
   if (sprites) drawSprite(m, sprites, id);
   return Boolean(sprites);
+}
+
+/** @typedef {{ label: number | null, group: string, file: string, number: number | null }} Facts */
+
+const UNKNOWN = { label: null, group: "", file: "", number: null };
+
+/**
+ * What is known of a point: its class, group and file, and the number that colours it. A crowded map asks the server,
+ * and draws the card again once the answer is there.
+ *
+ * @param {MapView} m
+ * @param {number} row
+ * @returns {Facts}
+ */
+function factsOf(m, row) {
+  const { classes, groups, groupWhat, groupNames, files, values, facts } = m.figure;
+  if (facts) {
+    const sheet = jsonAt(facts.url.replace("{sheet}", String(Math.floor(row / facts.per_sheet))), () => requestCard(m));
+    return sheet?.[row % facts.per_sheet] ?? { ...UNKNOWN, label: classes?.[row] ?? null };
+  }
+  const number = values?.[row];
+  return {
+    label: classes?.[row] ?? null, group: groups ? `${groupWhat} ${groupNames[groups[row]]}` : "",
+    file: files?.[row] ?? "", number: typeof number === "number" ? number : null,
+  };
 }
 
 /**

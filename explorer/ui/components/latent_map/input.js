@@ -7,7 +7,8 @@ import { hideCard, HIT_PX, hoverAt, pinCard } from "./hover.js";
 import { choose, chosenPlace, drawMarks, moveLabels, requestMarks } from "./marks.js";
 import { placeOf, rowNear, viewNow } from "./places.js";
 import { dragAreaOf, dragmodeOf } from "./plotly_private.js";
-import { clearSelection, takeSelection } from "./selection.js";
+import { requestRaster } from "./raster.js";
+import { clearSelection, previewSelection, selectAround, takeSelection } from "./selection.js";
 import { setView, tellView, zoomBy } from "./view.js";
 /** @import { MapView } from "./layout.js" */
 /** @import { Outlined } from "./selection.js" */
@@ -122,6 +123,7 @@ export function listenToPlot(m) {
   m.gd.on("plotly_relayout", (/** @type {object | undefined} */ change) => {
     const names = Object.keys(change ?? {});
     if (names.includes("dragmode")) m.dragmode = dragmodeOf(m.gd);
+    requestRaster(m, false);
     if (m.drawing) return;
     if (names.some((name) => name.includes("axis.range"))) {
       m.view = viewNow(m);
@@ -129,6 +131,11 @@ export function listenToPlot(m) {
       tellView(m);
     }
     hideCard(m);
+  });
+  m.gd.on("plotly_relayouting", () => requestRaster(m, true));
+  m.gd.on("plotly_afterplot", () => requestRaster(m, false));
+  m.gd.on("plotly_selecting", (/** @type {Outlined | undefined} */ event) => {
+    if (event && (event.lassoPoints || event.range)) previewSelection(m, event);
   });
   m.gd.on("plotly_selected", (/** @type {Outlined | undefined} */ event) => {
     if (!m.drawing && event && (event.lassoPoints || event.range)) takeSelection(m, event);
@@ -178,6 +185,7 @@ function onKey(m, event) {
   if (!m.figure || event.ctrlKey || event.metaKey || event.altKey) return;
   const arrow = ARROWS[event.key];
   if (arrow) moveChosen(m, arrow, event.shiftKey ? 5 : 1);
+  else if (event.key === "Enter") selectAround(m, event.shiftKey);
   else if (event.key === "Escape" && m.selected) clearSelection(m);
   else if (event.key === "Escape") hideCard(m);
   else if (event.key === "+" || event.key === "=") zoomBy(m, 0.8);

@@ -7,6 +7,7 @@ import { readTheme } from "../shared/theme.js";
 /** @import { Plotly } from "./load.js" */
 /** @import { Place } from "./places.js" */
 /** @import { PlotElement } from "./plotly_private.js" */
+/** @import { Raster } from "./raster.js" */
 
 /** @typedef {{ x: number[], y: number[] }} View  ranges of the axes */
 
@@ -38,7 +39,7 @@ import { readTheme } from "../shared/theme.js";
 
 /**
  * @typedef {object} Selected
- * @property {number[]} ids
+ * @property {number[] | string} ids  of many a bit each, in base64
  * @property {string} kind  lasso or box
  * @property {Outline} outline
  * @property {string} revision
@@ -57,6 +58,7 @@ import { readTheme } from "../shared/theme.js";
  * @property {Atlas | null} atlas
  * @property {Mark[]} marks
  * @property {string} follows
+ * @property {string} link  what maps of the same items share, so that each shows where another's pointer is
  * @property {Trail[]} trails
  * @property {Overlay | null} overlay
  * @property {string[] | null} names
@@ -120,6 +122,7 @@ export function createMap(root, data, answers) {
     revision: /** @type {string | null} */ (null), width: 0, shown: new Int32Array(0), scaled: false,
     drawing: 0, works: 0, // calls of plotly that have not ended; of the former, what plotly reports is our own doing
     drawn: false, listening: false,
+    raster: /** @type {Raster | null} */ (null), frames: 0, // what draws the points, and how often it did
     restored: /** @type {number | null} */ (null), // the `anew` that was followed last
     // What a person does
     hidden: /** @type {Set<number>} */ (new Set()), view: /** @type {View | null} */ (null), dragmode: "pan",

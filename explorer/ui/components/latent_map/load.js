@@ -1,6 +1,7 @@
 // Loading: plotly.js once a page, and images once a URL.
 
 import { keepNewest } from "../shared/cache.js";
+import { jsonFrom } from "../shared/json.js";
 
 /**
  * What is used of plotly.js.
@@ -65,4 +66,26 @@ export function imageAt(url, then) {
   if (image.complete && image.naturalWidth) return image;
   if (then) image.addEventListener("load", then, { once: true });
   return null;
+}
+
+/** @type {Map<string, any>} */
+const sheets = new Map(); // by URL, newest last; null while one is on its way
+
+/**
+ * The JSON when it is there, else null; `then` is called once it is.
+ *
+ * @param {string} url
+ * @param {() => void} then
+ * @returns {any}
+ */
+export function jsonAt(url, then) {
+  const found = sheets.get(url);
+  keepNewest(sheets, url, found ?? null, MAX_IMAGES);
+  if (found === undefined) {
+    jsonFrom(url).then((json) => {
+      sheets.set(url, json);
+      then();
+    }, () => sheets.delete(url)); // asked for again on the next move
+  }
+  return found ?? null;
 }

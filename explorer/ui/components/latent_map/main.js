@@ -13,7 +13,7 @@ import { drawMarks, followersNow, markSignature, marksNow, requestMarks } from "
 import { pixelOf, placeOf, viewNow } from "./places.js";
 import { missingParts } from "./plotly_private.js";
 import { draw } from "./plot.js";
-import { forgetSelection, restoreSelection, tellSelection } from "./selection.js";
+import { drawSelection, forgetSelection, restoreSelection, selectionKey, takeLinked, tellSelection } from "./selection.js";
 import { moveView, setView } from "./view.js";
 import { atWork, isGone, putAway } from "./work.js";
 /** @import { Answers, Hooks } from "../shared/mount.js" */
@@ -29,7 +29,8 @@ function create(root, data, answers) {
   listenToInput(m);
   listenToLegend(m);
   onMoved((key) => {
-    if (m.data.follows === key || m.data.trails.some(({ player }) => player === key)) requestMarks(m);
+    if (key && key === selectionKey(m)) takeLinked(m);
+    if ([m.data.follows, m.data.link].includes(key) || m.data.trails.some(({ player }) => player === key)) requestMarks(m);
   }, m.abort.signal);
   m.retry.addEventListener("click", () => show(m));
   m.resizer = new ResizeObserver(() => {
@@ -104,9 +105,12 @@ async function apply(m) {
   const anew = before !== m.data.anew;
   m.restored = m.data.anew;
   if (before === null) m.view = m.data.view; // to be drawn
-  else if (anew) await moveView(m, m.data.view);
+  else if (anew && m.data.tells_view) await moveView(m, m.data.view);
   const restored = restoreSelection(m, anew);
-  if (signature === m.signature && !restored) return;
+  if (signature === m.signature) {
+    if (restored) drawSelection(m);
+    return;
+  }
   m.signature = signature;
   m.drawnMarks = markSignature(m);
   hideCard(m);
@@ -121,7 +125,7 @@ async function apply(m) {
 /** @param {MapView} m */
 function update(m) {
   const { data, root } = m;
-  m.gd.setAttribute("aria-label", "Map of codes. Arrow keys move the chosen place, plus and minus zoom.");
+  m.gd.setAttribute("aria-label", "Map of codes. Arrow keys move the chosen place, Enter selects what is around it, plus and minus zoom.");
   root.style.setProperty("--lx-height", `${data.height}px`);
   root.style.setProperty("--lx-scheme", readTheme(root).dark ? "dark" : "light");
   if (m.pending && data.ack >= m.pending.t) m.pending = null; // Python has answered this click
@@ -141,7 +145,7 @@ function destroy(m) {
   m.abort.abort();
   m.resizer?.disconnect();
   for (const timer of [m.keyTimer, m.touchTimer, m.viewTimer]) clearTimeout(timer);
-  for (const frame of [m.cardFrame, m.marksFrame, m.resizeFrame]) cancelAnimationFrame(frame);
+  for (const frame of [m.cardFrame, m.marksFrame, m.resizeFrame, m.raster?.frame ?? 0]) cancelAnimationFrame(frame);
   putAway(m);
 }
 
@@ -173,6 +177,8 @@ const hooks = {
     get shown() { return m.shown.length; },
     get hovered() { return m.hovered; },
     get cards() { return m.cards; },
+    get frames() { return m.frames; },
+    get dimmed() { return m.raster?.layers.length === 2 ? m.raster.layers[0].rows.length : 0; },
     get selected() { return m.selected ? [...m.selected] : null; },
     get marks() { return marksNow(m); },
     get trails() { return m.data.trails; },

@@ -1,5 +1,6 @@
 // Marks: rings at chosen places. Python's are the truth; a click shows its own until Python has answered it.
 
+import { whereIs } from "../shared/following.js";
 import { textWidth, withAlpha } from "../shared/theme.js";
 import { viewNow } from "./places.js";
 import { axesOf } from "./plotly_private.js";
@@ -126,7 +127,12 @@ function labelsOf(m, marks) {
 }
 
 /** @param {MapView} m */
-export const followersNow = (m) => followers(m.data.trails, m.data.follows);
+export function followersNow(m) {
+  const found = followers(m.data.trails, m.data.follows);
+  const id = m.data.link && m.hovered === null ? whereIs(m.data.link)?.id ?? null : null; // it has a card of its own
+  const row = id === null ? undefined : m.shown.find((shown) => Number(m.figure.ids[shown]) === id);
+  return row === undefined ? found : [...found, { x: m.figure.x[row], y: m.figure.y[row] }];
+}
 
 /** @param {MapView} m */
 export function markLayout(m) {
@@ -155,7 +161,7 @@ export function markLayout(m) {
 }
 
 /** @param {MapView} m */
-export const markSignature = (m) => JSON.stringify([marksNow(m), m.data.trails, followersNow(m)]);
+export const markSignature = (m) => JSON.stringify([marksNow(m), m.outlines, m.data.trails, followersNow(m)]);
 
 /** @param {MapView} m */
 export function drawMarks(m) {
@@ -166,7 +172,9 @@ export function drawMarks(m) {
   const { shapes, annotations } = markLayout(m);
   // Shapes alone are 2 ms; with annotations plotly draws everything anew, 50 ms.
   const same = JSON.stringify(annotations) === JSON.stringify(m.gd.layout.annotations ?? []);
-  plotted(m, () => m.Plotly.relayout(m.gd, same ? { shapes } : { shapes, annotations }));
+  // Outlines are shapes of ours, so that plotly's own have to go.
+  const selections = m.gd.layout.selections?.length ? { selections: [] } : {};
+  plotted(m, () => m.Plotly.relayout(m.gd, { shapes, ...(same ? {} : { annotations }), ...selections }));
 }
 
 /**

@@ -1,70 +1,27 @@
-// The plot: the trace of the shown points, and the layout around it.
+// The plot: what plotly has of it, and the layout around the points.
 
 import { readTheme, withAlpha } from "../shared/theme.js";
-import { isArray, shownRows, titleOf } from "./figure.js";
+import { shownRows, titleOf } from "./figure.js";
 import { drawMarks, markLayout } from "./marks.js";
+import { prepareRaster } from "./raster.js";
 import { drawScale } from "./scale.js";
 import { setView } from "./view.js";
 import { plotted } from "./work.js";
 /** @import { AxisLayout } from "./figure.js" */
-/** @import { LegendEntry, MapView, Overlay } from "./layout.js" */
+/** @import { MapView, Overlay } from "./layout.js" */
 
 /**
- * @param {ArrayLike<any>} values
- * @param {ArrayLike<number>} rows
- */
-function take(values, rows) {
-  return rows.length === values.length ? values : Array.from(rows, (row) => values[row]);
-}
-
-/** @param {MapView} m */
-function traceOf(m) {
-  const { figure, shown: rows, theme } = m;
-  const { meta: _meta, text: _text, hovertemplate: _hover, ...rest } = figure.trace; // hover and text are ours
-  const { legend } = m.about;
-  /** @type {Record<string, any>} */
-  const marker = { ...rest.marker, ...(legend && figure.shades ? shadeColors(legend, figure.shades) : {}) };
-  for (const [name, value] of Object.entries(marker)) {
-    if (isArray(value) && value.length === figure.n) marker[name] = take(value, rows);
-  }
-  m.scaled = marker.showscale === true && !legend; // drawn by drawScale
-  marker.showscale = false;
-  return {
-    ...rest,
-    type: "scattergl", mode: "markers", hoverinfo: "skip",
-    x: take(figure.x, rows), y: take(figure.y, rows), customdata: take(figure.ids, rows), marker,
-    selectedpoints: selectedPoints(rows, figure.ids, m.selected),
-    selected: { marker: { opacity: 1 } },
-    unselected: { marker: { opacity: theme.dark ? 0.14 : 0.1 } },
-  };
-}
-
-/**
- * Which of the points at `rows` are selected, by their place among them; null where nothing is.
+ * One point that nobody sees, with the marker whose scale the map shows: plotly has the axes and the tools, and
+ * `raster.js` draws the points.
  *
- * @param {ArrayLike<number>} rows
- * @param {ArrayLike<number>} ids
- * @param {Set<number> | null} selected
+ * @param {MapView} m
  */
-export function selectedPoints(rows, ids, selected) {
-  if (!selected) return null;
-  const points = [];
-  for (let i = 0; i < rows.length; i++) if (selected.has(Number(ids[rows[i]]))) points.push(i);
-  return points;
-}
-
-/**
- * The legend's colours as a stepped colour scale: ten thousand numbers are parsed faster than as many names.
- *
- * @param {LegendEntry[]} legend
- * @param {ArrayLike<number>} shades
- */
-export function shadeColors(legend, shades) {
-  const position = new Map(legend.map((entry, i) => [entry.id, i]));
-  const last = legend.length;
-  const colorscale = legend.flatMap((entry, i) => [[i / last, entry.color], [(i + 1) / last, entry.color]]);
-  const color = Array.from(shades, (id) => position.get(id) ?? 0);
-  return { color, colorscale, cmin: -0.5, cmax: last - 0.5, cauto: false, showscale: false };
+function unseenTrace(m) {
+  const { trace, x, y } = m.figure;
+  m.scaled = trace.marker?.showscale === true && !m.about.legend; // drawn by drawScale
+  const color = m.scaled ? [trace.marker?.cmin] : undefined;
+  const marker = { ...trace.marker, color, opacity: 0, showscale: false };
+  return { type: "scatter", mode: "markers", hoverinfo: "skip", x: [x[0]], y: [y[0]], marker };
 }
 
 /**
@@ -140,9 +97,10 @@ function configOf(m) {
 export async function draw(m) {
   m.theme = readTheme(m.root);
   m.shown = shownRows(m.figure.n, m.figure.shades, m.hidden);
-  if (!(await plotted(m, () => m.Plotly.react(m.gd, [traceOf(m)], layoutOf(m), configOf(m))))) return;
+  if (!(await plotted(m, () => m.Plotly.react(m.gd, [unseenTrace(m)], layoutOf(m), configOf(m))))) return;
   drawScale(m);
   m.drawn = true;
+  prepareRaster(m);
   m.drawnMarks = "";
   drawMarks(m); // their labels, now that it is known where things are
 }

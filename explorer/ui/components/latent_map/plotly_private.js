@@ -25,7 +25,7 @@
  * @typedef {HTMLElement & {
  *   on: (event: string, heard: (event: any) => void) => void,
  *   emit: (event: string, ...parts: unknown[]) => void,
- *   layout: { annotations?: unknown[] },
+ *   layout: { annotations?: unknown[], selections?: unknown[] },
  *   _fullLayout?: { xaxis: Axis, yaxis: Axis, dragmode: string },
  *   _fullData?: { marker?: Marker }[],
  * }} PlotElement
@@ -63,6 +63,13 @@ export const dragmodeOf = (gd) => gd._fullLayout?.dragmode ?? "pan";
 export const dragAreaOf = (gd) => gd.querySelector(".nsewdrag");
 
 /**
+ * Where plotly has its WebGL canvases: above the grid, below the shapes.
+ *
+ * @param {HTMLElement} gd
+ */
+export const canvasPlaceOf = (gd) => gd.querySelector(".gl-container");
+
+/**
  * The marker with the colour scale and its range as plotly resolved them.
  *
  * @param {PlotElement} gd
@@ -96,6 +103,7 @@ export function missingParts(gd) {
   }
   if (typeof gd._fullLayout?.dragmode !== "string") found.push("_fullLayout.dragmode");
   if (!dragAreaOf(gd)) found.push(".nsewdrag");
+  if (!canvasPlaceOf(gd)) found.push(".gl-container");
   if (!gd._fullData?.[0]?.marker) found.push("_fullData[0].marker");
   if (typeof gd.emit !== "function") found.push("emit");
   return found;

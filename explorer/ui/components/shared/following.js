@@ -1,8 +1,14 @@
-// Where films and sliders are, for the maps that follow them and that may come to the page after them.
+// Where films, sliders and pointers over linked maps are, and what is selected on those, for the maps that follow them
+// and that may come to the page after them.
 
 const MOVED = "lx-moved"; // an event of the document's
 
-/** @typedef {{ key: string, step?: number, place?: [number, number] }} Moved  a film's step, or the place of a code */
+/**
+ * A film's step, the place of a code, the item under the pointer, or the items selected and the map they were on.
+ *
+ * @typedef {{ key: string, step?: number, place?: [number, number], id?: number | null,
+ *   ids?: Set<number> | null, map?: HTMLElement }} Moved
+ */
 
 /** @type {Map<string, Moved>} */
 const newest = new Map();

@@ -11,6 +11,13 @@ export async function decodedImage(url) {
 }
 
 /**
+ * A picture's address as a value of CSS. A style sheet would take a relative one as relative to itself.
+ *
+ * @param {string} url
+ */
+export const styleUrl = (url) => `url(${JSON.stringify(new URL(url, document.baseURI).href)})`;
+
+/**
  * How much larger than it is a picture is shown: by a whole number, so that its pixels stay square, or smaller where it
  * has no room.
  *

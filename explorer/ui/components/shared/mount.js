@@ -124,7 +124,8 @@ export function mount({ selector, create, update, destroy, hooks }) {
   return (component) => {
     const { data, parentElement } = component;
     const root = /** @type {HTMLElement | null} */ (parentElement.querySelector(selector));
-    if (!root || !data) return undefined;
+    // A component's files may arrive when its place has left the page: a view there would never be seen.
+    if (!root?.isConnected || !data) return undefined;
     let place = places.get(parentElement);
     if (place?.view.root !== root) {
       place?.leave();

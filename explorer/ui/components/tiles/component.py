@@ -31,7 +31,7 @@ def tiles(
     max_tile_px: int = 112,
     min_tile_px: int = 0,
     gap: int = 0,
-    label: str = "Pictures",
+    label: str = "Images",
     on_pick: Callable[[int], None] | None = None,
 ) -> None:
     """Shows the first `count` tiles of a sheet.

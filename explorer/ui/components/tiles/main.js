@@ -2,7 +2,7 @@
 // are one decoded image; resizing sets a few CSS variables on the grid, not a style a tile.
 
 import { closest, element } from "../shared/elements.js";
-import { decodedImage } from "../shared/images.js";
+import { decodedImage, styleUrl } from "../shared/images.js";
 import { mount } from "../shared/mount.js";
 import { KEYS, nextTile, rowOf } from "./geometry.js";
 /** @import { Answers, Common } from "../shared/mount.js" */
@@ -89,7 +89,7 @@ function build(g) {
   g.built = signature;
   g.active = Math.min(g.active, Math.max(0, count - 1));
   g.tiles = Array.from({ length: count }, (_, index) => {
-    const name = titles?.[index] ?? captions?.[index] ?? `Picture ${index + 1}`;
+    const name = titles?.[index] ?? captions?.[index] ?? `Image ${index + 1}`;
     const tile = element("div", "lx-tile", null, { role: "option", "aria-label": name, "data-index": index });
     tile.tabIndex = index === g.active ? 0 : -1;
     if (ids) tile.dataset.id = String(ids[index]);
@@ -167,7 +167,7 @@ async function loadSheet(g) {
     if (g.url !== url) return;
     g.image = image;
     g.imageUrl = url;
-    g.root.style.setProperty("--lx-sheet", `url(${JSON.stringify(url)})`);
+    g.root.style.setProperty("--lx-sheet", styleUrl(url));
     show(g);
     g.root.dataset.state = "ready";
   } catch {

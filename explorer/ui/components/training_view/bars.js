@@ -1,4 +1,4 @@
-// KL of each latent as bars: which are active, which have collapsed onto the prior, in a picture and in a sentence.
+// KL of each latent as bars: which tell something, which have collapsed onto the prior, in a picture and a sentence.
 
 import { element, setAttributes, setText, shape } from "../shared/elements.js";
 import { HELP, panelOf, segmented } from "./layout.js";
@@ -76,9 +76,9 @@ export function drawBars(v) {
   drawBarGrid(v, width, high);
   drawFloor(v, freeBits > 0 && freeBits <= high ? y(freeBits) : null, width);
   const count = rows.filter((row) => row.active).length;
-  const free = freeBits > 0 ? ` Free bits let each use ${plain(freeBits)} nats for nothing (dashed).` : "";
+  const free = freeBits > 0 ? ` Free bits: the first ${plain(freeBits)} nats of each cost nothing (dashed).` : "";
   setText(note, collapseText(count, rows.length) + free);
-  const summary = `${count} active, the strongest ${nats(Math.max(...kl))}`;
+  const summary = `${rows.length - count} collapsed, the strongest ${nats(Math.max(...kl))}`;
   svg.setAttribute("aria-label", `KL of ${rows.length} latents in nats after epoch ${v.shown.epoch}: ${summary}`);
 }
 
@@ -155,15 +155,15 @@ function drawFloor(v, y, width) {
  */
 export function collapseText(active, count) {
   if (count === active) {
-    if (count === 1) return "The only latent is active.";
-    return `${count === 2 ? "Both" : `All ${count}`} latents are active: each carries at least ${ACTIVE_NATS} nats.`;
+    if (count === 1) return "The only latent is in use.";
+    return `${count === 2 ? "Both" : `All ${count}`} latents are in use: each carries at least ${ACTIVE_NATS} nats.`;
   }
   if (!active) {
-    return `No latent is active: ${count === 1 ? "it" : "every one"} carries under ${ACTIVE_NATS} nats. The posterior `
+    return `No latent is in use: ${count === 1 ? "it" : "every one"} carries under ${ACTIVE_NATS} nats. The posterior `
       + "equals the prior, and the decoder ignores the code (posterior collapse).";
   }
   const others = count - active === 1 ? "the other carries" : "the others carry";
-  return `${active} of ${count} latents ${active === 1 ? "is" : "are"} active: ${others} under ${ACTIVE_NATS} nats, `
+  return `${active} of ${count} latents ${active === 1 ? "is" : "are"} in use: ${others} under ${ACTIVE_NATS} nats, `
     + "the posterior equals the prior there (posterior collapse).";
 }
 
@@ -180,7 +180,7 @@ function hoverBar(v, event) {
   if (!row) return;
   setAttributes(ring, { x: row.x - 1, width: thick + 2, y: BARS_MARGIN.top, height: y(0) - BARS_MARGIN.top });
   const size = row.value < 0.1 ? plain(row.value) : nats(row.value);
-  setText(tip, `${v.data.probe?.groups?.[row.latent] ?? `latent ${row.latent}`}\n${size} nats\n${row.active ? "active" : "collapsed"}`);
+  setText(tip, `${v.data.probe?.groups?.[row.latent] ?? `latent ${row.latent}`}\n${size} nats\n${row.active ? "in use" : "collapsed"}`);
   const left = row.x + 14 + tip.offsetWidth > svg.clientWidth ? row.x - 12 - tip.offsetWidth : row.x + thick + 10;
   tip.style.transform = `translate(${Math.round(left)}px, ${BARS_MARGIN.top}px)`;
 }

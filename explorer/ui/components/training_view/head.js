@@ -64,7 +64,7 @@ function drawFacts(head, pairs) {
 /** @type {["elbo" | "reconstruction" | "kl" | "mse" | "active_units", string, (value: Maybe) => string][]} */
 const OF_TEST_IMAGES = [
   ["elbo", "ELBO", nats], ["reconstruction", "Reconstruction", nats], ["kl", "KL", nats],
-  ["mse", "Squared error", plain], ["active_units", "Active units", whole],
+  ["mse", "Squared error", plain], ["active_units", "Active latents", whole],
 ];
 
 /** @type {["beta" | "noise_variance", string, (value: Maybe) => string][]} */

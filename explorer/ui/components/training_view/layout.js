@@ -17,7 +17,7 @@ export const HELP = {
     "(1 nat = 1.44 bits). Higher is better.",
   kl:
     "How far the posterior of an image is from the prior, in nats: how much the code says about the image. The " +
-    "ELBO pays for it.",
+    "ELBO is the reconstruction less this.",
   beta:
     "Weight of the KL in what is trained. 1 trains the ELBO itself; less gives sharper reconstructions, more a " +
     "tidier code. It grows over the first epochs when there is a warm-up.",
@@ -29,7 +29,7 @@ export const HELP = {
   bars:
     "How many nats each latent carries on average over the test images. A latent under 0.01 nats says nothing: its " +
     "posterior is the prior for every image, and the decoder ignores it. That is posterior collapse. It is no fault " +
-    "by itself: a model has as many active latents as pay for their KL.",
+    "by itself: a model uses as many latents as save more nats of reconstruction than they cost.",
   map:
     "The probe map: the same test images after every epoch, each at the mean of its posterior. Two latents are shown " +
     "as they are. More are projected on their two principal components, turned to fit the epoch before, so that " +

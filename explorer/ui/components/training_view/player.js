@@ -32,7 +32,8 @@ export function createPlayer(parent) {
  * @param {Element} view
  */
 function hideWhereItLeaves(box, view) {
-  const room = parseFloat(getComputedStyle(box).top) + box.offsetHeight;
+  const top = parseFloat(getComputedStyle(box).top) || 0; // none where the page has just replaced this part of itself
+  const room = top + box.offsetHeight;
   const observer = new IntersectionObserver(
     ([{ isIntersecting }]) => (box.dataset.left = String(!isIntersecting)),
     { rootMargin: `${-Math.floor(room)}px 0px 100000px` },
