@@ -41,7 +41,15 @@ async def keep_queue() -> None:
 
 def warm() -> None:
     """Imports what the first page needs, while its visitor's browser still loads Streamlit."""
-    for name in ("sidebar", "codes.map_view", "explore.decoded", "explore.group", "explore.grid", "explore.samples"):
+    for name in (
+        "sidebar",
+        "codes.map_view",
+        "explore.decoded",
+        "explore.group",
+        "explore.grid",
+        "explore.samples",
+        "tours.panel",
+    ):
         import_module(f"explorer.ui.{name}")
     assets.plotly()
     gc.freeze()

@@ -23,6 +23,7 @@ from explorer.ui.codes.abilities import blends_note, why_no_blends
 from explorer.ui.codes.layers import has_layers
 from explorer.ui.codes.map_marks import MapMarks
 from explorer.ui.codes.map_view import map_notes, map_view
+from explorer.ui.glossary import glossary, meaning
 from explorer.ui.markdown import plain
 
 _TOOL = page_switch.ARITHMETIC_TOOL
@@ -35,18 +36,6 @@ TOOLS: dict[str, tuple[str, Callable[[EncodedDataset, Scope], MapMarks]]] = {
     "layers": ("Layers", layers_panel),
 }
 
-WORDS = """
-- **Code**: the few numbers that stand for an image. Codes can be added, subtracted and multiplied by numbers, and
-  every result can be decoded.
-- **Class mean**: the average of the codes of a class's images.
-- **Walk (interpolation)**: codes step by step from one to another, each decoded.
-- **Traversal**: one latent moved from one end of the prior to the other, the rest held still.
-- **Collapsed latent**: one that the encoder never uses; moving it changes nothing.
-- **Layer**: in a ladder, latents that depend on those above them. The top layer's say the most general things.
-- **Direction**: what has to be added to a code to go from one group of images towards another.
-- **Aggregate posterior**: where the encoder puts real images. Far from it the decoder has never been trained.
-"""
-
 
 def pick_tool(model: Model) -> str:
     """Which of the tools is open; a model with a single layer of latents has nothing to cut."""
@@ -56,11 +45,10 @@ def pick_tool(model: Model) -> str:
 
 def main() -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown("### Add, blend and walk through codes", width="content")
+        st.markdown("### Add, blend and walk through codes", width="content", help=_HELP)
         with st.container(horizontal=True, width="content"):
             upload_box = st.container(width="content")
-            with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
-                st.markdown(WORDS)
+            glossary()
     model = pickers.pick_model()
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     means_box = st.container()
@@ -106,5 +94,7 @@ def main() -> None:
     more = {"tool": "" if tool == "expression" else tool, **means_query(), **address.map_query(data), **shown.address}
     address.write_url(data, color, pick, more)
 
+
+_HELP = meaning("Code", "Class mean", "Direction", "Emptier region")
 
 main()

@@ -11,6 +11,7 @@ from explorer.ui.cells.gems import gems_panel
 from explorer.ui.cells.initialisation import init_panel
 from explorer.ui.cells.pair import pair_panel
 from explorer.ui.cells.screening import upload_panel
+from explorer.ui.glossary import glossary, meaning
 from explorer.ui.markdown import plain
 
 _PART = page_switch.CELLS_PART
@@ -29,7 +30,9 @@ def pick_part() -> str:
 
 
 def main() -> None:
-    st.markdown("### Healthy cells, and cells with malaria")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown("### Healthy cells, and cells with malaria", width="content", help=_HELP)
+        glossary()
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     part = pick_part()
     query = {**({} if part == "pair" else {"part": part}), **PARTS[part][1]()}
@@ -37,5 +40,7 @@ def main() -> None:
         notices.warning(plain(text))
     address.put_address(query)
 
+
+_HELP = meaning("Code", "Prior", "Reconstruction", "Initialisation")
 
 main()

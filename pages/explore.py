@@ -8,32 +8,29 @@ import streamlit as st
 
 from explorer.ui import address, pickers, selection, sheets
 from explorer.ui.cache import EncodedDataset
+from explorer.ui.codes import tags
 from explorer.ui.codes.abilities import why_no_holes
 from explorer.ui.codes.map_view import map_notes, map_view
 from explorer.ui.components.latent_map.component import Click, Selected
 from explorer.ui.explore import grid, samples
-from explorer.ui.explore.decoded import decoded_neighbours, decoded_picture
+from explorer.ui.explore.decoded import decoded_menu, decoded_neighbours, decoded_picture
 from explorer.ui.explore.group import group_panel
+from explorer.ui.explore.tagging import tags_panel
+from explorer.ui.explore.used_latents import used_latents
+from explorer.ui.glossary import glossary, meaning
 from explorer.ui.markdown import plain
 from explorer.ui.model_card import model_card
-from explorer.ui.panels import follow, panel
-
-WORDS = """
-- **Code**: a few numbers that stand for an image. The *encoder* turns an image into a distribution over codes, the
-  *posterior*; the map shows its mean. The *decoder* turns any code into an image.
-- **Prior**: the distribution that codes should follow as a whole, a round cloud around zero. *Samples* are its draws.
-- **ELBO**: how well the model accounts for an image, in nats; higher is better. It is the **reconstruction** term (how
-  close the decoded image comes) less the **KL** (how much the code tells beyond the prior).
-- **Holes**: where the prior would draw codes but no image lies.
-- **UMAP, principal components**: ways to lay out codes of many numbers on a plane. Read neighbourhoods, not distances.
-"""
+from explorer.ui.panels import follow, guarded, panel
+from explorer.ui.tours.panel import tours_list, welcome
 
 
 def main() -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown("### Explore what a model has learnt", width="content")
-        with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
-            st.markdown(WORDS)
+        st.markdown("### Explore what a model has learnt", width="content", help=_HELP)
+        with st.container(horizontal=True, width="content"):
+            tours_list()
+            glossary()
+    welcome()
     model = pickers.pick_model()
     model_card(model)
 
@@ -46,6 +43,7 @@ def main() -> None:
 
         panel(name, drawn, state)
 
+    panel("used_latents", lambda: used_latents(model))
     notices = st.container()  # filled at the end: the widgets below have things to say, too
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -55,23 +53,37 @@ def main() -> None:
         restore(data)
         # In panels, as `follow` may only take the place of a panel's rerun.
         with color_box:
-            shown("color", lambda: pickers.pick_color(data, on_change=lambda: follow("color")))
+            shown(
+                "color", lambda: pickers.pick_color(data, on_change=lambda: follow("color")), lambda: len(tags.of(data))
+            )
         if reason := why_no_holes(model):
             controls.caption(reason)
         elif data.map.exact:
             with controls:
-                shown("holes", pick_holes)
+                shown("holes", lambda: pick_holes(data), lambda: shows_holes(data))
         map_place = st.container()
-        shown("map_notes", lambda: notes(data), lambda: (pickers.chosen_color(data), shows_holes(data)))
+        shown(
+            "map_notes",
+            lambda: map_notes(data, pickers.chosen_color(data)),
+            lambda: (pickers.chosen_color(data), tags.of(data)),
+        )
     with right.container(key="decoded", border=True):
         shown(
             "pick",
             lambda: picked(data, map_place),
-            lambda: (selection.current(data), selection.selected(data), pickers.chosen_color(data), shows_holes(data)),
+            lambda: (
+                selection.current(data),
+                selection.selected(data),
+                pickers.chosen_color(data),
+                shows_holes(data),
+                tags.of(data),
+            ),
         )
+        panel("decoded_menu", lambda: decoded_menu(data))
     shown(
         "group", lambda: group_panel(data), lambda: (selection.selected(data), selection.among_shown("typical", data))
     )
+    shown("tags", lambda: tags_panel(data), lambda: tags.of(data))
     below_left, below_right = st.columns(2, gap="medium")
     with below_left.container(key="grid", border=True):
         shown("grid", lambda: grid.grid_panel(data), lambda: grid.grid_state(data))
@@ -109,7 +121,7 @@ def picked(data: EncodedDataset, map_place: st.delta_generator.DeltaGenerator) -
         follow("pick")
 
     pick = selection.current(data)
-    decoded_picture(data, pick)  # first: it is what a click waits for
+    guarded(decoded_picture)(data, pick)  # first: it is what a click waits for
     with map_place:
         map_view(
             data,
@@ -123,34 +135,31 @@ def picked(data: EncodedDataset, map_place: st.delta_generator.DeltaGenerator) -
             on_select=outlined,
         )
     if pick is not None:
-        decoded_neighbours(data, pick)
+        guarded(decoded_neighbours)(data, pick)
 
 
 _HOLES = "holes"
 HOLES_HELP = "Where the prior would draw codes but hardly any image is encoded: the decoder was never there."
 
 
-def pick_holes() -> None:
-    """Whether the map shows its holes."""
+def pick_holes(data: EncodedDataset) -> None:
+    """Whether the map shows its holes; if so, how much of the prior lies in them."""
     st.toggle("Show holes", key=_HOLES, persist_state="session", on_change=lambda: follow("holes"), help=HOLES_HELP)
+    if shows_holes(data):
+        prior = "the prior" if data.model.has_prior else "a Gaussian fitted to the codes (it has no prior)"
+        share = sheets.holes(data)[1]
+        st.markdown(f"**{share:.0%} of what {prior} would draw falls into holes** (striped).", help=_WHY_HOLES)
 
 
 def shows_holes(data: EncodedDataset) -> bool:
     return data.map.exact and bool(st.session_state.get(_HOLES))
 
 
-def notes(data: EncodedDataset) -> None:
-    """What there is to say of the map."""
-    map_notes(data, pickers.chosen_color(data))
-    if shows_holes(data):
-        prior = "the prior" if data.model.has_prior else "a Gaussian fitted to the codes (it has no prior)"
-        share = sheets.holes(data)[1]
-        st.markdown(
-            f"**{share:.0%} of what {prior} would draw falls into holes** (striped): fewer than a tenth of the "
-            "expected codes lie there, so nobody taught the decoder what to draw. The KL term of a VAE presses its "
-            "codes into the prior's shape, a learnt prior moves to where they are, and a plain autoencoder lets them "
-            "lie anywhere."
-        )
-
+_HELP = meaning("Code", "Nearest", "Squared error", "Active latent")
+_WHY_HOLES = (
+    "Fewer than a tenth of the expected codes lie there, so nobody taught the decoder what to draw. The KL term of a "
+    "VAE presses its codes into the prior's shape, a learnt prior moves to where they are, and a plain autoencoder "
+    "lets them lie anywhere."
+)
 
 main()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.ui import address, cache, page_switch, pickers, selection
+from explorer.ui.glossary import glossary, meaning
 from explorer.ui.markdown import plain
+from explorer.ui.panels import guarded
 from explorer.ui.reconstruct import compare, completion, corruption
 from explorer.ui.reconstruct.analysis import Analysis, analyse
 from explorer.ui.reconstruct.completion import completion_panel
@@ -17,16 +19,6 @@ from explorer.ui.reconstruct.source import default_source, source_panel
 
 _TOOL = "reconstruct_tool"
 TOOLS = {"spoil": "Noise, blur, gaps", "complete": "Complete a half", "rank": "Rank a folder or zip"}
-
-WORDS = """
-- **Reconstruction**: the picture encoded into a few numbers, its code, and decoded again. A model can only draw what it
-  has learnt: the difference shows what it does not know.
-- **ELBO**: how well the model explains the picture, in nats; higher is better. It is the **reconstruction** term (how
-  close the reconstruction comes) minus the **KL** (how much the code tells beyond the prior).
-- **Better than 12% of its test images**: 12% of the images the model was tested on have a smaller ELBO.
-- **Nearest**: the images whose codes lie closest to the picture's, so that the model finds them alike.
-- **Unusual code**: it lies where hardly any test image's code does.
-"""
 
 
 def pick_tool() -> str:
@@ -103,10 +95,11 @@ def workspace(model: cache.Model) -> None:
 
 def main() -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown("### Any picture through any model", width="content")
-        with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
-            st.markdown(WORDS)
-    st.fragment(workspace)(pickers.pick_model())
+        st.markdown("### Any picture through any model", width="content", help=_HELP)
+        glossary()
+    st.fragment(guarded(workspace))(pickers.pick_model())
 
+
+_HELP = meaning("Reconstruction", "ELBO", "Image", "Unusual code")
 
 main()

@@ -6,13 +6,19 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explorer.errors import RunError
+from explorer.errors import CheckpointError, RunError
 from explorer.runs import RunInfo
+from explorer.training.lifecycle import why_not_on
 from explorer.ui import access, address, following, notifications, page_switch, pickers
 from explorer.ui.components.pulse.component import pulse
+from explorer.ui.glossary import glossary, meaning
 from explorer.ui.markdown import plain
 from explorer.ui.own_data.panel import own_data_panel
 from explorer.ui.train import run_form, run_selection
+from explorer.ui.train.adopt_model import adopt_panel
+from explorer.ui.train.curves import curves_menu
+from explorer.ui.train.frames_menus import frames_menus
+from explorer.ui.train.open_run import open_panel
 from explorer.ui.train.options import options_panel
 from explorer.ui.train.run_list import resume, run_list
 from explorer.ui.train.watch import watch_panel
@@ -21,22 +27,11 @@ from explorer.ui.wording import epochs_text
 _SECONDS = 1.0  # between two looks at a run that trains
 ENDED_BADLY = ("failed", "interrupted")  # states that the picker names; others may change while it is open
 
-WORDS = """
-- **Run**: one training, from start to end, in a process of its own: closing this page does not stop it.
-- **Epoch**: one pass over the training images. The **test** curves are of images that training never sees.
-- **ELBO**: how well the model accounts for an image, in nats; higher is better. It is the **reconstruction** term (how
-  close the decoded image comes) less the **KL** (how much the code tells beyond the prior).
-- **Beta**: the weight of the KL in what training minimises. **Warm-up** lets it grow from 0.
-- **Posterior collapse**: a latent whose KL is near zero tells nothing: the decoder has learnt to do without it.
-- **Preset**: the settings of one of the write-ups that this program follows.
-"""
-
 
 def main() -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown("### Watch a model learn", width="content")
-        with st.popover("Words", icon=":material/help:", type="tertiary", key="words"):
-            st.markdown(WORDS)
+        st.markdown("### Watch a model learn", width="content", help=_HELP)
+        glossary()
     found = access.runs()
     follow_chosen(found)
     if found:
@@ -45,11 +40,17 @@ def main() -> None:
     else:
         nothing_yet()
     if found or "run_deleted" in st.session_state:
-        st.markdown("#### Runs")
+        st.markdown("#### Runs", help=_HELP)
         run_list(found)
     with st.expander("All options", icon=":material/tune:", key="train_options"):
         options_panel()
-    with st.expander("Your own images", icon=":material/add_photo_alternate:", key="train_own"):
+    with st.expander("Open a run", icon=":material/folder_open:", key="train_open_run"):
+        open_panel()
+    with st.expander("A model from elsewhere", icon=":material/deployed_code:", key="train_adopt"):
+        adopt_panel()
+    with st.expander(
+        "Your own images", icon=":material/add_photo_alternate:", key=page_switch.TRAIN_OWN, on_change="rerun"
+    ):
         own_data_panel(on_ready=use_own_data)
 
 
@@ -118,6 +119,8 @@ def watched(found: list[RunInfo]) -> None:
     more = {param: value for param, value in run_selection.query(found).items() if value}
     address.put_address({"run": name, **more})
     st.fragment(follow_run)(info)
+    if info.epochs_done or info.active:
+        st.fragment(frames_menus)(info)
 
 
 def follow_run(before: RunInfo) -> None:
@@ -157,10 +160,38 @@ def buttons(info: RunInfo) -> None:
                 step=1.0,
                 format="%g",
                 key=f"resume_epochs_{info.name}",
-                help=f"{epochs_text(info.epochs_done)} done; ask for more than were planned if you like.",
+                help=f"{epochs_text(info.epochs_done)} done. Ask for more than were planned if you like: the learning "
+                "rate's schedule starts anew for those.",
                 width=130,
             )
         st.button("Resume", key="train_resume", icon=":material/resume:", on_click=act, args=(go_on, info.name))
+    if info.state == "finished" and mine:
+        try:
+            reason = why_not_on(info.path)
+        except CheckpointError as error:
+            reason = str(error)
+        st.number_input(
+            "Epochs more",
+            value=float(info.epochs_done),
+            step=1.0,
+            format="%g",
+            key=f"more_epochs_{info.name}",
+            help="They follow what was planned: the learning rate's schedule starts anew, warm-up does not, and of a "
+            "model of two stages the second is trained on.",
+            disabled=bool(reason),
+            width=130,
+        )
+        st.button(
+            "Train on",
+            key="train_on",
+            icon=":material/forward:",
+            help=reason and f"It cannot be trained on: {plain(reason)}.",
+            disabled=bool(reason),
+            on_click=act,
+            args=(train_on, info.name),
+        )
+    if info.epochs_done:
+        curves_menu("watch", [info], train=True)
 
 
 def planned_epochs(info: RunInfo) -> int:
@@ -172,9 +203,17 @@ def planned_epochs(info: RunInfo) -> int:
 
 def go_on(name: str) -> None:
     epochs = st.session_state.get(f"resume_epochs_{name}")
-    if epochs is not None and epochs != int(epochs):
+    resume(name, None if epochs is None else whole(epochs))
+
+
+def train_on(name: str) -> None:
+    resume(name, access.run(name).epochs_done + whole(st.session_state[f"more_epochs_{name}"]))
+
+
+def whole(epochs: float) -> int:
+    if epochs != int(epochs):
         raise ValueError(f"epochs must be a whole number, not {epochs:g}")
-    resume(name, None if epochs is None else int(epochs))
+    return int(epochs)
 
 
 def act(action: Callable[[str], object], name: str) -> None:
@@ -190,5 +229,7 @@ def use_own_data(name: str) -> None:
     run_form.choose_dataset(name)
     page_switch.refresh()
 
+
+_HELP = meaning("Run", "Epoch", "ELBO", "Reconstruction")
 
 main()

@@ -5,11 +5,14 @@ On a server with one person all of it is `explorer.runs`, `cache.all_checkpoints
 
 from __future__ import annotations
 
+from typing import Any
+
 from explorer import datasets
 from explorer import runs as every
 from explorer.checkpoints.folder import CheckpointInfo
 from explorer.datasets import DatasetInfo, own
 from explorer.errors import DatasetError, RunError
+from explorer.files.hosting import hosting
 from explorer.files.owner import Owner
 from explorer.runs import RunInfo
 from explorer.training.presets import TrainConfig
@@ -92,6 +95,28 @@ def archive(name: str, person: Person) -> bytes:
     return every.archive(name)
 
 
+def open_run(packed: bytes, label: str) -> RunInfo:
+    """Takes in the run of a zip as the person's own. Raises RunError, also where it is on data they may not see."""
+    info = every.open_archive(packed, label, people.here().owner, why_not=why_not_open)
+    cache.all_checkpoints.clear()
+    return info
+
+
+def may_adopt() -> bool:
+    """Says whether the person may take in a model that was trained elsewhere: its graphs run in this server."""
+    return not people.is_shared() or people.here().is_host
+
+
+def why_not_open(config: dict[str, Any]) -> str:
+    """Why a model may not be opened on a server that several people share. A zip says what it likes."""
+    if not people.is_shared():
+        return ""
+    name = config["dataset"]["name"]
+    if data_set(name) is None:  # or one could come by the pictures of a path, or of others
+        return f"its data set {name} is somebody's own, and not here for you"
+    return "" if "recipe" in config else "a host of this server alone takes in models that were trained elsewhere"
+
+
 def share(name: str, shared: bool) -> None:
     """Lets others see a run, or no longer. Raises RunError, also for one that the person may not change."""
     every.share(_changeable(name), shared)
@@ -113,21 +138,35 @@ def checkpoints() -> list[CheckpointInfo]:
     return [info for info in cache.all_checkpoints() if person.sees(info.owner)]
 
 
+def usable() -> dict[str, CheckpointInfo]:
+    """Lists those of them that can be opened, by id."""
+    return {info.id: info for info in checkpoints() if not info.problem}
+
+
 # --- data sets -----------------------------------------------------------------------------------------------------
 
 
 def data_sets() -> list[DatasetInfo]:
     """Lists the data sets that the person may see, there or not."""
-    return [
-        info for info in datasets.available() if not info.name.startswith(_OWN) or _sees(info.name.removeprefix(_OWN))
-    ]
+    return [info for info in datasets.available() if _sees_data(info.name)]
 
 
-def choices_of_data() -> dict[str, str]:
-    """What can be mapped, with its name on the screen: the stored test set, then every data set on this machine."""
-    # Without the data set's name: the browser keeps showing a label that it has shown, also for another model.
-    found = {STORED: "test set (stored)"}
+def data_set(name: str) -> DatasetInfo | None:
+    """Looks one of them up, without a look at the others; None where the person may see no such one."""
+    info = datasets.info(name)
+    return info if info and _sees_data(name) else None
+
+
+def choices_of_data(stored: str) -> dict[str, str]:
+    """What can be mapped, with its name on the screen: what is stored with the model, then the data sets here."""
+    found = {STORED: stored}
     return found | {info.name: f"{info.name} (encoded now)" for info in data_sets() if info.present}
+
+
+def may_fetch() -> bool:
+    """Says whether the person may have the server download a data set that it knows."""
+    settings = hosting()
+    return not people.is_shared() or people.here().is_host or (settings is not None and settings.downloads)
 
 
 def own_names() -> list[str]:
@@ -154,6 +193,10 @@ def _changeable_data(name: str) -> str:
     if not may_change_data(name):
         raise DatasetError(f"{_OWN}{name} is not yours: whoever added it can change it, and so can a host.")
     return name
+
+
+def _sees_data(name: str) -> bool:
+    return not name.startswith(_OWN) or _sees(name.removeprefix(_OWN))
 
 
 def _sees(name: str) -> bool:

@@ -10,16 +10,21 @@ import streamlit as st
 import torch
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from explorer.ui import compact, selection
+from explorer.latents import compact
+from explorer.ui import selection
 from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.components.latent_map.component import Selected, View
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.selection import Pick
 
 _NOTICES, _RESTORED, _DEFAULTS = "explore_notices", "explore_restored", "explore_defaults"
+_CURRENT = "address_now"
 _MOST_TEXT = 1001  # one more than an expression may have, so that a longer one is said to be too long
 _LONGEST = 8000  # of all of an address: servers and messengers cut off what is longer
 _REST_SECONDS = 0.5  # of a slider, before the address follows it
+
+TOUR = "tour_at"
+"""Where the session says which tour is under way, and at which step: a name and an index."""
 
 _Number = TypeVar("_Number", int, float)
 
@@ -58,7 +63,8 @@ def restore_choice(
     if wanted not in options:
         wanted = next((option for option, name in (names or {}).items() if name == wanted), wanted)
     if wanted is not None and wanted not in options:
-        shown = (names or {}).get(options[0], options[0])
+        instead = usual if usual is not None and usual in options else options[0]
+        shown = (names or {}).get(instead, instead)
         notice(f"The address asks for {what} “{wanted[:60]}”, which is not here: showing {shown}.")
     elif wanted is not None:
         st.session_state[key] = wanted
@@ -235,11 +241,24 @@ def write_url(data: EncodedDataset, color: str, pick: Pick | None, more: Mapping
     put_address(view | {name: value for name, value in (more or {}).items() if value})
 
 
+def current() -> dict[str, str]:
+    """What the URL's query should say, however long: what is put later is in the same dictionary."""
+    found: dict[str, str] = st.session_state.setdefault(_CURRENT, {})
+    return found
+
+
 def put_address(params: Mapping[str, str]) -> None:
     """Let the URL's query be this: a step in the browser's history if it was another.
 
     An address that a person went back to stays as it is: another would be a step forward from there.
     """
+    shown = current()
+    shown.clear()
+    shown.update(params)
+    at: tuple[str, int] | None = st.session_state.get(TOUR)
+    params = {name: value for name, value in params.items() if name != "tour"}
+    if at is not None:
+        params["tour"] = f"{at[0]}.{at[1] + 1}"
     if _went_back() or st.query_params.to_dict() == params:
         return
     short: dict[str, str] = {}

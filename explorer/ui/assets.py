@@ -5,6 +5,9 @@ the first request for the URL, in a thread, once, however many browsers ask at t
 stay in memory until newer ones need the room, and are made again when asked for after that. The key names
 the content (a digest with a suffix), so browsers may keep an answer for ever.
 
+URLs are relative to the page's own, which alone knows the path that a proxy in front has taken off: all pages lie in
+one folder.
+
     app = st.App(script, routes=assets.routes())
 """
 
@@ -37,8 +40,9 @@ __all__ = ["frames_url", "keep", "plotly", "plotly_url", "publish", "publish_she
 
 _LOG = logging.getLogger(__name__)
 
+_SHEET = re.compile(r"(.*[^0-9])(0|[1-9][0-9]{0,8})(\.[a-z]+)", re.DOTALL)
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_PREFIX = "/assets"
+_PREFIX = "assets"
 
 _MAX_BYTES = 128 * 2**20  # a 40x40 atlas is 0.2 MB, the points of a map 0.5 MB: some hundreds of views
 _MAX_RECIPES = 4_000  # a recipe is a closure; what it holds on to, such as a model, stays alive with it
@@ -55,6 +59,13 @@ _COMPRESSIBLE = ("application/json", "application/javascript", "image/svg+xml", 
 class _Recipe:
     make: Callable[[], bytes]
     media_type: str
+
+
+@dataclass(frozen=True)
+class _Sheets:
+    make: Callable[[int], bytes]
+    media_type: str
+    count: int
 
 
 @dataclass(frozen=True)
@@ -78,14 +89,14 @@ class _Store:
         self._max_recipes = max_recipes
         self._max_age = max_age
         self._lock = threading.Lock()
-        self._recipes: OrderedDict[str, _Recipe] = OrderedDict()  # the longest unused first
+        self._recipes: OrderedDict[str, _Recipe | _Sheets] = OrderedDict()  # the longest unused first
         self._used: dict[str, float] = {}  # when each of them was
         self._blobs: OrderedDict[str, _Blob] = OrderedDict()
         self._making: dict[str, Future[_Blob]] = {}
         self._size = 0
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="assets")
 
-    def register(self, key: str, recipe: _Recipe) -> None:
+    def register(self, key: str, recipe: _Recipe | _Sheets) -> None:
         with self._lock:
             self._recipes[key] = recipe
             self._use(key)
@@ -105,18 +116,29 @@ class _Store:
         with self._lock:
             if (blob := self._blobs.get(key)) is not None:
                 self._blobs.move_to_end(key)
-                if key in self._recipes:
-                    self._use(key)
+                self._find(key)
                 done: Future[_Blob] = Future()
                 done.set_result(blob)
                 return done
             if (waiting := self._making.get(key)) is not None:
                 return waiting
-            if (recipe := self._recipes.get(key)) is None:
+            if (recipe := self._find(key)) is None:
                 return None
-            self._use(key)
             future = self._making[key] = self._pool.submit(self._make, key, recipe)
             return future
+
+    def _find(self, key: str) -> _Recipe | None:
+        """Finds what makes a blob, and notes that it was used; a sheet's recipe is that of all of its kind."""
+        found = self._recipes.get(key)
+        if found is None and (parts := _SHEET.fullmatch(key)):
+            key = f"{parts[1]}{{sheet}}{parts[3]}"
+            sheets, number = self._recipes.get(key), int(parts[2])
+            if isinstance(sheets, _Sheets) and number < sheets.count:
+                found = _Recipe(partial(sheets.make, number), sheets.media_type)
+        if isinstance(found, _Recipe):
+            self._use(key)
+            return found
+        return None
 
     def _make(self, key: str, recipe: _Recipe) -> _Blob:
         try:
@@ -140,7 +162,7 @@ _store = _Store()
 
 
 def publish(key: str, make: Callable[[], bytes], media_type: str) -> str:
-    """Registers a blob that `make` computes when a browser first asks; returns its URL path.
+    """Registers a blob that `make` computes when a browser first asks; returns its URL.
 
     Args:
         key: identifies the content: whenever the bytes differ, so must the key. 1 to 200 characters of
@@ -152,20 +174,21 @@ def publish(key: str, make: Callable[[], bytes], media_type: str) -> str:
     if not _KEY.fullmatch(key) or key == plotly_js.FILE:
         raise ValueError(f"not a key for an asset: {key!r}")
     _store.register(key, _Recipe(make, media_type))
-    return f"{_base()}{_PREFIX}/{key}"
+    return f"{_PREFIX}/{key}"
 
 
-def publish_sheets(key: str, make: Callable[[int], bytes], *, count: int) -> str:
-    """Registers `count` WebP sheets of one kind; returns the template of their URL paths.
+def publish_sheets(key: str, make: Callable[[int], bytes], *, count: int, media_type: str = "image/webp") -> str:
+    """Registers `count` sheets of one kind, however many; returns the template of their URLs.
 
     `key` has `{sheet}` where the number of the sheet goes, as the URL has: `f"{digest}-sprites-{{sheet}}.webp"`.
     `make(sheet)` returns the bytes of one.
     """
     if key.count("{sheet}") != 1:
         raise ValueError(f"a key for sheets has {{sheet}} in it once: {key!r}")
-    for sheet in range(count):
-        publish(key.replace("{sheet}", str(sheet)), partial(make, sheet), "image/webp")
-    return f"{_base()}{_PREFIX}/{key}"
+    if not _KEY.fullmatch(key.replace("{sheet}", "0")):
+        raise ValueError(f"not a key for sheets: {key!r}")
+    _store.register(key, _Sheets(make, media_type, count))
+    return f"{_PREFIX}/{key}"
 
 
 _kept: dict[str, _Blob] = {}
@@ -185,13 +208,13 @@ def keep(folder: str, file: str, body: bytes, media_type: str) -> None:
 
 @cache
 def plotly_url() -> str:
-    """URL path of plotly.js, with its version, as the browser keeps it for a year."""
-    return f"{_base()}{_PREFIX}/{plotly_js.FILE}?v={version('plotly')}"
+    """URL of plotly.js, with its version, as the browser keeps it for a year."""
+    return f"{_PREFIX}/{plotly_js.FILE}?v={version('plotly')}"
 
 
 def frames_url(run: str) -> str:
-    """URL path, with a slash at its end, of the files in a run's `frames/`: each name has its contents' digest."""
-    return f"{_base()}{_PREFIX}/frames/{run}/"
+    """URL, with a slash at its end, of the files in a run's `frames/`: each name has its contents' digest."""
+    return f"{_PREFIX}/frames/{run}/"
 
 
 def routes() -> list[Route]:
@@ -203,10 +226,10 @@ def routes() -> list[Route]:
     bases = dict.fromkeys((_base(), ""))
     found = []
     for base in bases:
-        found.append(Route(f"{base}{_PREFIX}/{plotly_js.FILE}", _serve_plotly, methods=["GET"]))
-        found.append(Route(f"{base}{_PREFIX}/frames/{{run}}/{{name}}", _serve_frame, methods=["GET"]))
-        found.append(Route(f"{base}{_PREFIX}/{{key}}", _serve_blob, methods=["GET"]))
-        found.append(Route(f"{base}{_PREFIX}/{{path:path}}", _serve_kept, methods=["GET"]))
+        found.append(Route(f"{base}/{_PREFIX}/{plotly_js.FILE}", _serve_plotly, methods=["GET"]))
+        found.append(Route(f"{base}/{_PREFIX}/frames/{{run}}/{{name}}", _serve_frame, methods=["GET"]))
+        found.append(Route(f"{base}/{_PREFIX}/{{key}}", _serve_blob, methods=["GET"]))
+        found.append(Route(f"{base}/{_PREFIX}/{{path:path}}", _serve_kept, methods=["GET"]))
     return found
 
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
+from pathlib import Path
 
 import streamlit as st
 import torch
 from torch import Tensor
 
 from explorer import datasets
-from explorer.checkpoints.folder import MOST_SUMS, CheckpointInfo, checkpoints
+from explorer.checkpoints.folder import CheckpointInfo, checkpoints
 from explorer.checkpoints.model import Model, load
 from explorer.datasets import ImageDataset
 from explorer.errors import DatasetError
-from explorer.files.regular import read_regular
-from explorer.latents import Latents, maps
+from explorer.evaluation import encodings
+from explorer.latents import Latents, colours, maps
+from explorer.latents.items import Column
 from explorer.latents.maps import Map
 from explorer.models.conditional import cycle_labels
 
 STORED = "test"  # the data that a checkpoint brings along: codes of its test set
-_QUALITY_ITEMS = 2000  # codes that the quality of an unstored map is judged by: a second instead of ten
-_MOST_ITEMS = 10_000  # images that are encoded on the spot
+_MOST_ITEMS = 10_000  # images that are encoded on the spot; more by a job, whose codes are kept on the disk
 
 
 @st.cache_resource(ttl=2, show_spinner=False)
@@ -33,7 +34,7 @@ def all_checkpoints() -> list[CheckpointInfo]:
 
 def digest(info: CheckpointInfo) -> str:
     """Names a checkpoint's content, for caches and URLs of what is computed from it."""
-    return sha256(read_regular(info.path / "SHA256SUMS", MOST_SUMS)).hexdigest()[:20]
+    return info.content
 
 
 @st.cache_resource(max_entries=12, show_spinner="Opening the model …")
@@ -60,6 +61,7 @@ class EncodedDataset:
     model: Model
     images_digest: str = ""  # of the images that were encoded, where it is known
     notes: tuple[str, ...] = ()  # counted warnings of the data set: files that could not be read
+    before_test: int = 0  # training images that `latents.index` counts first; 0 where the test set alone is mapped
     drawn_as: int | None = None  # the class that a conditional decoder is told of a code that is no item's
 
     @property
@@ -72,10 +74,22 @@ class EncodedDataset:
         """The map's figures of quality that are defined; older checkpoints store NaN for those that are not."""
         return {name: value for name, value in self.latents.quality.get(self.map.kind, {}).items() if value == value}
 
+    @cached_property
+    def group_name(self) -> str:
+        """What its groups are called: the column that they are, or patients."""
+        return colours.group_name(self.latents)
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        """The columns of its items, but for the one of its groups."""
+        return colours.columns_of(self.latents)
+
     def originals(self) -> ImageDataset | str:
         """The images themselves, in the order of the codes, or a sentence on how to get them."""
         channels, size = self.model.image_shape[0], self.model.image_shape[1:]
         try:
+            if self.name == STORED and self.before_test:
+                return self._all_originals()
             if self.name == STORED:
                 data = datasets.load(self.source, "test", size=size, channels=channels)
                 trained = self.model.info.config["dataset"].get("test_sha256", data.fingerprint)
@@ -85,6 +99,14 @@ class EncodedDataset:
             return encodable(self.source, size, channels)
         except DatasetError as error:
             return str(error)
+
+    def _all_originals(self) -> ImageDataset | str:
+        channels, size = self.model.image_shape[0], self.model.image_shape[1:]
+        splits = [datasets.load(self.source, split, size=size, channels=channels) for split in ("train", "test")]
+        trained = self.model.info.config["dataset"]
+        if any(data.fingerprint != trained.get(f"{data.split}_sha256", data.fingerprint) for data in splits):
+            return f"The images of {self.source} on this machine are not those that the model was trained on."
+        return _joined(*splits)
 
     def original(self, row: int) -> Tensor | None:
         """The uint8 image [C, H, W] of a row, or None when its data set is not on this machine."""
@@ -136,23 +158,31 @@ class EncodedDataset:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def encodable(name: str, size: tuple[int, int], channels: int) -> ImageDataset:
-    """The images of a data set that are encoded on the spot: its test split, or all of `mnist-5k`.
+    """The images of a data set that are mapped: its test split, or all of a small or own set.
 
-    At most the first 10,000. Raises DatasetError.
+    Of more than a million, as many at random. Raises DatasetError.
     """
     data = datasets.load(name, "test", size=size, channels=channels)
-    if name == "mnist-5k":
-        train = datasets.load(name, "train", size=size, channels=channels)
-        labels = None
-        if train.labels is not None and data.labels is not None:
-            labels = torch.cat([train.labels, data.labels])
-        return replace(data, split="all", images=torch.cat([train.images, data.images]), labels=labels)
-    return data if len(data) <= _MOST_ITEMS else data.subset(slice(0, _MOST_ITEMS))
+    if datasets.is_whole(name):
+        data = _joined(datasets.load(name, "train", size=size, channels=channels), data)
+    return data if len(data) <= encodings.MOST_ITEMS else _some_of(data)
+
+
+def _some_of(data: ImageDataset) -> ImageDataset:
+    most = encodings.MOST_ITEMS
+    rows = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))[:most].sort().values
+    note = f"The map has {most:,} of the {len(data):,} images of {data.name}, chosen at random: always the same."
+    return replace(data.subset(rows), notes=[*data.notes, note])
+
+
+@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs={ImageDataset: lambda data: data.fingerprint})
+def _joined(train: ImageDataset, test: ImageDataset) -> ImageDataset:
+    return datasets.join_splits(train, test)
 
 
 def projections(model: Model) -> list[str]:
     """The maps that a model's codes have, the default first."""
-    return [kind for kind in ("plane", "umap", "pca") if kind in model.latents.maps]
+    return [kind for kind in maps.KINDS if kind in model.mapped.maps]
 
 
 @st.cache_resource(max_entries=24, show_spinner="Encoding the images …")
@@ -161,24 +191,38 @@ def encoded_dataset(ident: str, content: str, data: str, projection: str) -> Enc
 
     Raises:
         DatasetError: the data set is not on this machine, or it cannot be read.
+        NotEncodedError: it is so large that a job has to encode it first.
     """
     model = open_model(ident, content)
-    stored = model.latents
+    stored = model.mapped
     if data == STORED:
         source = model.info.config["dataset"]["name"]
         digest = str(model.info.config["dataset"].get("test_sha256", ""))
         place = stored.maps[projection]
-        return EncodedDataset(content, f"{content}-{data}", data, source, stored, place, model.classes, model, digest)
-    codes, images = _encode(ident, content, data)
-    placed = stored.maps[projection].place(codes.mean)
-    place = replace(stored.maps[projection], points=placed, codes=codes.mean)
-    chosen = _judged(len(placed))
-    labels = None if codes.labels is None else codes.labels[chosen]
-    quality = maps.quality(codes.mean[chosen], placed[chosen], labels)
-    latents = replace(codes, maps={projection: place}, quality={projection: quality})
+        key, before = f"{content}-{data}", int(stored.index[-1] - model.latents.index[-1])  # the test images are last
+        return EncodedDataset(
+            content, key, data, source, stored, place, model.classes, model, digest, before_test=before
+        )
+    latents, images = _encode(ident, content, data)
+    if not latents.maps:
+        placed = stored.maps[projection].place(latents.mean)
+        chosen = maps.judged(len(placed))
+        labels = None if latents.labels is None else latents.labels[chosen]
+        latents = replace(
+            latents,
+            maps={projection: replace(stored.maps[projection], points=placed, codes=latents.mean)},
+            quality={projection: maps.quality(latents.mean[chosen], placed[chosen], labels)},
+        )
+    place = latents.maps[projection]
     key = f"{content}-{images.fingerprint[:20]}"
+    before, digest = 0, images.fingerprint
+    if images.split == "all":
+        channels, size = model.image_shape[0], model.image_shape[1:]
+        before = _count_training(images)
+        digest = datasets.load(data, "test", size=size, channels=channels).fingerprint
+    notes = tuple(images.notes)
     return EncodedDataset(
-        content, key, data, data, latents, place, images.classes, model, images.fingerprint, tuple(images.notes)
+        content, key, data, data, latents, place, images.classes, model, digest, notes, before_test=before
     )
 
 
@@ -207,14 +251,43 @@ def group_votes(data: EncodedDataset) -> Votes | None:
     _, ids = data.latents.groups
     if len(ids) <= maps.NEIGHBOURS:
         return None
-    rows = torch.arange(len(ids)) if data.name == STORED else _judged(len(ids))
+    rows = torch.arange(len(ids)) if data.name == STORED else maps.judged(len(ids))
     ids, codes, points = ids[rows], data.latents.mean[rows], data.map.points[rows]
     of_codes = maps.vote_accuracy(codes, ids)
     return Votes(of_codes, of_codes if data.map.exact else maps.vote_accuracy(points, ids), maps.guess_accuracy(ids))
 
 
-def _judged(count: int) -> Tensor:
-    return torch.randperm(count, generator=torch.Generator().manual_seed(0))[:_QUALITY_ITEMS]
+def _count_training(images: ImageDataset) -> int:
+    """How many of joined splits' images are training images: they come first."""
+    columns = {} if images.split != "all" or images.items is None else images.items.columns
+    return list(columns.get("split", ())).count("training")
+
+
+class NotEncodedError(Exception):
+    """Images wait for a job to encode them: `work` is what it does."""
+
+    def __init__(self, file: Path, images: ImageDataset, work: Callable[[Callable[[int, int], None]], None]) -> None:
+        super().__init__(f"{images.name} is not encoded yet")
+        self.file, self.images, self.work = file, images, work
+
+
+def _encode_kept(model: Model, content: str, images: ImageDataset) -> Latents:
+    """Reads what a job has encoded. Raises NotEncodedError where none has."""
+    file = encodings.encodings_file(content, images)
+    found = encodings.kept(file, model, images)
+    if found is not None:
+        return found
+    fitted = None
+    if model.info.config["dataset"]["name"] == images.name:
+        seed = int(model.info.config.get("seed", 0))
+        trained = _count_training(images)
+        fitted = torch.arange(trained, len(images)) if trained else maps.fitted_rows(len(images), seed)
+
+    def work(report: Callable[[int, int], None]) -> None:
+        encodings.check_room(file, model, images)
+        encodings.keep(file, encodings.encode(model, images, report, fitted=fitted))
+
+    raise NotEncodedError(file, images, work)
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
@@ -222,5 +295,7 @@ def _encode(ident: str, content: str, data: str) -> tuple[Latents, ImageDataset]
     model = open_model(ident, content)
     channels, size = model.image_shape[0], model.image_shape[1:]
     images = encodable(data, size, channels)
+    if len(images) > _MOST_ITEMS:
+        return _encode_kept(model, content, images), images
     labels = images.labels if images.classes == model.classes else None
-    return Latents.of(model.evaluate(images.images, labels), images.labels, images.group), images
+    return Latents.of(model.evaluate(images.images, labels), images.labels, images.group, images.items), images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from base64 import b64encode
 from collections.abc import Collection
@@ -15,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from explorer.files.hosting import hosting
-from explorer.ui.front_page import ON_ERROR
+from explorer.ui.front_page import AT_SCREEN, ON_ERROR
 from explorer.ui.people import LOCAL
 
 __all__ = ["Guard"]
@@ -36,7 +37,8 @@ class Guard:
         self._app = app
         self._hosts = _hosts()
         settings = hosting()
-        self._headers = security_headers(settings.embed_in if settings else ())
+        framed = settings.embed_in if settings else os.environ.get("EXPLORER_EMBED_IN", "").split()  # `explorer.show`
+        self._headers = security_headers(framed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -53,7 +55,7 @@ class Guard:
         elif scope["type"] == "http":
             text = (
                 "This server does not answer to this name. "
-                "Name it in server.allowedHosts, or open the app as localhost on the computer that runs it.\n"
+                "Start it with --name and this name, or open the app as localhost on the computer that runs it.\n"
             )
             await PlainTextResponse(text, 421)(scope, receive, guarded)
         else:
@@ -92,7 +94,7 @@ def security_headers(embed_in: Collection[str] = ()) -> dict[str, str]:
         embed_in: origins whose pages may show the app in a frame, such as `https://moodle.example.org`.
     """
     page = files("streamlit").joinpath("static", "index.html").read_text("utf-8")
-    inline = " ".join(_hash(script) for script in [*_INLINE.findall(page), ON_ERROR])
+    inline = " ".join(_hash(script) for script in [*_INLINE.findall(page), AT_SCREEN, ON_ERROR])
     policy = {
         "default-src": "'none'",
         "script-src": f"'self' blob: 'unsafe-eval' 'unsafe-hashes' {inline}",

@@ -95,13 +95,22 @@ def percent(share: float) -> str:
     return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
 
 
+def most(share: float) -> str:
+    """A share of images in words: all, almost all, or a percentage."""
+    return "every one" if share >= 1 else "almost all" if share > 0.99 else percent(share)
+
+
 def facts(pairs: list[tuple[str, str, str]]) -> str:
-    """Name, value and an explaining title of each."""
+    """Name, value and explanation of each: the name unfolds it, by pointer, touch and keyboard."""
     cells = "".join(
-        f'<div title="{escape(title)}"><span>{escape(name)}</span><b>{escape(value)}</b></div>'
-        for name, value, title in pairs
+        f'<div><details><summary title="{escape(why)}"><span>{escape(name)}</span></summary><p>{escape(why)}</p>'
+        f"</details><b>{escape(value)}</b></div>"
+        for name, value, why in pairs
     )
     return f'<div class="lx-facts">{cells}</div>'
+
+
+_BARS = "A bar a latent: how far from zero, up or down. Faint ones tell nothing."
 
 
 def code_bars(code: Tensor, kl_by_latent: Tensor | None = None) -> str:
@@ -120,7 +129,8 @@ def code_bars(code: Tensor, kl_by_latent: Tensor | None = None) -> str:
     numbers = ", ".join(_signed(v, 2) for v in values) if len(values) <= 4 else f"{len(values)} latents"
     return (
         f'<figure class="lx-code" role="img" aria-label="The code as bars from −{reach:.1f} to {reach:.1f}">'
-        f"<div>{''.join(bars)}</div><figcaption>code: {numbers}</figcaption></figure>"
+        f"<div>{''.join(bars)}</div><figcaption><details><summary>code: {numbers}</summary>{_BARS}</details>"
+        "</figcaption></figure>"
     )
 
 

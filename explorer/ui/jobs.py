@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from explorer.errors import CheckpointError, DatasetError
+from explorer.errors import CheckpointError, DatasetError, RunError
 from explorer.files.hosting import limits
 from explorer.ui import people
 from explorer.ui.components.pulse.component import pulse
@@ -99,7 +99,7 @@ class Job(Generic[Result]):
                 self.result = work(self)
         except Cancelled:
             self.cancelled = True
-        except (DatasetError, CheckpointError) as error:
+        except (DatasetError, CheckpointError, RunError) as error:
             self.error, self.problem = error, str(error)
         except OSError as error:
             self.problem = f"{self._failed}: {error.strerror or error}."
@@ -166,19 +166,27 @@ class Job(Generic[Result]):
             raise Cancelled
 
 
-def follow(job: Job[Result], key: str, *, counted: bool = False, on_end: Callable[[], None] | None = None) -> None:
+def follow(
+    job: Job[Result],
+    key: str,
+    *,
+    counted: bool = False,
+    may_cancel: bool = True,
+    on_end: Callable[[], None] | None = None,
+) -> None:
     """Draws how far a job is and a button that cancels it; at its end the whole page is drawn again.
 
     Args:
         job: the job.
         key: the widgets' keys begin with it.
         counted: whether what is counted is shown, or else a percentage.
+        may_cancel: whether the person may: else there is no button.
         on_end: called in the run in which the end is noticed.
     """
-    st.fragment(_follow)(job, key, counted, on_end)
+    st.fragment(_follow)(job, key, counted, may_cancel, on_end)
 
 
-def _follow(job: Job[Result], key: str, counted: bool, on_end: Callable[[], None] | None) -> None:
+def _follow(job: Job[Result], key: str, counted: bool, may_cancel: bool, on_end: Callable[[], None] | None) -> None:
     if not job.running:
         if on_end is not None:
             on_end()
@@ -186,7 +194,8 @@ def _follow(job: Job[Result], key: str, counted: bool, on_end: Callable[[], None
     pulse(f"{key}_pulse", _SECONDS)
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_progress"):
         st.progress(job.share, f"{plain(job.doing)}: {_stage(job, counted)}")
-        st.button("Cancel", key=f"{key}_cancel", on_click=job.cancel, disabled=job.stopping)
+        if may_cancel:
+            st.button("Cancel", key=f"{key}_cancel", on_click=job.cancel, disabled=job.stopping)
 
 
 def _stage(job: Job[Result], counted: bool) -> str:

@@ -12,7 +12,7 @@ _FOUND = re.compile(
     re.IGNORECASE,
 )
 _JOINER = "\u2060"  # a word joiner, which has no width and breaks no line
-_COMMAND = re.compile(r"(`(?:python -m explorer|pip install) [\w ./-]+`)")
+_COMMAND = re.compile(r"(`(?:[\w ./~:\\'\"-]+ -m explorer|pip install) [\w ./~:\\'\"-]+`)")
 
 
 def plain(text: str) -> str:
@@ -26,7 +26,8 @@ def _escaped(text: str) -> str:
 
 
 def sentence(error: Exception) -> str:
-    """An error's text as a sentence for `st.error`: with a capital and a full stop."""
+    """An error's text as a sentence for `st.error`: with a full stop, and a capital unless a file's name begins it."""
     text = str(error).strip()
     ended = text.endswith((".", "!", "?"))
-    return plain(f"{text[:1].upper()}{text[1:]}{'' if ended else '.'}")
+    named = "." in text.partition(" ")[0]
+    return plain(f"{text[:1] if named else text[:1].upper()}{text[1:]}{'' if ended else '.'}")

@@ -21,15 +21,16 @@ _RECONSTRUCTION = (
     "log p(x|z) of an image given its code: nats an image, a mean of {where}. Higher is better, among models of the "
     "same data and likelihood. This family has no prior, so there is no ELBO."
 )
+_SQUARED_ERROR = (
+    "Of a value from 0 to 1, a mean over {where}. Lower is better. Nobody has said what this model's likelihood is, so "
+    "there is no ELBO."
+)
 _ACTIVE = (
     " Active are those whose posterior mean has a variance above 0.01 over {where}. "
     "Burda et al. 2016, arXiv:1509.00519, section 5.2."
 )
-_MEASURED = {
-    "log_likelihood": "Higher is better, among models of the same data and likelihood.",
-    "frechet_distance": "Lower is better.",
-}
-"""Of `MEASURES`, those that the line has, each with what is better."""
+_MEASURED = {"log_likelihood": ", among models of the same data and likelihood", "frechet_distance": ""}
+"""Of `MEASURES`, those that the line has, each with what they can be compared among."""
 
 
 def model_card(model: Model) -> None:
@@ -50,14 +51,16 @@ def _figures(model: Model) -> Iterator[tuple[str, str, str]]:
     fit, kl = nats(metrics["reconstruction"]), nats(metrics.get("kl"))
     if metrics.get("elbo") is not None:
         yield "ELBO", nats(metrics["elbo"]), _ELBO.format(reconstruction=fit, kl=kl, where=where)
-    else:
+    elif model.has_likelihood:
         yield "Reconstruction", fit, _RECONSTRUCTION.format(where=where)
+    else:
+        yield "Squared error", f"{metrics['mse']:.4f}", _SQUARED_ERROR.format(where=where)
     measures = metrics.get("measures", {})
     for name in (name for name in _MEASURED if name in measures):
-        label, unit, help = MEASURES[name]
+        label, unit, help, better = MEASURES[name]
         draws = f", k = {measures['k']:,}" if name == "log_likelihood" else ""
         value = nats(measures[name]) if unit == "nats" else f"{measures[name]:.3g} {unit}".rstrip()
-        yield _capital(label), value, f"{_capital(help)}{draws}. {_MEASURED[name]}"
+        yield _capital(label), value, f"{_capital(help)}{draws}. {_capital(better)} is better{_MEASURED[name]}."
 
 
 def _size(model: Model, where: str) -> tuple[str, str, str]:

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from explorer import runs
 from explorer.checkpoints.folder import runs_folder
+from explorer.datasets.base import bytes_text
 from explorer.files.hosting import hosting
 from explorer.training.run_state import RunState
 from explorer.ui import people
@@ -81,7 +82,7 @@ def problems(folder: Path) -> list[str]:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"1")
         if (free := shutil.disk_usage(folder).free) < _LEAST_FREE:
-            found.append(f"The disk of the runs has {free / 1e6:,.0f} MB left.")
+            found.append(f"The disk of the runs has {bytes_text(int(free))} left.")
     except OSError as error:
         found.append(f"The runs folder cannot be written: {error.strerror or error}.")
     if (late := time.monotonic() - _queue_seen) > _QUEUE_SECONDS:

@@ -6,30 +6,39 @@ import atexit
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer.ui import people
+from explorer.ui.components.folder_drop.component import folder_drop
 from explorer.ui.people import LOCAL
+
+DIRECTORY, PATH = "Upload a folder", "By its path"  # ways to hand something in, beside an upload of files
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a person handed in: an uploaded file's bytes, or a folder or zip on the server."""
+    """What a person handed in: an uploaded file's bytes, the files of an uploaded folder, or a path on the server."""
 
     ident: str
     """Differs between any two of them."""
     label: str
     """What sentences call it."""
-    data: bytes | Path
+    data: bytes | Path | Sequence[UploadedFile]
 
     @contextlib.contextmanager
     def path(self) -> Iterator[Path]:
-        """Puts an upload into a temporary file under a name of ours, which goes afterwards. Raises OSError."""
+        """Puts an upload into a temporary file under a name of ours, which goes afterwards, a folder into a zip there.
+
+        So what holds of the names in a zip holds of those that a browser says. Raises OSError.
+        """
         if isinstance(self.data, Path):
             yield self.data
             return
@@ -38,7 +47,12 @@ class Origin:
         _unlink_at_exit.add(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(self.data)
+                if isinstance(self.data, bytes):
+                    file.write(self.data)
+                else:
+                    with zipfile.ZipFile(file, "w") as archive:
+                        for one in sorted(self.data, key=lambda one: one.name):
+                            archive.writestr(zipfile.ZipInfo(one.name), one.getbuffer())
             yield Path(name)
         finally:
             _unlink(name)
@@ -79,6 +93,41 @@ def _unlink_all() -> None:
     """Removes uploads where the server ends: a job's thread is broken off, and cannot clean up."""
     for name in list(_unlink_at_exit):
         _unlink(name)
+
+
+def choose_way(upload: str, key: str, *, disabled: bool, on_change: Callable[[], None]) -> str:
+    """Draws the choice of how to hand something in; returns `upload`, DIRECTORY, or PATH where that may be named."""
+    way: str = st.segmented_control(
+        "From",
+        [upload, DIRECTORY, *([PATH] if may_name_folders() else [])],
+        key=key,
+        default=upload,
+        required=True,
+        on_change=on_change,
+        label_visibility="collapsed",
+        disabled=disabled,
+    )
+    return way
+
+
+def upload_folder(
+    label: str, key: str, *, disabled: bool, on_change: Callable[[], None] | None = None
+) -> Origin | None:
+    """Draws an uploader for a folder, dropped or chosen; returns what it holds, once it holds something."""
+    folder_drop(f"{key}_paths")
+    files = st.file_uploader(
+        label,
+        accept_multiple_files="directory",
+        key=key,
+        disabled=disabled,
+        on_change=on_change,
+        help="With all that is below it. Many thousand pictures come faster as a zip.",
+    )
+    if not files:
+        return None
+    tops = {file.name.split("/")[0] for file in files if "/" in file.name}
+    ident = sha256("".join(sorted(file.file_id for file in files)).encode()).hexdigest()
+    return Origin(f"upload {ident}", tops.pop() if len(tops) == 1 else "folder", tuple(files))
 
 
 def name_folder(

@@ -17,14 +17,19 @@ def script(page: str) -> Path:
     return shipped("pages") / f"{page}.py"
 
 
-EXPLORE, ARITHMETIC, CELLS, RECONSTRUCT, TRAIN = (
-    script(page) for page in ("explore", "arithmetic", "cells", "reconstruct", "train")
+EXPLORE, ARITHMETIC, CELLS, RECONSTRUCT, COMPARE, TRAIN = (
+    script(page) for page in ("explore", "arithmetic", "cells", "reconstruct", "compare", "train")
 )
 
-ARITHMETIC_TOOL, CELLS_PART = "arithmetic_tool", "cells_part"
+ARITHMETIC_TOOL, CELLS_PART, COMPARE_PART = "arithmetic_tool", "cells_part", "compare_part"
 """Keys of what chooses a part of those pages, for `go`."""
 
+TRAIN_OWN = "train_own"
+"""Key of what holds a person's own images on Train: true where it is open."""
+
 _NEXT = "next_move"
+SHOWN = "page_shown"
+"""Where the session says which page is shown, by its script's name without the ending."""
 
 
 def refresh() -> None:

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any
 
 import streamlit as st
+
+from explorer.errors import ModelGone
+from explorer.ui.markdown import plain
 
 _PANELS = "panels"
 
@@ -25,6 +30,19 @@ def begin() -> None:
     st.session_state[_PANELS] = {}
 
 
+def guarded(draw: Callable[..., None]) -> Callable[..., None]:
+    """Draws, and says so in one sentence where that needs a model whose process has ended."""
+
+    @wraps(draw)
+    def run(*args: Any) -> None:
+        try:
+            draw(*args)
+        except ModelGone as error:
+            st.warning(plain(str(error)))
+
+    return run
+
+
 def panel(name: str, draw: Callable[[], None], state: Callable[[], object] = tuple) -> None:
     """Draws a panel where it is called.
 
@@ -35,7 +53,7 @@ def panel(name: str, draw: Callable[[], None], state: Callable[[], object] = tup
     """
 
     def run() -> None:
-        draw()
+        guarded(draw)()
         _panels()[name] = _Panel(state, state())
 
     st.fragment(run, key=name)()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal, TypeVar
 
 import streamlit as st
@@ -11,16 +12,18 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer import datasets
 from explorer.errors import CheckpointError, DatasetError
-from explorer.ui import access, address, cache, following, selection
-from explorer.ui.cache import EncodedDataset
+from explorer.ui import access, address, cache, following, getting, selection
+from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.codes import saved_names
+from explorer.ui.colouring import colors
+from explorer.ui.encoding import encoded_dataset
 from explorer.ui.markdown import plain, sentence
-from explorer.ui.wording import GROUP
 
 _Option = TypeVar("_Option", bound=str)
 
-COLORS = {"class": "class", "kl": "KL", "error": "reconstruction error", "density": "density"}  # of any map
 FIRST_MODEL = "mnist-mlp-2d"  # what a first visit shows
+_FIRST = "the first visit"  # whose choice a pick was
+_INSTEAD = "map_data_instead"  # what is mapped that nobody chose
 PROJECTIONS = {"umap": "UMAP", "pca": "principal components"}
 
 
@@ -68,10 +71,10 @@ def list_models(key: str) -> tuple[dict[str, cache.CheckpointInfo], dict[str, st
 
     They are looked up again where one that is chosen in the widget of that key has moved.
     """
-    usable = {c.id: c for c in access.checkpoints() if not c.problem}
+    usable = access.usable()
     if following.moves(key, usable):
         cache.all_checkpoints.clear()
-        usable = {c.id: c for c in access.checkpoints() if not c.problem}
+        usable = access.usable()
     return usable, {c.id: c.problem for c in access.checkpoints() if c.problem}
 
 
@@ -84,8 +87,10 @@ def pick_model() -> cache.Model:
         st.stop()
 
     order = in_order(usable)
-    _follow_model(usable, order[0], damaged)
-    address.restore_choice("model", "explore_model", order, "the model", usual=order[0])
+    first = first_of(order)
+    _follow_model(usable, first, damaged)
+    address.restore_choice("model", "explore_model", order, "the model", usual=first)
+    st.session_state.setdefault("explore_model", first)
     whose = {i: "" if usable[i].shipped else access.caption(usable[i].owner) for i in order}
     names = {i: f"{usable[i].trained_on} · {i} — {usable[i].traits}" for i in order}
     labels = {i: " · ".join(filter(None, (names[i], whose[i]))) for i in order}
@@ -103,7 +108,7 @@ def pick_model() -> cache.Model:
     _show_damaged(damaged, len(usable))
     try:
         model = cache.open_model(chosen, cache.digest(usable[chosen]))
-        model.latents  # noqa: B018 - read here, so that a damaged file is said in this sentence and not later
+        model.mapped  # noqa: B018 - read here, so that a damaged file is said in this sentence and not later
         return model
     except (CheckpointError, OSError) as error:
         _look_again_if_gone(usable[chosen])
@@ -111,19 +116,26 @@ def pick_model() -> cache.Model:
         st.stop()
 
 
+def first_of(order: Sequence[str]) -> str:
+    """The model that a first visit shows."""
+    return FIRST_MODEL if FIRST_MODEL in order else order[0]
+
+
 def in_order(usable: Mapping[str, cache.CheckpointInfo]) -> list[str]:
-    """Sorts models by their data, those of the first model's first: what ships, a person's own, others'."""
+    """Sorts models: a person's own, the newest first, then what ships by its data, then others' by theirs."""
     sources = [*datasets.SOURCES]
     if FIRST_MODEL in usable:
         sources.insert(0, usable[FIRST_MODEL].config["dataset"]["name"])
 
-    def place(ident: str) -> tuple[bool, bool, int, str, bool, int, str]:
+    def place(ident: str) -> tuple[bool, int, str, bool, int, str]:
         info = usable[ident]
-        data, others = info.config["dataset"]["name"], not info.shipped and not access.is_mine(info)
+        data = info.config["dataset"]["name"]
         rank = sources.index(data) if data in sources else len(sources)
-        return not info.shipped, others, rank, data, ident != FIRST_MODEL, info.latent, ident
+        return not info.shipped, rank, data, ident != FIRST_MODEL, info.latent, ident
 
-    return sorted(usable, key=place)
+    mine = [ident for ident, info in usable.items() if not info.shipped and access.is_mine(info)]
+    mine.sort(key=lambda ident: usable[ident].created, reverse=True)
+    return [*mine, *sorted(usable.keys() - mine, key=place)]
 
 
 def _follow_model(usable: dict[str, cache.CheckpointInfo], instead: str, damaged: dict[str, str]) -> None:
@@ -164,15 +176,6 @@ def _show_damaged(damaged: dict[str, str], usable: int) -> None:
                 st.markdown(f"**{plain(ident)}**: {plain(problem)}")
 
 
-def colors(data: EncodedDataset) -> dict[str, str]:
-    """What can colour the map of these data, with its name on the screen."""
-    group = {} if data.latents.group is None else {"group": GROUP}
-    found = {"class": COLORS["class"], **group, **COLORS}
-    if not data.model.has_prior:
-        del found["kl"]  # there is none
-    return found
-
-
 def pick_color(data: EncodedDataset, on_change: Callable[[], None]) -> None:
     """Draws the choice of what colours the map's points: a key of `colors`."""
     offered = colors(data)
@@ -185,6 +188,8 @@ def pick_color(data: EncodedDataset, on_change: Callable[[], None]) -> None:
         persist_state="session",
         on_change=on_change,
         width=180,
+        help="What the colours of the points stand for. KL, ELBO and error are those of each image; density is how "
+        "crowded the map is there.",
     )
 
 
@@ -212,10 +217,16 @@ def pick_data(model: cache.Model, controls: DeltaGenerator, *, widths: tuple[int
             persist_state="session",
             width=widths[0],
             help="UMAP keeps neighbours together but not distances; the two principal components keep the largest "
-            "distances but lay unlike items on each other.",
+            "distances but lay unlike images on each other.",
         )
-    sources = access.choices_of_data()
+    sources = access.choices_of_data("test set (stored)" if model.mapped is model.latents else "all images (stored)")
+    if getting.missing(asked := st.query_params.get("data", "")):
+        st.session_state[getting.WANTED] = asked
+    if st.session_state.get(getting.WANTED) in sources:  # it has been got
+        st.session_state["map_data"] = st.session_state.pop(getting.WANTED)
+    begins = _begin_with_originals(model)
     address.restore_choice("data", "map_data", list(sources), "the data", sources, usual=next(iter(sources)))
+    show_labels("map_data", sources)
     data = controls.selectbox(
         "Data",
         list(sources),
@@ -223,15 +234,35 @@ def pick_data(model: cache.Model, controls: DeltaGenerator, *, widths: tuple[int
         key="map_data",
         persist_state="session",
         width=widths[1],
-        help="The test set that came with the model, or any data set on this machine, encoded now.",
+        help="The images that came with the model, or any data set on this machine, encoded now.",
+        on_change=partial(st.session_state.pop, _INSTEAD, None),
     )
     try:
-        found = cache.encoded_dataset(model.info.id, cache.digest(model.info), data, projection)
+        found = encoded_dataset(model.info.id, cache.digest(model.info), data, projection)
     except (DatasetError, CheckpointError, ValueError, OSError) as error:
         _look_again_if_gone(model.info)
         st.error(sentence(error))
         st.stop()
+    if begins and not isinstance(found.originals(), str):
+        pick = selection.applied(found)
+        if pick is None or pick.origin == _FIRST:
+            selection.choose_row(found, 0, _FIRST)
     return replace(found, drawn_as=_pick_class(model, controls)) if model.conditional else found
+
+
+def _begin_with_originals(model: cache.Model) -> bool:
+    """Lets a first visit map images that are here where the model's test set is not, until a person chooses data.
+
+    Returns whether other images are mapped now because of it: then one of them is picked, too.
+    """
+    before = st.session_state.get("map_data")
+    if before is None and not st.query_params:
+        st.session_state[_INSTEAD] = STORED
+    if st.session_state.get("map_data", STORED) == st.session_state.get(_INSTEAD):
+        instead = getting.stand_in(model.info.config["dataset"]["name"]) or STORED
+        st.session_state[_INSTEAD] = st.session_state["map_data"] = instead
+        return instead != (before or STORED)
+    return False
 
 
 def _pick_class(model: cache.Model, controls: DeltaGenerator) -> int:
@@ -244,6 +275,6 @@ def _pick_class(model: cache.Model, controls: DeltaGenerator) -> int:
         persist_state="session",
         width=135,
         help="This decoder is told the class, so a code holds everything else and can be drawn as any class. "
-        "Items are drawn as their own class; spots, samples, means and sums as the one chosen here.",
+        "Images are drawn as their own class; spots, samples, means and sums as the one chosen here.",
     )
     return model.classes.index(chosen)

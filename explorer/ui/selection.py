@@ -12,10 +12,10 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from explorer.datasets import own
+from explorer.latents.compact import MAX_MAGNITUDE
 from explorer.ui.cache import EncodedDataset
-from explorer.ui.compact import MAX_MAGNITUDE
 from explorer.ui.components.latent_map.component import Click, Selected, View
-from explorer.ui.wording import GROUP
 
 _PICK, _SELECTED, _VIEW, _ANEW = "explore_pick", "explore_selection", "explore_view", "explore_anew"
 _SAME = 1e-4  # as far as codes from older addresses have digits
@@ -57,21 +57,17 @@ class Pick:
 
 def items_of(data: EncodedDataset) -> str:
     """Names the images that an index counts: the same for a stored test set and the same set encoded now."""
-    whole = data.name == "mnist-5k"  # both its splits are mapped
-    # A person's own set can be made anew under its name, of other images.
-    own = f"@{data.images_digest[:16]}" if data.source.startswith("own:") else ""
-    return f"{data.source}{own}/{'all' if whole else 'test'}"
+    return own.items_name(data.source, data.images_digest, with_training=data.before_test > 0)
 
 
 def choose_row(data: EncodedDataset, row: int, origin: str = "the map") -> None:
     """Pick an item by its row."""
-    st.session_state[_PICK] = Pick(
-        data.model.info.id,
-        _bounded(data.latents.mean[row]),
-        items_of(data),
-        int(data.latents.index[row]),
-        origin=origin,
-    )
+    st.session_state[_PICK] = _item(data, row, origin)
+
+
+def _item(data: EncodedDataset, row: int, origin: str) -> Pick:
+    code, index = _bounded(data.latents.mean[row]), int(data.latents.index[row])
+    return Pick(data.model.info.id, code, items_of(data), index, origin=origin)
 
 
 def choose_code(
@@ -106,19 +102,24 @@ def clear() -> None:
 
 
 def current(data: EncodedDataset) -> Pick | None:
-    """The pick as it applies to the mapped data: kept, encoded anew for another model, or None."""
+    """The pick as it applies to the mapped data: kept, encoded anew for another model, or None and forgotten."""
+    found = applied(data)
+    if found is None:
+        clear()
+    elif found.index is not None:
+        st.session_state[_PICK] = found
+    return found
+
+
+def applied(data: EncodedDataset) -> Pick | None:
+    """The same, and nothing is forgotten: for a screen of several models."""
     pick: Pick | None = st.session_state.get(_PICK)
     if pick is None or (pick.model == data.model.info.id and pick.index is None):
         return pick
-    if pick.index is not None and pick.items == items_of(data):
-        row = data.row_of(pick.index)
-        if row is not None:
-            if pick.model != data.model.info.id:
-                choose_row(data, row, pick.origin)
-            return st.session_state[_PICK]
+    if (row := row_of(data, pick)) is not None:
+        return pick if pick.model == data.model.info.id else _item(data, row, pick.origin)
     if pick.model == data.model.info.id:  # its data set is not on the map any more; the code still is one
         return Pick(pick.model, pick.code, origin=pick.origin)
-    clear()
     return None
 
 
@@ -155,10 +156,17 @@ def show_codes(panel: str, codes: Tensor | None) -> None:
 
 
 def row_name(data: EncodedDataset, row: int) -> str:
-    """What an item is called: its class and its group, where there are any, and its index."""
-    label = "" if data.latents.labels is None else f"{data.classes[int(data.latents.labels[row])]} · "
-    group = "" if data.latents.group is None else f"{GROUP} {data.latents.group[row]} · "
-    return f"{label}{group}#{int(data.latents.index[row])}"
+    """What an item is called: its class, its group and its file, where there are any, its index, its split."""
+    latents = data.latents
+    index = int(latents.index[row])
+    parts = (
+        "" if latents.labels is None else data.classes[int(latents.labels[row])],
+        "" if latents.group is None else f"{data.group_name} {latents.group[row]}",
+        "" if latents.items is None else latents.items.names[row].rpartition("/")[2],
+        f"#{index}",
+        "training image" if index < data.before_test else "",
+    )
+    return " · ".join(part for part in parts if part)
 
 
 def selected(data: EncodedDataset) -> Selected | None:

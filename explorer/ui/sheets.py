@@ -3,54 +3,45 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from explorer import figures
 from explorer.checkpoints.model import Model
+from explorer.figures.crowded import MOST_PLOTTED, crowded_map
 from explorer.images import pictures
-from explorer.latents import location_and_scale
-from explorer.latents.holes import find_holes
-from explorer.ui import assets
+from explorer.latents.holes import Holes, find_holes
+from explorer.latents.planes import ATLAS, Bounds, bounds_of, lattice
+from explorer.ui import assets, colouring
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.components.latent_map.component import Atlas, Overlay, Sprites
-from explorer.ui.wording import GROUP
 
 _PER_SHEET = 1000  # tiles: a sheet of digits is 0.3 MB and takes 50 ms to decode
+_FEW = 64  # of a crowded map, where neighbours are hardly ever on one sheet
 _ACROSS = 40
-_ATLAS = 48  # tiles a side: blended, a step of 1/48 of the plane cannot be told from the decoder
 _ASPECT = 1.5  # the widest or tallest plot that the atlas fills: equal scales make plotly show more of one axis
 _OWN, _MOST_OWN = "own_sheets", 4  # sheets of a person's own codes that a session keeps
-_TILE = 40  # pixels a side at most: sheets are for looking, the panel shows the exact image
 
 
 def tile_size(model: Model) -> tuple[int, int]:
     """Width and height of a model's images as tiles of a sheet, in pixels."""
-    _, h, w = model.image_shape
-    shrink = min(1.0, _TILE / max(h, w))
-    return max(1, round(w * shrink)), max(1, round(h * shrink))
+    return pictures.tile_size(model.image_shape)
 
 
-def _tiles(model: Model, images: Tensor) -> Tensor:
-    width, height = tile_size(model)
-    if images.dtype == torch.uint8:
-        images = images.float() / 255
-    if images.shape[-2:] == (height, width):
-        return images
-    return F.interpolate(images, (height, width), mode="bilinear", antialias=True)
-
-
-def image_sheet(model: Model, images: Tensor, columns: int, format: str = "WEBP") -> bytes:
+def image_sheet(images: Tensor, columns: int) -> bytes:
     """Images [N, C, H, W] as one picture of tiles."""
-    return pictures.encode(pictures.sheet(_tiles(model, images), columns), format)
+    return pictures.encode(pictures.sheet(pictures.tiles(images), columns), "WEBP")
 
 
 def decoded_sheet(
@@ -76,7 +67,7 @@ def made_sheet(
     """URL of the decoder's images of the codes [N, D] that `make` gives; `key` names model and codes."""
     return _url(
         f"{key}{_as(labels)}-{columns}.webp",
-        lambda: image_sheet(model, model.decode(make(), labels), columns),
+        lambda: image_sheet(model.decode(make(), labels), columns),
         "image/webp",
         own,
     )
@@ -119,30 +110,56 @@ def _as(labels: Tensor | int | None) -> str:
 
 def rows_sheet(data: EncodedDataset, rows: Tensor, columns: int) -> str:
     """URL of pictures of some rows: originals when they are here, else reconstructions."""
-    originals = data.originals()
-    index = data.latents.index[rows]
-    here = not isinstance(originals, str) and int(index.max()) < len(originals)
+    here = _originals_of(data, rows) is not None
+    name = f"{data.key}-rows-{hashed(rows)}{_as(data.drawn_as)}"
+    return assets.publish(
+        f"{name}-{columns}-{int(here)}.webp", lambda: image_sheet(row_images(data, rows), columns), "image/webp"
+    )
+
+
+def row_images(data: EncodedDataset, rows: Tensor) -> Tensor:
+    """The images [M, C, H, W] of some rows, uint8, or else their reconstructions, float in [0, 1]."""
+    found = _originals_of(data, rows)
+    return data.decode_rows(rows) if found is None else found
+
+
+def _originals_of(data: EncodedDataset, rows: Tensor) -> Tensor | None:
+    originals, index = data.originals(), data.latents.index[rows]
+    if isinstance(originals, str) or int(index.max()) >= len(originals):
+        return None
+    return originals.images[index]
+
+
+def error_sheet(data: EncodedDataset, rows: Tensor, columns: int) -> str | None:
+    """URL of how far some rows' reconstructions are off, from black to white; None where the originals are not here."""
+    if (images := _originals_of(data, rows)) is None:
+        return None
 
     def make() -> bytes:
-        if here and not isinstance(originals, str):
-            return image_sheet(data.model, originals.images[index], columns)
-        return image_sheet(data.model, data.decode_rows(rows), columns)
+        errors = (images.float() / 255 - data.decode_rows(rows)).abs().amax(1, keepdim=True)
+        return image_sheet(errors, columns)
 
-    name = f"{data.key}-rows-{hashed(rows)}{_as(data.drawn_as)}"
-    return assets.publish(f"{name}-{columns}-{int(here)}.webp", make, "image/webp")
+    name = f"{data.key}-errors-{hashed(rows)}{_as(data.drawn_as)}"
+    return assets.publish(f"{name}-{columns}.webp", make, "image/webp")
 
 
 def sprites(data: EncodedDataset) -> Sprites:
     """The reconstruction of every point, for the hover card."""
 
+    each = _FEW if crowded(data) else _PER_SHEET
+
     def make(sheet: int) -> bytes:
-        rows = slice(sheet * _PER_SHEET, (sheet + 1) * _PER_SHEET)
-        return image_sheet(data.model, data.decode_rows(rows), _ACROSS)
+        return image_sheet(data.decode_rows(slice(sheet * each, (sheet + 1) * each)), _ACROSS)
 
     url = assets.publish_sheets(
-        f"{data.key}-sprites{_as(data.drawn_as)}-{{sheet}}.webp", make, count=math.ceil(len(data.latents) / _PER_SHEET)
+        f"{data.key}-sprites{_as(data.drawn_as)}-{{sheet}}.webp", make, count=math.ceil(len(data.latents) / each)
     )
-    return Sprites(url, _ACROSS, tile_size(data.model), _PER_SHEET)
+    return Sprites(url, _ACROSS, tile_size(data.model), each)
+
+
+def crowded(data: EncodedDataset) -> bool:
+    """Whether the map has more points than plotly moves smoothly."""
+    return len(data.latents) > MOST_PLOTTED
 
 
 def atlas(data: EncodedDataset) -> Atlas | None:
@@ -154,42 +171,30 @@ def atlas(data: EncodedDataset) -> Atlas | None:
         x_more = max(0.0, _ASPECT * (y1 - y0) - (x1 - x0)) / 2
         y_more = max(0.0, _ASPECT * (x1 - x0) - (y1 - y0)) / 2
         x0, x1, y0, y1 = x0 - x_more, x1 + x_more, y0 - y_more, y1 + y_more
-    x = torch.linspace(x0, x1, _ATLAS)
-    y = torch.linspace(y1, y0, _ATLAS)  # the first row of the picture is the highest y
-    rows, columns = torch.meshgrid(y, x, indexing="ij")
-    codes = torch.stack([columns.flatten(), rows.flatten()], dim=1)
-    url = decoded_sheet(f"{data.key}-atlas", data.model, codes, _ATLAS, data.drawn_as)
-    return Atlas(url, _ATLAS, _ATLAS, tile_size(data.model), (x0, x1), (y0, y1))
+    bounds = (x0, x1), (y0, y1)
+    url = decoded_sheet(f"{data.key}-atlas", data.model, lattice(bounds, ATLAS), ATLAS, data.drawn_as)
+    return Atlas(url, ATLAS, ATLAS, tile_size(data.model), *bounds)
 
 
-_TAIL = (
-    0.005  # of the codes of a model without a prior at either end of an axis: some lie ten times as far out as the rest
-)
-_REACH = 3.0  # standard deviations of the prior: its own range belongs to the plane, with data or without
+def plane_bounds(data: EncodedDataset) -> Bounds:
+    """What of a plane of two latents is shown at first, and decoded for the pointer."""
+    return bounds_of(data.map.points, data.model.network.prior_spread())
 
 
-def plane_bounds(data: EncodedDataset) -> tuple[tuple[float, float], tuple[float, float]]:
-    """What of a plane of two latents is shown at first, and decoded for the pointer: x and y from, to."""
-    points = data.map.points
-    prior = data.model.network.prior_spread()
-    if prior is not None:
-        centre, spread = prior
-        low = torch.minimum(points.min(0).values, centre - _REACH * spread)
-        high = torch.maximum(points.max(0).values, centre + _REACH * spread)
-    else:
-        ends = torch.quantile(points, torch.tensor([_TAIL, 1 - _TAIL]), dim=0)
-        centre, spread = location_and_scale(points)
-        low = torch.minimum(ends[0], centre - _REACH * spread)
-        high = torch.maximum(ends[1], centre + _REACH * spread)
-    pad = 0.05 * (high - low).clamp_min(1e-6)
-    low, high = low - pad, high + pad
-    return (float(low[0]), float(high[0])), (float(low[1]), float(high[1]))
+@st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={EncodedDataset: lambda data: data.key})
+def _found_holes(data: EncodedDataset) -> Holes:
+    return find_holes(data.latents.posterior, data.model.network if data.model.has_prior else None)
+
+
+def in_hole(data: EncodedDataset, x: float, y: float) -> bool:
+    """Says whether a spot of a map that is the plane of codes lies in a hole."""
+    return data.map.exact and _found_holes(data).has(x, y)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={EncodedDataset: lambda data: data.key})
 def holes(data: EncodedDataset) -> tuple[Overlay, float]:
     """The holes of the aggregate posterior as a layer under the map's points, and the prior's mass in them."""
-    found = find_holes(data.latents.posterior, data.model.network if data.model.has_prior else None)
+    found = _found_holes(data)
 
     def make() -> bytes:
         mask = found.hole.flip(0).numpy()  # pictures have their first row on top
@@ -208,36 +213,86 @@ def holes(data: EncodedDataset) -> tuple[Overlay, float]:
     return Overlay(url, x, y), found.mass
 
 
-def map_figure(data: EncodedDataset, color_by: str) -> str:
-    """URL of the map's figure, coloured by a key of `pickers.colors`."""
-    axes = ("latent 0", "latent 1") if data.map.exact else None
-
-    def make() -> bytes:
-        labels = None if data.latents.labels is None else data.latents.labels.numpy()
-        points = data.map.points.numpy()
-        values, name = None, ""
-        if color_by == "kl":
-            values, name = data.latents.kl.numpy(), "KL, nats"
-        elif color_by == "error":
-            values, name = -data.latents.reconstruction.numpy(), "reconstruction error, nats"
-        elif color_by == "density":
-            values, name = figures.density(points), "density, times the average"
-        groups = None
-        if data.latents.group is not None:
-            names, ids = data.latents.groups
-            groups = figures.Groups(names, ids.numpy(), GROUP, colored=color_by == "group")
-        figure = figures.map_figure(
-            points,
-            classes=labels,
-            groups=groups,
-            values=values,
-            value_name=name,
-            axes=axes,
-            bounds=plane_bounds(data) if data.map.exact else None,
-            # Without a prior the two latents have no common scale, and one may spread ten times as far.
-            equal=data.model.has_prior or not data.map.exact,
-            revision=data.map_key,
+def map_figure(data: EncodedDataset, color_by: str, tags: figures.Groups | None = None) -> str:
+    """URL of the map's figure, coloured by a key of `colouring.colors`, or by `tags`."""
+    said = color_by.encode()  # a column may be called anything
+    if tags is not None:
+        said += repr(tags.names).encode() + tags.ids.tobytes()
+    ident = color_by if said.isalpha() else sha256(said).hexdigest()[:20]
+    name = f"{data.map_key}-{ident}"
+    if not crowded(data):
+        make = partial(map_plot, data, color_by, tags)
+    else:
+        facts = assets.publish_sheets(
+            f"{name}-facts-{{sheet}}.json",
+            partial(_facts, data, color_by, tags),
+            count=math.ceil(len(data.latents) / _FEW),
+            media_type="application/json",
         )
-        return str(figure.to_json()).encode()
+        make = partial(_crowded_plot, data, color_by, tags, facts)
+    return assets.publish(f"{name}.json", lambda: str(make().to_json()).encode(), "application/json")
 
-    return assets.publish(f"{data.map_key}-{color_by}.json", make, "application/json")
+
+def _crowded_plot(data: EncodedDataset, color_by: str, tags: figures.Groups | None, facts: str) -> go.Figure:
+    labels, (values, name) = data.latents.labels, colouring.values(data, color_by) or (None, "")
+    groups = tags or colouring.categories(data, color_by)
+    return crowded_map(
+        data.map.points.numpy(),
+        classes=None if labels is None or groups or values is not None else labels.numpy(),
+        groups=None if groups is None else groups.ids,
+        values=values,
+        value_name=name,
+        facts={"url": facts, "per_sheet": _FEW},
+        **_axes_of(data),
+    )
+
+
+def _facts(data: EncodedDataset, color_by: str, tags: figures.Groups | None, sheet: int) -> bytes:
+    """What the card says of some points of a crowded map: JSON, a point each."""
+    rows = range(sheet * _FEW, min((sheet + 1) * _FEW, len(data.latents)))
+    labels, (values, _) = data.latents.labels, colouring.values(data, color_by) or (None, "")
+    groups, items = tags or colouring.categories(data, color_by), data.latents.items
+    found = []
+    for row in rows:
+        group = f"{groups.what} {groups.names[groups.ids[row]]}" if groups else ""
+        if groups is None and data.latents.group is not None:
+            group = f"{data.group_name} {data.latents.group[row]}"
+        known = values is not None and values[row] == values[row]
+        found.append(
+            {
+                "label": None if labels is None else int(labels[row]),
+                "group": group,
+                "file": "" if items is None else items.names[row].rpartition("/")[2],
+                "number": float(f"{values[row]:.6g}") if values is not None and known else None,
+            }
+        )
+    return json.dumps(found).encode()
+
+
+def map_plot(data: EncodedDataset, color_by: str, tags: figures.Groups | None = None) -> go.Figure:
+    """Makes the map's figure, coloured by a key of `colouring.colors`, or by `tags`."""
+    labels = None if data.latents.labels is None else data.latents.labels.numpy()
+    values, name = colouring.values(data, color_by) or (None, "")
+    groups = tags or colouring.categories(data, color_by)
+    if groups is None and data.latents.group is not None:
+        names, ids = data.latents.groups
+        groups = figures.Groups(names, ids.numpy(), data.group_name)
+    return figures.map_figure(
+        data.map.points.numpy(),
+        classes=labels,
+        groups=groups,
+        files=None if data.latents.items is None else data.latents.items.files,
+        values=values,
+        value_name=name,
+        **_axes_of(data),
+    )
+
+
+def _axes_of(data: EncodedDataset) -> dict[str, Any]:
+    return {
+        "axes": ("latent 0", "latent 1") if data.map.exact else None,
+        "bounds": plane_bounds(data) if data.map.exact else None,
+        # Without a prior the two latents have no common scale, and one may spread ten times as far.
+        "equal": data.model.has_prior or not data.map.exact,
+        "revision": data.map_key,
+    }

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
+from explorer.datasets import DatasetInfo
 from explorer.errors import RunError
 from explorer.models import FAMILIES
 from explorer.runs import RunInfo
 from explorer.training.presets import PRESETS
 from explorer.training.run_folder import RunFiles
-from explorer.ui import access, following, notifications, page_switch, people
+from explorer.ui import access, following, getting, notifications, page_switch, people
 from explorer.ui.account import account
 from explorer.ui.components.pulse.component import pulse
+from explorer.ui.glossary import meaning
 from explorer.ui.markdown import plain
 from explorer.ui.train import run_form
 from explorer.ui.train.allowance import show_allowance
-from explorer.ui.widget_binding import bind, from_widget, whole
+from explorer.ui.widget_binding import bind, from_widget, number_field
 from explorer.ui.wording import duration, epochs_text, nats, progress_share, progress_text
 
 _BUSY_SECONDS, _IDLE_SECONDS = 1.0, 3.0  # between two looks at the runs
@@ -27,7 +29,7 @@ def sidebar(*, whole_page: bool) -> None:
     """Draw it. With `whole_page` a change of the form reruns the page, which shows the same choices."""
     with st.sidebar:
         account(people.here())
-        st.markdown("##### Train a small model")
+        st.markdown("##### Train a small model", help=meaning("Run", "Preset", "ELBO"))
         if whole_page:
             _form()
         else:
@@ -89,47 +91,69 @@ def _data(form: run_form.Form) -> None:
         key="train_dataset",
         on_change=from_widget("train_dataset", run_form.choose_dataset),
     )
-    missing = [info for info in known if not info.present]
-    how = [f"**{plain(info.name)}**: {plain(info.how)}" for info in missing]
-    own = "Your own images can be added"
-    more = f"{len(missing)} more can be had" if missing else own
-    st.caption(more, help="\n\n".join([*how, f"{own} on the Train page, at its end."]))
+    missing = {info.name: info for info in known if not info.present}
+    box = st.popover(getting.MORE, icon=":material/download:", type="tertiary", key="more_data")
+    with box, st.container(width=340):
+        st.caption("Your own images can be added on the Train page, at its end.")
+        if missing:
+            _more(missing)
+    for name in getting.under_way():
+        getting.offer(name, f"sidebar_{name}")
+
+
+def _more(missing: dict[str, DatasetInfo]) -> None:
+    """Draws the data sets that are not here, one at a time: what it is, and how it can be had."""
+    name = st.selectbox(
+        f"{len(missing)} more can be had",
+        list(missing),
+        format_func=lambda name: f"{name}: {missing[name].title}",
+        index=None,
+        placeholder="Type to search",
+        key=getting.CHOSEN,
+    )
+    if name in missing:
+        info = missing[name]
+        st.caption(f"{plain(info.origin)}.")
+        if info.fetch_bytes:
+            getting.offer(name, "more")
+        if not info.fetch_bytes or access.may_fetch():
+            st.caption(plain(info.how))
 
 
 def _numbers(form: run_form.Form) -> None:
     row = st.grid(3, min_column_width=56, gap="xsmall")
-    bind("train_latent", float(form.latent))
-    row.number_input(
+    number_field(
+        row,
         "Latents",
-        step=1.0,
-        format="%g",
+        form.latent,
+        lambda v: run_form.change("latent", v),
+        whole=True,
         key="train_latent",
         disabled="latent" in FAMILIES[form.value("family")].idle,
         help="How many numbers describe an image: 1 to 4,096. Two can be seen as a map as they are.",
-        on_change=from_widget("train_latent", whole(lambda v: run_form.change("latent", v))),
     )
-    bind("train_epochs", float(form.epochs))
-    row.number_input(
+    number_field(
+        row,
         "Epochs",
-        step=1.0,
-        format="%g",
+        form.epochs,
+        lambda v: run_form.change("epochs", v),
+        whole=True,
         key="train_epochs",
         help="Passes over the training images: 1 to 100,000. The proposal takes well under a minute.",
-        on_change=from_widget("train_epochs", whole(lambda v: run_form.change("epochs", v))),
     )
-    bind("train_beta", form.beta)
     has_prior = run_form.has_prior(form)
-    row.number_input(
+    number_field(
+        row,
         "Beta",
+        form.beta,
+        lambda v: run_form.change("beta", v),
         step=0.1,
-        format="%g",
         key="train_beta",
         disabled=not has_prior,
         help="Weight of the KL: 1 is the ELBO, more gives tidier codes and blurrier images. Both terms are sums in "
         "nats: the Train page has more on it."
         if has_prior
         else "This family has no prior, so no KL to weigh.",
-        on_change=from_widget("train_beta", lambda v: run_form.change("beta", v)),
     )
     published = PRESETS[form.preset].recipe.epochs
     if form.epochs != published:

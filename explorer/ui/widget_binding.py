@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-__all__ = ["bind", "catch_up", "from_widget", "whole"]
+__all__ = ["bind", "catch_up", "from_widget", "number_field"]
 
 _SHOWN, _HANDLERS = "bound_shown", "bound_handlers"
 
@@ -23,12 +23,30 @@ def bind(key: str, value: Any) -> None:
         st.session_state[key] = value
 
 
-def whole(take: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Hands whole numbers on as `int`, and others as they are, so that they are refused.
+def number_field(
+    place: Any,
+    label: str,
+    value: float,
+    take: Callable[[Any], None],
+    *,
+    key: str,
+    step: float = 1.0,
+    whole: bool = False,
+    **about: Any,
+) -> None:
+    """Draws a field for a number in a part of the page; one that was emptied shows its number again.
 
-    A number field of step 1 would cut off what follows the point before Python sees it: its step is 1.0, its format %g.
+    Streamlit would have it start from 0, which the browser took for a person's wish where the run that drew the field
+    first was broken off. A field of step 1 would cut off what follows the point before Python sees it: so whole
+    numbers have step 1.0 and format %g, and are handed on as `int`, others as they are, to be refused.
     """
-    return lambda value: take(int(value) if isinstance(value, float) and value.is_integer() else value)
+    bind(key, float(value))
+
+    def heard(found: float | None) -> None:
+        if found is not None:
+            take(int(found) if whole and found.is_integer() else found)
+
+    place.number_input(label, value=None, step=step, format="%g", key=key, on_change=from_widget(key, heard), **about)
 
 
 def from_widget(key: str, handle: Callable[[Any], None]) -> Callable[[], None]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from explorer.checkpoints.model import Model
+from explorer.latents.colours import GROUP
 from explorer.runs import RunInfo
 
-GROUP, GROUPS = "patient", "patients"  # what a data set's groups are called: malaria's are the only ones so far
+GROUPS = f"{GROUP}s"
 
 
 def number(value: object) -> str:
@@ -19,6 +21,30 @@ def number(value: object) -> str:
 
 def nats(value: object) -> str:
     return f"{number(value)} nats"
+
+
+def fit_name(model: Model) -> str:
+    """What a model's images are compared by."""
+    return "ELBO" if model.has_elbo else "Reconstruction" if model.has_likelihood else "Squared error"
+
+
+def fit(model: Model, value: float) -> str:
+    """The score of an image, or a difference of two: nats, or where the likelihood is not known squared errors."""
+    return nats(value) if model.has_likelihood else number(abs(value))
+
+
+def terms(model: Model, log_likelihood: float, kl: float) -> list[tuple[str, str, str]]:
+    """Lists how well a model explains an image, as facts: the ELBO and its terms, or what there is of them."""
+    kept = [("KL", nats(kl), "how much the code tells about this image, beyond the prior")] if model.has_prior else []
+    if not model.has_likelihood:
+        what = "summed over the image's values, each from 0 to 1: the lower, the closer the image"
+        return [("Squared error", fit(model, log_likelihood), what), *kept]
+    what = f"log p(x|z) at {'one draw of z' if model.has_prior else 'its code'}: the higher, the closer the image"
+    kept = [("Reconstruction", nats(log_likelihood), what), *kept]
+    if model.has_elbo:
+        bound = "reconstruction − KL: a lower bound of the image's log-likelihood"
+        kept = [("ELBO", nats(log_likelihood - kl), bound), *kept]
+    return kept
 
 
 def duration(seconds: float) -> str:

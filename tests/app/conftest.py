@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 
 from explorer.ui import cache
 from tests.app import tiny_runs
 
 st.set_option("client.showErrorDetails", "full")  # our settings keep them from the screen
+
+# Every `AppTest` looks through all that is installed for components: the answer is the same each time.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +31,8 @@ def own_runs(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("EXPLORER_RUNS", str(runs))
     monkeypatch.setenv("EXPLORER_DATA", str(tmp_path))
     cache.all_checkpoints.clear()
+    by_name = (cache.encodable, cache._encode, cache.encoded_dataset)  # others keep by content what they keep
     yield runs
     st.cache_data.clear()
-    st.cache_resource.clear()
+    for kept in by_name:
+        kept.clear()

@@ -13,18 +13,20 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import runs
 from explorer.files.locks import is_locked
+from explorer.runs import queue
 from explorer.ui import address, cache
 from explorer.ui.shell import NAVIGATION as APP
-from tests import background
+from tests import background, warm_worker
 
 PAGES = Path(__file__).parents[2] / "pages"
-TIMEOUT = 60.0  # a worker imports PyTorch first, on a machine that may be busy
+TIMEOUT = 240.0  # a first run imports all, a worker PyTorch, on a machine that may be busy
 
 
 @contextlib.contextmanager
 def own_space(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder of runs, and no data set but the one of the installation; no worker outlives the context."""
     place = folder / "runs"
+    monkeypatch.setattr(queue, "subprocess", warm_worker)
     monkeypatch.setenv("EXPLORER_RUNS", str(place))
     monkeypatch.setenv("EXPLORER_DATA", str(folder / "no-data"))
     cache.all_checkpoints.clear()

@@ -13,12 +13,12 @@ import pytest
 import streamlit as st
 
 from explorer.datasets import own
+from explorer.datasets.own import Wanted
 from explorer.ui import origin
 from explorer.ui.markdown import plain
 from explorer.ui.origin import Origin
 from explorer.ui.own_data.panel import add
-
-TIMEOUT = 60  # on a machine that may be busy
+from tests.app.screens import TIMEOUT
 
 
 def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -70,7 +70,7 @@ def test_whatever_goes_wrong_is_a_sentence(error, sentence, tmp_path, monkeypatc
         raise error
 
     monkeypatch.setattr(own, "create", fail)
-    job = add("cells", Origin("one", "cells.zip", b"zip"), None, None)
+    job = add("cells", Origin("one", "cells.zip", b"zip"), Wanted())
     job.join(TIMEOUT)
     assert not job.running
     assert sentence in job.problem
@@ -81,7 +81,7 @@ def test_the_time_left(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("explorer.ui.jobs.time.monotonic", lambda: now[0])
     monkeypatch.setattr(own, "create", lambda *args, **options: None)
-    job = add("cells", Origin("one", "cells.zip", b""), None, None)
+    job = add("cells", Origin("one", "cells.zip", b""), Wanted())
     job.join(TIMEOUT)
     assert job.seconds_left is None
     now[0] += 30

@@ -101,7 +101,7 @@ def test_the_numbers_the_figures_and_the_address(sheets):
             assert f"<td>{value}</td>" in table
     assert f"<td>{found.real.edge:.3f}</td>" in table
     assert len(at.get("plotly_chart")) == 3
-    assert "--init kaiming" in at.code[0].value
+    assert "--init kaiming" in at.code[-1].value
     at = page(init_at="middle", init_seed="-1")
     assert "middle" in texts(at.warning)
     assert "init_seed" in texts(at.warning)

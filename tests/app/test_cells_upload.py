@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 import pytest
 import streamlit as st
+import tifffile
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -23,10 +24,11 @@ from explorer.cells.screening.verdicts import Verdict, verdicts
 from explorer.datasets.malaria import split_of
 from explorer.errors import CheckpointError
 from explorer.images import pictures
+from explorer.images.stacks import Planes
 from explorer.ui.cells import uploads
 from explorer.ui.cells.overview import as_csv, chance, rarer
 from explorer.ui.cells.report import measured
-from explorer.ui.cells.uploads import CellIntake, UploadedCell, by_probability
+from explorer.ui.cells.uploads import CellIntake, UploadedCell, by_probability, screened
 from explorer.ui.uploads.store import Uploads
 from tests.app.screens import APP, PAGES, TIMEOUT, press, sound, texts
 
@@ -284,7 +286,7 @@ def test_what_is_on_its_way_is_taken_in_once_whatever_is_clicked(monkeypatch):
 
     def slowly(self, before):
         read = reader(self, before)
-        return lambda *file: go.wait(30) and read(*file)
+        return lambda *file: go.wait(TIMEOUT) and read(*file)
 
     monkeypatch.setattr(CellIntake, "reader", slowly)
     monkeypatch.setattr("explorer.ui.uploads.intake._PATIENCE", 0.0)
@@ -325,6 +327,24 @@ def test_what_is_on_its_way_is_taken_in_once_whatever_is_clicked(monkeypatch):
     press(at, "cells_upload_undo")
     assert state(at).items == (taken,)
     assert not at.file_uploader[0].disabled
+
+
+def test_another_channel_and_frame_of_a_file_is_screened():
+    planes = np.stack([np.asarray(cell(i).convert("L").resize((64, 64))) for i in range(4)])
+    data = io.BytesIO()
+    tifffile.imwrite(data, planes.reshape(2, 2, 64, 64), metadata={"axes": "TCYX"}, imagej=True)
+    at = upload(open_panel(), {"stack.tif": data.getvalue()})
+    (item,) = state(at).items
+    assert (item.frames, item.channels) == (2, 2)
+    at.selectbox(key=f"cells_upload_{item.ident}_channel").select(2).run()
+    (item,) = state(at).items
+    assert not at.exception
+    np.testing.assert_array_equal(item.image[0].numpy(), planes[1])
+    at.selectbox(key=f"cells_upload_{item.ident}_frames").select("max").run()
+    (item,) = state(at).items
+    assert item.planes == Planes("max", 2)
+    np.testing.assert_array_equal(item.image[0].numpy(), planes[1::2].max(0))
+    assert item.verdict == screened([item])[0].verdict
 
 
 def test_files_of_large_pictures_are_kept_within_bounds(monkeypatch):

@@ -19,8 +19,10 @@ TYPES = {
     "draw": ("controls.js", "DrawData"),
     "film": ("layout.js", "FilmData"),
     "latent_map": ("layout.js", "MapData"),
+    "folder_drop": ("main.js", "FolderDropData"),
     "picture_drop": ("main.js", "PasteData"),
     "pulse": ("main.js", "PulseData"),
+    "remember": ("main.js", "RememberData"),
     "tiles": ("main.js", "TilesData"),
     "training_view": ("view.js", "RunData"),
 }
@@ -31,7 +33,7 @@ def run_view() -> None:
 
     classes = [[0, "zero", "#4c78a8"]]
     probe = {"name": "probe-ab", "shown": 8, "tile": [28, 28], "groups": None, "rings": [0.0, 0.0, 1.0, 1.0]}
-    data = RunData('{"epochs": []}', "", "1-ab", "/assets/frames/run/", "-1 1 -1 1 2", probe, classes)
+    data = RunData('{"epochs": []}', "", "1-ab", "assets/frames/run/", "-1 1 -1 1 2", probe, classes)
     status = Status("running", "Epoch 1 of 5", share=0.2, live=True, facts=[("device", "cpu")])
     meanings = {"perplexity": ("entries", "How many entries are used.")}
     shown = {"epochs": 5, "plane": True, "has_prior": True, "meanings": meanings}
@@ -43,11 +45,11 @@ def map_with_pictures() -> None:
 
     c.latent_map(
         key="map",
-        figure_url="/assets/points.json",
+        figure_url="assets/points.json",
         legend=None,
-        sprites=c.Sprites("/assets/s-{sheet}.webp", 10, (28, 28), 100),
-        atlas=c.Atlas("/assets/a.webp", 40, 40, (28, 28), (-3.0, 3.0), (-3.0, 3.0)),
-        overlay=c.Overlay("/assets/o.png", (-3.0, 3.0), (-3.0, 3.0)),
+        sprites=c.Sprites("assets/s-{sheet}.webp", 10, (28, 28), 100),
+        atlas=c.Atlas("assets/a.webp", 40, 40, (28, 28), (-3.0, 3.0), (-3.0, 3.0)),
+        overlay=c.Overlay("assets/o.png", (-3.0, 3.0), (-3.0, 3.0)),
         trails=[c.Trail([(0.0, 1.0), (float("nan"), 2.0)], player="film", dashed=True)],
         names=["zero"],
         revision="r",
@@ -55,9 +57,17 @@ def map_with_pictures() -> None:
     )
 
 
+def remembering_and_dropping() -> None:
+    from explorer.ui.components.folder_drop.component import folder_drop
+    from explorer.ui.components.remember.component import remember
+
+    folder_drop("folders")
+    remember("cookie", "name", "value")
+
+
 def sent(app: AppTest) -> list[tuple[str, str]]:
     """The component's name and its data, as JSON, of all on the page."""
-    app.run(timeout=60)
+    app.run(timeout=240)
     assert not app.exception
     return [(found.proto.component_name, found.proto.json) for found in app.get("bidi_component")]
 
@@ -65,7 +75,11 @@ def sent(app: AppTest) -> list[tuple[str, str]]:
 @pytest.mark.skipif(DENO is None, reason="there is no deno here")
 @pytest.mark.slow
 def test_what_is_sent_is_what_the_browser_takes(tmp_path):
-    found = [*sent(AppTest.from_function(run_view)), *sent(AppTest.from_function(map_with_pictures))]
+    found = [
+        one
+        for page in (run_view, map_with_pictures, remembering_and_dropping)
+        for one in sent(AppTest.from_function(page))
+    ]
     for show in ("film", "sliders", "map", "tiles", "draw", "paste", "pulse"):
         app = AppTest.from_file(str(ROOT / "tests" / "browser" / "components" / "page.py"))
         app.query_params["show"] = show

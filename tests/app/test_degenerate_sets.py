@@ -64,5 +64,5 @@ def test_no_screen_shows_what_is_undefined(tmp_path, monkeypatch, preset, images
         undefined = r"\b(nan|inf)\b|\b[01] (nearest )?test images"
         assert not [text for text in said if re.search(undefined, text, re.IGNORECASE)]
         if query == {"source": "test"} and (images, classes) == (2, ("a",)):
-            assert any("only test image: there is no other" in text for text in said)
+            assert any("the model's only test image" in text for text in said)
     cache.all_checkpoints.clear()

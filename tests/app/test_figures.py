@@ -49,6 +49,11 @@ def test_more_groups_than_colours_share_them():
     assert many[250:] == many[:150]
 
 
+def test_names_of_files_are_for_the_card():
+    (trace,) = figures.map_figure(POINTS, files=[f"{i}.png" for i in range(500)]).data
+    assert trace.meta["files"][7] == "7.png"
+
+
 def test_groups_are_for_the_card_and_for_the_colours_when_asked():
     groups = figures.Groups(["C5", "C46"], np.arange(500) % 2, "patient")
     (trace,) = figures.map_figure(POINTS, groups=groups).data
@@ -162,6 +167,34 @@ def test_learning_curves_are_a_line_a_run():
     assert list(both[1].y) == [-199, -149.25]
     assert list(both[3].x) == [1]
     assert "nats" not in figures.learning_curves({}, "mse").layout.yaxis.title.text
+
+
+def test_curves_over_time_are_smoothed_by_the_definition():
+    """A weighted mean of all points so far, each step back weighing 0.9 as much."""
+    rows = [{**row, "seconds": 10.0 * row["epoch"]} for row in history(-200, -150, -120, -110)]
+    (trace,) = figures.learning_curves({"one": rows}, "elbo", axis="seconds", smoothing=0.9).data
+    assert list(trace.x) == [10, 20, 30, 40]
+    y, weights = np.array([-200, -150, -120, -110]), 0.9 ** np.arange(4)
+    expected = [float(y[: n + 1] @ weights[: n + 1][::-1] / weights[: n + 1].sum()) for n in range(4)]
+    np.testing.assert_allclose(trace.y, expected, rtol=1e-5)
+    assert not figures.learning_curves({"one": history(-1, -2)}, "elbo", axis="seconds").data  # nothing to place it by
+    with pytest.raises(ValueError, match="there is no axis"):
+        figures.learning_curves({}, "elbo", axis="days")
+
+
+def test_a_sweep_has_a_dot_a_model_and_a_line_through_the_means():
+    figure = figures.sweep_figure({"": {10.0: [3.0, 5.0], 0.1: [1.0], 1.0: [2.0, 4.0]}}, "Beta", "KL, nats")
+    line, dots = figure.data
+    assert (list(line.x), list(line.y)) == ([0.1, 1, 10], [1, 3, 4])
+    assert sorted(zip(dots.x, dots.y, strict=True)) == [(0.1, 1), (1, 2), (1, 4), (10, 3), (10, 5)]
+    assert figure.layout.xaxis.type == "log"
+    two = figures.sweep_figure({"Beta 1": {2.0: [1.0], 4.0: [2.0]}, "Beta 9": {2.0: [3.0]}}, "Latents", "KL")
+    assert two.layout.xaxis.type == "linear"
+    assert two.layout.showlegend
+    assert [(trace.name, list(trace.y)) for trace in two.data if trace.mode == "lines"] == [
+        ("Beta 1", [1, 2]),
+        ("Beta 9", [3]),
+    ]
 
 
 def test_a_run_without_the_metric_leaves_its_colour_to_nobody():

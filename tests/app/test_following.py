@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from explorer import runs
 from explorer.ui import following
 from explorer.ui.codes.saved_names import SavedCode
+from explorer.ui.pickers import FIRST_MODEL
 from tests.app import tiny_runs
 from tests.app.screens import PAGES, TIMEOUT, own_space, put, sound, texts
 
@@ -63,13 +64,11 @@ def test_a_model_that_is_renamed_is_followed(space, name):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_that_is_deleted_is_said_to_be_gone(space, name):
     at = screen(name, model="runs/mine")
-    first = at.selectbox(key=MODEL).options[0].split(" — ")[0].split(" · ")[1]
     runs.delete("mine")
-    assert shown(sound(at.run()), MODEL)[0] == first
-    assert shown(at, MODEL)[1].startswith(
-        f"mnist · {first} — "
-    )  # the browser is told, which has the label of the other
-    assert f"runs/mine is no longer here: showing {first}." in said(at)
+    assert shown(sound(at.run()), MODEL)[0] == FIRST_MODEL
+    # The browser is told, which has the label of the other.
+    assert shown(at, MODEL)[1].startswith(f"mnist · {FIRST_MODEL} — ")
+    assert f"runs/mine is no longer here: showing {FIRST_MODEL}." in said(at)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -130,3 +130,12 @@ def test_a_proxys_name_is_that_of_the_settings(settings, monkeypatch):
     settings.write_text('url = "https://class.example"', "utf-8")
     options(monkeypatch)
     assert [ask(host)[0]["status"] for host in ("class.example", "localhost", "rebound.example")] == [200, 200, 421]
+
+
+def test_who_opened_it_may_show_it_in_a_frame(monkeypatch):
+    """`explorer.show` does, for notebooks on this computer; a browser takes `*` for a port."""
+    options(monkeypatch)
+    monkeypatch.setenv("EXPLORER_EMBED_IN", "http://localhost:*")
+    headers = dict(ask("localhost")[0]["headers"])
+    assert headers[b"content-security-policy"].endswith(b"frame-ancestors http://localhost:*")
+    assert b"x-frame-options" not in headers

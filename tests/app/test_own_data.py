@@ -17,10 +17,11 @@ from streamlit.testing.v1 import AppTest
 from explorer import datasets
 from explorer.datasets import own
 from explorer.ui import assets
+from tests.app.screens import TIMEOUT
 from tests.hostile import png as large_png
 
-TIMEOUT = 60  # on a machine that may be busy
-FOLDER = "Folder on this computer"
+FOLDER = "By its path"
+CASES = Path(__file__).parents[1] / "cases"
 
 
 def script() -> None:
@@ -159,8 +160,55 @@ def test_a_folder_by_its_name(tmp_path):
     assert not at.file_uploader
     at.text_input(key="own_folder").input(f'"{tmp_path / "cells"}"').run()
     assert at.text_input(key="own_name").value == "cells"
-    at = added(at)
+    at = added(looked_at(at))
     assert at.text[0].value == "own:cells"
+
+
+def looked_at(at: AppTest) -> AppTest:
+    """After something was handed in or chosen: the run in which the preview is there."""
+    at.run()
+    if at.session_state["own_looked"][1].running:
+        at.session_state["own_looked"][1].join(TIMEOUT)
+        at.run()
+    return at
+
+
+@pytest.mark.parametrize("address", ["localhost", "0.0.0.0"])
+def test_a_folder_that_is_uploaded(address, monkeypatch):
+    listen_on(monkeypatch, address)
+    at = page()
+    at.segmented_control(key="own_way").set_value("Upload a folder").run()
+    files = cells() | {"cells/@eaDir/0.png/thumbnail.png": png(1), "cells/labels.txt": b"x"}
+    at.file_uploader(key="own_directory").set_value([(name, data, "image/png") for name, data in files.items()])
+    at = added(looked_at(at))
+    assert not at.error
+    found = own.details("cells")
+    assert (found.classes, sum(found.counts.values())) == (["good", "sick"], 20)
+    assert "Left out: 1 picture in folders of a system" in said(at.success)
+
+
+def test_what_to_take_of_stacks_is_asked_where_there_are_some():
+    at = uploaded(zipped(cells()))
+    assert not {box.key for box in at.selectbox} & {"own_frames", "own_channel"}
+    at = uploaded((CASES / "stacks_of_12_frames.zip").read_bytes(), "stacks.zip")
+    assert "6 of 6 files have several frames, 72 in all; only the first of each is used." in said(at.warning)
+    at.selectbox(key="own_frames").select("all")
+    at = added(looked_at(at))
+    assert not at.exception
+    assert own.details("stacks").counts == {"train": 48, "test": 24}
+
+
+def test_a_table_that_lies_elsewhere():
+    at = uploaded(zipped(cells()))
+    names = [f"{name}/{i}.png" for name in ("good", "sick") for i in range(10)]
+    rows = "".join(f"cells/{name},{i // 3},{i}\n" for i, name in enumerate(names))
+    at.file_uploader(key="own_table").upload("ages.csv", f"file,patient,age\n{rows}".encode(), "text/csv")
+    at = looked_at(at)
+    assert at.selectbox(key="own_role_group").value == "patient"
+    at = added(at)
+    assert not at.exception
+    assert own.details("blood-cells").group == "patient"
+    assert set(datasets.load("own:blood-cells", "test").items.columns) == {"patient", "age"}
 
 
 def test_a_folder_that_has_changed_is_looked_at_again(tmp_path):
@@ -193,7 +241,7 @@ def test_who_is_elsewhere_names_no_folders(address, monkeypatch):
     listen_on(monkeypatch, address)
     at = page()
     assert not at.exception
-    assert not at.segmented_control
+    assert FOLDER not in at.segmented_control(key="own_way").options
     assert "it opens no folder that somebody names" in said(at.caption)
     assert "python -m explorer data add FOLDER_OR_ZIP --name NAME" in said(at.caption)
     assert at.file_uploader(key="own_upload")
@@ -347,3 +395,25 @@ def test_a_preview_is_a_job_that_can_be_cancelled_and_ends_with_its_visitor():
     assert again.running
     again.cancel()
     again.join(TIMEOUT)
+
+
+def test_from_arrays_to_a_data_set(data):
+    """What is guessed is shown, and a person may say otherwise."""
+    arrays = {"x_train": np.zeros((8, 9, 9)), "y_train": np.arange(8) % 2, "stage_train": np.arange(8) % 4}
+    arrays |= {"x_test": np.ones((4, 9, 9)), "y_test": np.arange(4) % 2, "stage_test": np.arange(4)}
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    at = uploaded(out.getvalue(), "Cells.npz")
+    assert not at.exception
+    assert at.text_input(key="own_name").value == "cells"
+    boxes = {role: at.selectbox(key=f"own_role_{role}") for role in ("image", "label", "group", "split")}
+    assert {role: box.value for role, box in boxes.items()} == {"image": "x", "label": "y", "group": "", "split": ""}
+    assert boxes["label"].options == ["none", "x (numbers 9 × 9)", "y (numbers)", "stage (numbers)"]
+    assert at.toggle(key="own_role_turned").value is False
+    at.selectbox(key="own_role_label").select("stage").run()
+    at = added(at)
+    assert "8 images to train on, 4 to test on" in said(at.success)
+    assert datasets.load("own:cells", "train").classes == ["0", "1", "2", "3"]
+    at.button(key="own_more").click().run()
+    at.file_uploader(key="own_upload").upload("good.zip", zipped(cells()), "application/zip").run()
+    assert "own_role_label" not in {box.key for box in at.selectbox}

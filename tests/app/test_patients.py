@@ -16,8 +16,9 @@ import explorer
 from explorer.latents import spread
 from explorer.ui import cache
 from explorer.ui.cache import EncodedDataset
+from explorer.ui.codes.item_files import items_csv, items_npz
 from explorer.ui.components.latent_map.component import Selected
-from explorer.ui.explore.group import spread_text, to_csv, to_npz
+from explorer.ui.explore.group import spread_text
 from tests.app.screens import APP, PAGES, TIMEOUT, sound, texts
 from tests.app.tiny_runs import PLANE
 
@@ -49,7 +50,7 @@ def test_the_map_by_patient_and_what_it_follows(stored):
     assert "patient" in at.selectbox(key="color_by").options
     assert at.query_params["color"] == "group"
     line = next(c.value for c in at.caption if "neighbours" in c.value)
-    assert line.startswith("1,921 healthy items of malaria")
+    assert line.startswith("1,921 healthy images of malaria")
     assert "class" not in line  # there is one
     votes = cache.Votes(*(float(share) / 100 for share in re.findall(r"([0-9]+)%", line)))
     names, ids = stored.latents.groups
@@ -91,7 +92,7 @@ def test_a_selection_says_how_many_patients_it_spans():
     one = torch.nonzero(ids == 3).flatten().tolist()
     at.session_state["explore_selection"] = Selected(one, "lasso", [[0.0, 0.0]], revision, 1)
     at.run()
-    assert f"{len(one)} items selected" in texts(sound(at).markdown)
+    assert f"{len(one)} images selected" in texts(sound(at).markdown)
     assert f"All of patient {found.latents.groups[0][3]}." in texts(at.caption)
     at.session_state["explore_selection"] = Selected(list(range(0, 3959, 7)), "lasso", [[0.0, 0.0]], revision, 2)
     at.run()
@@ -119,21 +120,23 @@ def test_the_words_for_a_spread(patients, rows, said):
 
 def test_the_patient_is_in_the_downloads(stored):
     rows = torch.tensor([4, 900])
-    lines = list(csv.DictReader(io.StringIO(to_csv(stored, rows, {}).decode().split("\n", 1)[1])))
+    lines = list(csv.DictReader(io.StringIO(items_csv(stored, rows))))
     assert [line["patient"] for line in lines] == [stored.latents.group[4], stored.latents.group[900]]
-    with np.load(io.BytesIO(to_npz(stored, rows, {"model": HEALTHY}))) as found:
+    with np.load(io.BytesIO(items_npz(stored, rows, {"model": HEALTHY}))) as found:
         assert found["group"].tolist() == [line["patient"] for line in lines]
         assert json.loads(str(found["recipe"])) == {"model": HEALTHY}
 
 
-def test_the_line_that_says_how_items_were_selected_is_one_harmless_cell(stored):
-    recipe = {"model": 'a";=1+1;"', "outline": [[-1.5, 2.0]]}
-    text = to_csv(stored, torch.tensor([4]), recipe).decode()
-    ((comment,), *_) = csv.reader(io.StringIO(text))
-    assert json.loads(comment.removeprefix("# ")) == recipe
-    for separator in ",;\t":
-        assert next(csv.reader(io.StringIO(text), delimiter=separator))[0].startswith("# ")
-        assert len(next(csv.reader(io.StringIO(text), delimiter=separator))) == 1
+def test_items_come_with_their_terms_of_the_elbo_and_their_places(stored):
+    rows = torch.tensor([4, 900])
+    for line, row in zip(csv.DictReader(io.StringIO(items_csv(stored, rows))), rows.tolist(), strict=True):
+        elbo, reconstruction, kl = (float(line[name]) for name in ("elbo", "reconstruction", "kl"))
+        assert reconstruction == pytest.approx(float(stored.latents.reconstruction[row]), rel=1e-6)
+        assert elbo == pytest.approx(reconstruction - kl, rel=1e-5)
+        assert [float(line["umap_x"]), float(line["umap_y"])] == pytest.approx(
+            stored.map.points[row].tolist(), rel=1e-5
+        )
+        assert float(line["z3"]) == pytest.approx(float(stored.latents.mean[row, 3]), rel=1e-5)
 
 
 def test_a_decoder_that_is_told_the_class_says_which():

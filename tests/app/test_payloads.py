@@ -127,11 +127,20 @@ def test_a_selection_is_what_was_outlined_or_none():
     found = selection_of({"ids": [3, 1], "kind": "box", "outline": outline, "revision": "r", "t": 9})
     assert found == Selected([3, 1], "box", outline, "r", 9)
     assert selection_of({"cleared": True}) is None
+    many = {"ids": base64.b64encode(bytes([0b10000001, 0, 0b01000000])).decode(), "outline": outline}
+    assert selection_of(many).ids == [0, 7, 17]
 
 
 @pytest.mark.parametrize(
     "answer",
-    [{}, {"ids": [1]}, {"ids": ["1"], "outline": []}, {"ids": [-1], "outline": []}, {"ids": [1], "outline": [[1]]}],
+    [
+        {},
+        {"ids": [1]},
+        {"ids": "a", "outline": []},
+        {"ids": ["1"], "outline": []},
+        {"ids": [-1], "outline": []},
+        {"ids": [1], "outline": [[1]]},
+    ],
 )
 def test_a_damaged_selection_is_refused(answer):
     with pytest.raises(PayloadError, match="select again"):

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse
 from starlette.types import Message
 
 from explorer.files.owner import NOBODY, Owner
-from explorer.ui import browser_cookie, people
+from explorer.ui import access, browser_cookie, people
 from explorer.ui.browser_cookie import NAME
 from explorer.ui.people import Person
 
@@ -102,3 +102,15 @@ def test_the_key_outlives_the_server_and_is_the_owners_alone(space):
     assert browser_cookie.read(made) == ident
     assert [path.name for path in space.iterdir()] == [".browser-key"]
     assert (space / ".browser-key").stat().st_mode & 0o777 == 0o600
+
+
+def test_on_a_shared_server_a_zip_names_no_pictures_that_one_may_not_see(monkeypatch):
+    zips = {name: {"dataset": {"name": name}, "recipe": {}} for name in ("mnist-5k", "folder:/etc", "own:others")}
+    adopted = {"dataset": {"name": "mnist-5k"}}
+    assert not any(access.why_not_open(config) for config in (*zips.values(), adopted))
+    monkeypatch.setattr(people, "is_shared", lambda: True)
+    monkeypatch.setattr(people, "here", lambda: ADA)
+    assert access.why_not_open(zips["mnist-5k"]) == ""
+    assert "is somebody's own" in access.why_not_open(zips["folder:/etc"])
+    assert "is somebody's own" in access.why_not_open(zips["own:others"])
+    assert "trained elsewhere" in access.why_not_open(adopted)

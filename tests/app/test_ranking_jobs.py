@@ -6,18 +6,22 @@ import io
 import threading
 import time
 import zipfile
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
+import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import explorer
+from explorer.evaluation import scores
+from explorer.files import pictures
 from explorer.ui import jobs
 from explorer.ui.origin import Origin
 from explorer.ui.reconstruct import ranking
 from explorer.ui.reconstruct.ranking import start
-from tests.app.screens import sound, wait
+from tests.app.screens import TIMEOUT, sound, wait
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +44,18 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def held(monkeypatch):
-    """Rankings that go on until the event is set; how many do at once, and did at most."""
-    go_on, counts = threading.Event(), SimpleNamespace(now=0, most=0)
+    """Rankings that go on until the event is set; how many do at once, and did at most; the reports of each."""
+    go_on, counts = threading.Event(), SimpleNamespace(now=0, most=0, reports=Counter())
     rank = ranking.rank
 
-    def slow(path, model, progress, label):
+    def slow(path, model, progress, **settings):
         counts.now += 1
         counts.most = max(counts.most, counts.now)
         try:
             while not go_on.wait(0.01):
                 progress(1, 3)
-            return rank(path, model, progress=progress, label=label)
+                counts.reports[threading.get_ident()] += 1
+            return rank(path, model, progress=progress, **settings)
         finally:
             counts.now -= 1
 
@@ -67,38 +72,77 @@ def test_the_third_waits_and_can_be_cancelled_meanwhile(model, origin, held):
     assert counts.now == 2
     third, fourth = (job for job in started if job.waiting)
     fourth.cancel()
-    fourth.join(5)
+    fourth.join(TIMEOUT)
     assert fourth.cancelled
     assert third.running
     go_on.set()
     for job in started:
-        job.join(20)
+        job.join(TIMEOUT)
     assert [job.result is not None for job in started] == [job is not fourth for job in started]
     assert counts.most == 2
     assert not third.waiting
 
 
 def test_it_ends_with_its_session(model, origin, held, monkeypatch):
-    here = {"mine", "other"}
+    _, counts = held
+    here, now = {"mine", "other"}, [0.0]
+
+    def all_report() -> None:
+        """Wait until both have looked for their session twice."""
+        begun = counts.reports.copy()
+        wait(lambda: len(counts.reports) == 2 and all(counts.reports[i] > begun[i] + 2 for i in counts.reports))
+
     server = SimpleNamespace(is_active_session=lambda ident: ident in here)
-    monkeypatch.setattr(jobs, "_AWAY", 0.3)
+    monkeypatch.setattr(jobs, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(jobs.runtime, "exists", lambda: True)
     monkeypatch.setattr(jobs.runtime, "get_instance", lambda: server)
     started = []
     for ident in ("mine", "other"):
         monkeypatch.setattr(jobs, "get_script_run_ctx", lambda i=ident: SimpleNamespace(session_id=i))
         started.append(start(origin, model))
+    all_report()
     here.discard("mine")  # the browser loses its connection, and comes back
-    time.sleep(0.1)
+    now[0] += 100
+    all_report()
     here.add("mine")
-    time.sleep(0.4)
+    all_report()
+    now[0] += 100
+    all_report()
     assert all(job.running for job in started)
     here.discard("mine")
-    started[0].join(5)
+    now[0] += 200
+    started[0].join(TIMEOUT)
     assert started[0].cancelled
     assert started[1].running
     started[1].cancel()
-    started[1].join(5)
+    started[1].join(TIMEOUT)
+
+
+def test_a_folder_that_was_ranked_in_part_is_gone_on_with(model, origin, monkeypatch, tmp_path):
+    """As after a server has ended: the same is left of one that was cancelled."""
+    monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(pictures, "BLOCK", 1)
+    score, scored = scores.score, []
+
+    def cancelled_at_the_third(*pictures, **settings):
+        scored.append(pictures)
+        if len(scored) == 3:
+            raise jobs.Cancelled
+        return score(*pictures, **settings)
+
+    monkeypatch.setattr(explorer.evaluation.ranking, "score", cancelled_at_the_third)
+    stopped = start(origin, model)
+    stopped.join(TIMEOUT)
+    assert stopped.cancelled
+    (left,) = (tmp_path / "runs" / ".ranking").iterdir()
+    job = start(origin, model)
+    job.join(TIMEOUT)
+    assert len(scored) == 4
+    assert not left.exists()
+    found, expected = job.result.ranking, explorer.rank(origin.data, model)
+    assert list(found.rows()) == list(expected.rows())
+    assert found.images.keys() == expected.images.keys()
+    assert all(torch.equal(found.images[row], image) for row, image in expected.images.items())
 
 
 def open_it(data: bytes, file: str) -> None:
@@ -114,11 +158,11 @@ def test_a_ranked_picture_is_opened_as_one_that_is_uploaded():
     Image.new("L", (30, 20), 77).save(picture, "PNG")
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr("a/one.png", picture.getvalue())
-    at = sound(AppTest.from_function(open_it, args=(data.getvalue(), "a/one.png")).run())
+    at = sound(AppTest.from_function(open_it, args=(data.getvalue(), "a/one.png"), default_timeout=TIMEOUT).run())
     (kept,) = at.session_state["reconstruct_uploads"].items
     assert (kept.name, kept.picture.size, kept.picture.getpixel((0, 0))) == ("one.png", (30, 20), 77)
     assert at.session_state["reconstruct_source"] == "upload"
     for data_, file in ((data.getvalue(), "a/two.png"), (b"no zip any more", "a/one.png")):
-        at = sound(AppTest.from_function(open_it, args=(data_, file)).run())
+        at = sound(AppTest.from_function(open_it, args=(data_, file), default_timeout=TIMEOUT).run())
         (problem,) = at.session_state["reconstruct_uploads"].problems
         assert problem == f"{file[2:]} could not be read again: cells.zip has changed, or is gone."

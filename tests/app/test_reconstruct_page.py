@@ -6,9 +6,10 @@ import csv
 import io
 import re
 import struct
-import time
 import zipfile
 import zlib
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +18,13 @@ from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 import explorer
+from explorer.evaluation.ranking import COLUMNS
 from explorer.evaluation.scores import judge
+from explorer.files.tables import table_text
 from explorer.images import pictures
+from explorer.images.habits import habits
 from explorer.images.preparation import Steps, prepare
-from explorer.images.suggestion import habits, suggest
+from explorer.images.suggestion import suggest
 from explorer.ui import assets, cache
 from explorer.ui.reconstruct import uploads
 from explorer.ui.reconstruct.analysis import Subject, _analyse
@@ -66,7 +70,7 @@ def codes_shown(at: AppTest) -> list[np.ndarray]:
 
 
 def nats_shown(at: AppTest, name: str) -> list[float]:
-    found = re.findall(rf"<span>{name}</span><b>([^<]*) nats</b>", texts(at.html))
+    found = re.findall(rf"<span>{name}</span></summary><p>[^<]*</p></details><b>([^<]*) nats</b>", texts(at.html))
     return [float(value.replace("−", "-").replace(",", "")) for value in found]
 
 
@@ -359,9 +363,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 def finished(at: AppTest) -> AppTest:
     job = at.session_state["reconstruct_rank_job"]
-    deadline = time.monotonic() + TIMEOUT
-    while job.running and time.monotonic() < deadline:
-        time.sleep(0.05)
+    job.join(TIMEOUT)
     return sound(at.run())
 
 
@@ -373,7 +375,8 @@ def test_a_zip_is_ranked_and_a_broken_one_gets_a_sentence(tmp_path):
     at.file_uploader(key="rank_upload").upload("cells.zip", zipped(files), "application/zip").run()
     press(at, "rank_start")
     finished(at)
-    rows = list(csv.DictReader(io.StringIO(at.session_state["reconstruct_rank_job"].result.csv.decode())))
+    ranking = at.session_state["reconstruct_rank_job"].result.ranking
+    rows = list(csv.DictReader(io.StringIO(table_text(COLUMNS, ranking.rows()))))
     assert [row["file"] for row in rows] == ["a/noise.png", "a/one.png"]
     model = explorer.load(PLANE)
     elbo = float(judge(model, torch.from_numpy(np.asarray(digit())[None, None].copy())).elbo[0])
@@ -389,13 +392,43 @@ def test_a_zip_is_ranked_and_a_broken_one_gets_a_sentence(tmp_path):
     assert "/tmp" not in said
 
 
+def test_another_frame_of_a_stack_is_reconstructed():
+    dark = Image.new("L", (28, 28))
+    stack = saved(dark, "TIFF", save_all=True, append_images=[digit()])
+    at = upload(page(source="upload"), ("one.png", saved(digit())), ("stack.tif", stack))
+    one, item = at.session_state["reconstruct_uploads"].items
+    assert (one.data, item.data) == (b"", stack)
+    at.session_state["reconstruct_uploads"] = replace(at.session_state["reconstruct_uploads"], chosen=item.ident)
+    sound(at.run())
+    assert "It has 2 frames; only the first is used." in texts(at.caption)
+    sound(at.selectbox(key=f"upload_{item.ident}_frames").select("max").run())
+    assert "It has 2 frames; their maximum is used." in texts(at.caption)
+    item = at.session_state["reconstruct_uploads"].items[1]
+    np.testing.assert_array_equal(np.asarray(item.picture), np.asarray(digit()))
+    assert at.selectbox(key=f"upload_{item.ident}_frames").value == "max"
+
+
+def test_what_to_rank_of_stacks_is_asked_once_there_are_some():
+    at = page(tool="rank")
+    stacks = (Path(__file__).parents[1] / "cases" / "stacks_of_12_frames.zip").read_bytes()
+    at.file_uploader(key="rank_upload").upload("stacks.zip", stacks, "application/zip").run()
+    press(at, "rank_start")
+    finished(at)
+    assert "6 of 6 files have several frames, 72 in all; only the first of each is used." in texts(at.caption)
+    at.selectbox(key="rank_frames").select("max").run()
+    press(at, "rank_start")
+    finished(at)
+    assert "the maximum of each is used" in texts(at.caption)
+    assert at.selectbox(key="rank_frames").value == "max"
+
+
 def test_a_test_image_is_known_to_any_model_of_its_data_however_it_is_prepared():
     """As another model's subject, too, beside which it is compared: none of its nearest images is itself."""
     info = next(info for info in cache.all_checkpoints() if info.id == PLANE)
     data = cache.encoded_dataset(PLANE, cache.digest(info), cache.STORED, "plane")
     picture = pictures.single(data.original(5))
     index = int(data.latents.index[5])
-    subject = Subject("5", "test image 5", "5", picture, own="another model", source="mnist-5k", index=index)
+    subject = Subject("5", "test image 5", "5", picture, own="another model", source="mnist-5k", test_index=index)
     for steps in (None, Steps(turn=2)):
         found = _analyse(subject, data, steps)
         assert found.row == 5

@@ -186,6 +186,8 @@ def test_settings_of_data_that_are_gone(three, space):
     at = act(train(), "one", "settings")
     assert "The data set mnist of one is not on this machine" in texts(at.sidebar.error)
     assert at.selectbox(key="train_dataset").value == "mnist-5k"
+    assert at.selectbox(key="more_data_set").value == "mnist"
+    assert "get_more" in keys(at)
 
 
 def test_settings_of_a_damaged_run(three, space):
@@ -205,6 +207,23 @@ def test_only_what_can_be_done_is_offered(three, space):
     assert all(word in labels["two"] for word in ("Explore", "Watch", "settings", "Rename", "Delete"))
     act(at, "one", "cancel")
     assert runs.run("one").state == "cancelled"
+
+
+def test_a_zip_is_opened_and_shown(three, space):
+    packed = runs.archive("two")
+    shutil.rmtree(space / "two")
+    at = train()
+    opener = at.get_by_key("run_open_zip")
+    opener.set_value(("two.zip", packed, "application/zip"))
+    sound(at.run())
+    sound(press(at, "run_open"))
+    assert "two" in listed(at)
+    assert at.selectbox(key="train_run").value == "two"
+    assert "is here" in texts(at.success)
+    at.get_by_key("run_open_zip").set_value(("two.zip", b"no zip", "application/zip"))
+    sound(at.run())
+    sound(press(at, "run_open"))
+    assert "two.zip is no zip of a run" in texts(at.error).replace("\\", "")
 
 
 def test_a_run_that_vanished_under_the_pointer(three, space):

@@ -36,7 +36,7 @@ def fetched(url: str) -> bytes:
     """What a published URL gives, uncompressed."""
     import gzip
 
-    future = assets._store.get(url.removeprefix("/assets/"))
+    future = assets._store.get(url.removeprefix("assets/"))
     assert isinstance(future, Future)
     blob = future.result(60)
     return gzip.decompress(blob.body) if blob.gzipped else blob.body
@@ -94,7 +94,7 @@ def test_sprites_are_the_reconstructions(mapped, monkeypatch):
         sheet, place = divmod(row, found.per_sheet)
         tiles = tiles_of(fetched(found.url.replace("{sheet}", str(sheet))), found.columns)
         assert_shows(tiles[place], data.model, data.latents.mean[row].tolist())
-    assert assets._store.get(found.url.removeprefix("/assets/").replace("{sheet}", "3")) is None
+    assert assets._store.get(found.url.removeprefix("assets/").replace("{sheet}", "3")) is None
 
 
 @pytest.mark.parametrize("ident", [PLANE, AUTOENCODER])
@@ -149,7 +149,7 @@ def test_a_large_image_is_shrunk_to_a_tile(mapped):
         image_shape = (3, 128, 64)
 
     assert sheets.tile_size(Large()) == (20, 40)
-    data = sheets.image_sheet(Large(), torch.randint(0, 256, (5, 3, 128, 64), dtype=torch.uint8), 3, "PNG")
+    data = sheets.image_sheet(torch.randint(0, 256, (5, 3, 128, 64), dtype=torch.uint8), 3)
     assert Image.open(io.BytesIO(data)).size == (60, 80)
 
 

@@ -63,6 +63,21 @@ def test_the_default_from_nothing_cancelled_and_resumed():
     assert "train_resume" not in keys(at)
     assert "Test ELBO" in texts(at.sidebar.success)
 
+    at.number_input(key="more_epochs_mnist-5k-mlp-2d").set_value(1).run()
+    press(at, "train_on")
+    assert wait_for("mnist-5k-mlp-2d", "finished").epochs_done == info.epochs_done + 2
+
+
+def test_a_run_without_its_optimisers_state_says_why_it_cannot_be_trained_on(tiny_run, space):
+    put(tiny_run.path, space / "one")
+    assert not train().button(key="train_on").disabled
+    sums = space / "one" / "SHA256SUMS"
+    sums.write_text("".join(line for line in sums.read_text().splitlines(keepends=True) if "optimizer" not in line))
+    (space / "one" / "optimizer.safetensors").unlink()
+    button = train().button(key="train_on")
+    assert button.disabled
+    assert "the optimiser's state was not kept; train it anew" in button.help
+
 
 def test_a_run_that_fails_says_why():
     at = train()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 import streamlit as st
 
+from explorer.ui.uploads.intake import _Inside
 from explorer.ui.uploads.store import Item, Store
 
 
@@ -30,3 +33,15 @@ def test_undo_leaves_the_problems_of_a_later_upload(store):
     store.add([], ["new"])
     store.undo()
     assert store.state.problems == ("new",)
+
+
+def test_what_is_dropped_in_folders_is_taken_without_clutter():
+    with ExitStack() as zips:
+        names = ["pics/cats/0.png", "pics/@eaDir/0.png/thumb.jpg", "pics/notes.txt", "single.png"]
+        found = _Inside.of([(name, b"x") for name in names], zips, 1 << 20)
+    assert [name for name, _ in found.files] == ["pics/cats/0.png", "single.png"]
+    assert found.problems == [
+        "Left out: 1 picture in folders of a system or network disk (thumbnails, deleted files), such as "
+        "pics/@eaDir/0.png/thumb.jpg.",
+        "Left out: 1 file that is no picture, such as pics/notes.txt.",
+    ]

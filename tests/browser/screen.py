@@ -13,11 +13,11 @@ from urllib.parse import urlencode
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Download, Locator, Page, expect
 from scipy.spatial import KDTree
 
 from explorer.checkpoints.model import Model
-from explorer.ui import compact
+from explorer.latents import compact
 from tests.browser import talk
 from tests.browser.talk import WAIT_MS
 
@@ -127,6 +127,16 @@ class Explore:
     def key(self, name: str) -> Locator:
         return self.page.locator(f".st-key-{name}")
 
+    def download(self, key: str, ending: str) -> Download:
+        """What an entry of a Download menu gives."""
+        button = self.key(f"{key}_{ending}").get_by_role("button")
+        if not button.is_visible():
+            self.key(f"{key}_download").get_by_role("button").first.click()
+        with self.page.expect_download() as found:
+            button.click()
+        self.page.keyboard.press("Escape")
+        return found.value
+
     def tile(self, key: str, index: int) -> Locator:
         # Of a sheet that is decoded: a click on pictures that are about to be replaced does nothing.
         return self.key(key).locator(f'.lx-tiles[data-state="ready"] .lx-tile[data-index="{index}"]')
@@ -162,7 +172,9 @@ class Explore:
         return self.key(key).get_by_role("combobox")
 
     def choose(self, key: str, label: str) -> None:
-        """Choose an option of a select box by a part of its label."""
+        """Choose an option of a select box by a part of its label, when it is in sight: a list closes by scrolling."""
+        self.box(key).scroll_into_view_if_needed()
+        self.idle()
         self.box(key).click()
         options = self.page.locator('[role="option"]:not(.lx-tile)')
         options.filter(has_text=label).first.click()
@@ -177,8 +189,11 @@ class Explore:
         return self.page.evaluate("location.href")
 
     def wait_for_query(self, name: str, value: str | None) -> None:
+        """Wait until the address says that of a parameter, whether or not the browser draws frames."""
         self.page.wait_for_function(
-            "([name, value]) => new URLSearchParams(location.search).get(name) === value", arg=[name, value]
+            "([name, value]) => new URLSearchParams(location.search).get(name) === value",
+            arg=[name, value],
+            polling=50,
         )
 
     def wait_for_code(self, code: np.ndarray) -> None:

@@ -109,18 +109,12 @@ def test_a_walk_is_played_and_downloaded(screen, models):
     (trail,) = screen.map("trails")
     assert len(trail["points"]) == 12
 
-    with screen.page.expect_download() as gif:
-        screen.key("walk_gif").get_by_role("button").click()
-    with Image.open(gif.value.path()) as opened:
+    with Image.open(screen.download("walk", "gif").path()) as opened:
         assert opened.n_frames == 12
-    with screen.page.expect_download() as png:
-        screen.key("walk_png").get_by_role("button").click()
-    with Image.open(png.value.path()) as opened:
+    with Image.open(screen.download("walk", "pixels_png").path()) as opened:
         strip = np.asarray(opened, np.float64)
     assert np.abs(strip - np.concatenate(list(images), 1)).max() <= 1
-    with screen.page.expect_download() as mp4:
-        screen.key("walk_mp4").get_by_role("button").click()
-    with av.open(str(mp4.value.path())) as opened:
+    with av.open(str(screen.download("walk", "mp4").path())) as opened:
         assert sum(1 for _ in opened.decode(video=0)) == 12
 
     # Another way between the same ends, and a loop through all of them.
@@ -201,7 +195,7 @@ def test_two_lassos_make_a_direction(screen, models):
         screen.page.wait_for_function(
             "old => JSON.stringify(window.__latentMaps.map.selected) !== old", arg=_json(before)
         )
-        expect(explore.key("group")).to_contain_text(f"{len(explore.map('selected')):,} items selected")
+        expect(explore.key("group")).to_contain_text(f"{len(explore.map('selected')):,} images selected")
         explore.ready()
         chosen[name] = explore.map("selected")
         explore.key("group_keep_box").get_by_role("button").first.click()
@@ -242,7 +236,7 @@ def test_two_lassos_make_a_direction(screen, models):
     # Back in Explore the last selection is still there.
     screen.page.get_by_role("link", name="Explore").click()
     Explore(screen.page).ready()
-    expect(screen.key("group")).to_contain_text(f"{len(chosen['other_side']):,} items selected")
+    expect(screen.key("group")).to_contain_text(f"{len(chosen['other_side']):,} images selected")
 
 
 def _json(value) -> str:

@@ -34,9 +34,7 @@ def test_healthy_and_infected_from_the_same_codes(new_page):
             new = screen.key("cells_new").get_by_role("button")
             screen.after_sheet("cells_healthy", lambda new=new: screen.after_sheet("cells_infected", new.click))
     screen.wait_for_query("seed", "1")
-    with screen.page.expect_download() as download:
-        screen.key("cells_png").get_by_role("button").click()
-    with Image.open(download.value.path()) as opened:
+    with Image.open(screen.download("cells", "pixels_png").path()) as opened:
         both = np.asarray(opened, np.float64)
     assert both.shape == (192, 192 + 8 + 192, 3)
     exact = healthy.decode(codes).permute(0, 2, 3, 1).numpy() * 255
@@ -67,9 +65,7 @@ def test_the_same_cell_in_two_states(new_page):
     screen.after_sheet("cells_healthy", lambda: screen.after_sheet("cells_infected", sampled.click))
     screen.wait_for_query("pixels", "sampled")
     assert screen.key("cells_difference").locator(".lx-tiles").evaluate(link) == before
-    with screen.page.expect_download() as download:
-        screen.key("cells_png").get_by_role("button").click()
-    with Image.open(download.value.path()) as opened:
+    with Image.open(screen.download("cells", "pixels_png").path()) as opened:
         halves = np.asarray(opened, np.float64)[:, :192], np.asarray(opened, np.float64)[:, -192:]
     for state, name in enumerate(("healthy", "infected")):
         drawn = model.draw_pixels(codes, state, seed=state).clamp(0, 1).permute(0, 2, 3, 1).numpy() * 255

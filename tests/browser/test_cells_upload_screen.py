@@ -55,9 +55,8 @@ class Upload(Explore):
 
     def scores(self) -> dict[str, float]:
         """The downloaded table: each file's probability."""
-        with self.page.expect_download() as download:
-            self.key("cells_upload_csv").get_by_role("button").click()
-        rows = csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8")))
+        table = Path(self.download("cells_upload", "csv").path()).read_text("utf-8-sig")
+        rows = csv.DictReader(io.StringIO(table))
         return {row["file"]: float(row["p_infected"]) for row in rows if row["verdict"] != "unreadable"}
 
 

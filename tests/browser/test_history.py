@@ -56,7 +56,7 @@ def test_all_screens_and_back_and_forward_again(explore):
     for screen, address in visited[-2::-1]:
         explore.page.go_back()
         assert_at(screen, address)
-    for screen, address in visited[1:]:
+    for screen, address in visited[1:3]:
         explore.page.go_forward()
         assert_at(screen, address)
     assert steps(explore) == at_first + len(visited) - 1

@@ -210,7 +210,7 @@ def test_zoom_and_selection_survive_clicks_and_the_four_colourings(explore, mode
     left, top, right, bottom = explore.frame()
     middle = ((left + right) / 2, (top + bottom) / 2)
     explore.drag([middle, (middle[0] + 80, middle[1] - 80)])
-    expect(explore.key("group")).to_contain_text("items selected")
+    expect(explore.key("group")).to_contain_text("images selected")
     explore.ready()
     selected = explore.map("selected")
     assert selected
@@ -245,7 +245,7 @@ def test_zoom_and_selection_survive_clicks_and_the_four_colourings(explore, mode
             expect(scale).to_be_hidden()
         explore.ready()
         assert (explore.map("view"), explore.map("selected")) == (view, selected)
-        expect(explore.key("group")).to_contain_text(f"{len(selected)} items selected")
+        expect(explore.key("group")).to_contain_text(f"{len(selected)} images selected")
     explore.key("map").locator('.modebar-btn[data-title="Reset view"]').click()
     explore.page.wait_for_function("w => window.__latentMaps.map.view.x[1] - window.__latentMaps.map.view.x[0] > w",
                                    arg=1.05 * (view["x"][1] - view["x"][0]))  # fmt: skip

@@ -120,10 +120,9 @@ def test_samples(explore, models):
     explore.after_sheet("samples", lambda: temperature.press("Home"))
     shown = explore.after(explore.tile("samples", 63).click)
     np.testing.assert_array_equal(shown.code, [0, 0])
-    with explore.page.expect_download() as download:
-        explore.key("samples_png").get_by_role("button").click()
-    assert download.value.suggested_filename == "tiny-2d-samples-1.png"
-    saved = tiles_of(pixels(download.value.path().read_bytes()), 8)
+    download = explore.download("samples", "pixels_png")
+    assert download.suggested_filename == "tiny-2d-samples-1-pixels.png"
+    saved = tiles_of(pixels(download.path().read_bytes()), 8)
     assert len(saved) == 64
     assert np.ptp(saved, axis=0).max() <= 1
     assert np.abs(saved[0] - model.decode(torch.zeros(1, 2))[0, 0].numpy() * 255).max() <= 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,6 @@ from explorer.models import Posterior
 from explorer.ui.wording import nats
 from tests.app.tiny_runs import CONV, PLANE
 from tests.browser.screen import Explore, assert_fits, pixels_of
-from tests.browser.talk import WAIT_MS
 
 pytestmark = pytest.mark.browser
 
@@ -100,10 +98,9 @@ class Reconstruct(Explore):
 
     def table(self) -> list[list[str]]:
         """The downloaded ranking, its header first."""
-        with self.page.expect_download() as download:
-            self.key("rank_csv").get_by_role("button").click()
-        assert download.value.suggested_filename == "digits-ranked.csv"
-        return list(csv.reader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
+        download = self.download("rank", "csv")
+        assert download.suggested_filename == "digits-ranked.csv"
+        return list(csv.reader(io.StringIO(Path(download.path()).read_text("utf-8-sig"))))
 
 
 def ink(side: int = 300) -> bytes:
@@ -167,9 +164,7 @@ def test_pictures_good_and_broken(new_page: Callable[..., Page], models: Callabl
     assert screen.seen()[0].min() > 150
     screen.assert_is_of(models(PLANE))
     screen.page.keyboard.press("Escape")
-    begun = time.monotonic()
     screen.changed(lambda: screen.give(("other.jpg", ink(500))))
-    assert time.monotonic() - begun < WAIT_MS / 1000  # benchmarks/ measures; this is for what hangs
     expect(screen.tile("uploads", 1)).to_be_visible()
     screen.changed(lambda: screen.tile("uploads", 0).click())
     screen.key("upload_remove").get_by_role("button").click()

@@ -58,7 +58,7 @@ def test_an_outline_may_start_beside_the_plot(explore, models, tool, off):
     far = (right - 20, bottom - 20) if off[0] < 0 else (right - 20, top + 20)
     turn = [] if tool == "select" else [(x, far[1])]
     explore.drag([(x, y), (far[0], y), far, *turn])
-    expect(explore.key("group")).to_contain_text("items selected")
+    expect(explore.key("group")).to_contain_text("images selected")
     explore.idle()
     inside_x, inside_y = max(x, left), min(max(y, top), bottom)
     corners = np.array([(inside_x, inside_y), (far[0], inside_y), far, (inside_x, far[1])])
@@ -77,11 +77,11 @@ def test_lasso(explore, models):
                                                                    (0.4, 0.7)]  # fmt: skip
     explore.drag([*corners, corners[0]])
     group = explore.key("group")
-    expect(group).to_contain_text("items selected")
+    expect(group).to_contain_text("images selected")
     explore.idle()
     selected = explore.map("selected")
     assert_is_what_was_drawn(selected, explore.pixels_of_points(codes), corners)
-    expect(group).to_contain_text(f"{len(selected)} items selected")
+    expect(group).to_contain_text(f"{len(selected)} images selected")
     assert explore.query()["index"] == "0"  # a drag is no click, though it ends where it began
 
     mean = codes[selected].astype(np.float64).mean(0)
@@ -111,24 +111,22 @@ def test_lasso(explore, models):
 
 def check_downloads(explore, model, selected, ident, tool) -> None:
     codes, labels = model.latents.mean.numpy(), model.latents.labels.numpy()
-    with explore.page.expect_download() as download:
-        explore.key("group_csv").get_by_role("button").click()
-    (comment,), header, *lines = csv.reader(io.StringIO(download.value.path().read_text("utf-8")))
-    recipe = json.loads(comment.removeprefix("# "))
-    assert header == ["index", "class", *(f"z{i}" for i in range(model.latent))]
+    table = explore.download("group", "csv").path().read_bytes()
+    assert table.startswith(b"\xef\xbb\xbf")  # the mark by which spreadsheets know UTF-8
+    header, *lines = csv.reader(io.StringIO(table.decode("utf-8-sig")))
+    assert header[:5] == ["index", "class", "elbo", "reconstruction", "kl"]
+    assert header[-model.latent :] == [f"z{i}" for i in range(model.latent)]
     assert sorted(int(line[0]) for line in lines) == sorted(selected)
     for line in lines:
         assert line[1] == model.classes[labels[int(line[0])]]
-        np.testing.assert_allclose(np.array(line[2:], float), codes[int(line[0])], rtol=1e-6)
+        np.testing.assert_allclose(np.array(line[-model.latent :], float), codes[int(line[0])], rtol=1e-6)
 
-    with explore.page.expect_download() as download:
-        explore.key("group_npz").get_by_role("button").click()
-    with np.load(download.value.path(), allow_pickle=False) as arrays:
+    with np.load(explore.download("group", "npz").path(), allow_pickle=False) as arrays:
         assert set(arrays) == {"codes", "index", "labels", "recipe"}
         assert sorted(arrays["index"]) == sorted(selected)
         np.testing.assert_array_equal(arrays["codes"], codes[arrays["index"]])
         np.testing.assert_array_equal(arrays["labels"], labels[arrays["index"]])
-        assert json.loads(str(arrays["recipe"])) == recipe
+        recipe = json.loads(str(arrays["recipe"]))
 
     # The recipe selects them again.
     assert (recipe["model"], recipe["data"], recipe["tool"]) == (ident, "mnist-5k", tool)
@@ -149,12 +147,12 @@ def test_box_on_a_projection(explore, models):
     x0, x1 = left + 0.3 * (right - left), left + 0.6 * (right - left)
     y0, y1 = top + 0.3 * (bottom - top), top + 0.7 * (bottom - top)
     explore.drag([(x0, y0), (x1, y1)])
-    expect(explore.key("group")).to_contain_text("items selected")
+    expect(explore.key("group")).to_contain_text("images selected")
     explore.idle()
     selected = explore.map("selected")
     corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
     assert_is_what_was_drawn(selected, explore.pixels_of_points(model.latents.maps["umap"].points.numpy()), corners)
-    expect(explore.key("group")).to_contain_text(f"{len(selected)} items selected")
+    expect(explore.key("group")).to_contain_text(f"{len(selected)} images selected")
     check_downloads(explore, model, selected, CONV, "box")
     # Another map is another picture: what was drawn on the first means nothing on it.
     explore.choose("projection", "principal components")

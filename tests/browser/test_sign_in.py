@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.serving import Server, free_port, serve
 from explorer import runs
-from tests.background import until
+from tests.background import held, until
 from tests.browser.provider import AUTH, provider
 from tests.browser.talk import BUSY_MS, WAIT_MS, Talk, idle
 
@@ -76,13 +76,14 @@ def sign_in(page: Page, who: str) -> Page:
     return page
 
 
-def test_two_people_cannot_touch_each_others_work(visitor, server, monkeypatch):
+def test_two_people_cannot_touch_each_others_work_and_who_signs_out_is_out(visitor, server, monkeypatch):
     monkeypatch.setenv("EXPLORER_RUNS", str(server.log.parent / "runs"))
     stranger = visitor()
     stranger.goto("/train")
     expect(stranger.get_by_role("button", name="Sign in")).to_be_visible()
     expect(stranger.locator(".st-key-train_start")).to_have_count(0)
     expect(stranger.get_by_role("link", name="Cells")).to_have_count(0)
+    stranger.close()
 
     ada, bob, grace = (sign_in(visitor(), who) for who in ("ada", "bob", "grace"))
     for epochs in ada.locator(".st-key-train_epochs input").all():
@@ -93,20 +94,22 @@ def test_two_people_cannot_touch_each_others_work(visitor, server, monkeypatch):
     (info,) = until(runs.active)
     assert info.owner.name == "Ada"
     row = f'[data-run="{info.name}"]'
-    expect(ada.locator(row)).to_be_visible()
+    with held(info.name):
+        expect(ada.locator(row)).to_be_visible()
 
-    expect(bob.get_by_text("1 run of somebody else")).to_be_visible()
-    bob.goto(f"/train?run={info.name}")
-    expect(bob.get_by_text("Nothing has been trained yet")).to_be_visible()
-    expect(bob.locator(row)).to_have_count(0)
-    expect(bob.get_by_text(info.name, exact=True)).to_have_count(0)
+        expect(bob.get_by_text("1 run of somebody else")).to_be_visible()
+        bob.goto(f"/train?run={info.name}")
+        expect(bob.get_by_text("Nothing has been trained yet")).to_be_visible()
+        expect(bob.locator(row)).to_have_count(0)
+        expect(bob.get_by_text(info.name, exact=True)).to_have_count(0)
 
-    grace.goto("/train")
-    expect(grace.get_by_role("button", name=f"More for {info.name}")).to_have_count(0)
-    grace.get_by_role("radio", name="All").click()
-    expect(grace.locator(row)).to_contain_text("Ada")
-    grace.get_by_role("button", name=f"More for {info.name}").click()
-    grace.get_by_text("Cancel", exact=True).last.click()
+        grace.goto("/train")
+        expect(grace.get_by_role("button", name=f"More for {info.name}")).to_have_count(0)
+        grace.get_by_role("radio", name="All").click()
+        expect(grace.locator(row)).to_contain_text("Ada")
+        grace.get_by_role("button", name=f"More for {info.name}").click()
+        grace.get_by_text("Cancel", exact=True).last.click()
+        idle(grace)
     until(lambda: not runs.active())
     assert runs.run(info.name).state == "cancelled"
     expect(ada.locator(f'{row}[data-state="cancelled"]')).to_be_visible(timeout=BUSY_MS)
@@ -121,13 +124,11 @@ def test_two_people_cannot_touch_each_others_work(visitor, server, monkeypatch):
     for change in ("Delete", "Rename", "Resume"):
         expect(bob.get_by_text(change, exact=True)).to_have_count(0)
 
-
-def test_who_signs_out_is_out(visitor):
-    page = sign_in(visitor(), "ada")
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-    page.goto("/train")
-    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    ada.keyboard.press("Escape")
+    ada.get_by_role("button", name="Sign out").click()
+    expect(ada.get_by_role("button", name="Sign in")).to_be_visible()
+    ada.goto("/train")
+    expect(ada.get_by_role("button", name="Sign in")).to_be_visible()
 
 
 def asked(server: Server, path: str, token: str = "") -> tuple[int, str]:

@@ -64,8 +64,9 @@ def test_a_click_on_the_map_redraws_the_pick_alone(explore, models, ident):
         assert sum(map(len, messages)) <= MOST_BYTES
 
 
-def test_what_else_redraws_what(explore, models):
+def test_what_else_redraws_what(new_page, models):
     """A tile leaves its own grid as it is; a click on the map after it takes the ring away from there, once."""
+    explore = Explore(new_page(viewport={"width": 1280, "height": 1800}))  # of which nothing has to be scrolled
     listener = Listener(explore)
     explore.open(PLANE)
     spots = explore.empty_spots(models(PLANE).latents.mean.numpy(), 2)

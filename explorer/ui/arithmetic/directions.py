@@ -8,7 +8,9 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from explorer.files.tables import table_text
 from explorer.latents import METHODS, Reference, Scope
+from explorer.latents.colours import GROUP
 from explorer.ui import address, html, pickers, selection, sheets
 from explorer.ui.arithmetic.live_code import live_code
 from explorer.ui.cache import STORED, EncodedDataset
@@ -20,8 +22,9 @@ from explorer.ui.codes.saved_names import Method, SavedDirection, SavedGroup
 from explorer.ui.components.code_sliders.component import Knob
 from explorer.ui.components.latent_map.component import Trail
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.downloads import caption_of, download_menu, sheet_menu
 from explorer.ui.markdown import plain, sentence
-from explorer.ui.wording import GROUP, GROUPS
+from explorer.ui.wording import GROUPS
 
 KEY = "direction_knob"
 FROM, TO, METHOD, AT = "direction_from", "direction_to", "direction_method", "direction_at"
@@ -49,7 +52,7 @@ def _pair(data: EncodedDataset) -> tuple[Source, Source, Method] | None:
         return None
     options = list(found)
     labels = {
-        ident: f"{source.name} ({len(source.rows):,} items)"
+        ident: f"{source.name} ({len(source.rows):,} images)"
         if isinstance(source.end, SavedGroup)
         else f"class {source.name}"
         for ident, source in found.items()
@@ -102,7 +105,7 @@ def _direction(data: EncodedDataset, scope: Scope, start: Source, end: Source, m
     query: dict[str, str] = {}
     if at is not None:
         query = _strength(data, at.code, vector)
-        _strip(data, at.code, vector, computed.is_own(data, at))
+        _strip(data, at.code, vector, f"{start.name} to {end.name}", computed.is_own(data, at))
     _trust(data, start, end, method)
     name_to_save("direction", "direction", lambda _: SavedDirection(start.end, end.end, method))
     middles = tuple(ring(data, data.latents.mean[source.rows].mean(0), source.name) for source in (start, end))
@@ -139,19 +142,29 @@ def _strength(data: EncodedDataset, at: Tensor, vector: Tensor) -> dict[str, str
     )
 
 
-def _strip(data: EncodedDataset, at: Tensor, vector: Tensor, own: bool) -> None:
+def _strip(data: EncodedDataset, at: Tensor, vector: Tensor, ends: str, own: bool) -> None:
     path = at + _STRIP[:, None] * vector
+    values = [f"{value:+g}".replace("-", "−") if value else "0" for value in _STRIP.tolist()]
     tiles(
         key="direction_strip",
         sheet_url=sheets.decoded_sheet(f"{data.key}-direction", data.model, path, len(path), data.drawn_as, own=own),
         count=len(path),
         columns=len(path),
         tile=sheets.tile_size(data.model),
-        captions=[f"{value:+g}".replace("-", "−") if value else "0" for value in _STRIP.tolist()],
+        captions=values,
         max_tile_px=64,
         gap=2,
         label="Along the direction",
         on_pick=lambda i: selection.choose_code(data, path[i], "a direction"),
+    )
+    sheet_menu(
+        "direction",
+        f"{data.model.info.name}-direction",
+        caption_of(data.model.info, f"Codes along the direction from {ends}, decoded", "1 reaches the other group"),
+        lambda: data.decode(path),
+        len(path),
+        across=values,
+        quiet=True,
     )
 
 
@@ -172,7 +185,7 @@ def _trust(data: EncodedDataset, start: Source, end: Source, method: Method) -> 
             ]
         )
     )
-    left_out = f" The {shared:,} items that are in both groups were left out of this test." if shared else ""
+    left_out = f" The {shared:,} images that are in both groups were left out of this test." if shared else ""
     slides = (
         f" Images are held out one by one, not {GROUP} by {GROUP}: where the groups are of different {GROUPS}, part of "
         "this direction may be their slides."
@@ -180,6 +193,22 @@ def _trust(data: EncodedDataset, start: Source, end: Source, method: Method) -> 
         else ""
     )
     st.caption(f"{plain(found.verdict())}{left_out}{slides}")
+    figures = [
+        ("AUC", found.auc),
+        ("AUC, 95% from", low),
+        ("AUC, 95% to", high),
+        ("cosine", found.cosine),
+        ("cosine, 5th percentile", found.cosine_low),
+        ("effect", found.effect),
+        ("effect, random pairs", found.random_effect),
+    ]
+    download_menu(
+        "trust",
+        f"{data.model.info.name}-direction-trust",
+        caption_of(data.model.info, f"How far to trust the direction from {start.name} to {end.name}", METHODS[method]),
+        table=lambda: table_text(["figure", "value"], figures),
+        quiet=True,
+    )
 
 
 _AUC_HELP = (

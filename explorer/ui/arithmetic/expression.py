@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 import torch
+from PIL import Image
 
 from explorer.images import pictures
 from explorer.latents import ExpressionError, Result, Scope, evaluate
@@ -12,10 +13,12 @@ from explorer.ui.arithmetic.builder import builder
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import computed, saved_names, upload
 from explorer.ui.codes.code_picker import HELP, items, references, show_error
+from explorer.ui.codes.item_files import code_csv
 from explorer.ui.codes.map_marks import MapMarks, rings
 from explorer.ui.codes.naming import name_to_save, saved_list
-from explorer.ui.codes.neighbours import neighbour_tiles
+from explorer.ui.codes.neighbours import neighbour_tiles, neighbours_strip
 from explorer.ui.codes.saved_names import SavedCode, SavedDirection
+from explorer.ui.downloads import caption_of, strip_menu
 
 KEY, PARAM = "expression_text", "e"
 _MOST_INGREDIENTS = 6  # pictures of a sum that fit a line
@@ -39,9 +42,9 @@ def expression_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
         except ExpressionError as error:
             show_error(error)
             st.button("Use an example", key="expression_example", type="tertiary", on_click=_use_example, args=(scope,))
-            shown = MapMarks(address=query)
+            marks = MapMarks(address=query)
         else:
-            _sum(data, result)
+            shown = _sum(data, result)
             _facts(data, result)
             neighbour_tiles(
                 data,
@@ -49,9 +52,18 @@ def expression_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
                 key="expression_neighbours",
                 on_pick=lambda row: selection.choose_row(data, row, "the neighbours"),
             )
-            shown = MapMarks(rings(data, result), address=query)
+            strip_menu(
+                "expression",
+                f"{data.model.info.name}-sum",
+                caption_of(data.model.info, f"{text}, decoded, and the images with the nearest codes"),
+                lambda: shown,
+                beside=lambda: neighbours_strip(data, result.code),
+                table=lambda: code_csv(data.model, result.code),
+                quiet=True,
+            )
+            marks = MapMarks(rings(data, result), address=query)
         saved_list(set(scope.names))
-        return shown
+        return marks
 
 
 def _use_example(scope: Scope) -> None:
@@ -67,12 +79,12 @@ def example(scope: Scope) -> str:
     return " + ".join(f"0.5*{name}" for name in blended[:2]) if len(blended) > 1 else blended[0]
 
 
-def _sum(data: EncodedDataset, result: Result) -> None:
-    """Draws the sum in pictures: the ingredients with their weights and signs, and the result."""
+def _sum(data: EncodedDataset, result: Result) -> list[tuple[str, Image.Image]]:
+    """Draws the sum in pictures, and gives those: the ingredients with their weights and signs, and the result."""
     shown = result.terms if len(result.terms) <= _MOST_INGREDIENTS else ()
     alone = len(shown) == 1 and shown[0].weight == 1
     decoded = data.decode(torch.stack([*(term.code for term in shown), result.code]))
-    parts, named = [], saved_names.everything()
+    parts, kept, named = [], [], saved_names.everything()
     if not alone:
         for i, term in enumerate(shown):
             sign = "−" if term.weight < 0 else ("+" if i else "")
@@ -83,6 +95,7 @@ def _sum(data: EncodedDataset, result: Result) -> None:
                 picture = html.arrow(name)
             else:
                 picture = html.image(pictures.single(decoded[i]), name, alt=f"decoded {name}")
+                kept.append((f"{sign} {weight} {name}".strip(), pictures.single(decoded[i])))
             parts.append((f"{sign} {weight}".strip(), picture))
     answer = html.image(
         pictures.single(decoded[-1]),
@@ -92,14 +105,15 @@ def _sum(data: EncodedDataset, result: Result) -> None:
     )
     parts.append(("=" if parts else "", answer))
     st.html(html.equation(parts))
+    return [*kept, ("result", pictures.single(decoded[-1]))]
 
 
 def _facts(data: EncodedDataset, result: Result) -> None:
     facts = []
     found = computed.density(data)
     if found is not None:
-        share = html.percent(float(found.share(result.code[None])[0]))
-        facts.append(("Denser than", f"{share} of real images", _DENSITY_HELP))
+        share = html.most(1 - float(found.share(result.code[None])[0]))
+        facts.append(("In an emptier region than", f"{share} of the real images", _DENSITY_HELP))
     if any(term.reference.kind == "upload" for term in result.terms) and (uploaded := upload.current()) is not None:
         facts.append(("upload", uploaded.name, "The picture you uploaded last"))
     st.html(html.facts(facts))
@@ -116,6 +130,6 @@ def _facts(data: EncodedDataset, result: Result) -> None:
 
 
 _DENSITY_HELP = (
-    "The share of real images whose codes lie in sparser places of the aggregate posterior than this code. "
-    "Near 0% the decoder has seen hardly any training image."
+    "Of the real images, how many have their codes in more crowded places than this one. Where almost all do, the "
+    "decoder has seen hardly any image like this."
 )

@@ -8,15 +8,15 @@ from torch import Tensor
 
 from explorer.checkpoints.model import Model
 from explorer.latents import Scope
-from explorer.ui import address, selection, sheets
+from explorer.ui import draws, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import code_picker, computed
 from explorer.ui.codes.map_marks import MapMarks, rings
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.downloads import caption_of, sheet_menu
 
 FROM, TEMPERATURE, SEED = "cut_from", "cut_temperature", "cut_seed"
 _DRAWS = 8
-_LAST_SEED = 999_999
 
 
 def layers_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
@@ -24,27 +24,19 @@ def layers_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
     model = data.model
     with st.container(key="layers"):
         start = code_picker.choose_code("Cut", FROM, "start", scope, default=code_picker.first(scope))
-        address.restore_number("seed", SEED, 0, _LAST_SEED, default=0)
-        address.restore_number("temperature", TEMPERATURE, 0.0, 2.0, default=1.0, step=0.05)
+        draws.restore(SEED, TEMPERATURE)
         left, right = st.columns([3, 1], vertical_alignment="bottom")
-        temperature = left.slider(
-            *("Temperature", 0.0, 2.0),
-            step=0.05,
-            key=TEMPERATURE,
-            persist_state="session",
-            help="Scale of the draws: 0 takes the mean of every lower layer.",
-        )
-        right.button("New draws", key="cut_new", on_click=_next_seed, help="Draw other lower layers (the next seed)")
-        seed = st.session_state[SEED]
-        query = {
-            "start": str(st.session_state[FROM]),
-            "seed": str(seed) if seed else "",
-            "temperature": "" if temperature == 1 else f"{temperature:g}",
-        }
+        with left:
+            temperature = draws.temperature_slider(
+                TEMPERATURE, "Scale of the draws: 0 takes the mean of every lower layer."
+            )
+        with right:
+            draws.seed_button("cut_new", SEED, help="Draw other lower layers (the next seed)")
+        query = {"start": str(st.session_state[FROM]), **draws.query(SEED, TEMPERATURE)}
         if start is None:
             return MapMarks(address=query)
         columns = 1 + _DRAWS
-        codes = cuts(model, start.code, temperature, seed)
+        codes = cuts(model, start.code, temperature, st.session_state[SEED])
         tiles(
             key="cut_tiles",
             sheet_url=sheets.decoded_sheet(
@@ -64,6 +56,19 @@ def layers_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
             "Each row keeps the layers above its cut and draws the others from the prior, eight times. What the eight "
             "share, the kept layers have said; where they differ, the others decide. The ring marks the code itself. "
             "Click an image to choose its code."
+        )
+        sheet_menu(
+            "cut",
+            f"{model.info.name}-layers",
+            caption_of(
+                model.info,
+                "A code, and draws of the layers below each cut, a row a cut",
+                f"temperature {temperature:g}, seed {st.session_state[SEED]}",
+            ),
+            lambda: data.decode(codes),
+            columns,
+            down=_rows(model),
+            quiet=True,
         )
         return MapMarks(rings(data, start, "cut"), address=query)
 
@@ -86,7 +91,3 @@ def _rows(model: Model) -> list[str]:
         return kept
     told = model.network.by_layer(kl)
     return [f"{text}\n{float(told[:row].sum()):.1f} of {float(told.sum()):.1f} nats" for row, text in enumerate(kept)]
-
-
-def _next_seed() -> None:
-    st.session_state[SEED] = (st.session_state[SEED] + 1) % (_LAST_SEED + 1)

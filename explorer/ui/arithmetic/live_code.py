@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import streamlit as st
+from PIL import Image
 from torch import Tensor
 
 from explorer.images import pictures
-from explorer.ui import address, compact, html, page_switch, selection, sheets
+from explorer.latents import compact
+from explorer.ui import address, html, page_switch, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import computed
+from explorer.ui.codes.item_files import code_csv
 from explorer.ui.codes.map_marks import place_of
 from explorer.ui.components.code_sliders.component import Knob, code_sliders
+from explorer.ui.downloads import caption_of, strip_menu
+from explorer.ui.panels import guarded
 
 _PARAM = "moves"
 
@@ -50,18 +55,22 @@ def live_code(
     if of != revision:
         _, moved = st.session_state[f"{key}_moved"] = (revision, moved if of == "" else {})
 
+    def picture(code: Tensor) -> Image.Image:
+        return pictures.single(data.decode(code[None])[0])
+
     def query() -> dict[str, str]:
         homes = {knob.id: knob.home for knob in make(moved)[1]}
         return {_PARAM: compact.moves_text({i: value for i, value in moved.items() if value != homes.get(i)})}
 
     @st.fragment
+    @guarded
     def live() -> None:
         page_switch.follow()
         code, knobs = make(moved)
         code_sliders(
             key=key,
             knobs=knobs,
-            picture=html.source(pictures.single(data.decode(code[None])[0])),
+            picture=html.source(picture(code)),
             picture_alt="the decoded code",
             picture_data={"code": html.code_text(code)},
             caption=computed.share_text(data, code, start),
@@ -80,6 +89,14 @@ def live_code(
         st.button("Use this code", key=f"{key}_use", on_click=use, help="It becomes `here`, on Explore too")
 
     live()
+    strip_menu(  # out of what runs for each move
+        key,
+        f"{data.model.info.name}-moved",
+        caption_of(data.model.info, f"A code before and after it was moved by {origin}"),
+        lambda: [("before", picture(start)), ("after", picture(make(moved)[0]))],
+        table=lambda: code_csv(data.model, make(moved)[0]),
+        quiet=True,
+    )
     return query()
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import streamlit as st
 import torch
 
+from explorer.files.tables import table_text
 from explorer.latents import ClassMeans
 from explorer.ui import pickers, selection, sheets
 from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.codes import computed
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.downloads import caption_of, sheet_menu
 from explorer.ui.markdown import plain
 
 _KEY = "means_over"
@@ -59,6 +61,19 @@ def means_panel(data: EncodedDataset) -> ClassMeans | None:
             label="Class means, decoded",
             on_pick=lambda i: selection.choose_code(data, found.codes[have[i]], f"mean of {names[i]}"),
         )
+        condition = data.conditions(torch.tensor(have))
+        sheet_menu(
+            "means",
+            f"{data.model.info.name}-means",
+            caption_of(
+                data.model.info,
+                f"The mean codes of the classes, decoded, over {int(found.counts.sum()):,} images of {data.source}",
+            ),
+            lambda: data.model.decode(found.codes[have], condition),
+            len(have),
+            across=names,
+            table=lambda: means_csv(found, have, data.classes),
+        )
         notes = []
         for reason in dict.fromkeys(found.reason(i) for i in have if doubtful[i]):
             which = [data.classes[i] for i in have if doubtful[i] and found.reason(i) == reason]
@@ -82,7 +97,7 @@ _HELP = (
 
 
 def _over(data: EncodedDataset, of_data: ClassMeans) -> ClassMeans:
-    if data.name != STORED or not computed.training_is_here(data):
+    if data.name != STORED or data.before_test or not computed.training_is_here(data):
         st.caption(f"over {int(of_data.counts.sum()):,} images of {plain(data.source)}", width="content")
         return of_data
     over = pickers.pick_one("Means over", "over", _KEY, _OVER, "the means over", label_visibility="collapsed")
@@ -93,6 +108,13 @@ def _over(data: EncodedDataset, of_data: ClassMeans) -> ClassMeans:
         st.warning(plain(of_training))
         return of_data
     return of_training
+
+
+def means_csv(found: ClassMeans, have: list[int], classes: list[str]) -> str:
+    """Writes the means of some classes as CSV: class, how many images, code."""
+    header = ["class", "images", *(f"z{i}" for i in range(found.codes.shape[1]))]
+    rows = [[classes[i], int(found.counts[i]), *(float(f"{v:.7g}") for v in found.codes[i].tolist())] for i in have]
+    return table_text(header, rows)
 
 
 def _title(found: ClassMeans, i: int, classes: list[str], another: int | None) -> str:

@@ -47,7 +47,7 @@ def _sliders(data: EncodedDataset, start: Tensor, among: range, count: int | Non
         knobs = [
             Knob(
                 i,
-                f"latent {i}",
+                data.model.network.latent_name(i),
                 float(code[i]),
                 low[i],
                 high[i],

@@ -14,6 +14,7 @@ from explorer.ui.codes import code_picker, computed
 from explorer.ui.codes.layers import pick_layer
 from explorer.ui.codes.map_marks import MapMarks, rings
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.downloads import caption_of, sheet_menu
 
 AROUND, STEPS, PAGE = "traversal_around", "traversal_steps", "traversal_page"
 _USUAL, _FIRST_ROWS = 11, 12
@@ -55,8 +56,8 @@ def traversal_panel(data: EncodedDataset, scope: Scope) -> MapMarks:
             first=_ROWS * (page - 1),
             among=among,
         )
-        _tiles(data, varied, origin, ranges, page)
         st.caption(_summary(data, int(ranges.collapsed[among.start : among.stop].sum()), latent))
+        _tiles(data, varied, origin, ranges, page)
         return MapMarks(rings(data, origin, "around"), address=query)
 
 
@@ -87,6 +88,7 @@ def _tiles(
     rows, steps, _ = found.codes.shape
     flat = found.codes.flatten(0, 1)
     latents = found.latents.tolist()
+    names = [data.model.network.latent_name(latent) for latent in latents]
     nearest = (found.values - origin[found.latents, None]).abs().argmin(1)
     values = _columns(steps)
     between = [""] * (rows - 2) * steps
@@ -106,21 +108,33 @@ def _tiles(
         columns=steps,
         tile=sheets.tile_size(data.model),
         titles=[
-            f"latent {latent} = {value:.2f}".replace("-", "−")
-            for latent, values in zip(latents, found.values.tolist(), strict=True)
+            f"{name} = {value:.2f}".replace("-", "−")
+            for name, values in zip(names, found.values.tolist(), strict=True)
             for value in values
         ],
         captions=captions,
         row_labels=[
-            f"latent {latent}" if ranges.kl is None else f"latent {latent} · {float(ranges.kl[latent]):.2f} nats"
-            for latent in latents
+            name if ranges.kl is None else f"{name} · {float(ranges.kl[latent]):.2f} nats"
+            for name, latent in zip(names, latents, strict=True)
         ],
         faded_rows=[row for row, latent in enumerate(latents) if ranges.collapsed[latent]],
         rings=[row * steps + int(column) for row, column in enumerate(nearest)],
         max_tile_px=48,
         gap=1,
         label="Traversals, a row a latent",
-        on_pick=lambda i: selection.choose_code(data, flat[i], f"a traversal of latent {latents[i // steps]}"),
+        on_pick=lambda i: selection.choose_code(data, flat[i], f"a traversal of {names[i // steps]}"),
+    )
+    sheet_menu(
+        "traversal",
+        f"{data.model.info.name}-traversal",
+        caption_of(
+            data.model.info,
+            f"Traversals around {st.session_state[AROUND]}, a row a latent, to {_REACH:g} standard deviations each way",
+        ),
+        lambda: data.decode(varied().codes.flatten(0, 1)),
+        steps,
+        across=values,
+        down=names,
     )
 
 

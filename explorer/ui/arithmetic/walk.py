@@ -18,6 +18,8 @@ from explorer.ui.codes import code_picker, computed
 from explorer.ui.codes.map_marks import MOST_LABELS, MapMarks, ring
 from explorer.ui.components.film.component import film
 from explorer.ui.components.latent_map.component import Trail
+from explorer.ui.downloads import File, caption_of, sheet_menu
+from explorer.ui.glossary import meaning
 from explorer.ui.markdown import sentence
 
 FILM = "walk_film"
@@ -128,32 +130,33 @@ def _show(data: EncodedDataset, path: Tensor, names: list[str], stops: Tensor, o
     if shares is not None:
         sparsest = min(range(len(path)), key=shares.__getitem__)
         st.caption(
-            f"Sparsest at step {sparsest + 1} of {len(path)}: {html.percent(shares[sparsest])} of real images lie in "
-            "sparser places of the aggregate posterior."
+            f"Emptiest at step {sparsest + 1} of {len(path)}: there in an emptier region than "
+            f"{html.most(1 - shares[sparsest])} of the real images.",
+            help=meaning("Emptier region"),
         )
-    _downloads(data, path)
+    _downloads(data, path, names)
     trail = Trail([(float(x), float(y)) for x, y in data.map.place(path).tolist()], player=FILM)
     labels = names if len(names) <= MOST_LABELS else [""] * len(names)
     rings = {name: ring(data, stop, label) for name, label, stop in zip(names, labels, stops, strict=True)}
     return MapMarks(tuple(rings.values()), (trail,))  # by name, so that a loop's first stop has one ring
 
 
-def _downloads(data: EncodedDataset, path: Tensor) -> None:
-    def button(label: str, name: str, mime: str, make: Callable[[Tensor], bytes], text: str) -> None:
-        st.download_button(
-            label,
-            lambda: make(data.decode(path)),
-            f"{data.model.info.name}-walk.{name}",
-            mime,
-            key=f"walk_{name}",
-            on_click="ignore",
-            help=text,
-        )
+def _downloads(data: EncodedDataset, path: Tensor, names: list[str]) -> None:
+    def made(make: Callable[[Tensor], bytes]) -> Callable[[], bytes]:
+        return lambda: make(data.decode(path))
 
-    with st.container(horizontal=True, gap="small"):
-        button("GIF", "gif", "image/gif", films.gif, "An animation that loops")
-        button("MP4", "mp4", "video/mp4", films.mp4, "A video, H.264")
-        button("PNG strip", "png", "image/png", films.strip, "All steps side by side, pixel by pixel")
+    way = WAYS[st.session_state[WAY]].lower()
+    sheet_menu(
+        "walk",
+        f"{data.model.info.name}-walk",
+        caption_of(data.model.info, f"A walk of {len(path)} steps through {', '.join(names)}", f"way: {way}"),
+        lambda: data.decode(path),
+        len(path),
+        more=[
+            File("GIF", ".gif", "image/gif", made(films.gif), "An animation that loops"),
+            File("MP4", ".mp4", "video/mp4", made(films.mp4), "A video, H.264"),
+        ],
+    )
 
 
 def _address(stops: _Stops, way: str, steps: int) -> dict[str, str]:

@@ -84,7 +84,7 @@ def _at(cell: UploadedCell, large: Large, place: tuple[int, int]) -> Large:
     if place == large.place:
         return large
     known: tuple[str, Large] | None = st.session_state.get(_MOVED)
-    if known is None or (known[0], known[1].place) != (cell.digest, place):
+    if known is None or (known[0], known[1].place, known[1].planes) != (cell.digest, place, cell.planes):
         with st.spinner("Reading that place …"):
             known = cell.digest, large.at(place)
         st.session_state[_MOVED] = known

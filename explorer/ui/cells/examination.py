@@ -5,22 +5,26 @@ from __future__ import annotations
 import math
 
 import streamlit as st
+from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
 from explorer.cells import figures
 from explorer.cells.screening import Examination
 from explorer.cells.screening.detector import BACKGROUND
-from explorer.cells.screening.verdicts import Near, Verdict, alone, training_cells
+from explorer.cells.screening.verdicts import Verdict, alone, training_cells
 from explorer.checkpoints.model import Model
 from explorer.datasets.malaria import CLASSES
 from explorer.figures import PALETTE
+from explorer.files.tables import table_text
 from explorer.images import pictures
 from explorer.ui import html
 from explorer.ui.cells.crop import crop_panel
 from explorer.ui.cells.overview import DEVICE, assumption, chance, rarer
 from explorer.ui.cells.report import ELBOS, doubt, measured
 from explorer.ui.cells.uploads import UploadedCell, assumed, intake, opened, verdict_of
+from explorer.ui.downloads import caption_of, download_menu, pixels_of, side_by_side, strip, strip_menu
+from explorer.ui.glossary import meaning
 from explorer.ui.markdown import plain
 
 _EXAMINED = "cells_upload_examined"
@@ -45,6 +49,7 @@ def examined(cell: UploadedCell) -> None:
             args=(cell,),
         )
     with st.container():
+        intake.planes(cell)
         crop_panel(cell)
     verdict = verdict_of(cell)
     left, right = st.columns([6, 7], gap="large")
@@ -61,7 +66,7 @@ def examined(cell: UploadedCell) -> None:
             other = rare if assumed() is None else ""
             st.caption(f"This assumes that {assumption()} of the cells are infected.{other}")
     with right:
-        _pictures(found, unlike=verdict.unlike)
+        _pictures(verdict, found)
     for column, state, model, code in zip(
         st.columns(2, gap="large"), CLASSES, opened().models, found.codes, strict=True
     ):
@@ -138,41 +143,56 @@ def _unbroken(text: str) -> str:
     return f'<span style="white-space:nowrap">{text}</span>'
 
 
-def _pictures(found: Examination, *, unlike: bool) -> None:
+def _pictures(verdict: Verdict, found: Examination) -> None:
     """Draws what the models see and make of it, and of a cell what is left, and where that speaks for an infection."""
     seen = found.images[0]
     healthy, infected = (r[0] for r in found.reconstructions)
-    st.html(
-        html.row(
-            html.image(pictures.single(seen), "what the models see", alt="the upload on black, resized"),
-            html.image(pictures.single(healthy), "by the healthy model", alt="its healthy reconstruction"),
-            html.image(pictures.single(infected), "by the infected model", alt="its infected reconstruction"),
-        )
+    made = [
+        ("what the models see", pictures.single(seen), "the upload on black, resized"),
+        ("by the healthy model", pictures.single(healthy), "its healthy reconstruction"),
+        ("by the infected model", pictures.single(infected), "its infected reconstruction"),
+    ]
+    st.html(html.row(*(html.image(picture, name, alt=alt) for name, picture, alt in made)))
+    shown = [(name, picture) for name, picture, _ in made]
+    left = [] if verdict.unlike else _left_over(found, seen, healthy, infected)
+    said = [("typicality", verdict.typicality)]
+    if not verdict.unlike:
+        said += [
+            ("probability of an infection", verdict.p_infected),
+            ("residuals of both models, nats", verdict.log_ratio),
+            ("largest residual of the healthy model", verdict.residual_score),
+            ("difference of log-likelihoods, nats", float(found.likelihood_ratio[0])),
+        ]
+    download_menu(
+        "cells_upload_pictures",
+        "cell",
+        f"An uploaded cell as two models see it: {', '.join(model.info.id for model in opened().models)}. {DEVICE}.",
+        figure=lambda: side_by_side([*shown, *left]),
+        table=lambda: table_text(["evidence", "value"], said),
+        more=[pixels_of("The pictures as they are", lambda: strip(shown).sheet)],
+        quiet=True,
     )
-    if unlike:
-        return
+
+
+def _left_over(found: Examination, seen: Tensor, healthy: Tensor, infected: Tensor) -> list[tuple[str, Image.Image]]:
+    """Draws what the models could not draw of a cell, and where that speaks for an infection; returns the pictures."""
     local = alone(found.evidence[0], opened().calibration)
-    shown = pictures.evidence(seen, local, low=_CLEAR, high=_FULL, edge=0.0)
-    st.html(
-        html.row(
-            html.image(shown, "where it looks infected", alt="the upload with local evidence in red"),
-            html.image(
-                pictures.left_over(seen, healthy, gain=_GAIN, background=BACKGROUND),
-                f"left by the healthy one ×{_GAIN}",
-                alt="image minus healthy reconstruction",
-            ),
-            html.image(
-                pictures.left_over(seen, infected, gain=_GAIN, background=BACKGROUND),
-                f"left by the infected one ×{_GAIN}",
-                alt="image minus infected reconstruction",
-            ),
-        )
-        + _legend(local)
-    )
+    left = [pictures.left_over(seen, made, gain=_GAIN, background=BACKGROUND) for made in (healthy, infected)]
+    shown = [
+        (
+            "where it looks infected",
+            pictures.evidence(seen, local, low=_CLEAR, high=_FULL, edge=0.0),
+            "the upload with local evidence in red",
+        ),
+        (f"left by the healthy one ×{_GAIN}", left[0], "image minus healthy reconstruction"),
+        (f"left by the infected one ×{_GAIN}", left[1], "image minus infected reconstruction"),
+    ]
+    st.html(html.row(*(html.image(picture, name, alt=alt) for name, picture, alt in shown)) + _legend(local))
     st.caption(
         "Left over: the picture minus its reconstruction, on gray, inside the cell. That is what a model could not "
         "draw. A parasite is purple there."
     )
+    return [(name, picture) for name, picture, _ in shown]
 
 
 def _legend(local: Tensor) -> str:
@@ -196,14 +216,17 @@ def _among(cell: UploadedCell, state: str, model: Model, code: Tensor) -> None:
     kind = "umap" if "umap" in latents.maps else next(iter(latents.maps))
     place = latents.maps[kind]
     x, y = place.place(code[None])[0].tolist()
-    st.markdown(f"###### Among {state} cells")
-    st.plotly_chart(
-        figures.place_on_map(place.points.numpy(), latents.group, (x, y), "the uploaded cell", color=_COLORS[state]),
-        key=f"cells_upload_map_{state}",
-        config={"displayModeBar": False},
-    )
+    st.markdown(f"###### Among {state} cells", help=meaning("Code", "Nearest"))
+    shown = figures.place_on_map(place.points.numpy(), latents.group, (x, y), "the uploaded cell", color=_COLORS[state])
+    st.plotly_chart(shown, key=f"cells_upload_map_{state}", config={"displayModeBar": False})
     st.caption(
         f"{len(latents):,} {state} cells of test patients on the {state} model's map; the cross marks this picture."
+    )
+    download_menu(
+        f"cells_upload_map_{state}",
+        f"cell-among-{state}",
+        caption_of(model.info, f"An uploaded cell (cross) among {len(latents):,} {state} cells of test patients"),
+        figure=lambda: [shown],
     )
     try:
         cells = training_cells()[state]
@@ -211,22 +234,28 @@ def _among(cell: UploadedCell, state: str, model: Model, code: Tensor) -> None:
         st.caption(f"The training cells to compare with are missing: {plain(str(error))}.")
         return
     near = cells.nearest(code, _NEIGHBOURS)
-    st.html(_nearest(model, state, near))
+    drawn = [pictures.single(image) for image in model.decode(near.codes)]
+    named = [
+        f"{patient} · {distance:.1f}" if math.isfinite(distance) else patient
+        for patient, distance in zip(near.patients, near.distances, strict=True)
+    ]
+    st.html(
+        html.row(
+            *(
+                html.image(picture, name, alt=f"a {state} training cell of patient {patient}")
+                for picture, name, patient in zip(drawn, named, near.patients, strict=True)
+            )
+        )
+    )
     st.caption(
         f"The nearest of {len(cells.codes):,} {state} training cells, decoded from their codes, with their patient and "
         f"their distance. The median distance from a training cell to its nearest neighbour is {cells.spacing:.1f}.",
     )
-
-
-def _nearest(model: Model, state: str, near: Near) -> str:
-    decoded = model.decode(near.codes)
-    return html.row(
-        *(
-            html.image(
-                pictures.single(image),
-                f"{patient} · {distance:.1f}" if math.isfinite(distance) else patient,
-                alt=f"a {state} training cell of patient {patient}",
-            )
-            for image, patient, distance in zip(decoded, near.patients, near.distances, strict=True)
-        )
+    strip_menu(
+        f"cells_upload_near_{state}",
+        f"nearest-{state}-cells",
+        caption_of(model.info, f"The {state} training cells nearest to an uploaded cell, by patient and distance"),
+        lambda: list(zip(named, drawn, strict=True)),
+        table=lambda: table_text(["patient", "distance"], list(zip(near.patients, near.distances, strict=True))),
+        quiet=True,
     )

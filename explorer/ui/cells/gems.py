@@ -5,14 +5,18 @@ from __future__ import annotations
 from functools import partial
 
 import streamlit as st
+from PIL import Image
 from torch import Tensor
 
 from explorer.checkpoints.model import Model
 from explorer.errors import CheckpointError
+from explorer.figures.paper import Pictures
+from explorer.files.shipped import command
 from explorer.images import pictures
 from explorer.latents import OriginDistances
-from explorer.ui import address, assets, html, pickers
+from explorer.ui import address, assets, draws, html, pickers
 from explorer.ui.cells.generators import STATES, Pair, kinds, open_pair
+from explorer.ui.downloads import caption_of, download_menu, pixels_of
 from explorer.ui.markdown import plain
 
 STONES = {"linear": "Pebbles", "conv": "Rough stones", "both": "Streaked stones"}
@@ -20,7 +24,7 @@ SOURCES = {"mixed": "Both in turn", "healthy": "Healthy", "infected": "Infected"
 _STONES, _SOURCE, _TEMPERATURE = "gems_stones", "gems_source", "gems_temperature"
 _ACROSS, _SEED = "gems_across", "gems_seed"
 _USUAL = {_TEMPERATURE: 10, _ACROSS: 10, _SEED: 0}  # at 10 colours are full, and few have burnt out to white
-_HOTTEST, _MOST_ACROSS, _LAST_SEED = 20, 14, 10**6
+_HOTTEST, _MOST_ACROSS = 20, 14
 
 
 def gems_panel() -> dict[str, str]:
@@ -45,15 +49,16 @@ def gems_panel() -> dict[str, str]:
             return {}
         _picture(pair, states, codes, across, f"{source}-{across}-{temperature}-{seed}")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.button("New gems", key="gems_new", icon=":material/diamond:", on_click=_next_seed)
-            st.download_button(
-                "Download PNG",
-                partial(_sheet, pair, states, codes, across, "PNG"),
-                f"gems-{stones}-{source}-temperature-{temperature}-seed-{seed}.png",
-                "image/png",
-                key="gems_png",
-                on_click="ignore",
-                help="The picture above, without loss",
+            draws.seed_button("gems_new", _SEED, "New gems", icon=":material/diamond:")
+            picture = partial(_sheet, pair, states, codes, across)
+            download_menu(
+                "gems",
+                f"gems-{stones}-{source}-temperature-{temperature}-seed-{seed}",
+                caption_of(
+                    models[0].info, f"Gems: {len(codes)} codes at temperature {temperature}, seed {seed}, decoded"
+                ),
+                figure=lambda: [Pictures(picture(), across, _rows(across))],
+                more=[pixels_of("The picture above, without loss", picture)],
             )
         st.caption(_how(models, len(codes), temperature, seed, conditional=pair.healthy.conditional))
         st.caption(_far(distances))
@@ -64,7 +69,8 @@ def gems_panel() -> dict[str, str]:
 
 
 def _controls(found: dict[str, str]) -> tuple[str, str, int, int]:
-    for key, low, high in ((_TEMPERATURE, 1, _HOTTEST), (_ACROSS, 4, _MOST_ACROSS), (_SEED, 0, _LAST_SEED)):
+    draws.restore(_SEED, param=_SEED)
+    for key, low, high in ((_TEMPERATURE, 1, _HOTTEST), (_ACROSS, 4, _MOST_ACROSS)):
         address.restore_number(key, key, low, high, default=_USUAL[key])
     with st.container(horizontal=True, gap="medium"):
         stones = pickers.pick_one(
@@ -103,22 +109,20 @@ def _rows(across: int) -> int:
     return round(0.6 * across)
 
 
-def _next_seed() -> None:
-    st.session_state[_SEED] = (int(st.session_state.get(_SEED, 0)) + 1) % (_LAST_SEED + 1)
-
-
 def _picture(pair: Pair, states: list[int], codes: Tensor, across: int, name: str) -> None:
     url = assets.publish(
-        f"{pair.key}-gems-{name}.webp", partial(_sheet, pair, states, codes, across, "WEBP"), "image/webp"
+        f"{pair.key}-gems-{name}.webp",
+        lambda: pictures.encode(_sheet(pair, states, codes, across), "WEBP"),
+        "image/webp",
     )
     label = f"{len(codes)} generated gems on black"
     st.html(f'<img class="lx-gems" src="{url}" alt="{label}" style="aspect-ratio:{across}/{_rows(across)}">')
 
 
-def _sheet(pair: Pair, states: list[int], codes: Tensor, across: int, format: str) -> bytes:
+def _sheet(pair: Pair, states: list[int], codes: Tensor, across: int) -> Image.Image:
     """Gem after gem, each by the next of the states."""
     made = [pair.decode(codes, state) for state in states]
-    return pictures.encode(pictures.showcase([made[i % len(made)][i] for i in range(len(codes))], across), format)
+    return pictures.showcase([made[i % len(made)][i] for i in range(len(codes))], across)
 
 
 def _how(models: list[Model], count: int, temperature: int, seed: int, *, conditional: bool) -> str:
@@ -155,7 +159,7 @@ def _another_beta() -> None:
 
 
 _HELP = (
-    "The write-up on first weights says: “If you set the parameters right the samples look like gems or pebbles”. Two "
+    "The write-up on initialisation says: “If you set the parameters right the samples look like gems or pebbles”. Two "
     "of them matter. The temperature is how far out codes are drawn: it is yours to choose here. Beta is what a code "
     "cost in training: each model has its own for good."
 )
@@ -167,5 +171,5 @@ _BETA = (
     "that makes them. Betas of two likelihoods cannot be compared: the pebbles' 1 leaves a code fewer nats than the "
     "rough stones' 15. To see for yourself:"
 )
-_COMMANDS = """python -m explorer train --preset cells-linear --only infected --beta 0.1 --out runs/gems
-python -m explorer sample runs/gems --temperature 10 --out gems.png"""
+_COMMANDS = f"""{command("train --preset cells-linear --only infected --beta 0.1 --out runs/gems")}
+{command("sample runs/gems --temperature 10 --out gems.png")}"""

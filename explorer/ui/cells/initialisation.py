@@ -12,13 +12,19 @@ from explorer.cells import figures, initialisation
 from explorer.cells.initialisation import Comparison
 from explorer.errors import CheckpointError
 from explorer.figures import learning_curves
+from explorer.figures.paper import Panel
+from explorer.files.shipped import command
+from explorer.files.tables import table_text
 from explorer.images import pictures
 from explorer.models import LatentModel
-from explorer.ui import address, assets, cache, html, pickers
+from explorer.ui import assets, cache, draws, html, pickers
 from explorer.ui.cells.initialisation_wording import NAMES, OUTCOMES, REASONS
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.downloads import download_menu, sheet_menu
+from explorer.ui.glossary import meaning
 from explorer.ui.markdown import plain
-from explorer.ui.wording import number
+from explorer.ui.train.curves import history_csv
+from explorer.ui.wording import epochs_text, number
 
 _AT, _SEED = "cells_init_at", "cells_init_seed"
 _SIDE = 5
@@ -36,10 +42,19 @@ def init_panel() -> dict[str, str]:
         _samples(found, moment, seed)
         st.markdown("##### In numbers", help=_NUMBERS_HELP.format(drawn=f"{found.drawn:,}"))
         st.html(html.table(["", *(NAMES[init] for init in found.courses), "real cells"], _rows(found)))
+        download_menu("cells_init", "first-weights", _said(found), table=lambda: _csv(found))
         st.markdown(OUTCOMES)
-        st.markdown("##### How they learnt")
+        st.markdown("##### How they learnt", help=meaning("ELBO", "Epoch"))
         histories = {NAMES[init]: course.history for init, course in found.courses.items()}
-        st.plotly_chart(learning_curves(histories, "elbo", ("test", "train")), key="cells_init_curves", config=_PLAIN)
+        curves = learning_curves(histories, "elbo", ("test", "train"))
+        st.plotly_chart(curves, key="cells_init_curves", config=_PLAIN)
+        download_menu(
+            "cells_init_curves",
+            "first-weights-curves",
+            _said(found),
+            figure=lambda: [curves],
+            table=lambda: history_csv(histories),
+        )
         st.caption(_CURVES)
         _layers(found, (moments["start"].lower(), moments["end"].lower()))
         st.markdown(REASONS)
@@ -52,7 +67,7 @@ def init_panel() -> dict[str, str]:
 
 
 def _controls(moments: dict[str, str]) -> tuple[str, int]:
-    address.restore_number("init_seed", _SEED, 0, 10**6, default=0)
+    draws.restore(_SEED, param="init_seed")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         moment = pickers.pick_one(
             "Samples",
@@ -62,12 +77,8 @@ def _controls(moments: dict[str, str]) -> tuple[str, int]:
             "the moment",
             help="Cells that the networks draw before the first step of training, or after the last",
         )
-        st.button("New draws", key="cells_init_new", icon=":material/casino:", on_click=_next_seed)
+        draws.seed_button("cells_init_new", _SEED, icon=":material/casino:")
     return moment, int(st.session_state[_SEED])
-
-
-def _next_seed() -> None:
-    st.session_state[_SEED] = int(st.session_state.get(_SEED, 0)) + 1
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -114,11 +125,31 @@ def _samples(found: Comparison, moment: str, seed: int) -> None:
                 gap=2,
                 label=f"Cells from {NAMES[init]} weights",
             )
+            sheet_menu(
+                f"cells_init_{init}",
+                f"first-weights-{init}-{seed}",
+                f"{_SIDE**2} cells from {NAMES[init]} weights, seed {seed}. {_said(found)}",
+                partial(decode, codes),
+                _SIDE,
+            )
     st.caption(_SAMPLES[moment])
 
 
 def _sheet(decode: Callable[[Tensor], Tensor], codes: Tensor) -> bytes:
     return pictures.encode(pictures.sheet(decode(codes), _SIDE), "WEBP")
+
+
+def _said(found: Comparison) -> str:
+    epochs = len(next(iter(found.courses.values())).history)
+    names = " and ".join(NAMES[init] for init in found.courses)
+    return (
+        f"{names} weights compared: preset {found.preset}, {found.only} cells of malaria, {epochs_text(epochs)}, "
+        f"seed {found.seed}."
+    )
+
+
+def _csv(found: Comparison) -> str:
+    return table_text(["measure", *(NAMES[init] for init in found.courses), "real cells"], _rows(found))
 
 
 def _rows(found: Comparison) -> list[list[str]]:
@@ -142,6 +173,7 @@ def _layers(found: Comparison, moments: tuple[str, str]) -> None:
     layers = [layer.name for layer in next(iter(found.courses.values())).start]
     help_ = _LAYERS_HELP.format(images=found.scale_images)
     columns = st.columns(2, gap="medium")
+    drawn: list[Panel] = []
     for column, (field, (title, what)) in zip(columns, _SCALES.items(), strict=True):
         values = {
             NAMES[init]: [(getattr(a, field), getattr(b, field)) for a, b in zip(course.start, course.end, strict=True)]
@@ -151,6 +183,8 @@ def _layers(found: Comparison, moments: tuple[str, str]) -> None:
             st.markdown(f"##### {title}", help=help_)
             figure = figures.layer_scales(layers, values, moments=moments, what=what)
             st.plotly_chart(figure, key=f"cells_init_{field}", config=_PLAIN)
+            drawn.append(figure)
+    download_menu("cells_init_layers", "first-weights-layers", _said(found), figure=lambda: drawn)
 
 
 _SCALES = {
@@ -161,13 +195,15 @@ _SCALES = {
 
 def _again(found: Comparison) -> None:
     st.caption(
-        "Train them yourself: on the Train screen the choice is called “First weights”, among the settings of the "
+        "Train them yourself: on the Train screen the choice is called “Initialisation”, among the settings of the "
         f"preset {found.preset}; in a terminal it is"
     )
     st.code(
         "\n".join(
-            f"python -m explorer train --preset {found.preset} --only {found.only} --init {init} "
-            f"--seed {found.seed} --out runs/cells-{init}"
+            command(
+                f"train --preset {found.preset} --only {found.only} --init {init} --seed {found.seed} "
+                f"--out runs/cells-{init}"
+            )
             for init in found.courses
         ),
         language="sh",
@@ -179,7 +215,7 @@ _INTRODUCTION = (
     "A network begins with random weights, and an *initialisation* says how large. The write-up trains its linear "
     "layers from two of them, **Xavier** (Glorot & Bengio 2010) and **Kaiming** (He et al. 2015). Here are both, "
     "trained on {only} cells for {epochs} epochs from the same seed, on the same cells in the same order: all that "
-    "differs is the size of the first weights."
+    "differs is the size of the initial weights."
 )
 _SAMPLES = {
     "start": "What the two networks make of the same codes before they have learnt anything.",

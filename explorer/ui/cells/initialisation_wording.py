@@ -14,7 +14,7 @@ OUTCOMES = """\
   in generated cells and in reconstructions. The steepness of generated outlines is 0.136 against 0.177; that of real
   cells is 0.448.
 - **Grain.** Small dark spots measure 0.77 in Xavier's generated cells, 6.99 in Kaiming's and 2.15 in real ones. What
-  exceeds real cells cannot be granules: it is noise left over from the first weights. In the output layer
+  exceeds real cells cannot be granules: it is noise left over from the initialisation. In the output layer
   0.13 is left under Xavier and 0.89 under Kaiming (the cosine between first and last weights: 1 is unchanged, 0
   forgotten). The spectrum cannot tell noise from detail, so a better spectrum does not make Kaiming's cells sharper.
 - **ELBO.** On unseen patients Kaiming's is 420.1 nats lower than Xavier's after the first epoch and 260.7 nats lower

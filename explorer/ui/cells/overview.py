@@ -7,6 +7,7 @@ from typing import Literal
 
 import streamlit as st
 import torch
+from torch import Tensor
 
 from explorer.cells.screening.groups import by_group, groups_csv
 from explorer.cells.screening.verdicts import Verdict, scores_csv, summary
@@ -14,6 +15,7 @@ from explorer.images import pictures
 from explorer.ui import html
 from explorer.ui.cells.uploads import SHARE, UploadedCell, assumed, by_probability, intake, opened, verdict_of
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.downloads import download_menu, panel_of
 from explorer.ui.markdown import sentence
 from explorer.ui.uploads.store import Uploads
 
@@ -44,15 +46,13 @@ def overview(state: Uploads[UploadedCell]) -> None:
     heading, grid, buttons, table, groups = (st.container() for _ in range(5))
     with buttons, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         _share()
-        st.download_button(
-            "Download CSV",
-            partial(as_csv, state, assumed()),
-            "scores.csv",
-            "text/csv",
-            key="cells_upload_csv",
-            on_click="ignore",
-            help="A row a file with its figures and verdict, or why it could not be read, as "
-            "`python -m explorer screen` writes it",
+        download_menu(
+            "cells_upload",
+            "scores",
+            f"{len(cells):,} uploaded cells with their figures and verdicts, the likeliest to be infected first; "
+            f"probabilities assume that {assumption()} of the cells are infected. {DEVICE}.",
+            figure=lambda: [panel_of(_images(cells), min(_COLUMNS, len(cells)))],
+            table=partial(as_csv, state, assumed()),
         )
         st.button("Clear", key="cells_upload_clear", icon=":material/delete:", on_click=intake.store.clear)
     heading.markdown(f"**{summary([verdict_of(cell) for cell in cells])}** · {DEVICE}")
@@ -93,12 +93,16 @@ def _share() -> None:
         placeholder="half",
         width=150,
         help="The share of the cells that you take to be infected, such as 0.5. The probabilities follow by Bayes' "
-        "rule. Left empty, every second cell is, as where they were calibrated.",
+        "rule. Left empty, they assume that half of the cells are infected, as where they were calibrated.",
     )
 
 
+def _images(cells: list[UploadedCell]) -> Tensor:
+    return torch.stack([cell.image for cell in cells])
+
+
 def _tiles(cells: list[UploadedCell], chosen: int | None) -> None:
-    images = torch.stack([cell.image for cell in cells])
+    images = _images(cells)
     sheet = html.source(pictures.sheet(images, _COLUMNS), "WEBP")
     idents = [cell.ident for cell in cells]
     tiles(
@@ -139,6 +143,15 @@ def _table(cells: list[UploadedCell]) -> None:
             "verdict": [verdict.called for verdict in found],
         },
         key="cells_upload_table",
+        column_config={
+            "evidence, nats": st.column_config.NumberColumn(
+                help="How much better the model of infected cells explains it than that of healthy ones: above 0 it "
+                "speaks for an infection."
+            ),
+            "typicality": st.column_config.TextColumn(
+                help="The share of the training cells in emptier regions: near 0 it is unlike them"
+            ),
+        },
         hide_index=True,
         height=min(420, 38 + 35 * len(cells)),
     )
@@ -181,11 +194,9 @@ def _groups(cells: list[UploadedCell]) -> None:
         "The share of the cells that is called likely infected, with Wilson's interval: how far so few cells can be "
         "off by chance. It does not cover that a cell may be called wrongly."
     )
-    st.download_button(
-        "Download these as CSV",
-        partial(groups_csv, found),
-        "groups.csv",
-        "text/csv",
-        key="cells_upload_groups_csv",
-        on_click="ignore",
+    download_menu(
+        "cells_upload_groups",
+        "groups",
+        f"Uploaded cells by group, with the share called likely infected and its 95% interval (Wilson). {DEVICE}.",
+        table=partial(groups_csv, found),
     )

@@ -6,16 +6,21 @@ from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
+from PIL import Image
 from torch import Tensor
 
 from explorer.cells import figures, measures
 from explorer.cells.measures import Summary
+from explorer.checkpoints.folder import CheckpointInfo
 from explorer.errors import CheckpointError
+from explorer.figures.paper import Panel, Pictures
+from explorer.files.tables import table_text
 from explorer.images import pictures
-from explorer.ui import address, assets, html, pickers
+from explorer.ui import address, assets, draws, html, pickers
 from explorer.ui.cells.generators import STATES, Pair, kinds, open_pair
 from explorer.ui.codes import abilities
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.downloads import caption_of, download_menu, pixels_of
 from explorer.ui.markdown import plain
 
 PIXELS = {"mean": "Sharp: the mean", "sampled": "As sampled, with noise"}
@@ -47,6 +52,7 @@ def pair_panel() -> dict[str, str]:
         def shown(state: int) -> Tensor:
             return pair.draw_pixels(codes(state), state, seed) if sampled else means(state)
 
+        st.caption(_HOW.get(pair.kind, _TOLD))
         names = ["healthy", "difference", "infected"] if pair.joint else list(STATES)
         key = f"{pair.key}-{side}-{temperature:g}-{seed}"
         for column, name in zip(st.columns(len(names), gap="medium"), names, strict=True):
@@ -59,24 +65,28 @@ def pair_panel() -> dict[str, str]:
                 make = partial(_state, shown, STATES.index(name), side, "PNG" if sampled else "WEBP")
             with column:
                 _grid(pair, f"{key}-{file}", name, side, make)
-        st.caption(_HOW.get(pair.kind, _TOLD))
         parasites = st.empty()  # filled once they are counted: the pictures come first
         if sampled:
             st.caption(_noise(pair))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.button("New draws", key="cells_new", icon=":material/casino:", on_click=_next_seed)
-            st.download_button(
-                "Download PNG",
-                lambda: _both(shown, side),
-                f"cells-{pair.kind}-{seed}{'-sampled' if sampled else ''}.png",
-                "image/png",
-                key="cells_png",
-                on_click="ignore",
-                help="Healthy on the left, infected on the right, in their own size",
+            draws.seed_button("cells_new", _SEED, icon=":material/casino:")
+            how = f"temperature {temperature:g}, seed {seed}"
+            text = f"Cells drawn from the prior, healthy and infected, at {how}"
+            file = f"cells-{pair.kind}-{seed}{'-sampled' if sampled else ''}"
+            pixels = "as sampled" if sampled else "the mean of each pixel"
+            download_menu(
+                "cells",
+                file,
+                caption_of(
+                    pair.healthy.info, text, pixels, "" if pair.joint else f"infected by {pair.infected.info.id}"
+                ),
+                figure=lambda: _panels(shown, means if pair.joint else None, side),
+                more=[pixels_of("Healthy on the left, infected on the right", lambda: _both(shown, side))],
             )
         generated = _generated(pair.key, pair, temperature, seed)
         parasites.caption(_parasites(generated))
         _measures(generated, pair.measured)
+        _measures_menu(generated, pair.healthy.info)
     query = {"kind": pair.kind, "side": str(side), "temperature": f"{temperature:g}", "seed": str(seed)}
     query["pixels"] = "sampled" if sampled else "mean"
     usual = {"kind": next(iter(found)), "side": "6", "seed": "0", "pixels": "mean"}
@@ -86,7 +96,7 @@ def pair_panel() -> dict[str, str]:
 
 _HOW = {
     "conv": "Two models, each of which has seen the cells of one state only, decode the same codes. A code means "
-    "something else to each: tile by tile the pictures need not be alike.",
+    "something else to each: tile by tile the images need not be alike.",
     "linear": "The write-up's networks of linear layers, one for each state, decode the same codes: colours come out, "
     "granules do not. A code means something else to each.",
     "both": "One model that is told the state decodes every code twice: the same cell, healthy and infected. Between "
@@ -94,7 +104,7 @@ _HOW = {
 }
 _TOLD = (
     "One model of both states, whose prior is told the state: it draws a code for each, by the same random numbers. "
-    "Tile by tile the pictures need not be alike."
+    "Tile by tile the images need not be alike."
 )
 
 
@@ -138,19 +148,11 @@ def _controls(pair: Pair) -> tuple[int, float, int]:
     # Another kind of temperature is another slider: each starts where its own models draw best.
     key = f"{_TEMPERATURE}_told" if pair.healthy.class_prior else _TEMPERATURE
     address.restore_number("side", _SIDE, 2, 10, default=6)
-    address.restore_number("temperature", key, 0.0, 2.0, default=pair.usual_temperature, step=0.05)
-    address.restore_number("seed", _SEED, 0, 10**6, default=0)
+    draws.restore(_SEED, key, usual=pair.usual_temperature)
     left, right = st.columns(2, gap="medium")
     side = left.slider("Cells a side", 2, 10, key=_SIDE, persist_state="session")
-    temperature = right.slider(
-        "Temperature",
-        0.0,
-        2.0,
-        step=0.05,
-        key=key,
-        persist_state="session",
-        help=abilities.temperature_help(pair.healthy),
-    )
+    with right:
+        temperature = draws.temperature_slider(key, abilities.temperature_help(pair.healthy))
     return side, temperature, int(st.session_state[_SEED])
 
 
@@ -158,10 +160,6 @@ _PIXELS_HELP = (
     "For each pixel a model claims not one value but how likely each value is. Sharp shows the mean of that claim; as "
     "sampled shows one draw from it, with all the noise the model expects in pictures of cells."
 )
-
-
-def _next_seed() -> None:
-    st.session_state[_SEED] = int(st.session_state.get(_SEED, 0)) + 1
 
 
 def _grid(pair: Pair, file: str, name: str, side: int, make: Callable[[], bytes]) -> None:
@@ -184,13 +182,26 @@ def _state(decode: Callable[[int], Tensor], state: int, side: int, format: str) 
 
 
 def _differences(decode: Callable[[int], Tensor], side: int) -> bytes:
-    apart = [pictures.difference(a, b, gain=_GAIN) for a, b in zip(decode(0), decode(1), strict=True)]
-    return pictures.encode(pictures.mosaic(apart, side), "PNG")
+    return pictures.encode(_apart(decode, side), "PNG")
 
 
-def _both(decode: Callable[[int], Tensor], side: int) -> bytes:
+def _apart(decode: Callable[[int], Tensor], side: int) -> Image.Image:
+    return pictures.mosaic(
+        [pictures.difference(a, b, gain=_GAIN) for a, b in zip(decode(0), decode(1), strict=True)], side
+    )
+
+
+def _both(decode: Callable[[int], Tensor], side: int) -> Image.Image:
     sheets_ = [pictures.sheet(decode(state), side) for state in range(2)]
-    return pictures.encode(pictures.mosaic(sheets_, 2, gap=8), "PNG")
+    return pictures.mosaic(sheets_, 2, gap=8)
+
+
+def _panels(shown: Callable[[int], Tensor], means: Callable[[int], Tensor] | None, side: int) -> list[Panel]:
+    """The grids of both states, and between the `means` of a joint model their difference."""
+    found = {STATES[state]: pictures.sheet(shown(state), side) for state in range(2)}
+    if means is not None:
+        found = {STATES[0]: found[STATES[0]], f"difference × {_GAIN}": _apart(means, side), STATES[1]: found[STATES[1]]}
+    return [Pictures(sheet, side, side, axes=(name, "")) for name, sheet in found.items()]
 
 
 @st.cache_data(max_entries=64, show_spinner="Measuring the cells …")
@@ -227,6 +238,24 @@ def _measures(generated: tuple[Summary, Summary], count: int) -> None:
                 key=f"cells_hue_{state}",
                 config={"displayModeBar": False},
             )
+
+
+def _measures_menu(generated: tuple[Summary, Summary], info: CheckpointInfo) -> None:
+    """Draws the menu of the hues and of all measures."""
+    pairs = [(state, measures.real()[state], made) for state, made in zip(STATES, generated, strict=True)]
+    header = ["state", "cells", "count", "red", "green", "blue", "roundness, median", "with a dark spot"]
+    rows = [
+        [state, kind, found.count, *found.colour, found.roundness[1], found.spotted]
+        for state, real, made in pairs
+        for kind, found in (("real", real), ("generated", made))
+    ]
+    download_menu(
+        "cells_measures",
+        "cells-measures",
+        caption_of(info, "Hues of real and of generated cells, healthy on the left and infected on the right"),
+        figure=lambda: [figures.hues({"real": real.hue, "generated": made.hue}) for _, real, made in pairs],
+        table=lambda: table_text(header, rows),
+    )
 
 
 def _rows(real: Summary, made: Summary) -> list[list[str]]:

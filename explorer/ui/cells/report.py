@@ -7,9 +7,13 @@ import streamlit as st
 from explorer.cells import figures
 from explorer.cells.screening import Report, report
 from explorer.cells.screening.verdicts import HEALTHY, INFECTED
+from explorer.files.tables import table_text
 from explorer.ui import html
+from explorer.ui.downloads import download_menu
+from explorer.ui.glossary import meaning
 
 ELBOS = "difference of the ELBOs"
+REPORT = "cells_report_open"
 _PLAIN = {"displayModeBar": False}
 
 
@@ -21,10 +25,16 @@ def measured() -> Report | None:
         return None
 
 
+_ROC_HELP = (
+    "Each point of a curve is a threshold: how many of the infected cells are above it, and how many of the healthy "
+    f"ones. {meaning('Area under the ROC')}"
+)
+
+
 def report_panel() -> None:
     """Draws the report, closed."""
     found = measured()
-    with st.expander("Calibration and ROC"):
+    with st.expander("Calibration and ROC", key=REPORT, on_change="rerun"):
         if found is None:
             st.caption("The measurements on test patients are missing from this installation.")
             return
@@ -34,7 +44,7 @@ def report_panel() -> None:
         )
         left, right = st.columns(2, gap="medium")
         with left:
-            st.markdown("###### Are the probabilities calibrated?")
+            st.markdown("###### Are the probabilities calibrated?", help=meaning("Calibrated"))
             st.plotly_chart(figures.calibration(found.calibration), key="cells_upload_calibration", config=_PLAIN)
             st.caption(
                 f"{_middle(found)} Brier score {found.brier:.3f}: the mean squared error of the probability; always "
@@ -42,11 +52,21 @@ def report_panel() -> None:
                 "any in training."
             )
         with right:
-            st.markdown("###### Infected cells found, against false alarms")
+            st.markdown("###### Infected cells found, against false alarms", help=_ROC_HELP)
             curves = {name: method.roc for name, method in found.methods.items()}
             st.plotly_chart(figures.roc(curves), key="cells_upload_roc", config=_PLAIN)
         rows = [[name, _interval(m.auc), _interval(m.patient_auc)] for name, m in found.methods.items()]
         st.html(html.table(["area under the ROC (95% interval)", "by cell", "by patient"], rows))
+        ends = ["", ", low", ", high"]
+        header = ["method", *(f"{of}{end}" for of in ("AUC by cell", "AUC by patient") for end in ends)]
+        download_menu(
+            "cells_report",
+            "cells-screening",
+            f"Calibration and ROC of screening, measured on {found.cells:,} real cells of {found.patients:,} patients, "
+            "none of whom was used for training or calibration; areas with 95% bootstrap intervals.",
+            figure=lambda: [figures.calibration(found.calibration), figures.roc(curves)],
+            table=lambda: table_text(header, [[name, *m.auc, *m.patient_auc] for name, m in found.methods.items()]),
+        )
 
 
 def _middle(found: Report) -> str:

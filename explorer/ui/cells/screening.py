@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.errors import CheckpointError
+from explorer.ui import getting
 from explorer.ui.cells.examination import examined
-from explorer.ui.cells.examples import add_examples
+from explorer.ui.cells.examples import EXAMPLES, GENERATED, add_examples
 from explorer.ui.cells.overview import DEVICE, overview
 from explorer.ui.cells.report import report_panel
 from explorer.ui.cells.uploads import intake
@@ -40,6 +41,9 @@ def _drawn() -> None:
         intake.problems()
     if state.note:
         note.info(state.note)
+    if state.note == GENERATED:
+        with note:
+            getting.offer(EXAMPLES, "cells_note")
     with report:
         report_panel()
     with cells:
@@ -62,6 +66,10 @@ def _empty() -> None:
         with st.spinner("Fetching examples …"):
             add_examples()
         st.rerun()
+    if getting.missing(EXAMPLES):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption("Real cells for examples are not on this machine: without them, examples are generated.")
+            getting.offer(EXAMPLES, "cells")
 
 
 _HELP = (

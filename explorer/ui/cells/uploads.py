@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 import torch
@@ -15,11 +16,13 @@ from explorer.cells.screening import Screener, screener
 from explorer.cells.screening.verdicts import Verdict, verdicts
 from explorer.errors import CheckpointError
 from explorer.files.pictures import Progress
+from explorer.files.shipped import command
 from explorer.images.arrays import to_array
 from explorer.images.decoding import read_one
 from explorer.images.large import Large, large_of
 from explorer.images.processes import Effort
 from explorer.images.slides import LARGE_SIDE
+from explorer.images.stacks import FIRST, Planes
 from explorer.images.tasks import ReadSlide
 from explorer.ui.uploads.intake import Intake, Read, UploadJob
 from explorer.ui.uploads.store import Item, Store, Uploads
@@ -97,35 +100,42 @@ class CellIntake(Intake[UploadedCell]):
 
     store = Store[UploadedCell]("cells_uploads", "cell", by_probability)
     key = "cells_upload"
-    label = "Pictures of single cells, of any common format, size and shape, or zips of them"
+    label = "Pictures of single cells, of any common format, size and shape, zips of them, or a folder dropped here"
     most = 500
     most_megabytes = 200  # a slide scanner's picture has 30 to 150
-    instead = (
-        "For more, run python -m explorer screen FOLDER --out scores.csv, which takes a folder or a zip of any size."
-    )
+    instead = f"For more, run `{command('screen FOLDER --out scores.csv')}`, which takes a folder or a zip of any size."
     steps = 2
 
-    def reader(self, before: Uploads[UploadedCell]) -> Read[UploadedCell]:
-        """Makes what reads files, and keeps more of large pictures as long as there is room for it."""
+    def reader(self, before: Uploads[UploadedCell], planes: Planes = FIRST) -> Read[UploadedCell]:
+        """Makes what reads files, and keeps more of large pictures, and files, as long as there is room for it."""
         size = opened().image_shape[1]
-        large = [cell.large for cell in before.items if cell.large is not None]
         effort = Effort("This upload")
-        room, space = _MOST_LARGE - len(large), MOST_LARGE_BYTES - sum(len(kept.data) for kept in large)
+        room = _MOST_LARGE - sum(cell.large is not None for cell in before.items)
+        space = MOST_LARGE_BYTES - sum(len(cell.large.data if cell.large else cell.data) for cell in before.items)
 
         def read(name: str, data: bytes, digest: str) -> UploadedCell:
             nonlocal room, space
-            found = read_one(data, name, ReadSlide(size), effort)
-            kept = large_of(found, data, name) if room > 0 and len(data) <= space else None
+            found = read_one(data, name, ReadSlide(size, **vars(planes)), effort)
+            fits = len(data) <= space
+            kept = large_of(found, data, name, planes) if room > 0 and fits else None
+            file = data if (found.frames, found.channels) != (1, 1) and fits else b""
             if kept is not None:
-                room, space = room - 1, space - len(data)
+                room -= 1
+            if kept is not None or file:
+                space -= len(data)
             notes = (*found.notes, _GRAY) if found.gray else found.notes
             image = torch.tensor(found.seen)
-            return UploadedCell(0, name, digest, image, UNJUDGED, kept, size=found.size, notes=notes)
+            several: dict[str, Any] = {"frames": found.frames, "channels": found.channels, "planes": planes}
+            return UploadedCell(
+                0, name, digest, image, UNJUDGED, kept, data=file, size=found.size, notes=notes, **several
+            )
 
         return read
 
-    def finished(self, items: list[UploadedCell], job: UploadJob[UploadedCell]) -> list[UploadedCell]:
+    def finished(self, items: list[UploadedCell], job: UploadJob[UploadedCell] | None) -> list[UploadedCell]:
         """Screens all of them."""
+        if job is None:
+            return screened(items)
         job.doing = job.doing.replace("Reading", "Screening")
         return screened(items, lambda done, of: job.report(of + done, 2 * of))
 

@@ -27,6 +27,17 @@ def why_no_draws(model: Model) -> str:
     return "" if model.has_prior or model.continuous else f"This model has no prior. {_ALONE}, so there are no samples."
 
 
+def why_no_kl(model: Model) -> str:
+    """Words why no latent has a KL of its own; empty where each has."""
+    if model.latents.kl_by_latent is not None:
+        return ""
+    if not model.has_prior:
+        return "This family has no prior that a code could be compared with, so its latents have no KL."
+    if model.network.entries is not None:
+        return "A code of this model is made of a codebook's entries: its KL is known by rows of them, not by latents."
+    return "The prior of this model weighs a code as a whole, so that no single latent has a KL."
+
+
 def why_no_completion(model: Model) -> str:
     """Words why no half of a picture can be completed; empty where one can."""
     if model.network.grid is not None:

@@ -43,7 +43,7 @@ def class_means(data: EncodedDataset) -> ClassMeans | None:
 def training_is_here(data: EncodedDataset) -> bool:
     """Looks whether this machine has images under the name of those that the model was trained on."""
     name = data.model.info.config["dataset"]["name"]
-    return any(info.name == name and info.present for info in datasets.available())
+    return (info := datasets.info(name)) is not None and info.present
 
 
 def training_means(data: EncodedDataset) -> ClassMeans | str:
@@ -126,7 +126,7 @@ def share_text(data: EncodedDataset, code: Tensor, start: Tensor) -> str:
     if found is None:
         return ""
     share = float(found.share(code[None], found.stored_at(start[None]))[0])
-    return f"denser than around {html.percent(share)} of real images"
+    return f"in an emptier region than {html.most(1 - share)} of the real images"
 
 
 @st.cache_resource(max_entries=6, show_spinner="Joining neighbours …", hash_funcs=_OF_MODEL)

@@ -7,10 +7,12 @@ from collections.abc import Callable
 import streamlit as st
 from torch import Tensor
 
+from explorer.figures.paper import Pictures
 from explorer.latents import neighbours
 from explorer.ui import selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.downloads import panel_of
 
 _COUNT = 8
 
@@ -49,13 +51,19 @@ def neighbour_tiles(
         ids=[int(data.latents.index[r]) for r in near],
         max_tile_px=56,
         gap=3,
-        label="Nearest items in latent space",
+        label="Images with the nearest codes",
         on_pick=None if on_pick is None else lambda i: on_pick(int(near[i])),
     )
+
+
+def neighbours_strip(data: EncodedDataset, code: Tensor, without: int | None = None) -> Pictures:
+    """The same row of images as a panel of a figure."""
+    near = neighbours(code, data.latents.mean, k=_COUNT, without=without)
+    return panel_of(sheets.row_images(data, near), len(near), axes=("nearest", ""))
 
 
 def neighbours_caption(data: EncodedDataset) -> str:
     """What the tiles are: originals, or reconstructions where the images are not here."""
     if isinstance(data.originals(), str):
-        return "Nearest in latent space, reconstructed: the images are not here"
-    return "Nearest in latent space"
+        return "The images with the nearest codes, reconstructed: the originals are not here"
+    return "The images with the nearest codes"

@@ -44,7 +44,7 @@ class SavedGroup:
 
     @property
     def what(self) -> str:
-        return f"the mean of {len(self.indices):,} selected items"
+        return f"the mean of {len(self.indices):,} selected images"
 
     def rows(self, data: EncodedDataset) -> Tensor | None:
         """Rows of the mapped data that are its members, or None where other images are mapped."""

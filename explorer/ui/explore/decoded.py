@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import streamlit as st
+import torch
+from PIL import Image
 from torch import Tensor
 
 from explorer.images import pictures
-from explorer.ui import html, selection
+from explorer.ui import getting, html, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes.code_figure import code_figure
-from explorer.ui.codes.neighbours import neighbour_tiles, neighbours_caption
+from explorer.ui.codes.item_files import code_csv, items_csv
+from explorer.ui.codes.neighbours import neighbour_tiles, neighbours_caption, neighbours_strip
+from explorer.ui.downloads import caption_of, strip_menu
 from explorer.ui.panels import follow
 from explorer.ui.selection import Pick
-from explorer.ui.wording import nats
+from explorer.ui.wording import terms
 
 _MOST_OTHERWISE = 2  # pictures that fit beside the code
 
@@ -35,11 +39,14 @@ def decoded_picture(data: EncodedDataset, pick: Pick | None) -> None:
         parts = [_spot(data, pick.tensor(), ", code estimated" if pick.approximate else "")]
         if pick.approximate:
             parts.append(html.caption(f"{_NO_INVERSE} {_ESTIMATES[pick.map_kind]}"))
+        if sheets.in_hole(data, *pick.place(data)):
+            parts.append(html.caption(_IN_HOLE))
     below = [] if pick is None else [html.caption(neighbours_caption(data))]
     st.html(html.stack(html.title(title), *parts, *below))
 
 
 _HINT = html.caption("Click a point of the map to see that image, or any spot to see what the decoder makes of it.")
+_IN_HOLE = "This spot is in a hole: hardly any image has its code here, so the decoder never learnt what to draw."
 _NO_INVERSE = "Several codes may lie on one spot of such a map. This one is estimated:"
 _ESTIMATES = {
     "pca": "the point of the principal plane.",
@@ -60,7 +67,41 @@ def decoded_neighbours(data: EncodedDataset, pick: Pick) -> None:
 
     row = selection.row_of(data, pick)
     neighbour_tiles(data, pick.tensor(), key="neighbours", on_pick=choose, without=row, captioned=False)
+    getting.offer(data.source, "decoded")
     st.button("Clear", key="clear_pick", on_click=clear, type="tertiary", help="Forget this pick")
+
+
+def decoded_menu(data: EncodedDataset) -> None:
+    """Draws the menu of the pictures and of the nearest images, in a panel of its own: a click on the map waits less.
+
+    What is picked counts when it is opened.
+    """
+    if (pick := selection.current(data)) is None:
+        pick = Pick(data.model.info.id, tuple(data.model.spread[0].tolist()))
+    row = selection.row_of(data, pick)
+    code, label = pick.tensor(), data.drawn_as if row is None else data.condition_of(row)
+
+    def parts() -> list[tuple[str, Image.Image]]:
+        made = data.model.decode(code[None], label)[0]
+        original = None if row is None else data.original(row)
+        decoded = ("decoded" if row is None else "reconstruction", pictures.single(made))
+        if original is None:
+            return [decoded]
+        return [("original", pictures.single(original)), decoded, ("difference", pictures.difference(original, made))]
+
+    name = "A code" if row is None else selection.row_name(data, row)
+    strip_menu(
+        "pick",
+        f"{data.model.info.name}-{'code' if pick.index is None else pick.index}",
+        caption_of(
+            data.model.info, f"{name} of {data.source}{_as(data, label)}, and the images with the nearest codes"
+        ),
+        parts,
+        beside=lambda: neighbours_strip(data, code, row),
+        table=lambda: code_csv(data.model, code) if row is None else items_csv(data, torch.tensor([row])),
+        quiet=True,
+        lazy=True,
+    )
 
 
 def _spot(data: EncodedDataset, code: Tensor, how: str = "") -> str:
@@ -89,7 +130,7 @@ def _item(data: EncodedDataset, pick: Pick, row: int) -> list[str]:
     original = data.original(row)
     if original is None:
         why = str(data.originals()).removeprefix(f"{data.source} is not on this machine. ")
-        missing = html.caption(f"The original is not on this machine. {why}")
+        missing = html.caption(f"The original is not on this machine. {'' if getting.missing(data.source) else why}")
         return [html.row(shown, *others, bars), missing, _terms(data, row)]
     first = html.image(pictures.single(original), "original", alt="the original image")
     apart = html.difference(original, image, "difference")
@@ -99,12 +140,7 @@ def _item(data: EncodedDataset, pick: Pick, row: int) -> list[str]:
 
 
 def _terms(data: EncodedDataset, row: int) -> str:
-    reconstruction, kl = float(data.latents.reconstruction[row]), float(data.latents.kl[row])
-    terms = [("Reconstruction", nats(reconstruction), "log p(x|z) at one draw of z: the higher, the closer the image")]
-    if data.model.has_prior:
-        elbo = ("ELBO", nats(reconstruction - kl), "reconstruction − KL: a lower bound of the image's log-likelihood")
-        terms = [elbo, *terms, ("KL", nats(kl), "how much the code tells about this image, beyond the prior")]
-    return html.facts(terms)
+    return html.facts(terms(data.model, float(data.latents.reconstruction[row]), float(data.latents.kl[row])))
 
 
 def _as(data: EncodedDataset, label: int | None) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import streamlit as st
-import torch
 
 from explorer.checkpoints.model import Model
-from explorer.latents import planes
+from explorer.checkpoints.plane import usual_plane
+from explorer.latents import compact, planes
 from explorer.latents.planes import Plane
-from explorer.ui import address, compact, selection, sheets
+from explorer.ui import address, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import abilities
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.downloads import caption_of, sheet_menu
 from explorer.ui.markdown import sentence
 from explorer.ui.panels import follow
 from explorer.ui.selection import Pick
@@ -122,6 +123,20 @@ def grid_panel(data: EncodedDataset) -> None:
         on_pick=choose,
     )
     st.caption(_caption(data.model))
+    sheet_menu(
+        "grid",
+        f"{data.model.info.name}-grid",
+        caption_of(
+            data.model.info,
+            f"A plane of the codes, decoded at {n} × {n} equally likely places from the {outer:g} quantile on",
+            f"{across} to the right, {up} upwards",
+        ),
+        lambda: data.decode(codes),
+        n,
+        across=[f"{tick:.2f}" for tick in ticks],
+        down=[f"{tick:.2f}" for tick in reversed(ticks)],
+        axes=(across, up),
+    )
 
 
 def grid_state(data: EncodedDataset) -> tuple[int | None, object]:
@@ -154,38 +169,31 @@ def _plane(data: EncodedDataset, pick: Pick | None) -> _Found | str:
 
     With the plane come the names of its axes and whether it may go through the code of a person's own picture.
     """
-    model, codes = data.model, data.latents.mean
-    if model.latent == 2:
-        if (prior := model.network.prior_spread()) is not None:
-            (mean, (across, up)), standard = prior, bool((prior[1] == 1).all())
-            plane = Plane(mean, torch.tensor([float(across), 0.0]), torch.tensor([0.0, float(up)]))
-            return plane, ("z₀", "z₁") if standard else ("σ₀", "σ₁"), False
-        return planes.spread_plane(codes, torch.eye(2)), ("σ₀", "σ₁"), False
-    kind = st.segmented_control(
-        "Plane",
-        list(_PLANES),
-        format_func=_PLANES.__getitem__,
-        key=_PLANE,
-        required=True,
-        persist_state="session",
-    )
-    if kind == "latents":
-        return _two_latents(data, pick)
-    if kind == "points":
-        return _three_codes(data, pick)
-    stored = data.model.latents
-    components = stored.maps["pca"].components
-    if components is None:
-        return "This checkpoint has no principal components stored."
-    return planes.spread_plane(stored.mean, components), ("1st component, σ", "2nd component, σ"), False
+    if data.model.latent > 2:
+        kind = st.segmented_control(
+            "Plane",
+            list(_PLANES),
+            format_func=_PLANES.__getitem__,
+            key=_PLANE,
+            required=True,
+            persist_state="session",
+        )
+        if kind == "latents":
+            return _two_latents(data, pick)
+        if kind == "points":
+            return _three_codes(data, pick)
+    found = usual_plane(data.model, data.latents.mean)
+    return found if isinstance(found, str) else (*found, False)
 
 
 def _two_latents(data: EncodedDataset, pick: Pick | None) -> _Found | str:
     kl, order = data.latents.kl_by_latent, _latents(data)
     left, right = st.columns(2)
 
+    called = data.model.network.latent_name
+
     def name(i: int) -> str:
-        return f"latent {i}" if kl is None else f"latent {i} ({float(kl[i]):.2f} nats)"
+        return called(i) if kl is None else f"{called(i)} ({float(kl[i]):.2f} nats)"
 
     a = left.selectbox("Across", order, 0, name, key=_ACROSS)
     b = right.selectbox("Up", order, 1, name, key=_UP)
@@ -198,7 +206,7 @@ def _two_latents(data: EncodedDataset, pick: Pick | None) -> _Found | str:
     )
     own = pick is not None and pick.may_be_own
     unit = "" if bool((spread == 1).all()) else ", σ"
-    return planes.latent_plane(origin, a, b, centre, spread), (f"latent {a}{unit}", f"latent {b}{unit}"), own
+    return planes.latent_plane(origin, a, b, centre, spread), (f"{called(a)}{unit}", f"{called(b)}{unit}"), own
 
 
 def _three_codes(data: EncodedDataset, pick: Pick | None) -> _Found | str:

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-import io
-import json
 from typing import Any
 
-import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 import torch
 from torch import Tensor
 
 from explorer import figures
-from explorer.files.tables import table_text
 from explorer.images import pictures
 from explorer.latents import Selection, Spread, select, spread
+from explorer.latents.colours import GROUP
 from explorer.ui import html, selection, sheets
 from explorer.ui.cache import EncodedDataset
-from explorer.ui.codes import abilities
+from explorer.ui.codes import abilities, tags
+from explorer.ui.codes.item_files import items_csv, items_npz
 from explorer.ui.codes.naming import name_to_save
 from explorer.ui.codes.saved_names import SavedGroup
 from explorer.ui.components.latent_map.component import Selected
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.downloads import File, caption_of, download_menu, sheet_menu
+from explorer.ui.explore.tagging import tag_field
 from explorer.ui.markdown import plain
 from explorer.ui.panels import follow
-from explorer.ui.wording import GROUP, GROUPS
+from explorer.ui.wording import GROUPS
 
 _TYPICAL = 24
 _ACROSS = 8
+_AT_ONCE = 10_000
+
+
+_HELP = (
+    "What the lasso or box holds: how many images of each class beside that class's share of all, their average as an "
+    "image and as a code, and the images whose codes lie nearest to that average."
+)
 
 
 def group_panel(data: EncodedDataset) -> None:
@@ -42,14 +50,15 @@ def group_panel(data: EncodedDataset) -> None:
     with st.container(key="group", border=bool(rows)):
         if selected is None or not rows:
             selection.show_codes("typical", None)
-            st.caption("Draw a lasso or a box on the map (its toolbar has both) to look at many items together.")
+            st.caption("Draw a lasso or a box on the map (its toolbar has both) to look at many images together.")
             return
         members = select(data.latents.mean, torch.tensor(rows), typical=_TYPICAL)
         codes = data.latents.mean[members.typical]
         selection.show_codes("typical", codes)
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"##### {len(rows):,} items selected", width="content")
+            st.markdown(f"##### {len(rows):,} images selected", width="content", help=_HELP)
             with st.container(horizontal=True, width="content"):
+                tag_field(data, members)
                 _keep(data, members)
                 _downloads(data, members, selected)
         classes, means, typical = st.columns([4, 3, 5], gap="medium")
@@ -58,6 +67,7 @@ def group_panel(data: EncodedDataset) -> None:
             _groups(data, members)
         with means:
             _means(data, members)
+        found = tags.of(data)
         with typical:
             st.caption("Most typical: nearest to the mean code")
             tiles(
@@ -73,15 +83,34 @@ def group_panel(data: EncodedDataset) -> None:
                 label="Most typical members of the selection",
                 on_pick=choose,
             )
+            sheet_menu(
+                "typical",
+                f"{data.model.info.name}-typical",
+                caption_of(
+                    data.model.info,
+                    f"The {len(members.typical)} of {len(rows):,} selected images of {data.source} that are nearest to "
+                    "their mean code",
+                ),
+                lambda: sheets.row_images(data, members.typical),
+                min(_ACROSS, len(members.typical)),
+                table=lambda: items_csv(data, members.typical, found),
+                quiet=True,
+            )
 
 
 def _classes(data: EncodedDataset, members: Selection) -> None:
     if data.latents.labels is None:
-        st.caption("These items have no classes.")
+        st.caption("These images have no classes.")
         return
-    counts = torch.bincount(data.latents.labels[members.rows], minlength=len(data.classes))
-    chart = figures.class_histogram(data.classes, counts.tolist())
-    st.plotly_chart(chart, key="group_classes", config={"displayModeBar": False})
+    st.caption("How many are of each class")
+    st.plotly_chart(_class_chart(data, members), key="group_classes", config={"displayModeBar": False})
+
+
+def _class_chart(data: EncodedDataset, members: Selection) -> go.Figure:
+    labels = data.latents.labels
+    assert labels is not None
+    counts = torch.bincount(labels[members.rows], minlength=len(data.classes))
+    return figures.class_histogram(data.classes, counts.tolist())
 
 
 def _groups(data: EncodedDataset, members: Selection) -> None:
@@ -90,9 +119,13 @@ def _groups(data: EncodedDataset, members: Selection) -> None:
         return
     names, ids = data.latents.groups
     found = spread(ids, members.rows)
-    st.caption(spread_text(names, found), help=_SPREAD_HELP)
-    chart = figures.class_histogram(names, found.counts.tolist(), ticks=False)
-    st.plotly_chart(chart, key="group_groups", config={"displayModeBar": False})
+    st.caption(spread_text(names, found, plain(data.group_name)), help=_SPREAD_HELP)
+    st.plotly_chart(_group_chart(data, members), key="group_groups", config={"displayModeBar": False})
+
+
+def _group_chart(data: EncodedDataset, members: Selection) -> go.Figure:
+    names, ids = data.latents.groups
+    return figures.class_histogram(names, spread(ids, members.rows).counts.tolist(), ticks=False)
 
 
 _SPREAD_HELP = (
@@ -104,22 +137,22 @@ _MOSTLY = 0.5  # of a selection that is one group's
 _UNUSUAL = 2.0  # times as often as in the whole set two members are of one group
 
 
-def spread_text(names: list[str], found: Spread) -> str:
+def spread_text(names: list[str], found: Spread, what: str = GROUP) -> str:
     """In words: of how many groups some items are, which ones most, and what to think of it."""
     counts, total = found.counts, int(found.counts.sum())
     order = counts.argsort(descending=True, stable=True).tolist()[: min(_MOST_NAMED, found.present)]
     if found.present == 1:
-        text = f"All of {GROUP} {plain(names[order[0]])}"
+        text = f"All of {what} {plain(names[order[0]])}"
         if len(names) == 1:
             return f"{text}, as all images here."
         return f"{text}. What they share may be the slide and not the class." if total > 1 else f"{text}."
     most = ", ".join(f"{plain(names[i])} {html.percent(int(counts[i]) / total)}" for i in order)
-    text = f"{found.present:,} of {len(names):,} {GROUPS}, most of {most}."
+    text = f"{found.present:,} of {len(names):,} {what}s, most of {most}."
     if int(counts[order[0]]) > _MOSTLY * total:
-        return f"{text} More than half are one {GROUP}'s: what they share may be the slide and not the class."
+        return f"{text} More than half are one {what}'s: what they share may be the slide and not the class."
     if found.together > _UNUSUAL * found.usual:
         return (
-            f"{text} Two of these are of one {GROUP} {found.together / found.usual:.1f} times as often as two of all "
+            f"{text} Two of these are of one {what} {found.together / found.usual:.1f} times as often as two of all "
             "images: the selection follows the slide in part."
         )
     return f"{text} About as mixed as all images."
@@ -145,7 +178,9 @@ def _mean_image(data: EncodedDataset, rows: Tensor) -> tuple[Tensor, str]:
     originals = data.originals()
     index = data.latents.index[rows]
     if not isinstance(originals, str) and int(index.max()) < len(originals):
-        return originals.images[index].float().mean(0) / 255, "mean image"
+        # A part at a time: the pixels of a million selected images would be 3 GB of float32.
+        sums = [originals.images[part].float().sum(0) for part in index.split(_AT_ONCE)]
+        return torch.stack(sums).double().sum(0).float() / len(index) / 255, "mean image"
     some = rows[torch.linspace(0, len(rows) - 1, min(len(rows), 512)).long()]
     return data.decode_rows(some).mean(0), "mean reconstruction"
 
@@ -166,52 +201,26 @@ def _downloads(data: EncodedDataset, members: Selection, selected: Selected) -> 
         "tool": selected.kind,
         "outline": selected.outline,
     }
-    st.download_button(
-        "Download CSV",
-        lambda: to_csv(data, members.rows, recipe),
-        "selection.csv",
-        "text/csv",
-        key="group_csv",
-        on_click="ignore",
-        help="index, class, group if there is one, and code of each item; the first line says how they were selected",
-    )
-    st.download_button(
-        "Download NPZ",
-        lambda: to_npz(data, members.rows, recipe),
-        "selection.npz",
+    archive = File(
+        "NPZ",
+        ".npz",
         "application/octet-stream",
-        key="group_npz",
-        on_click="ignore",
-        help="for numpy.load: codes, indices, labels, recipe",
+        lambda: items_npz(data, members.rows, recipe),
+        "For numpy.load: codes, indices, labels, and how they were selected",
     )
-
-
-def to_csv(data: EncodedDataset, rows: Tensor, recipe: dict[str, Any]) -> bytes:
-    """Rows as CSV: index, class, the group's name where there are groups, z0, z1 …
-
-    A line before them has one cell, "# " and the recipe as JSON.
-    """
-    labels, groups = data.latents.labels, data.latents.group
-    group_head = [] if groups is None else [GROUP]
-    head = ["index", "class", *group_head, *(f"z{i}" for i in range(data.model.latent))]
-    lines: list[list[object]] = []
-    for r in rows.tolist():
-        name = "" if labels is None else data.classes[int(labels[r])]
-        of = [] if groups is None else [groups[r]]
-        code = (float(f"{v:.7g}") for v in data.latents.mean[r].tolist())
-        lines.append([int(data.latents.index[r]), name, *of, *code])
-    said = json.dumps(recipe).replace(";", r"\u003b")  # which is left alone as no separator of cells
-    return (table_text([f"# {said}"], []) + table_text(head, lines)).encode()
-
-
-def to_npz(data: EncodedDataset, rows: Tensor, recipe: dict[str, Any]) -> bytes:
-    """Rows as NPZ: `codes` float32 [M, D], `index` int64 [M], `labels` int64 [M] and `group` text [M] when
-    there are any, `recipe` JSON."""
-    arrays = {"codes": data.latents.mean[rows].numpy(), "index": data.latents.index[rows].numpy()}
-    if data.latents.labels is not None:
-        arrays["labels"] = data.latents.labels[rows].numpy()
-    if data.latents.group is not None:
-        arrays["group"] = np.array([data.latents.group[r] for r in rows.tolist()])
-    file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **arrays, recipe=np.array(json.dumps(recipe)))
-    return file.getvalue()
+    caption = caption_of(
+        data.model.info,
+        f"{len(members.rows):,} of {len(data.latents):,} images of {data.source}, "
+        f"selected with a {selected.kind} on the map ({data.map.kind})",
+    )
+    tagged = tags.of(data)
+    charts = [] if data.latents.labels is None else [_class_chart]
+    charts += [] if data.latents.group is None else [_group_chart]
+    download_menu(
+        "group",
+        "selection",
+        caption,
+        figure=(lambda: [chart(data, members) for chart in charts]) if charts else None,
+        table=lambda: items_csv(data, members.rows, tagged),
+        more=[archive],
+    )

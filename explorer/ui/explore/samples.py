@@ -5,16 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from explorer.checkpoints.model import Model
-from explorer.images import pictures
-from explorer.ui import address, cache, selection, sheets
+from explorer.ui import address, cache, draws, selection, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import abilities
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.downloads import caption_of, sheet_menu
 from explorer.ui.panels import follow
 
 _COUNT, _ACROSS = 64, 8
 _SEED, _TEMPERATURE, _CLASS = "samples_seed", "samples_temperature", "samples_class"
-_LAST_SEED = 10**6
 IN_TURN = "all, in turn"
 
 _HELP = "Codes drawn from the prior, {}, and decoded: what the model dreams up, not what it has seen."
@@ -29,16 +28,13 @@ def restore(model: Model) -> None:
     """Before anything of the screen is drawn: starts the controls from the address."""
     if model.class_prior:
         address.restore_choice("of", _CLASS, [IN_TURN, *model.classes], "samples of", usual=IN_TURN)
-    address.restore_number("seed", _SEED, 0, _LAST_SEED, default=0)
-    address.restore_number("temperature", _TEMPERATURE, 0.0, 2.0, default=1.0, step=0.05)
+    draws.restore(_SEED, _TEMPERATURE)
 
 
 def query(model: Model) -> dict[str, str]:
     """Gives what the address says of it, empty where it says nothing."""
-    seed, temperature = st.session_state[_SEED], st.session_state[_TEMPERATURE]
-    found = {"seed": str(seed) if seed else "", "temperature": "" if temperature == 1 else f"{temperature:g}"}
     drawn = st.session_state.get(_CLASS, IN_TURN) if model.class_prior else IN_TURN
-    return {**found, "of": "" if drawn == IN_TURN else drawn}
+    return {**draws.query(_SEED, _TEMPERATURE), "of": "" if drawn == IN_TURN else drawn}
 
 
 def samples_panel(data: EncodedDataset) -> None:
@@ -49,21 +45,13 @@ def samples_panel(data: EncodedDataset) -> None:
         st.info(reason)
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        temperature = st.slider(
-            "Temperature",
-            0.0,
-            2.0,
-            step=0.05,
-            key=_TEMPERATURE,
-            persist_state="session",
-            help=abilities.temperature_help(model),
-        )
+        temperature = draws.temperature_slider(_TEMPERATURE, abilities.temperature_help(model))
         if model.class_prior:
             drawn = st.selectbox(
                 "Class", [IN_TURN, *model.classes], key=_CLASS, persist_state="session", width=135, help=_CLASS_HELP
             )
             label = None if drawn == IN_TURN else model.classes.index(drawn)
-        st.button("New draws", key="samples_new", on_click=_next_seed, help="Draw other codes (the next seed)")
+        draws.seed_button("samples_new", _SEED, help="Draw other codes (the next seed)")
     seed = st.session_state[_SEED]
     codes = cache.draws(model.info.id, data.content, _COUNT, temperature, seed, label)
     selection.show_codes("samples", codes)
@@ -86,15 +74,16 @@ def samples_panel(data: EncodedDataset) -> None:
     )
     footer = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     footer.caption(f"Seed {seed}. Click an image to pick its code.", width="content")
-    footer.download_button(
-        "Download PNG",
-        lambda: pictures.encode(pictures.sheet(data.decode(codes), _ACROSS), "PNG"),
-        f"{data.model.info.name}-samples-{seed}.png",
-        "image/png",
-        key="samples_png",
-        on_click="ignore",
-    )
-
-
-def _next_seed() -> None:
-    st.session_state[_SEED] = (st.session_state[_SEED] + 1) % (_LAST_SEED + 1)
+    drawn = "the prior" if model.has_prior else "the Gaussian fitted to the codes"
+    with footer:
+        sheet_menu(
+            "samples",
+            f"{model.info.name}-samples-{seed}",
+            caption_of(
+                model.info,
+                f"{_COUNT} samples from {drawn} at temperature {temperature:g}, seed {seed}",
+                "" if label is None else f"of class {model.classes[label]}",
+            ),
+            lambda: data.decode(codes),
+            _ACROSS,
+        )

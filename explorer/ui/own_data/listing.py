@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from explorer.datasets import own
+from explorer.datasets.base import bytes_text
 from explorer.errors import DatasetError
 from explorer.images.arrays import size_words
 from explorer.ui import access, page_switch, people
@@ -38,7 +39,7 @@ def _row(name: str, on_choose: Callable[[str], None] | None, now: datetime) -> N
         colour = "gray" if found.channels == 1 else "RGB"
         facts = (
             f"{sum(found.counts.values()):,} images · {size_words(found.size)} {colour} · "
-            f"{classes if found.classes else 'no classes'} · {found.nbytes / 1e6:,.1f} MB · {ago(found.created, now)}"
+            f"{classes if found.classes else 'no classes'} · {bytes_text(found.nbytes)} · {ago(found.created, now)}"
             f"{f' · {plain(whose)}' if whose else ''}"
         )
     except DatasetError as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -12,13 +14,16 @@ from explorer import runs
 from explorer.datasets import DatasetInfo, own
 from explorer.errors import DatasetError, RunError
 from explorer.images.arrays import Size, size_words
+from explorer.images.stacks import FRAMES
 from explorer.ui import page_switch, people
 from explorer.ui.jobs import Job, follow
 from explorer.ui.markdown import plain
 from explorer.ui.origin import Origin
 from explorer.ui.own_data.listing import own_list
-from explorer.ui.own_data.origin import choose_origin, how_to
+from explorer.ui.own_data.origin import choose_origin, choose_table, how_to
 from explorer.ui.own_data.preview import show_preview
+from explorer.ui.own_data.roles import asked, forget, pick_roles
+from explorer.ui.planes import choose_planes, chosen_planes, forget_planes
 
 OnReady = Callable[[str], None]
 
@@ -26,6 +31,7 @@ _AUTO = "auto"
 _CHANNELS = {_AUTO: None, "gray": 1, "RGB": 3}
 _JOB, _LOOKED, _PROBLEM, _EXISTING, _ADDED = "own_job", "own_looked", "own_problem", "own_same", "own_added"
 _PATIENCE = 1.0  # seconds: most previews are there before there is a progress to show
+
 
 # Of all who use this server, at once.
 _previews, _additions = threading.BoundedSemaphore(2), threading.BoundedSemaphore(2)
@@ -73,11 +79,14 @@ def _options(origin: Origin, *, disabled: bool) -> None:
     if "own_name" not in st.session_state:
         st.session_state["own_name"] = own.propose_name(origin.label)
     chosen = st.session_state.get("own_size", _AUTO)
-    shape = _size_of(chosen), _CHANNELS[st.session_state.get("own_channels", _AUTO)]
-    looking = _look(origin, *shape)
+    planes = chosen_planes("own")
+    channels = _CHANNELS[st.session_state.get("own_channels", _AUTO)]
+    table = choose_table(disabled=disabled, on_change=_new_table)
+    wanted = own.Wanted(_size_of(chosen), channels, planes, asked())
+    looking = _look(origin, wanted, table)
     found = looking.result.suggested_shape if looking.result else (0, 0)
     kept = [] if found[0] == found[1] else [size_words(found)]  # a square is among the sizes
-    name, size, channels = st.columns([2, 1, 1], gap="small")
+    name, size, colour = st.columns([2, 1, 1], gap="small")
     name.text_input(
         "Name",
         key="own_name",
@@ -95,7 +104,7 @@ def _options(origin: Origin, *, disabled: bool) -> None:
         "squares can keep their shape. Smaller ones train faster: 28 suits handwritten digits, 64 suits cells, and 128 "
         "takes 20 times as long as 28.",
     )
-    channels.selectbox(
+    colour.selectbox(
         "Colour",
         list(_CHANNELS),
         key="own_channels",
@@ -103,6 +112,8 @@ def _options(origin: Origin, *, disabled: bool) -> None:
         disabled=disabled,
         help="Gray images need a third of the memory and time.",
     )
+    most = (looking.result.frames, looking.result.stack_channels) if looking.result else (1, 1)
+    choose_planes("own", most, FRAMES, disabled=disabled)
     with st.container(key="own_preview"):
         if looking.running:
             follow(looking, "own_look")
@@ -114,8 +125,10 @@ def _options(origin: Origin, *, disabled: bool) -> None:
         if looking.result is None:
             st.error(plain(looking.problem))
             return
+        pick_roles(looking.result, disabled=disabled)
         show_preview(looking.result, origin.ident)
-    st.button("Add data set", key="own_add", type="primary", disabled=disabled, on_click=_start, args=(origin, *shape))
+    given = origin, wanted, table
+    st.button("Add data set", key="own_add", type="primary", disabled=disabled, on_click=_start, args=given)
 
 
 def _size_of(text: str) -> Size | None:
@@ -126,9 +139,9 @@ def _size_of(text: str) -> Size | None:
     return height, width
 
 
-def _look(origin: Origin, size: Size | None, channels: int | None) -> Job[own.Preview]:
+def _look(origin: Origin, wanted: own.Wanted, table: Origin | None) -> Job[own.Preview]:
     """Begins the preview, and waits a moment for it; kept until something else is asked for."""
-    key = (origin.ident, size, channels)
+    key = (origin.ident, wanted, table and table.ident)
     looked: tuple[Any, Job[own.Preview]] | None = st.session_state.get(_LOOKED)
     if looked is not None and looked[0] == key:
         return looked[1]
@@ -136,8 +149,8 @@ def _look(origin: Origin, size: Size | None, channels: int | None) -> Job[own.Pr
         looked[1].cancel()
 
     def work(job: Job[own.Preview]) -> own.Preview:
-        with origin.path() as path:
-            return own.preview(path, size=size, channels=channels, label=origin.label, progress=job.report)
+        with origin.path() as path, _with_table(wanted, table) as all_wanted:
+            return own.preview(path, all_wanted, label=origin.label, progress=job.report)
 
     job = Job(work, "Looking at the images", f"{origin.label} could not be read", places=_previews, of_session=True)
     st.session_state[_LOOKED] = (key, job)
@@ -148,7 +161,7 @@ def _look(origin: Origin, size: Size | None, channels: int | None) -> Job[own.Pr
 # --- on its way in -------------------------------------------------------------------------------------------------
 
 
-def _start(origin: Origin, size: Size | None, channels: int | None) -> None:
+def _start(origin: Origin, wanted: own.Wanted, table: Origin | None) -> None:
     """As a callback: begin to add what the form says."""
     _forget()
     name = st.session_state.get("own_name", "").strip()
@@ -159,19 +172,26 @@ def _start(origin: Origin, size: Size | None, channels: int | None) -> None:
         st.session_state[_PROBLEM] = str(error)
         return
     if st.session_state.get(_JOB) is None:
-        st.session_state[_JOB] = add(name, origin, size, channels)
+        st.session_state[_JOB] = add(name, origin, wanted, table)
 
 
-def add(name: str, origin: Origin, size: Size | None, channels: int | None) -> Job[DatasetInfo]:
+@contextmanager
+def _with_table(wanted: own.Wanted, table: Origin | None) -> Iterator[own.Wanted]:
+    if table is None:
+        yield wanted
+        return
+    with table.path() as path:
+        yield replace(wanted, table=path, table_label=table.label)
+
+
+def add(name: str, origin: Origin, wanted: own.Wanted, table: Origin | None = None) -> Job[DatasetInfo]:
     """Begins to make a data set of what was handed in. Cancelled, or left by its visitor, it leaves nothing behind."""
 
     owner = people.here().owner  # here, and not in the job's thread, which is nobody's
 
     def work(job: Job[DatasetInfo]) -> DatasetInfo:
-        with origin.path() as path:
-            return own.create(
-                name, path, size=size, channels=channels, progress=job.report, label=origin.label, owner=owner
-            )
+        with origin.path() as path, _with_table(wanted, table) as all_wanted:
+            return own.create(name, path, all_wanted, progress=job.report, label=origin.label, owner=owner)
 
     return Job(
         work,
@@ -208,6 +228,7 @@ def _success() -> bool:
         _forget()
         return False
     notes = list(dict.fromkeys(note for split in found.notes.values() for note in split))
+    notes = [*own.few_note(sum(found.counts.values())), *notes]
     st.success(
         f"**own:{plain(name)}** is ready: {found.counts['train']:,} images to train on, "
         f"{found.counts['test']:,} to test on." + "".join(f"\n- {plain(note)}" for note in notes)
@@ -232,7 +253,15 @@ def _use(name: str, on_ready: OnReady) -> None:
 def _new_origin() -> None:
     """As a callback: something else was handed in; name and refusals were the former's."""
     _forget()
+    forget()
     st.session_state.pop("own_name", None)
+    forget_planes("own")
+
+
+def _new_table() -> None:
+    """As a callback: another table was handed in, with other columns."""
+    _forget()
+    forget()
 
 
 def _forget() -> None:

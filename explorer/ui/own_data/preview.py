@@ -8,7 +8,8 @@ from html import escape
 
 import streamlit as st
 
-from explorer.datasets.own import Preview
+from explorer.datasets.base import bytes_text
+from explorer.datasets.own import Preview, few_note
 from explorer.images import pictures
 from explorer.images.arrays import size_words
 from explorer.ui import assets, html
@@ -30,13 +31,14 @@ def show_preview(found: Preview, ident: str) -> None:
     with right:
         st.html(html.facts(_facts(found)))
         if found.classes:
+            st.caption("Images of each class", help="The faint part of a bar is for testing.")
             st.html(_classes(found))
         else:
-            st.caption("No classes: there are no folders around the images.")
-    if found.notes:
-        listed = [f"- {plain(note)}" for note in found.notes[:_MOST_NOTES]]
-        if len(found.notes) > _MOST_NOTES:
-            listed.append(f"- and {len(found.notes) - _MOST_NOTES} more")
+            st.caption("No classes." if found.fields else "No classes: there are no folders around the images.")
+    if notes := [*few_note(sum(found.counts.values())), *found.notes]:
+        listed = [f"- {plain(note)}" for note in notes[:_MOST_NOTES]]
+        if len(notes) > _MOST_NOTES:
+            listed.append(f"- and {len(notes) - _MOST_NOTES} more")
         st.warning("\n".join(listed))
 
 
@@ -85,12 +87,8 @@ def _facts(found: Preview) -> list[tuple[str, str, str]]:
         ("To test on", f"{found.counts['test']:,}", "images it never learns from, to test it on"),
         ("Size", size_words(found.size), chosen),
         ("Colour", "gray" if found.channels == 1 else "RGB", "one number a pixel" if found.channels == 1 else "three"),
-        ("In memory", _bytes(size), "and about as much on disk"),
+        ("In memory", bytes_text(size), "and about as much on disk"),
     ]
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 0.1):,.1f} MB"
 
 
 def _classes(found: Preview) -> str:

@@ -35,7 +35,8 @@ class Subject:
         own: `content` of the model whose test image it is: that one sees it as it is.
         label: its class, where that is known.
         source: of a test image the data set's name.
-        index: of a test image in that data set.
+        index: of a test image among the images that are mapped.
+        test_index: of a test image in the test set.
     """
 
     ident: str
@@ -47,6 +48,7 @@ class Subject:
     label: str | None = None
     source: str = ""
     index: int | None = None
+    test_index: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ class Analysis:
         subject, data = self.subject, self.data
         if data.name == STORED:
             own = int(self.judgement.own[0])
-            return None if own < 0 else own
+            return None if own < 0 else own + len(data.latents) - len(data.model.latents)  # test images are last
         return data.row_of(subject.index) if subject.own == data.content and subject.index is not None else None
 
     @cached_property
@@ -107,9 +109,9 @@ def _analyse(subject: Subject, data: EncodedDataset, chosen: Steps | None) -> An
 
 def _stored_row(subject: Subject, data: EncodedDataset) -> int | None:
     """Finds a test image among the model's stored ones by its place in their data set."""
-    if subject.index is None or subject.source != data.model.info.config["dataset"]["name"]:
+    if subject.test_index is None or subject.source != data.model.info.config["dataset"]["name"]:
         return None
-    rows = torch.nonzero(data.model.latents.index == subject.index).flatten().tolist()
+    rows = torch.nonzero(data.model.latents.index == subject.test_index).flatten().tolist()
     return rows[0] if rows else None
 
 

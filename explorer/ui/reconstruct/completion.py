@@ -7,13 +7,13 @@ from torch import Tensor
 
 from explorer.checkpoints.model import Model
 from explorer.images import pictures
-from explorer.ui import address, html, sheets
+from explorer.ui import address, draws, html, sheets
 from explorer.ui.codes import abilities
+from explorer.ui.downloads import caption_of, strip_menu
 from explorer.ui.reconstruct.analysis import Analysis
 
 _KEPT, _DRAWS, _TEMPERATURE = "complete_kept", "complete_draws", "complete_temperature"
 _SEED, _CLASS, _LAST = "complete_seed", "complete_class", "complete_last"
-_LAST_SEED = 9999
 _HIDDEN = 128  # the gray of what the model is not shown
 ANY = "any"
 
@@ -24,12 +24,11 @@ def query(model: Model) -> dict[str, str]:
         address.restore_choice("of", _CLASS, [ANY, *model.classes], "pictures of", usual=ANY)
     address.restore_number("kept", _KEPT, 5, 95, default=50)
     address.restore_number("draws", _DRAWS, 1, 24, default=8)
-    address.restore_number("temperature", _TEMPERATURE, 0.0, 2.0, default=1.0, step=0.05)
-    address.restore_number("complete_seed", _SEED, 0, _LAST_SEED, default=0)
-    usual = {_KEPT: 50, _DRAWS: 8, _TEMPERATURE: 1.0, _SEED: 0}
-    names = {"kept": _KEPT, "draws": _DRAWS, "temperature": _TEMPERATURE, "complete_seed": _SEED}
+    draws.restore(_SEED, _TEMPERATURE, param="complete_seed")
     state = st.session_state
-    found = {name: "" if state[key] == usual[key] else f"{state[key]:g}" for name, key in names.items()}
+    found = draws.query(_SEED, _TEMPERATURE, param="complete_seed")
+    for name, key, usual in (("kept", _KEPT, 50), ("draws", _DRAWS, 8)):
+        found[name] = "" if state[key] == usual else str(state[key])
     drawn = state.get(_CLASS, ANY) if model.class_prior else ANY
     return {**found, "of": "" if drawn == ANY else drawn}
 
@@ -51,6 +50,7 @@ def _panel(analysis: Analysis) -> None:
     share = rows / (model.network.grid or (1, 1))[0]
     hidden = image.clone()
     hidden[:, round(share * image.shape[1]) :] = _HIDDEN
+    parts = [("given", hidden), *((f"drawn {i}", one) for i, one in enumerate(made, 1)), ("the whole", image)]
     figures = [
         html.image(pictures.single(hidden), "given", alt="the part that is given", given=share),
         *(
@@ -64,6 +64,18 @@ def _panel(analysis: Analysis) -> None:
         f"Above the line is the given part, the upper {share:.0%}, as the model reconstructs it; below it is what the "
         "prior draws. The model sees nothing of the picture below the line."
     )
+    info, state = model.info, st.session_state
+    strip_menu(
+        "complete",
+        f"{info.name}-completed",
+        caption_of(
+            info,
+            f"The upper {share:.0%} of a picture, and {len(made)} ways in which the prior goes on",
+            f"temperature {state[_TEMPERATURE]:g}, seed {state[_SEED]}",
+        ),
+        lambda: [(name, pictures.single(one)) for name, one in parts],
+        quiet=True,
+    )
 
 
 def _controls(model: Model) -> tuple[int, int | None]:
@@ -74,16 +86,7 @@ def _controls(model: Model) -> tuple[int, int | None]:
             "Kept, from the top", 5, 95, key=_KEPT, step=5, format="%d%%", persist_state="session", width=180
         )
         st.slider("Draws", 1, 24, key=_DRAWS, persist_state="session", width=150)
-        st.slider(
-            "Temperature",
-            0.0,
-            2.0,
-            step=0.05,
-            key=_TEMPERATURE,
-            persist_state="session",
-            help=abilities.temperature_help(model),
-            width=180,
-        )
+        draws.temperature_slider(_TEMPERATURE, abilities.temperature_help(model), width=180)
         if model.class_prior:
             drawn = st.selectbox(
                 "Class",
@@ -94,12 +97,8 @@ def _controls(model: Model) -> tuple[int, int | None]:
                 width=120,
             )
             label = None if drawn == ANY else model.classes.index(drawn)
-        st.button("New draws", key="complete_new", on_click=_next_seed, help="Draw other pictures (the next seed)")
+        draws.seed_button("complete_new", _SEED, help="Draw other images (the next seed)")
     return min(max(round(kept / 100 * rows), 1), rows - 1), label
-
-
-def _next_seed() -> None:
-    st.session_state[_SEED] = (st.session_state[_SEED] + 1) % (_LAST_SEED + 1)
 
 
 def _completed(analysis: Analysis, rows: int, label: int | None) -> Tensor:
@@ -109,9 +108,9 @@ def _completed(analysis: Analysis, rows: int, label: int | None) -> Tensor:
     key = (analysis.data.content, sheets.hashed(image), *settings)
     if key not in (last := state.get(_LAST, {})):
         with st.spinner("Drawing the rest …"):
-            draws, temperature, seed = settings[:3]
+            count, temperature, seed = settings[:3]
             made = analysis.data.model.complete(
-                image[None], rows, draws, temperature=temperature, seed=seed, label=label
+                image[None], rows, count, temperature=temperature, seed=seed, label=label
             )
         last = state[_LAST] = {key: made}
     found: Tensor = last[key]

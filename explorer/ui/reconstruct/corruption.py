@@ -11,10 +11,12 @@ from torch import Tensor
 from explorer.evaluation.scores import better_than, rescore, sentence
 from explorer.images import pictures
 from explorer.images.corruptions import Corruption, corrupt
-from explorer.ui import address, compact, html
+from explorer.latents import compact
+from explorer.ui import address, draws, html
 from explorer.ui.components.code_sliders.component import Knob, code_sliders
+from explorer.ui.downloads import caption_of, strip_menu
 from explorer.ui.reconstruct.analysis import Analysis
-from explorer.ui.wording import nats
+from explorer.ui.wording import fit, fit_name
 
 
 class Slider(NamedTuple):
@@ -28,7 +30,6 @@ class Slider(NamedTuple):
 
 
 _SEED = "spoil_seed"
-_MOST_SEED = 9999
 _HALF, _GAP = 212, 8  # pixels of the two pictures side by side, shown at half of that
 
 SLIDERS = {
@@ -43,7 +44,7 @@ def current() -> Corruption:
     """Reads the sliders, or the address on the session's first run."""
     for name, slider in SLIDERS.items():
         address.restore_number(name, _key(name), slider.low, slider.high, default=0.0)
-    address.restore_number("spoil_seed", _SEED, 0, _MOST_SEED, default=0)
+    draws.restore(_SEED, param=_SEED)
     return Corruption(**{name: st.session_state[_key(name)] for name in SLIDERS}, seed=st.session_state[_SEED])
 
 
@@ -61,16 +62,26 @@ def query() -> dict[str, str]:
 
 def corruption_panel(analysis: Analysis) -> None:
     """Draws the sliders and what follows them."""
-    st.fragment(_live)(analysis)
+    shown: dict[str, Tensor] = {}
+    st.fragment(_live)(analysis, shown)
+    info = analysis.data.model.info
+    strip_menu(  # out of what runs for each move
+        "spoil",
+        f"{info.name}-corrupted",
+        caption_of(info, "A picture, corrupted, and what the model makes of it"),
+        lambda: [(name, pictures.single(image)) for name, image in shown.items()],
+        quiet=True,
+    )
 
 
-def _live(analysis: Analysis) -> None:
-    """Draws the part that runs for each move of a slider."""
+def _live(analysis: Analysis, shown: dict[str, Tensor]) -> None:
+    """Draws the part that runs for each move of a slider, and puts what it shows into `shown`."""
     corruption = current()
     address.follow_slider("spoil_address", query())
     after = corrupt(analysis.prepared.image[None], corruption)
     # As the clean image's class: the score is of the same thing.
     made = analysis.data.model.reconstruct(after, analysis.judgement.condition)[0]
+    shown |= {"original": analysis.prepared.image, "corrupted": after[0], "reconstruction": made}
     left, right = st.columns([3, 4], gap="large")
     with left:
         _sliders(corruption, html.source(_beside(after[0], made)))
@@ -96,18 +107,18 @@ def _lost(analysis: Analysis, given: Tensor, made: Tensor) -> None:
             html.difference(analysis.prepared.image, made, "what it gets wrong"),
         )
     )
-    name = "ELBO" if model.has_prior else "Reconstruction"
+    name = fit_name(model)
     st.html(
         html.facts(
             [
-                (f"{name}, corrupted", nats(now), f"{name} of the corrupted image"),
-                (f"{name}, clean", nats(clean), f"{name} of the image as it was"),
+                (f"{name}, corrupted", fit(model, now), f"{name} of the corrupted image"),
+                (f"{name}, clean", fit(model, clean), f"{name} of the image as it was"),
             ]
         )
     )
     share = float(better_than(model, found, judgement.own)[0])
     place = sentence(share, judgement.test_items, own=bool(judgement.own[0] >= 0))
-    change = f"{nats(abs(clean - now))} {'worse' if clean > now else 'better'} than the clean image"
+    change = f"{fit(model, abs(clean - now))} {'worse' if clean > now else 'better'} than the clean image"
     st.markdown(f"{change[:1].upper()}{change[1:]}. {place}")
 
 
@@ -139,10 +150,5 @@ def _sliders(corruption: Corruption, picture: str) -> None:
         label="Corruption of the image",
         on_move=moved,
     )
-    st.button(
-        "New noise, new patch", key="spoil_again", on_click=_again, disabled=not (corruption.noise or corruption.patch)
-    )
-
-
-def _again() -> None:
-    st.session_state[_SEED] = (st.session_state[_SEED] + 1) % (_MOST_SEED + 1)
+    unspoilt = not (corruption.noise or corruption.patch)
+    draws.seed_button("spoil_again", _SEED, "New noise, new patch", disabled=unspoilt)

@@ -2,46 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import streamlit as st
 import torch
+from torch import Tensor
 
+from explorer.checkpoints.folder import runs_folder
 from explorer.checkpoints.model import Model
 from explorer.errors import DatasetError
 from explorer.evaluation.ranking import COLUMNS, RARE, SHOWN, Ranking, rank, read_again
 from explorer.evaluation.scores import compared
+from explorer.files.results import Results
 from explorer.files.tables import table_text
 from explorer.images import pictures
+from explorer.images.stacks import FIRST, FRAMES, Planes
 from explorer.ui import html, page_switch, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.components.tiles.component import tiles
+from explorer.ui.downloads import caption_of, download_menu, panel_of
 from explorer.ui.jobs import Job, follow
 from explorer.ui.markdown import plain
-from explorer.ui.origin import Origin, may_name_folders, name_folder
+from explorer.ui.origin import Origin, may_name_folders, name_folder, upload_folder
+from explorer.ui.planes import choose_planes, chosen_planes
 from explorer.ui.reconstruct.uploads import intake
 from explorer.ui.uploads.intake import list_problems
-from explorer.ui.wording import nats, number
+from explorer.ui.wording import fit, fit_name
 
 _JOB, _OPENED = "reconstruct_rank_job", "reconstruct_rank_opened"
 _ACROSS = 12
 _TILE = 84  # pixels, wide enough for the middle of a name to be left out
 _START, _END = 4, 7  # characters of a long name that are shown under its tile
 
+_LEFT = 7 * 86_400  # seconds after which what was ranked in part is deleted
 _places = threading.BoundedSemaphore(2)  # rankings at once, of all who use this server
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """A ranking with where its pictures came from, the model, and the table to download."""
+    """A ranking with where its pictures came from, and the model."""
 
     origin: str
     label: str
     model: Model
     ranking: Ranking
-    csv: bytes
 
 
 def rank_panel(data: EncodedDataset) -> None:
@@ -56,12 +65,15 @@ def _panel(data: EncodedDataset) -> None:
     job: Job[Ranked] | None = st.session_state.get(_JOB)
     running = job is not None and job.running
     origin = _origin(disabled=running)
+    ranked = None if job is None else job.result
+    choose_planes("rank", (1, 1) if ranked is None else ranked.ranking.most, FRAMES[:-1], disabled=running)
+    planes = chosen_planes("rank")
     st.button(
         "Rank them",
         key="rank_start",
         type="primary",
         disabled=running or origin is None,
-        on_click=lambda: st.session_state.update({_JOB: start(origin, data.model)}) if origin else None,
+        on_click=lambda: st.session_state.update({_JOB: start(origin, data.model, planes)}) if origin else None,
     )
     if job is None:
         st.caption(
@@ -71,7 +83,8 @@ def _panel(data: EncodedDataset) -> None:
     elif running:
         follow(job, "rank", counted=True)
     elif job.cancelled:
-        st.info("Cancelled: nothing was ranked.")
+        kept = origin is not None and isinstance(origin.data, Path)
+        st.info("Cancelled. **Rank them** goes on from there." if kept else "Cancelled: nothing was ranked.")
     elif job.result is None:
         st.error(plain(job.problem))
     else:
@@ -80,10 +93,16 @@ def _panel(data: EncodedDataset) -> None:
 
 
 def _origin(*, disabled: bool) -> Origin | None:
-    """Draws the choice of a zip, or of a folder where the one who names it sits at this computer."""
-    file = st.file_uploader("A zip of pictures", type=["zip"], key="rank_upload", disabled=disabled)
+    """Draws the choice of a zip or a folder, or of the name of one where who says it sits at this computer."""
+    zipped, folder = st.columns(2, gap="small")
+    with zipped:
+        file = st.file_uploader("A zip of pictures", type=["zip"], key="rank_upload", disabled=disabled)
+    with folder:
+        found = upload_folder("Or a folder", "rank_directory", disabled=disabled)
     if file is not None:
         return Origin(f"upload {file.file_id}", file.name, file.getvalue())
+    if found is not None:
+        return found
     if not may_name_folders():
         return None
     return name_folder(
@@ -94,15 +113,31 @@ def _origin(*, disabled: bool) -> Origin | None:
     )
 
 
-def start(origin: Origin, model: Model) -> Job[Ranked]:
+def start(origin: Origin, model: Model, planes: Planes = FIRST) -> Job[Ranked]:
     """Begins to rank what was handed in, at once or when one of the others has ended."""
 
     def work(job: Job[Ranked]) -> Ranked:
         with origin.path() as path:
-            found = rank(path, model, progress=job.report, label=origin.label)
-        return Ranked(origin.ident, origin.label, model, found, table_text(COLUMNS, found.rows()).encode())
+            results = _results(origin, model, planes)
+            found = rank(path, model, planes=planes, progress=job.report, label=origin.label, results=results)
+            results.discard()
+        return Ranked(origin.ident, origin.label, model, found)
 
     return Job(work, f"Ranking {origin.label}", f"{origin.label} could not be ranked", places=_places, of_session=True)
+
+
+def _results(origin: Origin, model: Model, planes: Planes) -> Results:
+    """Keeps results of a folder on this computer, with what an ended server has left; of uploads in memory alone."""
+    about = f"{origin.ident} {model.info.content} {planes}"
+    place = runs_folder() / ".ranking"
+    if isinstance(origin.data, Path):
+        with contextlib.suppress(OSError, DatasetError):  # nothing can be written there, or another one ranks the same
+            place.mkdir(parents=True, exist_ok=True)
+            for old in place.iterdir():
+                if time.time() - old.stat().st_mtime > _LEFT:
+                    old.unlink()
+            return Results(place / sha256(about.encode()).hexdigest()[:32], about)
+    return Results()
 
 
 def _shown(found: Ranked, origin: Origin | None) -> None:
@@ -110,21 +145,19 @@ def _shown(found: Ranked, origin: Origin | None) -> None:
     count = len(ranking.files)
     order = ranking.order.tolist()
     unusual = f"{ranking.unusual:,}" if ranking.unusual else "none"
-    what = "ELBO" if model.has_prior else "reconstruction"
+    name = fit_name(model)
+    what = (name if model.has_elbo else name.lower()) + (" in nats" if model.has_likelihood else "")
     st.markdown(
         f"**{count:,} {'picture' if count == 1 else 'pictures'}** of {plain(found.label)} ranked by "
         f"{plain(model.info.id)}, which explains {unusual} of them worse than {1 - RARE:.0%} of its test images."
     )
-    st.download_button(
-        "Download the table",
-        found.csv,
-        file_name=f"{Path(found.label).stem or 'pictures'}-ranked.csv",
-        mime="text/csv",
-        key="rank_csv",
-        icon=":material/download:",
-        on_click="ignore",
-        help="One row per picture, the most unusual first: file, ELBO, its two terms, and the share of test images "
-        "that the model explains less well.",
+    stem = Path(found.label).stem or "pictures"
+    download_menu(
+        "rank",
+        f"{stem}-ranked",
+        caption_of(model.info, f"{count:,} pictures of {found.label}, ranked by {what}, the most unusual first"),
+        figure=lambda: [panel_of(_images(ranking, order[:SHOWN]), min(_ACROSS, len(order)))],
+        table=lambda: table_text(COLUMNS, ranking.rows()),
     )
     if origin is None:
         st.caption("Choose the same folder or zip again to open one of its pictures above.")
@@ -132,9 +165,9 @@ def _shown(found: Ranked, origin: Origin | None) -> None:
         st.caption("Click a picture to open it above.")
     few = min(SHOWN, count) if count < 2 * SHOWN else SHOWN
     if count <= SHOWN:
-        _tiles(found, origin, order, "rank_worst", f"The most unusual first, with their {what} in nats")
+        _tiles(found, origin, order, "rank_worst", f"The most unusual first, with their {what}")
     else:
-        _tiles(found, origin, order[:few], "rank_worst", f"The most unusual, with their {what} in nats")
+        _tiles(found, origin, order[:few], "rank_worst", f"The most unusual, with their {what}")
         best = order[::-1][: min(few, count - few)]
         _tiles(found, origin, best, "rank_best", "The best explained")
     for note in ranking.notes:
@@ -143,19 +176,22 @@ def _shown(found: Ranked, origin: Origin | None) -> None:
         list_problems([f"{path}: {reason}" for path, reason in ranking.unreadable])
 
 
+def _images(ranking: Ranking, rows: list[int]) -> Tensor:
+    return torch.stack([ranking.images[row] for row in rows])
+
+
 def _tiles(found: Ranked, origin: Origin | None, rows: list[int], key: str, label: str) -> None:
     ranking = found.ranking
-    images = torch.stack([ranking.images[row] for row in rows])
     columns = min(_ACROSS, len(rows))
     st.caption(label)
     tiles(
         key=key,
-        sheet_url=html.source(pictures.sheet(images, columns), "WEBP"),
+        sheet_url=html.source(pictures.sheet(_images(ranking, rows), columns), "WEBP"),
         count=len(rows),
         columns=columns,
         tile=sheets.tile_size(found.model),
-        titles=[_title(ranking, row) for row in rows],
-        captions=[_caption(ranking, row) for row in rows],
+        titles=[_title(found, row) for row in rows],
+        captions=[_caption(found, row) for row in rows],
         min_tile_px=_TILE,
         max_tile_px=_TILE,
         gap=6,
@@ -177,14 +213,15 @@ def _open(origin: Origin, file: str) -> None:
     page_switch.refresh()
 
 
-def _title(ranking: Ranking, row: int) -> str:
+def _title(found: Ranked, row: int) -> str:
+    ranking = found.ranking
     how, which = compared(float(ranking.better_than[row]))
-    return f"{ranking.files[row]}: {nats(float(ranking.elbo[row]))}, {how} than {which} of the test images"
+    return f"{ranking.files[row]}: {fit(found.model, float(ranking.elbo[row]))}, {how} than {which} of the test images"
 
 
-def _caption(ranking: Ranking, row: int) -> str:
+def _caption(found: Ranked, row: int) -> str:
     """Gives the file's name, without its middle where it is long, and its score."""
-    name = ranking.files[row].rpartition("/")[2]
+    name = found.ranking.files[row].rpartition("/")[2]
     if len(name) > _START + _END + 1:
         name = f"{name[:_START]}\u2060…\u2060{name[-_END:]}"  # word joiners: a line may not end there
-    return f"{name} {number(float(ranking.elbo[row]))}"
+    return f"{name} {fit(found.model, float(found.ranking.elbo[row])).removesuffix(' nats')}"

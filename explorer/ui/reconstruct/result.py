@@ -8,16 +8,18 @@ from html import escape
 import streamlit as st
 
 from explorer.datasets.malaria import Malaria
-from explorer.evaluation.scores import compared
 from explorer.figures import palette
 from explorer.images import pictures
 from explorer.ui import html, page_switch
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes.code_figure import code_figure
+from explorer.ui.codes.item_files import code_csv
+from explorer.ui.codes.neighbours import neighbours_strip
+from explorer.ui.downloads import caption_of, strip_menu
 from explorer.ui.markdown import plain
 from explorer.ui.reconstruct.analysis import Analysis
 from explorer.ui.reconstruct.steps import steps_panel
-from explorer.ui.wording import nats
+from explorer.ui.wording import terms
 
 _RARE, _COMMON = 0.05, 0.5  # shares of test codes that lie in a less dense place
 _ACROSS = 3  # models side by side; four go into two rows
@@ -45,6 +47,7 @@ def result(analyses: Sequence[Analysis]) -> None:
 def _alone(one: Analysis) -> None:
     seen, made, apart = _figures(one)
     st.html(html.row(seen, made, apart, _code(one)))
+    _download(one, "")
     _judged(one, "")
     steps_panel(one)
 
@@ -56,6 +59,7 @@ def _beside(one: Analysis, suffix: str, *, in_one_row: bool) -> None:
     st.caption(f"{width} × {height} px, {'gray' if channels == 1 else 'colour'}")
     for figures in [(seen, made, apart, _code(one))] if in_one_row else [(seen, made), (apart, _code(one))]:
         st.html(html.row(*figures))
+    _download(one, suffix)
     _judged(one, suffix)
     steps_panel(one, suffix)
 
@@ -76,6 +80,27 @@ def _figures(one: Analysis) -> tuple[str, str, str]:
     )
 
 
+def _download(one: Analysis, suffix: str) -> None:
+    """Draws the menu of the picture, its reconstruction, and the images with the nearest codes."""
+    image, made, code = one.prepared.image, one.judgement.reconstruction[0], one.judgement.code[0]
+    strip_menu(
+        f"result{suffix}",
+        f"{one.data.model.info.name}-reconstruction",
+        caption_of(
+            one.data.model.info,
+            "A picture as the model sees it, its reconstruction and the difference, and the images with the nearest "
+            "codes",
+        ),
+        lambda: [
+            ("original", pictures.single(image)),
+            ("reconstruction", pictures.single(made)),
+            ("difference", pictures.difference(image, made)),
+        ],
+        beside=lambda: neighbours_strip(one.data, code, one.row),
+        table=lambda: code_csv(one.data.model, code),
+    )
+
+
 def _code(one: Analysis) -> str:
     model = one.data.model
     return code_figure(model, one.judgement.code[0], model.latents.kl_by_latent)
@@ -83,9 +108,7 @@ def _code(one: Analysis) -> str:
 
 def _judged(one: Analysis, suffix: str) -> None:
     judgement, data = one.judgement, one.data
-    st.html(
-        html.facts(terms(float(judgement.log_likelihood[0]), float(judgement.kl[0]), has_prior=judgement.has_prior))
-    )
+    st.html(html.facts(terms(data.model, float(judgement.log_likelihood[0]), float(judgement.kl[0]))))
     lines = [judgement.sentence()]
     if judgement.code_share is not None:
         lines.append(_usual(float(judgement.code_share[0])))
@@ -127,21 +150,8 @@ def _only_class(data: EncodedDataset) -> str | None:
     return data.model.classes[found[0]] if len(found) == 1 else None
 
 
-def terms(log_likelihood: float, kl: float, *, has_prior: bool) -> list[tuple[str, str, str]]:
-    """Lists the score in nats as facts: the ELBO and its terms, or the one term of a plain autoencoder."""
-    if not has_prior:
-        return [("Reconstruction", nats(log_likelihood), "log p(x|z) at the picture's code: higher is closer")]
-    what = "log p(x|z) at one draw of z, as for the test images: higher is closer"
-    return [
-        ("ELBO", nats(log_likelihood - kl), "Reconstruction − KL: a lower bound of the image's log-likelihood"),
-        ("Reconstruction", nats(log_likelihood), what),
-        ("KL", nats(kl), "How much the code tells about this image beyond the prior"),
-    ]
-
-
 def _usual(share: float) -> str:
-    how, which = compared(share)
-    place = f"in a {'denser' if how == 'better' else 'less dense'} place than {which} of the test images' codes"
+    place = f"in an emptier region than {html.most(1 - share)} of the test images"
     if share < _RARE:
         return f"Its code is unusual: it lies {place}."
     return f"Its code is {'ordinary' if share >= _COMMON else 'a little off the crowd'}: it lies {place}."

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 import streamlit as st
 
+from explorer import datasets
 from explorer.images import pictures
 from explorer.images.decoding import decode_image
-from explorer.ui import pickers, selection
+from explorer.images.stacks import FIRST
+from explorer.ui import getting, pickers, selection
 from explorer.ui.cache import STORED, EncodedDataset
 from explorer.ui.components.draw.component import draw
 from explorer.ui.components.picture_drop.component import picture_drop
@@ -28,12 +31,11 @@ SOURCES = {"draw": "Draw", "upload": "Upload", "test": "Test image"}
 _SOURCE = "reconstruct_source"
 _DRAWING, _PHOTO = "reconstruct_drawing", "reconstruct_photo"
 _NUMBER = "test_index"
-_DIGITS = ("mnist", "mnist-5k")
 
 
 def default_source(data: EncodedDataset) -> str:
     """Chooses what a newcomer is offered: to draw, for a model of handwritten digits."""
-    return "draw" if data.model.info.config["dataset"]["name"] in _DIGITS else "upload"
+    return "draw" if datasets.is_drawable(data.model.info.config["dataset"]["name"]) else "upload"
 
 
 def source_panel(data: EncodedDataset, pick: Pick | None) -> tuple[Subject | None, str]:
@@ -104,7 +106,8 @@ def _upload() -> Subject | None:
     found = state.looked_at
     if found is None:
         return None
-    return Subject(found.digest, f"upload {found.digest}", found.name, found.picture, found.notes)
+    ident = f"{found.digest}{'' if found.planes == FIRST else found.planes}"
+    return Subject(ident, f"upload {ident}", found.name, found.picture, found.notes)
 
 
 def _choose(state: Uploads[UploadedPicture]) -> None:
@@ -133,19 +136,22 @@ def _choose(state: Uploads[UploadedPicture]) -> None:
             st.button("Remove", key="upload_remove", type="tertiary", on_click=remove, args=gone)
         if len(found) > 1:
             st.button("Clear all", key="upload_clear", type="tertiary", on_click=intake.store.clear)
+    if chosen is not None:
+        intake.planes(chosen)
 
 
 # --- test images ----------------------------------------------------------------------------------------------------
 
 
 def _test_image(data: EncodedDataset, pick: Pick | None) -> Subject | None:
-    """Draws the choice of a test image: the picked item, or the first one while none is picked."""
+    """Draws the choice of a test image: the picked item, or the first of the test set while none is picked."""
     originals = data.originals()
     if isinstance(originals, str):
         _not_here(data, originals)
         return None
+    tests = (data.latents.index >= data.before_test).nonzero().flatten().tolist() or [0]
     row = None if pick is None else selection.row_of(data, pick)
-    row = 0 if row is None else row
+    row = tests[0] if row is None else row
     index, last = int(data.latents.index[row]), int(data.latents.index.max())
 
     def chosen() -> None:
@@ -154,8 +160,7 @@ def _test_image(data: EncodedDataset, pick: Pick | None) -> Subject | None:
             selection.choose_row(data, found, "Reconstruct")
 
     def another() -> None:
-        others = max(1, len(data.latents) - 1)
-        selection.choose_row(data, (row + 1 + secrets.randbelow(others)) % len(data.latents), "Reconstruct")
+        selection.choose_row(data, secrets.choice([other for other in tests if other != row] or tests), "Reconstruct")
 
     st.session_state[_NUMBER] = index
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -167,25 +172,27 @@ def _test_image(data: EncodedDataset, pick: Pick | None) -> Subject | None:
         return None
     name = selection.row_name(data, row)
     st.markdown(f"**{plain(name)}** of {plain(data.source)}")
-    if data.name != STORED:
+    if index < data.before_test and data.source == data.model.info.config["dataset"]["name"]:
+        st.caption("The model was trained on this image.")
+    elif data.name != STORED:
         st.caption("The model may have been trained on some of these images.")
     label = None if data.latents.labels is None else data.classes[int(data.latents.labels[row])]
     ident, slot = f"{data.key}-{index}", f"test image {index}"
-    # All of mnist-5k are mapped, the training images first: an index there is no test image's.
-    source = data.source if originals.split == "test" else ""
+    test_index = index - data.before_test if index >= data.before_test else None
     picture = pictures.single(image)
-    return Subject(ident, slot, name, picture, own=data.content, label=label, source=source, index=index)
+    found = Subject(ident, slot, name, picture, own=data.content, label=label, source=data.source, index=index)
+    return replace(found, test_index=test_index)
 
 
 def _not_here(data: EncodedDataset, why: str) -> None:
-    st.info(plain(why))
-    trained = data.model.info.config["dataset"]["name"]
-    if trained not in _DIGITS or data.name == "mnist-5k":
+    st.info(f"{plain(data.source)} is not on this machine." if getting.missing(data.source) else plain(why))
+    getting.offer(data.source, "reconstruct")
+    if (instead := getting.stand_in(data.source)) is None:
         return
-    st.markdown("Similar images are here: the 5,000 digits of `mnist-5k`.")
+    st.markdown(f"Similar images are here: those of {plain(instead)}.")
 
     def use() -> None:
-        changes: dict[str, Any] = {"map_data": "mnist-5k"}
+        changes: dict[str, Any] = {"map_data": instead}
         st.session_state.update(changes)
 
-    st.button("Use mnist-5k", key="test_use_5k", on_click=use)
+    st.button(f"Use {plain(instead)}", key="test_instead", on_click=use)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from explorer.images.preparation import Steps
 from explorer.ui import html
+from explorer.ui.downloads import caption_of, download_menu, side_by_side
 from explorer.ui.markdown import plain
 from explorer.ui.reconstruct.analysis import Analysis, choose_steps
 from explorer.ui.reconstruct.thumbnails import thumb
@@ -31,22 +32,30 @@ _THUMB = 96
 def steps_panel(analysis: Analysis, suffix: str = "") -> None:
     """Draws the stages, why they were taken, and the button to change them; `suffix` tells models apart."""
     with st.container(key=f"stages{suffix}", gap="xsmall"):
-        st.html(_stages(analysis))
+        st.html(_drawn(analysis))
         if said := (*analysis.subject.notes, *analysis.prepared.why):
             st.caption(plain(" ".join(said)))
-        with st.popover("Steps", icon=":material/tune:", key=f"steps{suffix}", type="tertiary"):
-            _choose(analysis, suffix)
+        with st.container(horizontal=True, gap="small"):
+            with st.popover("Steps", icon=":material/tune:", key=f"steps{suffix}", type="tertiary"):
+                _choose(analysis, suffix)
+            info = analysis.data.model.info
+            download_menu(
+                f"stages{suffix}",
+                f"{info.name}-preparation",
+                caption_of(info, "How a picture became what the model sees"),
+                figure=lambda: side_by_side(_stages(analysis)),
+                quiet=True,
+            )
 
 
-def _stages(analysis: Analysis) -> str:
+def _stages(analysis: Analysis) -> list[tuple[str, Image.Image]]:
     stages = analysis.prepared.stages
-    figures = [_figure(analysis.subject.picture, "the picture" if stages else "the picture, used as it is")]
-    figures += [_figure(after, words) for words, after in stages]
+    return [("the picture" if stages else "the picture, used as it is", analysis.subject.picture), *stages]
+
+
+def _drawn(analysis: Analysis) -> str:
+    figures = [html.image(thumb(picture, _THUMB), words, alt=words) for words, picture in _stages(analysis)]
     return f'<div class="lx-stages">{"<span aria-hidden=true>→</span>".join(figures)}</div>'
-
-
-def _figure(picture: Image.Image, words: str) -> str:
-    return html.image(thumb(picture, _THUMB), words, alt=words)
 
 
 def _choose(analysis: Analysis, suffix: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from PIL import Image
 
 from explorer.errors import DatasetError
 from explorer.images.decoding import read_picture
 from explorer.images.processes import Effort
+from explorer.images.stacks import FIRST, Planes
 from explorer.ui.reconstruct.thumbnails import tile
 from explorer.ui.uploads.intake import Intake, Read
 from explorer.ui.uploads.store import Item, Store, Uploads
@@ -26,8 +28,8 @@ class UploadedPicture(Item):
 
     @property
     def bytes(self) -> int:
-        """Of memory that the picture takes."""
-        return self.picture.width * self.picture.height * len(self.picture.getbands())
+        """Of memory that the picture takes, and its file where that is kept."""
+        return self.picture.width * self.picture.height * len(self.picture.getbands()) + len(self.data)
 
 
 class PictureIntake(Intake[UploadedPicture]):
@@ -35,20 +37,25 @@ class PictureIntake(Intake[UploadedPicture]):
 
     store = Store[UploadedPicture]("reconstruct_uploads", "picture")
     key = "upload"
-    label = "Pictures of any common format, size and depth, or zips of them"
+    label = "Pictures of any common format, size and depth, zips of them, or a folder dropped here"
     most = 100
     most_megabytes = 20
     instead = "Rank a zip of them instead."
 
-    def reader(self, before: Uploads[UploadedPicture]) -> Read[UploadedPicture]:
+    def reader(self, before: Uploads[UploadedPicture], planes: Planes = FIRST) -> Read[UploadedPicture]:
         """Makes what decodes files, as long as there is room for their pictures."""
         effort = Effort("This upload")
         room = MOST_BYTES - sum(item.bytes for item in before.items)
 
         def read(name: str, data: bytes, digest: str) -> UploadedPicture:
             nonlocal room
-            found = read_picture(data, name, at_most=_MOST_SIDE, effort=effort)
-            item = UploadedPicture(0, name, digest, found.image, tile(found.image), size=found.size, notes=found.notes)
+            found = read_picture(data, name, at_most=_MOST_SIDE, planes=planes, effort=effort)
+            several: dict[str, Any] = {"frames": found.frames, "channels": found.channels, "planes": planes}
+            item = UploadedPicture(
+                0, name, digest, found.image, tile(found.image), size=found.size, notes=found.notes, **several
+            )
+            if (found.frames, found.channels) != (1, 1) and item.bytes + len(data) <= room:
+                item = replace(item, data=data)
             if item.bytes > room:
                 raise DatasetError(
                     f"{name} was not added: the pictures here fill the {MOST_BYTES >> 20} MB that a visitor has. "

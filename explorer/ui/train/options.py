@@ -18,7 +18,8 @@ from explorer.ui.markdown import plain
 from explorer.ui.train import run_form
 from explorer.ui.train.allowance import show_allowance
 from explorer.ui.train.run_form import WIDTHS, Form
-from explorer.ui.widget_binding import bind, from_widget, whole
+from explorer.ui.train.sweep import sweep_popover
+from explorer.ui.widget_binding import bind, from_widget, number_field
 
 _OF_LIKELIHOODS = {name for likelihood in LIKELIHOODS.values() for name in likelihood.settings}
 _TARGET = 0.02  # of a pixel's squared error: conv-100's on MNIST
@@ -40,6 +41,7 @@ def options_panel() -> None:
         _group(group, form)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Start", key="train_start_all", type="primary", on_click=run_form.start, width=160)
+        sweep_popover(form)
         if changed := run_form.changed(form):
             st.button("Back to the preset", key="option_reset", on_click=run_form.reset_changes)
             st.caption(f"Changed: {', '.join(_label(name) for name in changed)}", width="content")
@@ -156,12 +158,10 @@ def _widget(f: Field[Any], form: Form) -> None:
         bind(key, value)
         st.checkbox(label, on_change=from_widget(key, take), **known)
     elif f.type == "int":
-        bind(key, float(value))
-        st.number_input(label, step=1.0, format="%g", on_change=from_widget(key, whole(take)), **known)
+        number_field(st, label, value, take, whole=True, **known)
     else:
-        bind(key, float(value))
         step = f.metadata.get("step") or _step(float(getattr(PRESETS[form.preset].recipe, f.name)))
-        st.number_input(label, step=step, format="%g", on_change=from_widget(key, take), **known)
+        number_field(st, label, value, take, step=step, **known)
 
 
 def _step(value: float) -> float:

@@ -23,7 +23,8 @@ from explorer.models import FAMILIES, build
 from explorer.runs import RunInfo
 from explorer.training.experiment import model_config
 from explorer.training.presets import Recipe, TrainConfig, preset
-from explorer.ui import access, notifications, page_switch, people
+from explorer.training.sweep import named
+from explorer.ui import access, getting, notifications, page_switch, people
 from explorer.ui.widget_binding import catch_up
 
 DATASET, PRESET = "mnist-5k", "mlp-2d"  # shipped with the installation; worth looking at after half a minute
@@ -48,7 +49,7 @@ class Form:
     beta: float
     name: str = ""
     named: bool = False  # the person chose the name: it no longer follows the data and the preset
-    named_for: tuple[str, str] = ("", "")  # the data and the preset that a name was proposed for
+    named_for: tuple[str, str] = ("", "")  # what a name was proposed for: the data, and the preset with its changes
     changes: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=_RUN_OPTIONS.copy)
     problem: str = ""  # why the last start was refused
@@ -67,8 +68,8 @@ def current() -> Form:
     form: Form | None = st.session_state.get(_FORM)
     if form is None:
         form = st.session_state[_FORM] = _fresh(DATASET, PRESET)
-    here = present()
-    if form.dataset not in here and here:
+    chosen = access.data_set(form.dataset)
+    if not (chosen and chosen.present) and (here := present()):
         _choose_dataset(form, DATASET if DATASET in here else here[0])
     return form
 
@@ -79,8 +80,16 @@ def propose_name(form: Form, *, anew: bool = False) -> None:
     It stays while these do, even if another session takes it: a change would overwrite what is being typed. `anew`
     looks whether it is still free.
     """
-    if not form.named and (anew or form.named_for != (form.dataset, form.preset)):
-        form.name, form.named_for = runs.propose_name(form.dataset, form.preset), (form.dataset, form.preset)
+    wanted = (form.dataset, form.preset + _differences(form))
+    if not form.named and (anew or form.named_for != wanted):
+        form.name, form.named_for = runs.propose_name(*wanted), wanted
+
+
+def _differences(form: Form) -> str:
+    """What a name says of a form that differs from its preset: `-latent8-beta10`."""
+    recipe = preset(form.preset).recipe
+    values = {name: getattr(form, name) for name in ("latent", "beta")}
+    return "".join(f"-{named(name, value)}" for name, value in values.items() if value != getattr(recipe, name))
 
 
 def _fresh(dataset: str, name: str) -> Form:
@@ -183,6 +192,9 @@ def duplicate(info: RunInfo) -> None:
     }
     if form.dataset not in present():
         form.problem = f"The data set {form.dataset} of {info.name} is not on this machine: choose another."
+        if getting.missing(form.dataset):
+            form.problem = f"{form.problem[:-1]}, or get it under “{getting.MORE}”."
+            st.session_state[getting.CHOSEN] = form.dataset
         form.dataset = current().dataset
     st.session_state[_FORM] = form
 
@@ -219,8 +231,8 @@ def config(form: Form) -> TrainConfig:
         name: getattr(form, name) for name in ("latent", "beta") if getattr(form, name) != getattr(recipe, name)
     }
     made = TrainConfig(preset=form.preset, dataset=form.dataset, epochs=form.epochs, settings=settings, **form.options)
-    shapes = {info.name: info.image_shape for info in access.data_sets()}
-    if (shape := shapes.get(form.dataset)) is not None and (reason := _unfit(made.recipe(), shape)):
+    data = access.data_set(form.dataset)
+    if data and data.image_shape and (reason := _unfit(made.recipe(), data.image_shape)):
         raise ValueError(f"the preset {form.preset} does not fit the images of {form.dataset}: {reason}")
     return made
 
@@ -271,8 +283,14 @@ def start() -> None:
         _start(current())
 
 
+def start_shown() -> None:
+    """At the end of the script: the page shows what was started, and a click from now on may mean another."""
+    if st.session_state.get(_STARTED) == math.inf:
+        st.session_state[_STARTED] = time.monotonic()
+
+
 def _just_started() -> bool:
-    """Whether this is the second click of a double click."""
+    """Whether this is the second click of a double click: the page has not shown the run yet, or only just."""
     return bool(time.monotonic() - st.session_state.get(_STARTED, -math.inf) < _DOUBLE_CLICK_SECONDS)
 
 
@@ -283,10 +301,10 @@ def _start(form: Form) -> None:
             info = access.submit(config(form), form.name)
             break
         except (RunError, ValueError, DatasetError, OSError) as error:
-            if form.named or not left or runs.propose_name(form.dataset, form.preset) == form.name:
+            if form.named or not left or runs.propose_name(form.dataset, form.preset + _differences(form)) == form.name:
                 form.problem = sentence(error)
                 return
-    st.session_state[_STARTED] = time.monotonic()
+    st.session_state[_STARTED] = math.inf
     form.problem, form.named = "", False
     propose_name(form, anew=True)
     notifications.follow(info.name)

@@ -11,8 +11,11 @@ from html import escape
 import streamlit as st
 
 from explorer import runs
+from explorer.files.tables import table_text
 from explorer.runs import RunInfo
+from explorer.training.presets import PRESETS
 from explorer.ui import access, following, notifications, page_switch, people
+from explorer.ui.downloads import download_menu
 from explorer.ui.markdown import plain
 from explorer.ui.train import run_form
 from explorer.ui.train.run_selection import pick_key, run_selection
@@ -85,7 +88,38 @@ def _list(fresh: list[list[RunInfo]]) -> None:
             _row(info, now)
         if pages > 1:
             st.pagination(pages, key="runs_page")
+        download_menu(
+            "run_list",
+            "runs",
+            f"{len(matching):,} runs with their test figures in nats an image.",
+            table=lambda: _csv(matching),
+        )
         run_selection(found, _delete_all)
+
+
+def _csv(found: list[RunInfo]) -> str:
+    """Writes runs as CSV: a line a run with its state, settings and test figures."""
+    figures = ("elbo", "reconstruction", "kl", "mse", "active_units")
+    header = ["run", "state", "data", "class", "preset", "settings", "seed", "epochs", *figures, "seconds", "started"]
+    return table_text(
+        header,
+        (
+            [
+                info.name,
+                str(info.state),
+                info.dataset,
+                info.config.only or "",
+                info.preset,
+                " ".join(f"{name}={value}" for name, value in info.config.settings.items()),
+                info.config.seed,
+                info.epochs_done,
+                *(info.test.get(name) for name in figures),
+                info.seconds,
+                info.created.isoformat(),
+            ]
+            for info in found
+        ),
+    )
 
 
 def _whose(found: list[RunInfo]) -> list[RunInfo]:
@@ -144,6 +178,15 @@ def _row(info: RunInfo, now: datetime) -> None:
         _rename(info)
 
 
+def _changed(info: RunInfo) -> str:
+    """Beta and latents where they differ from the preset's, as in the name that the form proposes."""
+    usual = PRESETS[info.preset].recipe if info.preset in PRESETS else None
+    told = {"beta": info.config.settings.get("beta"), "latent": info.config.settings.get("latent")}
+    named = {"beta": "beta", "latent": "latents"}
+    differing = {name: value for name, value in told.items() if isinstance(value, int | float)}
+    return "".join(f" · {named[name]} {v:g}" for name, v in differing.items() if v != getattr(usual, name, None))
+
+
 def _facts(info: RunInfo, now: datetime) -> str:
     """A row's text as HTML: what it is, how it went."""
     quality, what = number(info.test.get("elbo")), "test ELBO"
@@ -162,7 +205,8 @@ def _facts(info: RunInfo, now: datetime) -> str:
         f'<span class="lx-run-state" title="{escape(info.message)}"><i aria-hidden="true">{icon}</i>'
         f"{escape(info.state)}</span>"
         f'<span class="lx-run-name"><b>{escape(info.name)}</b>'
-        f"<small>{escape(info.dataset)}{escape(only)} · {escape(info.preset or 'unknown')}{escape(whose)}</small>"
+        f"<small>{escape(info.dataset)}{escape(only)} · {escape(info.preset or 'unknown')}{_changed(info)}"
+        f"{escape(whose)}</small>"
         "</span>"
         + "".join(f'<span class="lx-run-cell" title="{escape(title)}">{escape(text)}</span>' for text, title in cells)
         + "</div>"
@@ -174,6 +218,8 @@ def _possible(info: RunInfo) -> list[str]:
     shares = mine and people.signs_in() and info.owner.ident != ""
     able = {
         "explore": info.has_checkpoint,
+        "watch": info.trained_here,
+        "settings": info.trained_here,
         "cancel": mine and info.active,
         "resume": mine and info.resumable,
         "rename": mine and not info.active,

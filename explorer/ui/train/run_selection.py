@@ -10,6 +10,8 @@ from explorer.checkpoints.folder import read_history
 from explorer.figures import learning_curves
 from explorer.runs import RunInfo
 from explorer.ui import access, address
+from explorer.ui.glossary import meaning
+from explorer.ui.train.curves import curves_menu
 
 _MOST_CURVES = 12
 _METRIC, _ASKED = "runs_metric", "runs_asked"
@@ -83,9 +85,11 @@ def _draw(found: list[RunInfo], on_delete: Callable[[list[str]], None]) -> None:
         label_visibility="collapsed",
     )
     histories = {info.name: read_history(info.path) for info in chosen[:_MOST_CURVES]}
+    st.caption("Of the test images, after each epoch", help=meaning("ELBO", "Squared error", "Epoch"))
     if len(chosen) > _MOST_CURVES:
         st.caption(f"Only the newest {_MOST_CURVES} are drawn.")
     st.plotly_chart(learning_curves(histories, metric or "elbo"), key="runs_curves", config={"displayModeBar": False})
+    curves_menu("runs_curves", chosen[:_MOST_CURVES], [metric or "elbo"])
 
 
 def _select_none(chosen: list[RunInfo]) -> None:

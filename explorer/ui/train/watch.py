@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from explorer.datasets.base import bytes_text
 from explorer.models import FAMILIES
 from explorer.runs import RunInfo, log_tail
 from explorer.ui.components.training_view.component import Status, training_view
@@ -39,7 +40,7 @@ def _say_trouble(info: RunInfo, found: Feed) -> None:
         st.code(log, language=None, wrap_lines=True)
     if found.older:
         st.caption(
-            "Pictures, map and KL of each latent are missing: an older version saved them in a form no longer read."
+            "Images, map and KL of each latent are missing: an older version saved them in a form no longer read."
         )
 
 
@@ -67,7 +68,9 @@ def _view(info: RunInfo, found: Feed) -> None:
 
 
 def _total(info: RunInfo) -> int:
-    """Epochs that there will be."""
+    """Epochs that there will be; of a finished run those that it has, as it may have stopped early."""
+    if info.state == "finished":
+        return info.epochs_done
     if info.progress and info.progress.epochs:
         return info.progress.epochs
     try:
@@ -119,12 +122,8 @@ def _facts(info: RunInfo, found: Feed) -> list[tuple[str, str]]:
     facts = [
         ("images a second", f"{speed:,.0f}" if speed and info.state != "queued" else ""),
         ("device", info.device),
-        ("memory", _bytes(info.memory) if info.memory else ""),
+        ("memory", bytes_text(info.memory) if info.memory else ""),
         ("elapsed", duration(info.seconds) if info.seconds else ""),
         ("time left", duration(progress.seconds_left) if progress and training and progress.step else ""),
     ]
     return [(name, value or "–") for name, value in facts if value or info.active]
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -16,11 +16,15 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from explorer.errors import DatasetError, ImageError
-from explorer.files.entries import open_files
+from explorer.errors import CheckpointError, DatasetError, ImageError
+from explorer.files.entries import Entry, open_files
+from explorer.files.entries import Files as FolderFiles
 from explorer.files.pictures import choose_pictures
+from explorer.images.stacks import FIRST, FRAMES, Planes
+from explorer.ui.components.folder_drop.component import folder_drop
 from explorer.ui.jobs import Job, follow
 from explorer.ui.markdown import plain
+from explorer.ui.planes import choose_planes, chosen_planes
 from explorer.ui.uploads.store import AnItem, Store, Uploads
 
 _PATIENCE = 1.0  # seconds: a handful of files is in before there is a progress to show
@@ -64,11 +68,11 @@ class Intake(ABC, Generic[AnItem]):
     """A sentence on what to do with more files than these."""
 
     @abstractmethod
-    def reader(self, before: Uploads[AnItem]) -> Read[AnItem]:
+    def reader(self, before: Uploads[AnItem], planes: Planes = FIRST) -> Read[AnItem]:
         """Makes what reads files, one after another, beside what there is; called in the page's thread."""
 
-    def finished(self, items: list[AnItem], job: UploadJob[AnItem]) -> list[AnItem]:
-        """Does to the items of an upload what is done to all of them at once; called in the job's thread."""
+    def finished(self, items: list[AnItem], job: UploadJob[AnItem] | None) -> list[AnItem]:
+        """Does to the items of an upload what is done to all of them at once; called in the job's thread, if any."""
         return items
 
     steps = 1
@@ -165,6 +169,7 @@ class Intake(ABC, Generic[AnItem]):
 
     def uploader(self) -> None:
         """Draws the uploader. What it was given is taken in at once, and another, empty one takes its place."""
+        folder_drop(f"{self.key}_paths")
         place = st.empty()
         self.finish()
         files = self._uploader(place)
@@ -185,6 +190,25 @@ class Intake(ABC, Generic[AnItem]):
             disabled=state.job is not None,
             help="They stay in the memory of this session: nothing is written to disk or sent anywhere else.",
         )
+
+    def planes(self, item: AnItem) -> None:
+        """Draws which frames and channel of a file are taken, where it has several; it is read again for others."""
+        if not item.data:
+            return
+        prefix, busy = f"{self.key}_{item.ident}", self.store.state.job is not None
+
+        def retake() -> None:
+            planes, state = chosen_planes(prefix), self.store.state
+            others = replace(state, items=tuple(other for other in state.items if other is not item))
+            try:
+                (new,) = self.finished([self.reader(others, planes)(item.name, item.data, item.digest)], None)
+            except (DatasetError, CheckpointError) as error:
+                self.store.add([], [str(error)])
+                return
+            self.store.exchange(item, new)
+
+        most = item.frames, item.channels
+        choose_planes(prefix, most, FRAMES[:-1], disabled=busy, now=item.planes, on_change=retake)
 
     def problems(self) -> None:
         """Draws what became of files that could not be used, with a button to put it away."""
@@ -219,7 +243,10 @@ class _Inside:
     def of(cls, files: Files, zips: ExitStack, most_bytes: int) -> _Inside:
         """Lists them, with the zips held open."""
         found = cls()
+        found._add_folders({name: data for name, data in files if "/" in name})
         for name, data in files:
+            if "/" in name:
+                continue
             if not name.lower().endswith(".zip"):
                 found.files.append((name, partial(bytes, data)))
                 continue
@@ -232,6 +259,21 @@ class _Inside:
             found.problems.extend([*archive.notes, *notes])
             found.files.extend((entry.path, partial(archive.read, entry, most_bytes)) for entry in entries)
         return found
+
+    def _add_folders(self, files: dict[str, bytes]) -> None:
+        """Lists what was dropped in folders as what is in zips: without clutter, and only pictures."""
+        folder = FolderFiles(
+            [Entry(tuple(name.split("/")), len(data), name) for name, data in files.items()], "The folder"
+        )
+        if not folder.entries and not folder.notes:
+            return
+        try:
+            entries, notes = choose_pictures(folder.entries, "The folder")
+        except DatasetError as error:
+            self.problems.append(str(error))
+            return
+        self.problems.extend([*folder.notes, *notes])
+        self.files.extend((entry.path, partial(bytes, files[entry.path])) for entry in entries)
 
 
 def list_problems(problems: Sequence[str]) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import streamlit as st
 
+from explorer.images.stacks import FIRST, Planes
+
 if TYPE_CHECKING:
     from explorer.ui.uploads.intake import UploadJob
 
@@ -22,6 +24,9 @@ class Item:
         digest: of the file's bytes and name, by which the same file is known again.
         size: width and height of the file's picture, upright, in pixels.
         notes: on how it was read, a sentence each.
+        frames, channels: how many the file has.
+        data: the file's bytes where it has several, if there is room for them, to take others.
+        planes: which of them were taken.
     """
 
     ident: int
@@ -29,6 +34,10 @@ class Item:
     digest: str
     size: tuple[int, int] = field(default=(0, 0), kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
+    frames: int = field(default=1, kw_only=True)
+    channels: int = field(default=1, kw_only=True)
+    data: bytes = field(default=b"", kw_only=True, repr=False)
+    planes: Planes = field(default=FIRST, kw_only=True)
 
     @property
     def title(self) -> str:

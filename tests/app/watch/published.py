@@ -9,7 +9,7 @@ from explorer.ui import assets
 
 def blob(url: str) -> assets._Blob:
     """What the server answers for an asset."""
-    future = assets._store.get(url.removeprefix("/assets/"))
+    future = assets._store.get(url.removeprefix("assets/"))
     assert future is not None
     return future.result(30)
 

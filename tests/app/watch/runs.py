@@ -133,4 +133,6 @@ class WatchedRun:
 
     def end(self, state: str = "finished", message: str = "") -> None:
         self.state(state, message=message)
+        if state == "finished":
+            self.epochs = self.done  # it may have stopped early: its epochs are those it has
         self.let_go()

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.ui.markdown import plain
 from explorer.ui.train.history import MOST_EPOCHS
+from tests.app.screens import TIMEOUT
 from tests.app.watch.published import body
 from tests.app.watch.runs import WatchedRun
 
@@ -25,7 +26,7 @@ def page() -> None:
 
 
 def watch(name: str = "watched") -> AppTest:
-    at = AppTest.from_function(page, default_timeout=60)
+    at = AppTest.from_function(page, default_timeout=TIMEOUT)
     at.query_params["run"] = name
     at.run()
     assert not at.exception

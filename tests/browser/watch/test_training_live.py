@@ -120,12 +120,10 @@ def test_a_thousand_updates_leave_nothing_behind(finished_run, view):
         epochs: Array.from({ length: n }, (_, i) => i + 1), train: {}, seconds: 1, beta: 1, learning_rate: 1,
         test: { elbo: Array.from({ length: n }, (_, i) => -200 + i), reconstruction: -100, kl: 5, mse: 0.1 },
       }) });
-      const start = performance.now();
       for (let i = 0; i < count; i++) {
         view({ data: { ...line(1 + (i % 90)), epochs: 90 }, parentElement: place });
         if (i % 20 === 0) await new Promise(requestAnimationFrame);
       }
-      return (performance.now() - start) / count;
     }"""
     data = shown.page.evaluate("JSON.stringify(window.__trainingViews.watch_view.data)")
     shown.page.evaluate(update, [300, json.loads(data)])
@@ -135,7 +133,7 @@ def test_a_thousand_updates_leave_nothing_behind(finished_run, view):
         return {m["name"]: m["value"] for m in client.send("Performance.getMetrics")["metrics"]}
 
     before = counts()
-    spent = shown.page.evaluate(update, [1000, json.loads(data)])
+    shown.page.evaluate(update, [1000, json.loads(data)])
     after = counts()
     for _ in range(20):  # a collection leaves what a task that waits still holds
         if after["JSHeapUsedSize"] - before["JSHeapUsedSize"] < 2e6 and after["Nodes"] - before["Nodes"] < 300:
@@ -145,7 +143,6 @@ def test_a_thousand_updates_leave_nothing_behind(finished_run, view):
     assert after["Nodes"] - before["Nodes"] < 300
     assert after["JSEventListeners"] - before["JSEventListeners"] < 10
     assert after["JSHeapUsedSize"] - before["JSHeapUsedSize"] < 2e6
-    assert spent < 50, f"{spent:.1f} ms an update"
 
 
 def test_themes_and_widths(finished_run, new_page):

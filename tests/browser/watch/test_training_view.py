@@ -156,10 +156,10 @@ def test_play_goes_through_the_epochs(finished_run, view):
 @pytest.mark.parametrize(
     ("latent", "said"),
     [
-        (1, "No latent is active: it carries under 0.01 nats."),
-        (2, "1 of 2 latents is active: the other carries under 0.01 nats"),
-        (7, "3 of 7 latents are active: the others carry under 0.01 nats"),
-        (500, "249 of 500 latents are active: the others carry under 0.01 nats"),
+        (1, "No latent is in use: it carries under 0.01 nats."),
+        (2, "1 of 2 latents is in use: the other carries under 0.01 nats"),
+        (7, "3 of 7 latents are in use: the others carry under 0.01 nats"),
+        (500, "249 of 500 latents are in use: the others carry under 0.01 nats"),
     ],
 )
 def test_bars_say_which_latents_are_active(finished_run, view, latent, said):
