@@ -8,9 +8,11 @@ from explorer.checkpoints.model import Model, load
 from explorer.datasets import ImageDataset
 from explorer.datasets import load as dataset
 from explorer.errors import CheckpointError, DatasetError
+from explorer.evaluation.adoption import adopt
 from explorer.evaluation.ranking import Ranking, rank
 from explorer.models import Posterior
 from explorer.runs import train
+from explorer.runs.showing import Shown, show
 from explorer.training.lifecycle import Progress, Run
 from explorer.training.presets import TrainConfig
 
@@ -27,11 +29,14 @@ __all__ = [
     "Ranking",
     "Run",
     "Screening",
+    "Shown",
     "TrainConfig",
+    "adopt",
     "checkpoints",
     "dataset",
     "load",
     "rank",
     "screen",
+    "show",
     "train",
 ]

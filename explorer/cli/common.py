@@ -7,8 +7,11 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from explorer.images.stacks import Planes
 
 _BETWEEN = 0.2  # seconds, of a bar that moves
 _LISTED = 20  # unreadable files that are named one by one
@@ -38,6 +41,72 @@ def add_name(parser: argparse.ArgumentParser) -> None:
 
 def add_seed(parser: argparse.ArgumentParser, default: int | None = 0) -> None:
     parser.add_argument("--seed", type=_seed, default=default, help="seed of everything random (default: 0)")
+
+
+def add_planes(parser: argparse.ArgumentParser, frames: Sequence[str] = ("first", "mean", "max")) -> None:
+    """The options on files of several frames or channels; `planes_of` reads them."""
+    parser.add_argument("--frames", choices=frames, default="first", help="what to take of stacks (default: first)")
+    parser.add_argument(
+        "--channel",
+        type=int,
+        default=0,
+        metavar="K",
+        help="the channel to take, from 1 (default: colours, or the first)",
+    )
+
+
+def planes_of(args: argparse.Namespace) -> Planes:
+    return Planes(args.frames, args.channel)
+
+
+def add_files(parser: argparse.ArgumentParser, source: str, out: str) -> None:
+    """The files that a verb goes through, by a cluster if need be, and the result, whose name is `out` otherwise."""
+    parser.add_argument("source", help=source)
+    parser.add_argument("--out", default=out, help=f"the result (default: {out})")
+    parser.add_argument(
+        "--ray",
+        action="store_true",
+        help="work by the Ray cluster that EXPLORER_RAY names, else by one on this computer: SOURCE is a folder, a "
+        ".tar, or an address such as s3://bucket/cells, and OUT a folder or address for Parquet (docs/scale.md)",
+    )
+
+
+def places_of(args: argparse.Namespace) -> tuple[Path, Path]:
+    """Source and result on this computer. Raises ValueError or DatasetError."""
+    from explorer.files.tables import check_place
+
+    if "://" in args.source or "://" in args.out:
+        raise ValueError("addresses are read and written by --ray: add it, or name a folder or a .zip")
+    check_place(Path(args.out))
+    return Path(args.source), Path(args.out)
+
+
+def with_model(work: Callable[..., Any], args: argparse.Namespace, *rest: Any) -> Callable[[str], Any]:
+    """Gives what `by_ray` takes, of a function of the model that was named and the rest. Raises CheckpointError."""
+    from explorer.checkpoints.folder import find
+
+    info = find(args.name)
+    return partial(_with_model, work, Path(info.id) if info.shipped else info.path.absolute(), rest)
+
+
+def _with_model(work: Callable[..., Any], name: Path, rest: Sequence[Any], device: str) -> Any:
+    from explorer.checkpoints.model import load
+
+    return work(load(name, device=device), *rest)
+
+
+def by_ray(args: argparse.Namespace, make: Callable[[str], Any]) -> int:
+    """Does over Ray with the files what `make` says of a device."""
+    from explorer.runs.many_files import work_over
+
+    if args.out.endswith((".csv", ".npz")):
+        raise ValueError("with --ray the result is a folder of Parquet: name it by --out")
+    with progress_bar(args.verb.__name__, unit=" images") as show:
+        made = work_over(make, args.source, args.out, device=args.device, progress=show)
+    say_left_out(made.notes, [])
+    bad = f", {made.unreadable:,} of which could not be read" if made.unreadable else ""
+    print(f"{args.out}: {made.count:,} files{bad}")
+    return 0
 
 
 @contextlib.contextmanager

@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from explorer import datasets
-from explorer.cli.common import add_data_root, add_verb, progress_bar
+from explorer.cli.common import add_data_root, add_planes, add_verb, planes_of, progress_bar
+from explorer.datasets.base import bytes_text
+from explorer.files.shipped import command
 from explorer.images.arrays import Size
+from explorer.images.stacks import FRAMES
 
+_ROLES = {
+    "image": "the images",
+    "label": "the class; '' for none",
+    "group": "what must stay on one side of the split, such as the patient; '' for none",
+    "split": "the words train and test; '' for none",
+}
 _BYTES = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
 
 
@@ -24,16 +33,32 @@ def add_to(verbs: Any) -> None:
     add_data_root(parser)
 
     parser = add_verb(actions, "fetch", fetch, "download a data set")
-    parser.add_argument("name", help="mnist, fashion-mnist, cifar10 or malaria")
+    parser.add_argument("name", help="a name that `data list` shows, such as mnist or torchvision:KMNIST")
     add_data_root(parser)
 
-    parser = add_verb(actions, "add", add, "make a data set of a folder or a zip of your own images")
-    parser.add_argument("source", type=Path, help="a folder or a .zip, a subfolder a class or no classes")
+    parser = add_verb(actions, "add", add, "make a data set of your own images, arrays or table")
+    parser.add_argument(
+        "source", type=Path, help="a folder, .zip or .tar, a subfolder a class; or .npz, .npy, IDX, .csv, .parquet"
+    )
     parser.add_argument("--name", help="what to call it (default: after the source)")
     parser.add_argument(
         "--size", type=_size, help="pixels a side, such as 64, or width x height, such as 64x48 (default: what suits)"
     )
     parser.add_argument("--channels", type=int, choices=(1, 3), help="1: gray, 3: colour (default: what suits)")
+    add_planes(parser, FRAMES)
+    parser.add_argument(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="a .csv, .tsv or .parquet of labels or measurements, a row a picture (default: one beside the pictures)",
+    )
+    for role, what in _ROLES.items():
+        parser.add_argument(f"--{role}", metavar="NAME", help=f"the array or column with {what} (default: guessed)")
+    parser.add_argument(
+        "--turned",
+        action=argparse.BooleanOptionalAction,
+        help="swap rows and columns, as EMNIST needs (default: guessed)",
+    )
     add_data_root(parser)
 
     parser = add_verb(actions, "remove", remove, "put a data set of your own into the trash")
@@ -54,10 +79,11 @@ _size.__name__ = "size"  # which argparse names where it cannot be read
 
 def show_list(args: argparse.Namespace) -> int:
     for info in datasets.available(args.data_root):
-        print(
-            f"{info.name:15} {'here' if info.present else 'not here':9} {info.title}"
-            + ("" if info.present else f" — {info.how}")
-        )
+        size = f"{bytes_text(info.fetch_bytes)}: " if info.fetch_bytes else ""
+        how = "" if info.present or size else f" — {info.how}"
+        state = "here      " if info.present else f"not here  {size}"
+        print(f"{info.name:27} {state}{info.title} ({info.origin}){how}")
+    print(f"To get one that is not here: {command('data fetch NAME')}")
     return 0
 
 
@@ -72,10 +98,19 @@ def add(args: argparse.Namespace) -> int:
     from explorer.datasets import own
 
     name = args.name or own.propose_name(str(args.source), args.data_root)
+    roles = own.Roles(args.image, args.label, args.group, args.split, args.turned)
+    wanted = own.Wanted(args.size, args.channels, planes_of(args), roles, args.table)
     with progress_bar(name, **_BYTES) as show:
-        info = own.create(name, args.source, size=args.size, channels=args.channels, progress=show, root=args.data_root)
-    notes = own.details(name, args.data_root).notes.values()
-    for note in dict.fromkeys(note for of_split in notes for note in of_split):
+        info = own.create(
+            name,
+            args.source,
+            wanted,
+            progress=show,
+            root=args.data_root,
+        )
+    found = own.details(name, args.data_root)
+    notes = [*own.few_note(sum(found.counts.values())), *(note for split in found.notes.values() for note in split)]
+    for note in dict.fromkeys(notes):
         print(f"explorer: {note}", file=sys.stderr)
     print(f"{info.name} is here: train on it with --dataset {info.name}")
     return 0

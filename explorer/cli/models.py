@@ -1,21 +1,36 @@
-"""`evaluate`, `sample`, `encode`, `list` and `export`: what a trained model is good for."""
+"""`evaluate`, `sample`, `encode`, `list`, `open` and `export`: what a trained model is good for."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer import datasets
 from explorer.checkpoints.folder import checkpoints
-from explorer.cli.common import add_data_root, add_device, add_name, add_seed, add_verb, step_bars
+from explorer.cli.common import (
+    add_data_root,
+    add_device,
+    add_files,
+    add_name,
+    add_planes,
+    add_seed,
+    add_verb,
+    by_ray,
+    places_of,
+    planes_of,
+    progress_bar,
+    say_left_out,
+    step_bars,
+    with_model,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from explorer.checkpoints.model import Model
+    from explorer.figures import Groups
     from explorer.models.base import LatentGroup
 
 _NAMED = 5  # groups of latents
@@ -43,28 +58,48 @@ def add_to(verbs: Any) -> None:
 
     parser = add_verb(verbs, "encode", encode, "Encode images into an .npz of posterior means and log variances.")
     add_name(parser)
-    parser.add_argument("source", help="a folder or zip of images, or an IDX file")
-    parser.add_argument("--out", type=Path, default=Path("codes.npz"), help="the file (default: codes.npz)")
+    add_files(parser, "a folder or zip of images, or an IDX file", "codes.npz")
+    add_planes(parser)
     add_device(parser)
 
     parser = add_verb(verbs, "list", show_list, "List checkpoints, newest first.")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
+    parser = add_verb(verbs, "open", open_run, "Open a run's zip, as Download in the list of runs makes it.")
+    parser.add_argument("zip", type=Path, help="the file")
+    parser.add_argument("--name", help="what to call the run (default: as it was called)")
+
+    parser = add_verb(
+        verbs,
+        "adopt",
+        adopt,
+        "Take in a model that was trained elsewhere: a folder with encoder.onnx, decoder.onnx and adopt.json "
+        "(docs/adopt-a-model.md).",
+    )
+    parser.add_argument("folder", type=Path, help="the folder, or a zip of it")
+    parser.add_argument("--dataset", help="whose images it draws; see `data list` (default: as adopt.json says)")
+    parser.add_argument("--name", help="what to call it (default: the folder's name)")
+    add_data_root(parser)
+
     parser = add_verb(
         verbs,
         "export",
         export,
-        "Save encoder and decoder apart, as torch.export programs that need no Latent Explorer.",
+        "Save a model for use elsewhere: encoder and decoder apart, which need no Latent Explorer, or the weights.",
     )
     add_name(parser)
-    parser.add_argument("--out", type=Path, required=True, help="the folder")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="a folder for torch.export programs")
+    parser.add_argument("--onnx", metavar="DIR", type=Path, help="a folder for ONNX files, which `adopt` takes, too")
+    parser.add_argument("--safetensors", metavar="DIR", type=Path, help="a folder for the weights and how to load them")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="one page that shows the model without a server")
+    parser.add_argument("--view", metavar="ADDRESS", default="", help="of Explore: what the page shows first")
 
 
 def evaluate(args: argparse.Namespace) -> int:
     from explorer.checkpoints.folder import save_measures
     from explorer.checkpoints.model import load
     from explorer.evaluation.measures import MEASURES, measure
-    from explorer.evaluation.subject import Subject
+    from explorer.evaluation.subject import NO_ELBO, Subject
 
     model = load(args.name, device=args.device)
     if args.save and args.dataset not in (None, model.info.config["dataset"]["name"]):
@@ -82,8 +117,11 @@ def evaluate(args: argparse.Namespace) -> int:
         print(json.dumps({**metrics, "kl_by_latent": kl, **measured.to_json()}))
         return 0
     units = {"elbo": "nats", "reconstruction": "nats", "kl": "nats", "loss": "nats", "n": "images"}
+    if not model.has_likelihood:
+        units["reconstruction"] = units["loss"] = "of squared errors"
     units |= {name: about.unit for name, about in MEASURES.items()}
-    absent = dict.fromkeys((name for name, value in metrics.items() if value is None), "The model has no prior.")
+    why = NO_ELBO[model.has_prior]
+    absent = dict.fromkeys((name for name, value in metrics.items() if value is None), why)
     values, absent = {**metrics, **measured.values}, {**absent, **measured.absent}
     for name in (*metrics, *MEASURES):
         unit = units.get(name, "")
@@ -114,28 +152,17 @@ def sample(args: argparse.Namespace) -> int:
 
 
 def encode(args: argparse.Namespace) -> int:
-    import numpy as np
-
     from explorer.checkpoints.model import load
+    from explorer.evaluation.encoded_files import encode_into, encoding
 
+    if args.ray:
+        return by_ray(args, with_model(encoding, args, planes_of(args)))
+    source, out = places_of(args)
     model = load(args.name, device=args.device)
-    c, size = model.image_shape[0], model.image_shape[1:]
-    source = Path(args.source)
-    if source.is_dir() or source.suffix.lower() == ".zip":
-        data = datasets.load_folder(source, size=size, channels=c)
-    elif source.is_file():
-        data = datasets.load_idx(source, size=size, channels=c)
-    else:
-        raise ValueError(f"there is no {source}")
-    mean, logvar = model.encode(data.images)
-    arrays = {"mean": mean.numpy(), "logvar": logvar.numpy()}
-    if data.labels is not None:
-        arrays |= {"labels": data.labels.numpy(), "classes": np.array(data.classes)}
-    with open(args.out, "wb") as f:
-        np.savez(f, **arrays)  # type: ignore[arg-type]
-    for note in data.notes:
-        print(f"explorer: {note}", file=sys.stderr)
-    print(f"{len(mean)} codes of {model.latent} latents in {args.out}")
+    with progress_bar("encoding", unit=" images") as show:
+        found = encode_into(out, source, model, planes=planes_of(args), progress=show)
+    say_left_out(found.notes, [])
+    print(f"{found.count} codes of {model.latent} latents in {args.out}")
     return 0
 
 
@@ -164,9 +191,57 @@ def show_list(args: argparse.Namespace) -> int:
     return 0
 
 
-def export(args: argparse.Namespace) -> int:
-    from explorer.checkpoints.exporting import export as save_programs
+def adopt(args: argparse.Namespace) -> int:
+    from explorer.checkpoints.pairs import pair_folder
+    from explorer.evaluation.adoption import adopt_folder, proposed_name
 
-    for file in save_programs(args.name, Path(args.out)):
-        print(file)
+    label = args.folder.resolve().name
+    with pair_folder(args.folder, label) as folder, step_bars() as progress:
+        name = args.name or proposed_name(label)
+        found = adopt_folder(folder, args.dataset, name=name, root=args.data_root, progress=progress)
+    say_left_out(found.notes, [])
+    print(f"{found.info.id}: {found.info.summary}")
     return 0
+
+
+def open_run(args: argparse.Namespace) -> int:
+    from explorer.runs import open_archive
+
+    info = open_archive(args.zip, args.zip.name, name=args.name)
+    how = f"; train on with --resume {info.path}" if info.resumable else ""
+    print(f"runs/{info.name} is here{how}")
+    return 0
+
+
+def export(args: argparse.Namespace) -> int:
+    from explorer.checkpoints import exporting
+
+    ways = ((args.out, exporting.export), (args.onnx, exporting.export_onnx))
+    asked = [(out, way) for out, way in (*ways, (args.safetensors, exporting.export_safetensors)) if out is not None]
+    if args.view and args.html is None:
+        raise ValueError("--view is what a page shows first: say which file by --html")
+    if not asked and args.html is None:
+        raise ValueError("say what to save, and where: --out DIR, --onnx DIR, --safetensors DIR or --html FILE")
+    for out, way in asked:
+        for file in way(args.name, out):
+            print(file)
+    if args.html is not None:
+        from explorer.checkpoints.model import load
+        from explorer.checkpoints.page import write_page
+
+        model = load(args.name, device="cpu")
+        print(write_page(model, args.html, args.view, _tags(model)))
+    return 0
+
+
+def _tags(model: Model) -> Groups | None:
+    """What a person who has the app alone has tagged of the images on the model's map; None for nothing."""
+    from explorer.datasets import own
+    from explorer.latents.colours import tag_groups
+
+    data, index = model.info.config["dataset"], model.mapped.index
+    items = own.items_name(
+        data["name"], data.get("test_sha256", ""), with_training=bool(index[-1] > model.latents.index[-1])
+    )
+    found = own.read_tags("", items)
+    return tag_groups(found, index.tolist()) if found else None

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from explorer.cli.common import add_device, add_name, add_seed, add_verb, progress_bar, say_left_out
+from explorer.cli.common import (
+    add_device,
+    add_files,
+    add_name,
+    add_planes,
+    add_seed,
+    add_verb,
+    by_ray,
+    places_of,
+    planes_of,
+    progress_bar,
+    say_left_out,
+    with_model,
+)
 
 _DESCRIPTION = """\
 Rank pictures by how well a model explains them, the most unusual first.
@@ -19,7 +31,8 @@ like what the model was trained on. The table has a row for each that can be rea
   kl              its second term: how much the code tells beyond the prior; elbo = reconstruction - kl
   better_than     the share of the model's own test images with a smaller elbo. Of pictures like these, one in a
                   hundred is below 0.01: many more of yours there are of another kind, or damaged
-A plain autoencoder has no ELBO: its elbo is the reconstruction term, its kl 0.
+A plain autoencoder has no ELBO: its elbo is the reconstruction term, its kl 0. So it is for a model whose likelihood is
+not known, with the sum of squared errors, negative, for reconstruction.
 """
 
 
@@ -28,8 +41,8 @@ def add_to(verbs: Any) -> None:
     parser = add_verb(verbs, "rank", rank, "Rank pictures by how unusual they are to a model.")
     parser.description, parser.formatter_class = _DESCRIPTION, argparse.RawDescriptionHelpFormatter
     add_name(parser)
-    parser.add_argument("source", type=Path, help="a folder of pictures at any depth, or a .zip of one")
-    parser.add_argument("--out", type=Path, default=Path("scores.csv"), help="the table (default: scores.csv)")
+    add_files(parser, "a folder of pictures at any depth, or a .zip of one", "scores.csv")
+    add_planes(parser)
     add_device(parser)
     add_seed(parser)
 
@@ -37,13 +50,13 @@ def add_to(verbs: Any) -> None:
 def rank(args: argparse.Namespace) -> int:
     from explorer.checkpoints.model import load
     from explorer.evaluation import ranking
-    from explorer.files.tables import check_place
 
-    check_place(args.out)
+    if args.ray:
+        return by_ray(args, with_model(ranking.ranking, args, planes_of(args), args.seed))
+    source, out = places_of(args)
     model = load(args.name, device=args.device)
     with progress_bar("ranking", unit=" images") as show:
-        found = ranking.rank(args.source, model, seed=args.seed, progress=show)
-    found.write_csv(args.out)
+        found = ranking.rank_into(out, source, model, planes=planes_of(args), seed=args.seed, progress=show)
     say_left_out(found.notes, found.unreadable)
     print(f"{args.out}: {found.summary}")
     return 0

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from explorer.cli.common import add_device, add_verb, progress_bar, say_left_out
+from explorer.cli.common import (
+    add_device,
+    add_files,
+    add_planes,
+    add_verb,
+    by_ray,
+    places_of,
+    planes_of,
+    progress_bar,
+    say_left_out,
+)
 
 _DESCRIPTION = """\
 Screen pictures of single blood cells for malaria, by what generative models of healthy and infected cells cannot
@@ -14,7 +25,7 @@ draw. Not a medical device.
 
 The table has a row for each picture:
   file        its path below the folder or within the zip
-  p_infected  probability that the cell is infected, where every second cell is, or the --share that you name. Between
+  p_infected  probability that the cell is infected, if half of the cells are, or the --share that you name. Between
               0.1 and 0.9 it is often wrong, and the cell is called uncertain
   log_ratio   the same evidence without that share, in nats: positive speaks for infected. Where a share s of the
               cells is infected, the probability is sigmoid(log_ratio + log(s / (1 - s)))
@@ -35,8 +46,7 @@ def add_to(verbs: Any) -> None:
     """Add the verb to the command line."""
     parser = add_verb(verbs, "screen", screen, "Screen pictures of blood cells for malaria.")
     parser.description, parser.formatter_class = _DESCRIPTION, argparse.RawDescriptionHelpFormatter
-    parser.add_argument("source", type=Path, help="a folder of pictures at any depth, a .zip of one, or a picture")
-    parser.add_argument("--out", type=Path, default=Path("scores.csv"), help="the table (default: scores.csv)")
+    add_files(parser, "a folder of pictures at any depth, a .zip of one, or a picture", "scores.csv")
     parser.add_argument(
         "--share", type=float, metavar="S", help="the share of cells that is infected, between 0 and 1 (default: half)"
     )
@@ -44,24 +54,35 @@ def add_to(verbs: Any) -> None:
     parser.add_argument(
         "--pattern", default="", help="what names a group in a path, with one * for the name, such as slide-*_"
     )
+    add_planes(parser)
     add_device(parser)
 
 
 def screen(args: argparse.Namespace) -> int:
-    from explorer.cells.screening import groups, screen_files
-    from explorer.files.tables import check_place, write_table
+    from explorer.cells.screening import groups, screen_into, screening
+    from explorer.files.tables import check_place
 
-    check_place(args.out)
+    if args.ray:
+        if args.groups is not None:
+            raise ValueError("--groups goes without --ray: count groups in the Parquet files")
+        return by_ray(args, partial(screening, args.share, planes_of(args)))
+    source, out = places_of(args)
     if args.groups is None and args.pattern:
         raise ValueError("--pattern goes with --groups FILE, the table of the groups")
     if args.groups is not None:
         check_place(args.groups)
         groups.group_of("", args.pattern)
     with progress_bar("screening", unit=" images") as show:
-        found = screen_files(args.source, share=args.share, device=args.device, progress=show)
-    found.write_csv(args.out)
-    if args.groups is not None:
-        write_table(args.groups, groups.COLUMNS, groups.group_rows(found.groups(args.pattern)))
+        found = screen_into(
+            out,
+            source,
+            groups=args.groups,
+            pattern=args.pattern,
+            share=args.share,
+            planes=planes_of(args),
+            device=args.device,
+            progress=show,
+        )
     say_left_out(found.notes, found.unreadable)
     print(f"{args.out}: {found.summary}. Not a medical device.")
     return 0

@@ -24,6 +24,12 @@ def add_to(verbs: Any) -> None:
         help="address to listen on (default: localhost; 0.0.0.0 lets every machine that reaches this one use the app)",
     )
     parser.add_argument(
+        "--name",
+        metavar="HOST",
+        type=_name,
+        help="name under which a proxy on this machine passes the app on, such as hub.example.org (docs/remote.md)",
+    )
+    parser.add_argument(
         "--settings",
         metavar="FILE",
         type=Path,
@@ -41,6 +47,8 @@ def serve(args: argparse.Namespace) -> int:
     options |= {
         name: value for name, value in (("server.port", args.port), ("server.address", args.host)) if value is not None
     }
+    if args.name is not None:
+        options |= {"browser.serverAddress": args.name, "server.headless": "true"}
     given = [f"--{name}={value}" for name, value in options.items()]
     # -P: what lies in the working directory is no part of the program. Streamlit reads its settings beside app.py.
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(shipped("app.py")), *given]
@@ -61,6 +69,13 @@ def _shared(settings: hosting.Hosting) -> dict[str, Any]:
         if url.path.strip("/"):
             options["server.baseUrlPath"] = url.path.strip("/")
     return options
+
+
+def _name(text: str) -> str:
+    name = urlsplit(text if "://" in text else f"//{text}").hostname
+    if not name:
+        raise argparse.ArgumentTypeError(f"a name is like hub.example.org, not {text!r}")
+    return name
 
 
 def _port(text: str) -> int:

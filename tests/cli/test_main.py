@@ -112,6 +112,12 @@ def test_serve_takes_its_options_from_a_settings_file(monkeypatch, tmp_path, cap
     assert "“hots”" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["hub.example.org", "https://hub.example.org/user/ada/proxy/8501/"])
+def test_serve_takes_the_name_of_a_proxy(monkeypatch, name):
+    became = becoming(monkeypatch, lambda: main(["serve", "--name", name]))
+    assert became[6:] == ["--browser.serverAddress=hub.example.org", "--server.headless=true"]
+
+
 @pytest.mark.parametrize(
     ("typed", "options"),
     [([], []), (["--port", "9000"], ["--server.port=9000"]), (["serve", "--host", "::1"], ["--server.address=::1"])],
@@ -159,7 +165,8 @@ def test_every_setting_is_an_option(tmp_path, capsys):
         *("--family", "ae", "--likelihood", "gaussian", "--noise-variance", 0.1, "--beta", 2, "--optimizer", "adam"),
         *("--learning-rate", 0.01, "--schedule", "cosine", "--batch-size", 500, "--init", "pytorch"),
         *("--network", "dense", "--latent", 2, "--precision", "float32", "--batch-norm", "--output", "linear"),
-        *("--warmup-epochs", 1, "--warmup-share", 0, "--free-bits", 0.1, "--decay", 1e-6),
+        *("--warmup-epochs", 1, "--warmup-share", 0, "--free-bits", 0.1, "--decay", 1e-6, "--patience", 5),
+        "--keep-best",
     )
     config = load(tmp_path / "run", device="cpu").info.config
     expected = {
@@ -183,6 +190,8 @@ def test_every_setting_is_an_option(tmp_path, capsys):
         "warmup_share": 0.0,
         "free_bits": 0.1,
         "decay": 1e-6,
+        "patience": 5,
+        "keep_best": True,
         "binarise": False,
         "mixture_components": 5,
     }
@@ -287,10 +296,16 @@ def test_it_encodes_an_idx_file(tiny_run, capsys, tmp_path, pictures, packed):
 def test_what_was_left_out_is_said(tiny_run, capsys, tmp_path, pictures):
     source, _ = pictures
     (source / "odd" / "broken.png").write_bytes(b"\x89PNG\r\n")
+    first = min((source / "even").iterdir())
+    (source / "odd" / "copy.png").write_bytes(first.read_bytes())
+    (source / "@eaDir").mkdir()
+    (source / "@eaDir" / "thumbnail.png").write_bytes(first.read_bytes())
     assert main(["encode", str(tiny_run.path), str(source), "--out", str(tmp_path / "c.npz")]) == 0
     captured = capsys.readouterr()
-    assert "12 codes" in captured.out
+    assert "13 codes" in captured.out
     assert "broken.png" in captured.err
+    assert f"1 file is a copy of another, such as odd/copy.png of even/{first.name}." in captured.err
+    assert "Left out: 1 picture in folders of a system" in captured.err
 
 
 def test_it_lists(tiny_runs, tmp_path, capsys):
@@ -300,7 +315,7 @@ def test_it_lists(tiny_runs, tmp_path, capsys):
     assert tiny["shipped"] is False
     assert tiny["metrics"]["n"] == 1000
     assert tiny["config"]["preset"] == "mlp-2d"
-    assert re.search(r"^runs/tiny +mnist-5k · dense VAE · 2 latents · test ELBO −", said(capsys, "list"), re.M)
+    assert re.search(r"^runs/tiny +mnist-5k · dense VAE · 2 latents · squared error 0\.", said(capsys, "list"), re.M)
 
 
 def test_it_lists_a_damaged_one_with_its_reason(tmp_path, capsys, monkeypatch):
@@ -322,7 +337,10 @@ def test_it_exports(tiny_run, tmp_path, capsys):
 def test_it_lists_data(tmp_path, capsys):
     out = said(capsys, "data", "list", "--data-root", tmp_path)
     assert re.search(r"^mnist-5k +here ", out, re.M)
-    assert re.search(r"^mnist +not here .*data fetch mnist", out, re.M)
+    assert re.search(r"^mnist +not here +12 MB: MNIST.*CC BY-SA", out, re.M)
+    assert re.search(r"^medmnist:bloodmnist_64 +not here .*: Blood cells, 64 px .*CC BY 4.0", out, re.M)
+    assert re.search(r"^textures +not here .*Put pictures of textures", out, re.M)
+    assert out.endswith("-m explorer data fetch NAME\n")
 
 
 @pytest.fixture
@@ -378,7 +396,7 @@ def one_line(capsys, *arguments):
         (["evaluate"], "name"),
         (["evaluate", "no-such-model"], "there is no checkpoint 'no-such-model'"),
         (["evaluate", "../no-such-model"], "there is no checkpoint"),
-        (["evaluate", "{tmp}/model.pt"], "is a file: a checkpoint is a folder"),
+        (["evaluate", "{tmp}/model.pt"], "export the model to ONNX"),
         (["evaluate", "{damaged}"], "model.safetensors is damaged"),
         (["evaluate", "{tiny}", "--dataset", "imagenet"], "imagenet"),
         (["evaluate", "{tiny}", "--dataset", "fashion-mnist", "--data-root", "{tmp}"], "fashion-mnist"),
@@ -465,6 +483,9 @@ def test_a_folder_of_ones_own_becomes_a_data_set_and_goes_again(tmp_path, capsys
     assert any(line.split()[:2] == ["own:mine", "here"] for line in said(capsys, "data", "list", *root).splitlines())
     assert main(["data", "add", str(tmp_path / "pictures"), "--name", "again", "--size", "28", *map(str, root)]) == 1
     assert "already here as own:mine" in capsys.readouterr().err
+    (tmp_path / "ages.csv").write_text("file,age\n" + "".join(f"a/{i}.png,{i}\nb/{i}.png,{i}\n" for i in range(12)))
+    said(capsys, "data", "add", tmp_path / "pictures", "--name", "old", "--table", tmp_path / "ages.csv", *root)
+    assert "age" in explorer.dataset("own:old", "train", root=tmp_path / "data").items.columns
     said(capsys, "data", "remove", "own:mine", *root)
     assert "own:mine" not in said(capsys, "data", "list", *root)
     assert main(["data", "remove", "own:mine", *map(str, root)]) == 1
