@@ -7,7 +7,18 @@ run by default: one needs a GPU, the other takes an hour.
 import importlib
 import sys
 
-ALL = ("training", "reporting", "browser", "screen", "arithmetic", "reconstruct", "cells", "screening")
+ALL = (
+    "training",
+    "reporting",
+    "browser",
+    "maps",
+    "comparing",
+    "screen",
+    "arithmetic",
+    "reconstruct",
+    "cells",
+    "screening",
+)
 
 if __name__ == "__main__":
     if sys.argv[1:2] in (["gpu"], ["faults"]):

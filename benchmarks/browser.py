@@ -24,6 +24,21 @@ CLICKS = 20  # a round
 TABS = 10
 _SETTLE_MS = 2500  # after the first map, for the panels below it
 _REST_MS = 400  # between two clicks, for the rest of the panel
+SEEN = """(keys) => {
+  window.__seen = 0;
+  addEventListener('pointerup', () => {
+    const maps = keys.map((key) => window.__latentMaps[key]), before = maps.map((m) => m.frames);
+    const start = performance.now();
+    const look = () => requestAnimationFrame(() => {
+      if (!maps.every((m, i) => m.frames > before[i] && m.dimmed > 0)) return look();
+      const channel = new MessageChannel(); // its message comes once that frame is painted
+      channel.port1.onmessage = () => (window.__seen = performance.now() - start);
+      channel.port2.postMessage(0);
+    });
+    look();
+  }, { capture: true, once: true });
+}"""
+"""Has `window.__seen` be the milliseconds from a release of the mouse until some maps have painted a selection."""
 
 
 @dataclass

@@ -68,7 +68,7 @@ def _row(name: str, config: dict[str, Any], metrics: dict[str, Any]) -> dict[str
         "seed": str(config["seed"]),
         "training": f"{config['seconds']:,.0f} s" if "seconds" in config else "",
         "device": str(config.get("device", "")),
-        "command": f"`{command(config)} --out runs/{name}`",
+        "command": ", then ".join(f"`{line}`" for line in commands(config, f"runs/{name}")),
     }
     return row
 
@@ -77,8 +77,18 @@ def _number(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form).replace("-", "−")
 
 
+def commands(config: dict[str, Any], out: str) -> list[str]:
+    """What trains the model again in a folder: a line, and one each time that it was trained on."""
+    plan = config.get("plan", [])
+    further = [sum(plan[: i + 1]) for i in range(1, len(plan))]
+    return [
+        f"{command(config)} --out {out}",
+        *(f"python -m explorer train --resume {out} --epochs {epochs}" for epochs in further),
+    ]
+
+
 def command(config: dict[str, Any]) -> str:
-    """What trains the model again."""
+    """What trains the model again, as far as it was planned at first."""
     run = TrainConfig.of_checkpoint(config)
     words = ["python -m explorer train", "--preset", run.preset]
     if run.dataset != preset(run.preset).dataset:
@@ -86,8 +96,9 @@ def command(config: dict[str, Any]) -> str:
     if run.only is not None:
         words += ["--only", shlex.quote(run.only)]
     changes = dict(run.settings)
-    if run.epochs != preset(run.preset).recipe.epochs:
-        changes["epochs"] = run.epochs
+    epochs = run.plan[0] if run.plan else run.epochs
+    if epochs != preset(run.preset).recipe.epochs:
+        changes["epochs"] = epochs
     for field in fields(Recipe):
         if field.name not in changes:
             continue

@@ -52,6 +52,15 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
+def _hold(port: int) -> socket.socket:
+    """Keeps a port from others, who may connect from any that is free, until our server listens on it."""
+    holder = socket.socket()
+    if sys.platform == "linux":  # elsewhere nobody could listen on it meanwhile, not even our server
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", port))
+    return holder
+
+
 @contextlib.contextmanager
 def serve(
     log: Path,
@@ -75,6 +84,7 @@ def serve(
         RuntimeError: it does not answer within four minutes; the message has the end of its output.
     """
     port = port or free_port()
+    holder = _hold(port)
     streamlit = {"STREAMLIT_SERVER_PORT": str(port), "STREAMLIT_SERVER_HEADLESS": "true"}
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -88,7 +98,8 @@ def serve(
         )
     server = Server(f"http://localhost:{port}", log, process.pid)
     try:
-        _wait_for(server, process)
+        with holder:
+            _wait_for(server, process)
         yield server
     finally:
         process.send_signal(signal.SIGINT)
@@ -141,3 +152,19 @@ def launch(playwright: Playwright, *flags: str) -> Browser | None:
     """A headless Chromium with more command-line flags, or None when there is none here."""
     path = find_chromium(playwright.chromium.executable_path)
     return None if path is None else playwright.chromium.launch(executable_path=path, args=[*_FLAGS, *flags])
+
+
+def cpu_of(name: str) -> float:
+    """CPU seconds of all processes below this one whose command has a name in it (Linux)."""
+    parents, found = {}, {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            fields = (place / "stat").read_text().rpartition(")")[2].split()
+            parents[place.name] = fields[1]
+            if name in (place / "cmdline").read_text():
+                found[place.name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def below(pid: str) -> bool:
+        return pid == str(os.getpid()) or (pid in parents and below(parents[pid]))
+
+    return sum(seconds for pid, seconds in found.items() if below(pid))

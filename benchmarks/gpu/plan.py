@@ -76,6 +76,7 @@ QUALITY = {
     "mlp-2d": (200, "elbo", -150.06),
     "conv-100": (50, "loss", 28.217),
     "cells-conv": (60, "mse", 0.0068),
+    "ladder-conv": (5, "elbo", -91.6),
 }
 FULL: dict[str, Any] = {
     "steps": 10,
@@ -83,16 +84,16 @@ FULL: dict[str, Any] = {
     "quality": QUALITY,
     "matrix": 8192,
     "resumed": ("mlp-2d", "conv-100", "cells-conv"),
-    "measured": ("mlp-2d-mse", "mlp-2d", "conv-100", "cells-conv", "dense", "cvae"),
+    "measured": ("mlp-2d-mse", "mlp-2d", "conv-100", "cells-conv", "dense", "cvae", "vq", "ladder"),
     "larger": (512, 1024, 4096),
 }
 DRY: dict[str, Any] = {
     "steps": 2,
     "seconds": 0.02,
-    "quality": {name: (1, figure, target) for name, (_, figure, target) in QUALITY.items()},
+    "quality": {name: (1, *QUALITY[name][1:]) for name in ("conv-100", "ladder-conv")},
     "matrix": 64,
     "resumed": ("mlp-2d", "conv-100"),
-    "measured": ("mlp-2d-mse", "conv-100"),
+    "measured": ("mlp-2d-mse", "conv-100", "vq", "ladder"),
     "larger": (32,),
     "settings": {"batch_size": 16},
 }

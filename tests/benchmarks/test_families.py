@@ -3,10 +3,11 @@
 import argparse
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 
-from benchmarks.families import TABLE, command, text
+from benchmarks.families import TABLE, command, commands, text
 from explorer.checkpoints.folder import SHIPPED
 from explorer.cli import training
 from explorer.training.presets import Recipe, TrainConfig
@@ -23,5 +24,8 @@ def test_the_command_asks_for_the_recipe(name, monkeypatch):
     training.add_to(parser.add_subparsers())
     asked = training._config(parser.parse_args(shlex.split(command(config))[3:]))
     wanted = TrainConfig.of_checkpoint(config)
-    assert asked.recipe() == Recipe(**config["recipe"])
+    epochs = wanted.plan[0] if wanted.plan else wanted.epochs
+    assert asked.recipe() == replace(Recipe(**config["recipe"]), epochs=epochs)
     assert (asked.only, asked.seed, asked.half) == (wanted.only, wanted.seed, wanted.half)
+    last = parser.parse_args(shlex.split(commands(config, "runs/again")[-1])[3:])
+    assert (last.epochs or asked.recipe().epochs) == config["recipe"]["epochs"]

@@ -78,6 +78,6 @@ def test_a_bundle_without_streamlit_needs_none(tmp_path, generated):
     assert not (tmp_path / "bundle" / "explorer" / "ui").exists()
     script = "import sys; sys.argv = ['', 'gpu', '--help']; import benchmarks.gpu; print('streamlit' in sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path / "bundle", capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script], cwd=tmp_path / "bundle", capture_output=True, text=True, timeout=240
     )
     assert done.stdout.strip() == "False", done.stderr
