@@ -7,7 +7,7 @@ PORT ?= 8501
 # The tests start many processes, which need not compile the same modules again, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run check test lint types quick-tests all-tests setup setup-dev browser wheel benchmarks clean
+.PHONY: run check test test-ray lint types quick-tests all-tests setup setup-dev browser wheel benchmarks clean
 
 run: $(VENV)/.runtime
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -24,7 +24,12 @@ quick-tests: $(VENV)/.dev
 
 # Two at a time: many tests wait for other processes. Those of the browser come last.
 all-tests: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not ray"
+
+# What needs Ray, which nothing else does: minutes, and some forty processes. The object store is moto's.
+test-ray: $(VENV)/.dev
+	$(BIN)/python -m pip install -q -r requirements-ray.txt "moto[server]>=5.1,<6"
+	$(BIN)/python -m pytest -m ray --timeout 1500 tests/runs
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ VIEWS = {
     "explore-light": ("?model=mnist-mlp-2d&data=mnist-5k&index=2072", 1280, "light"),
     "explore-dark": ("?model=mnist-conv-100&index=7", 1280, "dark"),
     "explore-phone-light": ("?model=fashion-mlp-2d&index=11", 390, "light"),
+    "tour-light": ("?model=mnist-ae-2d&holes=1&tour=holes.1", 1280, "light"),
     "explore-phone-dark": ("?model=mnist-mlp-2d&z=0.8,-1.2", 390, "dark"),
 }
 
@@ -40,13 +41,28 @@ ARITHMETIC = {
     "arithmetic-phone-light": ("?model=fashion-mlp-2d&tool=walk&loop=1&steps=64", 390, "light"),
 }
 
+_TILES, _MAP = ".lx-tiles[data-state=ready]", ".lx-map[data-state=ready]"
+
 CELLS = {
     # name: address, width, colour scheme, what has to be there
-    "cells-light": ("", 1280, "light", ".lx-tiles[data-state=ready]"),
-    "cells-both-dark": ("?kind=both&side=4", 1280, "dark", ".lx-tiles[data-state=ready]"),
-    "cells-init-light": ("?part=init", 1280, "light", ".lx-tiles[data-state=ready]"),
+    "cells-light": ("", 1280, "light", _TILES),
+    "cells-both-dark": ("?kind=both&side=4", 1280, "dark", _TILES),
+    "cells-init-light": ("?part=init", 1280, "light", _TILES),
     "cells-gems-dark": ("?part=gems", 1280, "dark", ".lx-gems"),
-    "cells-phone-dark": ("?side=4", 390, "dark", ".lx-tiles[data-state=ready]"),
+    "cells-phone-dark": ("?side=4", 390, "dark", _TILES),
+}
+
+COMPARE = {
+    # name: address, width, colour scheme, what has to be there
+    "compare-light": ("?models=mnist-mlp-2d,mnist-conv-100,mnist-ladder&errors=1", 1280, "light", _TILES),
+    "compare-maps-dark": ("?models=mnist-mlp-2d,mnist-conv-100,mnist-ladder,mnist-ae-2d&part=maps", 1280, "dark", _MAP),
+    "compare-measures-light": (
+        "?models=mnist-mlp-2d,mnist-mlp-2d-mse,mnist-conv-100,mnist-conv-mixture&part=measures",
+        1280,
+        "light",
+        "[data-testid=stDataFrame]",
+    ),
+    "compare-phone-dark": ("?models=mnist-mlp-2d,mnist-conv-100&show=samples", 390, "dark", _TILES),
 }
 
 UPLOADS = {
@@ -78,6 +94,8 @@ def main() -> None:
             shoot(browser, f"{server.url}/arithmetic", name, *view)
         for name, (address, width, scheme, ready) in CELLS.items():
             shoot(browser, f"{server.url}/cells", name, address, width, scheme, ready=ready)
+        for name, (address, width, scheme, ready) in COMPARE.items():
+            shoot(browser, f"{server.url}/compare", name, address, width, scheme, ready=ready)
         for name, (width, scheme) in UPLOADS.items():
             shoot_uploaded_cells(browser, server.url, name, width, scheme)
         for name, (width, scheme) in RECONSTRUCT.items():

@@ -1,6 +1,12 @@
 """Runs in processes of their own, as tests start them and wait for them."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import explorer
 from explorer import runs
@@ -19,6 +25,20 @@ def until(condition, seconds=WAIT):
     return found
 
 
+@contextmanager
+def python(*arguments, **options):
+    """A process of Python that is over with the context, as are those that it has started, whatever the test does."""
+    with subprocess.Popen([sys.executable, *map(str, arguments)], **options) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()  # so that torchrun ends those that it has started
+            try:
+                process.wait(40)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
 def config(epochs=2, **settings):
     narrow = {"encoder": (16,), "decoder": (16,), "batch_size": 40, **settings}
     return explorer.TrainConfig(
@@ -34,6 +54,19 @@ def trains(name):
     info = runs.run(name)
     assert info.active, (info.message, runs.log_tail(name))
     return info.progress is not None and info.progress.phase == "training" and info
+
+
+@contextmanager
+def held(name: str) -> Iterator[None]:
+    """Let a run stand still while it trains: it costs nothing, and what is said of it is looked for without haste."""
+    until(lambda: any(info.name == name for info in runs.runs()), 2 * WAIT)
+    until(lambda: trains(name), 2 * WAIT)
+    pid = RunFiles(runs.run(name).path).status().pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def ended(name):

@@ -104,7 +104,7 @@ def small_train(tmp_path: Path) -> Callable[..., Run]:
         passed = {k: options.pop(k) for k in ("resume", "on_progress", "should_stop") if k in options}
         known = {
             k: options.pop(k)
-            for k in ("preset", "dataset", "only", "epochs", "seed", "half", "umap", "data_root")
+            for k in ("preset", "dataset", "only", "epochs", "seed", "half", "umap", "train_on", "data_root")
             if k in options
         }
         resuming = bool(passed.get("resume"))

@@ -94,6 +94,8 @@ class Server:
         """Paths that are served without a Content-Length."""
         self.tags: dict[str, str] = {}
         """The entity tags of paths that are served from any byte on, as RFC 9110 has it; others are served whole."""
+        self.held: dict[str, threading.Event] = {}
+        """Paths whose second half waits for an event."""
         self.asked: list[str] = []
         self.ranges: list[str] = []
         """What was asked for of a part that the client has kept."""
@@ -129,7 +131,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             if self.path not in state.silent_length:
                 self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data[: len(data) // 2] if self.path in state.cut else data)
+            half = len(data) // 2
+            if gate := state.held.get(self.path):
+                self.wfile.write(data[:half])
+                gate.wait(240)
+                data = data[half:]
+            self.wfile.write(data[:half] if self.path in state.cut else data)
 
         def log_message(self, format: str, *args: object) -> None:
             pass

@@ -1,5 +1,6 @@
 """The complete examples of `docs/add-….md` work: a copy of the program takes them in, runs their tests and commands."""
 
+import json
 import re
 import shlex
 import shutil
@@ -49,11 +50,13 @@ def test_the_examples_pass_their_own_tests(program):
     run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chain.from_iterable(tests)], program)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_commands_run(page, program):
-    for block in re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.S | re.M):
-        for command in block.splitlines():
-            run([sys.executable, *shlex.split(command, comments=True)[1:]], program)
+def test_the_commands_run(program):
+    """One after the other in one process, which imports PyTorch once."""
+    blocks = [re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.S | re.M) for page in PAGES]
+    typed = [shlex.split(command, comments=True) for block in chain(*blocks) for command in block.splitlines()]
+    assert [words[:3] for words in typed] == [["python", "-m", "explorer"]] * len(typed)
+    script = "import json, sys; from explorer.__main__ import main; sys.exit(any(map(main, json.loads(sys.argv[1]))))"
+    run([sys.executable, "-c", script, json.dumps([words[3:] for words in typed])], program)
 
 
 def run(command: list[str], folder: Path) -> None:
