@@ -1,7 +1,7 @@
 """How much memory large data take: many images imported, trained on, mapped, encoded, ranked and screened.
 
 `python -m benchmarks.large 2000 20000` takes these many; of more than 100,000, which take hours, it leaves out the
-last three. Images are real cells of malaria, turned, flipped and made lighter or darker, as JPEG files of 64 x 64.
+last three. The work of `encode` is also killed in its middle and gone on with. Images are real cells of malaria, turned, flipped and made lighter or darker, as JPEG files of 64 x 64.
 Memory is RssAnon of a command and of the processes that it starts, at its highest: what is resident beyond the page
 cache and mapped files. A million takes 17 GB below $TMPDIR.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -58,9 +59,28 @@ def measure(count: int, root: Path) -> None:
             "screen": [*program, "screen", folder, "--out", table],
         }
     for name, command in commands.items():
-        seconds, cpu, most = _measured(command)
-        row = (f"{count:,}", name, f"{seconds:,.0f}", f"{cpu:,.0f}", f"{most / 1e6:,.0f}", f"{os.getloadavg()[0]:.0f}")
-        print(f"| {' | '.join(row)} |", flush=True)
+        used = _measured(command)
+        _print_row(count, name, *used)
+        if name == "encode":
+            whole = Path(table).read_bytes()
+            Path(table).unlink()
+            _kill(command, used[0] / 2)
+            _print_row(count, "encode, once killed halfway", *_measured(command))
+            assert Path(table).read_bytes() == whole
+
+
+def _print_row(count: int, name: str, seconds: float, cpu: float, most: int) -> None:
+    row = (f"{count:,}", name, f"{seconds:,.0f}", f"{cpu:,.0f}", f"{most / 1e6:,.0f}", f"{os.getloadavg()[0]:.0f}")
+    print(f"| {' | '.join(row)} |", flush=True)
+
+
+def _kill(command: list[str], seconds: float) -> None:
+    """Kills a command after so many seconds, with what it has started."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        time.sleep(seconds)
+        for pid in _family(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def map_images(run: str, root: str) -> None:
