@@ -18,7 +18,7 @@ from explorer.errors import DatasetError, about_arrays
 from explorer.files.entries import open_files
 from explorer.files.journal import replacement
 from explorer.files.pictures import Figures, Progress, Work, pictures_of
-from explorer.files.results import Results, part_of
+from explorer.files.results import Results, own_files, part_of
 from explorer.images.stacks import FIRST, Planes
 from explorer.images.tasks import Arrays, ReadArray
 
@@ -61,7 +61,7 @@ def encode_into(
     about = f"encode {source.absolute()} {model.info.content} {planes}"
     work = encoding(model, planes)
     with Results(part_of(out), about) as results:
-        with open_files(source) as files:
+        with open_files(source, but=own_files(out)) as files:
             layout = arrange(files.entries, str(source))
             pairs = layout.everything
             notes = [*files.notes, *layout.notes]

@@ -17,7 +17,7 @@ from explorer.errors import DatasetError, ImageError
 from explorer.evaluation.scores import Scores, better_than, score
 from explorer.files.entries import open_files
 from explorer.files.pictures import Decoded, Figures, Named, Pictures, Progress, Work, list_pictures, open_pictures
-from explorer.files.results import Results, part_of
+from explorer.files.results import Results, own_files, part_of
 from explorer.files.tables import write_table
 from explorer.images.preparation import Steps
 from explorer.images.reading import UPLOAD_BYTES
@@ -169,7 +169,7 @@ def rank_into(
     about = f"rank {source.absolute()} {model.info.content} {planes} {seed}"
     with Results(part_of(out), about) as results:
         work = ranking(model, planes, seed)
-        with open_pictures(source, work.task, results, planes=planes) as found:
+        with open_pictures(source, work.task, results, planes=planes, but=own_files(out)) as found:
             found.work(work.prepare, work.measure, progress)
         unusual = 0
 

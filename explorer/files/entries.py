@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,8 +109,13 @@ class Files:
 
 
 @contextmanager
-def open_files(path: Path | bytes, label: str | None = None) -> Iterator[Files]:
+def open_files(path: Path | bytes, label: str | None = None, but: Iterable[Path] = ()) -> Iterator[Files]:
     """Opens the files at `path`, a folder or a .zip, or of a zip's bytes. Sentences call it `label`, or by its path.
+
+    Args:
+        path: where they are.
+        label: what sentences call it.
+        but: files that are not among those of a folder: what is made of them may lie beside them.
 
     Raises:
         DatasetMissing: there is nothing at `path`.
@@ -118,7 +123,8 @@ def open_files(path: Path | bytes, label: str | None = None) -> Iterator[Files]:
             MAX_ENTRIES or MAX_TOTAL_BYTES, or has names that lead out of it.
     """
     if isinstance(path, Path) and os.path.isdir(path):  # which, unlike Path.is_dir, never raises
-        yield Files(list(_walk(path)), label or str(path))
+        others = {(file.name, os.path.realpath(file.parent)) for file in but}
+        yield Files(list(_walk(path, others)), label or str(path))
         return
     short = path.name if isinstance(path, Path) else "The zip"
     with open_zip(path, label or (str(path) if isinstance(path, Path) else short), MAX_ENTRIES) as archive:
@@ -147,8 +153,12 @@ def hidden(part: str) -> bool:
     return part.startswith(".") or part.lower() in CLUTTER
 
 
-def _walk(top: Path) -> Iterator[Entry]:
-    """Lists regular files below `top`, links to files too. Links to folders are not followed: they may form a ring."""
+def _walk(top: Path, but: Collection[tuple[str, str]] = ()) -> Iterator[Entry]:
+    """Lists regular files below `top`, links to files too. Links to folders are not followed: they may form a ring.
+
+    `but` are the names and the folders, without links, of files that are left out.
+    """
+    names_left_out = {name for name, _ in but}
 
     def refuse(error: OSError) -> None:
         if os.path.basename(error.filename or "").lower() in SYSTEM_FOLDERS:
@@ -160,7 +170,7 @@ def _walk(top: Path) -> Iterator[Entry]:
         subfolders[:] = [name for name in subfolders if not hidden(name)]
         inside = tuple(printable(part) for part in Path(folder).relative_to(top).parts)
         for name in names:
-            if hidden(name):
+            if hidden(name) or (name in names_left_out and (name, os.path.realpath(folder)) in but):
                 continue
             path = os.path.join(folder, name)
             try:

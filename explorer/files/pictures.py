@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
@@ -307,6 +307,7 @@ def open_pictures(
     planes: Planes = FIRST,
     most_bytes: int | None = None,
     label: str | None = None,
+    but: Iterable[Path] = (),
 ) -> Iterator[Pictures[Decoded]]:
     """Opens a folder, at any depth, a .zip, or a single picture.
 
@@ -317,12 +318,13 @@ def open_pictures(
         planes: which frames and channels it takes.
         most_bytes: of a file; None for as many as `Files.read` takes.
         label: what sentences call the source, by default its path.
+        but: files that are not among those of a folder.
 
     Raises:
         DatasetError: there is nothing at `source`, it cannot be read, or holds no pictures.
     """
     label = label or str(source)
-    with _opened(source, label) as files:
+    with _opened(source, label, but) as files:
         entries, notes = choose_pictures(files.entries, label)
         notes = [*files.notes, *notes]
         files.entries = []  # those that are no pictures need not be kept
@@ -425,10 +427,10 @@ def remarks(read: Mapping[Told, int], count: int, planes: Planes) -> list[str]:
 
 
 @contextmanager
-def _opened(source: Path, label: str) -> Iterator[Files]:
+def _opened(source: Path, label: str, but: Iterable[Path]) -> Iterator[Files]:
     """Opens a folder or a zip, or a picture as a folder of one."""
     if source.suffix.lower() in SUFFIXES and os.path.isfile(source):
         yield Files([Entry((printable(source.name),), source.stat().st_size, str(source))], label)
         return
-    with open_files(source, label) as files:
+    with open_files(source, label, but) as files:
         yield files

@@ -37,6 +37,13 @@ def part_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.part")
 
 
+def own_files(*outs: Path | None) -> list[Path]:
+    """Lists what is written where results come to be at `outs`, and is no file to work on."""
+    written = [out for out in outs if out is not None]
+    parts = [part_of(out) for out in written]
+    return [*written, *parts, *(part.with_name(f"{part.name}-journal") for part in parts)]  # SQLite's, after a kill
+
+
 class Told(NamedTuple):
     """What is told of a decoded file: notes, and how many frames and channels it has."""
 

@@ -130,6 +130,25 @@ def test_what_was_stopped_is_gone_on_with_to_the_same_result(verb, pictures, tmp
     _same_in_the_end(verb, pictures, tmp_path, capsys, stop)
 
 
+@pytest.mark.parametrize("ending", [".png", ""], ids=["pictures", "without-endings"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_result_among_the_files_is_none_of_them(verb, ending, pictures, tmp_path, capsys, monkeypatch):
+    """Files without endings are taken for pictures where there are no others, and the result may have none."""
+    for i in range(3):
+        (tmp_path / f"{i}{ending}").write_bytes((pictures / f"00{i}.png").read_bytes())
+    monkeypatch.chdir(tmp_path.parent)
+    groups = ["--groups", f"{tmp_path.name}/groups"] if verb == "screen" else []
+    command = [*VERBS[verb], str(tmp_path), "--device", "cpu", "--out", f"{tmp_path.name}/result", *groups]
+    said = []
+    for _ in range(2):
+        (tmp_path / "result.part-journal").touch()  # as a process that was killed may leave it
+        assert main(command) == 0
+        said.append(capsys.readouterr())
+    assert said[0].out == said[1].out
+    for one in said:
+        assert not [line for line in one.err.splitlines() if line.startswith("explorer:")]
+
+
 # A process that the system kills while it stores its second block of files.
 KILLED = """
 import os, signal, sys

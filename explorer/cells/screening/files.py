@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from explorer.cells.screening.groups import Group, by_group, group_rows
 from explorer.cells.screening.screener import Screener, Screening, log_odds_of, screener
 from explorer.cells.screening.verdicts import COLUMNS, Verdict, score_rows, summary, verdicts
 from explorer.files.pictures import Figures, Progress, Work, open_pictures
-from explorer.files.results import Results, part_of
+from explorer.files.results import Results, own_files, part_of
 from explorer.files.tables import check_place, write_table
 from explorer.images.stacks import FIRST, Planes
 from explorer.images.tasks import Arrays, ReadArray
@@ -136,7 +136,7 @@ def screen_into(
     opened, share = _asked(share, device)
     about = f"screen {source.absolute()} {opened.version} {planes}"  # the share is a matter of what is told of it
     with Results(part_of(out), about) as results:
-        notes = _screen(source, opened, results, planes, progress)
+        notes = _screen(source, opened, results, planes, progress, own_files(out, groups))
         found = partial(_found, results, opened, share)
         write_table(out, COLUMNS, score_rows(found(), results.unreadable(), share=share, model=opened.version))
         if groups is not None:
@@ -189,10 +189,17 @@ def _asked(share: float | None, device: str) -> tuple[Screener, float]:
     return opened, opened.calibration.share if share is None else share
 
 
-def _screen(source: Path, opened: Screener, results: Results, planes: Planes, progress: Progress | None) -> list[str]:
-    """Screens what there is no result of yet; gives sentences on files that were left out."""
+def _screen(
+    source: Path,
+    opened: Screener,
+    results: Results,
+    planes: Planes,
+    progress: Progress | None,
+    but: Iterable[Path] = (),
+) -> list[str]:
+    """Screens what there is no result of yet, but for some files; gives sentences on files that were left out."""
     task = _task(opened, planes)
-    with open_pictures(source, task, results, planes=planes, most_bytes=_MOST_BYTES) as found:
+    with open_pictures(source, task, results, planes=planes, most_bytes=_MOST_BYTES, but=but) as found:
         found.work(_prepared, partial(_figures, opened), progress)
     return found.notes
 
