@@ -24,7 +24,7 @@ from explorer.files.results import FileResult, Results, Told
 from explorer.files.zips import printable
 from explorer.images import memory
 from explorer.images.decoding import decode
-from explorer.images.processes import THREADS
+from explorer.images.processes import decoders
 from explorer.images.reading import DEEP, SUFFIXES, UNENDED, Picture
 from explorer.images.stacks import FIRST, Planes
 from explorer.images.tasks import Task
@@ -112,12 +112,13 @@ def _ahead(
     tick: Callable[[int], None] | None,
 ) -> Iterator[Made]:
     """Works on batches in threads, on some ahead: yields the results in order. `stop` ends work that is on its way."""
-    pool = ThreadPoolExecutor(THREADS)
+    threads = decoders()
+    pool = ThreadPoolExecutor(threads)
     ahead: deque[Future[list[Made]]] = deque()
     done = 0
     try:
         while True:
-            while len(ahead) < 2 * THREADS and (batch := next(batches, None)) is not None:
+            while len(ahead) < 2 * threads and (batch := next(batches, None)) is not None:
                 ahead.append(pool.submit(work, batch))
             if not ahead:
                 return

@@ -1,7 +1,7 @@
 """Pictures decoded by other processes, which may break down, take too long, or need too much memory: this one goes on.
 
 Every picture from outside is decoded here, one file or thousands. The processes (`worker.py`) are started when they are
-first needed, at most THREADS of them, and serve whoever asks. They end with the program.
+first needed, at most `processes.decoders` of them, and serve whoever asks. They end with the program.
 """
 
 from __future__ import annotations

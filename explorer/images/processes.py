@@ -18,7 +18,6 @@ from explorer.errors import DatasetError
 from explorer.images.tasks import Task
 from explorer.images.worker import message, read_bytes, read_json
 
-THREADS = min(8, int(os.environ.get("EXPLORER_DECODERS", 0)) or os.cpu_count() or 1)  # and processes
 FILE_SECONDS = 30.0  # for one file
 _START_SECONDS = 60.0
 
@@ -35,6 +34,18 @@ for name in ("explorer", "explorer.datasets"):
 from explorer.images.worker import main
 main()
 """
+
+
+def decoders() -> int:
+    """How many pictures are decoded at a time, each by a process: $EXPLORER_DECODERS, or one for each core, up to 8.
+
+    Raises:
+        DatasetError: the variable is no such number.
+    """
+    text = os.environ.get("EXPLORER_DECODERS", "").strip()
+    if text and not (text.isascii() and text.isdecimal() and int(text)):
+        raise DatasetError(f"EXPLORER_DECODERS is how many processes decode pictures, such as 4, not {text!r}.")
+    return min(8, int(text or os.cpu_count() or 1))
 
 
 class Effort:
@@ -176,29 +187,43 @@ class Process:
         _alive.discard(self)
 
 
-_slots: queue.LifoQueue[Process | None] = queue.LifoQueue()  # the last one used is the first to be used again
+_slots: queue.LifoQueue[Process | None] | None = None  # the last one used is the first to be used again
+_making = threading.Lock()
 _alive: set[Process] = set()
-_watching = threading.Lock()
+_watching = threading.Lock()  # held as soon as a thread watches
 
 
 def _reset() -> None:
-    """Begins with no processes: at first, and in a process that was forked, since it cannot share pipes."""
-    global _slots
-    _slots = queue.LifoQueue()
-    for _ in range(THREADS):
-        _slots.put(None)
+    """Begins with no processes in one that was forked, since it cannot share pipes."""
+    global _slots, _making, _watching
+    _slots, _making, _watching = None, threading.Lock(), threading.Lock()
     _alive.clear()
 
 
-_reset()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset)
 
 
+def _all_slots() -> queue.LifoQueue[Process | None]:
+    """As many places as there may be processes, made at the first use. Raises as `decoders`."""
+    global _slots
+    with _making:
+        if _slots is None:
+            made: queue.LifoQueue[Process | None] = queue.LifoQueue()
+            for _ in range(decoders()):
+                made.put(None)
+            _slots = made
+        return _slots
+
+
 @contextlib.contextmanager
 def borrowed(effort: Effort | None) -> Iterator[Process]:
-    """Waits for a process that nobody uses. One that is left in the middle of its answers is ended."""
-    slots = _slots
+    """Waits for a process that nobody uses. One that is left in the middle of its answers is ended.
+
+    Raises:
+        DatasetError: it cannot be started.
+    """
+    slots = _all_slots()
     process = slots.get()
     try:
         if process is not None and not process.alive:

@@ -139,7 +139,7 @@ def test_large_files_are_not_inflated_all_at_once(model, digits, tmp_path, monke
         Image.fromarray(digits[i, 0].numpy()).save(tmp_path / f"{i}.png")
     largest = max(path.stat().st_size for path in tmp_path.iterdir())
     monkeypatch.setattr(memory, "files", Room(largest + 10))
-    monkeypatch.setattr(pictures, "THREADS", 8)
+    monkeypatch.setenv("EXPLORER_DECODERS", "8")
     held, most, lock = 0, 0, threading.Lock()
     monkeypatch.setattr(pictures, "_BATCH_BYTES", 1)
     decode = pictures.decode

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from explorer.__main__ import main
 from explorer.datasets import load_folder, own
 from explorer.errors import DatasetError, ImageError
 from explorer.images import processes
@@ -240,6 +241,43 @@ def test_a_file_that_takes_too_long_is_given_up():
     assert decode_image(saved(Image.new("L", (9, 9), 7), "PNG")).getpixel((4, 4)) == 7
 
 
+# What was forked from a process that decodes pictures: it decodes others, and ends those that take too long.
+_FORKED = """
+import os, sys
+from tests.images.test_decoding import _slow
+from explorer.errors import ImageError
+from explorer.images import processes
+from explorer.images.decoding import decode_image
+
+decode_image(sys.argv[1])
+if child := os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+decode_image(sys.argv[1])
+processes.FILE_SECONDS = 1.0
+try:
+    decode_image(_slow())
+except ImageError:
+    os._exit(0)
+os._exit(1)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_forked_process_gives_up_what_takes_too_long(tmp_path):
+    (tmp_path / "9.png").write_bytes(png(9, 9))
+    subprocess.run([sys.executable, "-c", _FORKED, str(tmp_path / "9.png")], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("text", ["many", "0", "-2", "1.5"])
+def test_a_wrong_number_of_decoders_is_a_sentence(text, tmp_path, monkeypatch, capsys):
+    (tmp_path / "1.png").write_bytes(png(28, 28))
+    monkeypatch.setenv("EXPLORER_DECODERS", text)
+    assert main(["rank", "mnist-mlp-2d", str(tmp_path), "--device", "cpu", "--out", str(tmp_path / "out.csv")]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith(f"EXPLORER_DECODERS is how many processes decode pictures, such as 4, not {text!r}.")
+
+
 def test_files_that_take_longer_than_their_size_explains_end_the_job(monkeypatch, tmp_path):
     monkeypatch.setattr(processes, "_SECONDS", 0.1)
     monkeypatch.setattr(processes, "_SECONDS_PER_MEGABYTE", 0.0)
@@ -258,7 +296,7 @@ def test_files_that_take_longer_than_their_size_explains_end_the_job(monkeypatch
 def test_who_ends_the_work_does_not_wait_for_it(tmp_path):
     """While no file is done it can be ended, and then the processes are killed: they have no next file."""
     with zipfile.ZipFile(tmp_path / "slow.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for i in range(2 * processes.THREADS):
+        for i in range(2 * processes.decoders()):
             archive.writestr(f"{i}.pgm", _slow())
     processes._close()
 

@@ -232,7 +232,7 @@ def test_huge_files_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
 
 def test_large_files_are_in_memory_one_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "files", Room(10))
-    monkeypatch.setattr(pictures, "THREADS", 4)
+    monkeypatch.setenv("EXPLORER_DECODERS", "4")
     busy, most = [], []
     monkeypatch.setattr(pictures, "_BATCH_BYTES", 1)
     decode = pictures.decode
