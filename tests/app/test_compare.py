@@ -61,8 +61,8 @@ def test_what_is_shown_is_what_each_model_makes_of_the_same_images(own_runs):
     originals = explorer.dataset("mnist-5k", "test").images
     for ident in (PLANE, CONV):
         model = explorer.load(own_runs / ident.removeprefix("runs/"), device="cpu")
-        (made,) = (told for label, told in shown.items() if "compare-images of" in label and ident in label)
-        (errors,) = (told for label, told in shown.items() if "errors of" in label and ident in label)
+        (made,) = (told for label, told in shown.items() if label == f"Test images by {ident}")
+        (errors,) = (told for label, told in shown.items() if label == f"Errors of {ident}")
         indices = made["ids"]
         assert len({int(explorer.dataset("mnist-5k", "test").labels[i]) for i in indices}) == 10
         expected = model.decode(model.encode(originals[indices]).mean)
@@ -71,6 +71,19 @@ def test_what_is_shown_is_what_each_model_makes_of_the_same_images(own_runs):
             sheet = images[:, 0].permute(1, 0, 2).reshape(28, -1).numpy()
             assert np.abs(pixels - sheet).mean() < 0.02  # WebP
             assert np.corrcoef(pixels.ravel(), sheet.ravel())[0, 1] > 0.99
+
+
+def test_a_model_is_told_from_its_copy(own_runs, tmp_path, monkeypatch):
+    for name in ("tiny-2d", "copy"):
+        shutil.copytree(own_runs / "tiny-2d", tmp_path / "two" / name)
+    monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path / "two"))
+    cache.all_checkpoints.clear()
+    at = page("compare", models=f"{PLANE},runs/copy", errors="1")
+    told = [json.loads(component.proto.json) for component in at.get("bidi_component")]
+    labels = [one["label"] for one in told if "label" in one]
+    assert labels[1:] == [f"{what} {ident}" for ident in (PLANE, "runs/copy") for what in ("Test images by", "Errors of")]
+    at = page("reconstruct", model=PLANE, compare="runs/copy", source="test", index="3")
+    assert [text for text in (PLANE, "runs/copy") if f"**{text}**" in texts(at.markdown)] == [PLANE, "runs/copy"]
 
 
 def test_other_images_are_in_the_address():

@@ -156,7 +156,7 @@ def _originals(encoded: Sequence[EncodedDataset], indices: Tensor) -> None:
         return
     rows = first.rows_of(indices)
     st.markdown(f"**Originals** :small[:gray[test images of {plain(first.source)}]]")
-    _tiles(first, "originals", sheets.rows_sheet(first, rows, _ACROSS), _images(first, indices, 0))
+    _tiles(first, "Originals", sheets.rows_sheet(first, rows, _ACROSS), _images(first, indices, 0))
 
 
 def _model(data: EncodedDataset, row: _Row | str, kind: str, *, errors: bool) -> None:
@@ -165,13 +165,13 @@ def _model(data: EncodedDataset, row: _Row | str, kind: str, *, errors: bool) ->
     if isinstance(row, str):
         st.info(row)
         return
-    key = f"{data.key}-compare-{kind}"
-    _tiles(data, key, sheets.decoded_sheet(key, data.model, row.codes, row.columns, row.labels), row)
+    url = sheets.decoded_sheet(f"{data.key}-compare-{kind}", data.model, row.codes, row.columns, row.labels)
+    _tiles(data, f"{KINDS[kind][0]} by {info.id}", url, row)
     if errors and row.rows is not None:
-        if (url := sheets.error_sheet(data, row.rows, _ACROSS)) is None:
+        if (off := sheets.error_sheet(data, row.rows, _ACROSS)) is None:
             st.caption("Errors need the originals, and they are not here.")
         else:
-            _tiles(data, f"{key}-errors", url, row)
+            _tiles(data, f"Errors of {info.id}", off, row)
 
 
 def _download(drawn: Sequence[tuple[EncodedDataset, _Row]], kind: str) -> None:
@@ -189,7 +189,7 @@ def _download(drawn: Sequence[tuple[EncodedDataset, _Row]], kind: str) -> None:
     download_menu("compare_pictures", f"comparison-{kind}", caption, figure=panels)
 
 
-def _tiles(data: EncodedDataset, key: str, url: str, row: _Row) -> None:
+def _tiles(data: EncodedDataset, label: str, url: str, row: _Row) -> None:
     rows = row.rows
 
     def choose(i: int) -> None:
@@ -199,7 +199,7 @@ def _tiles(data: EncodedDataset, key: str, url: str, row: _Row) -> None:
             selection.choose_code(data, row.codes[i], "the comparison")
 
     tiles(
-        key=f"compare_{key}",
+        key=f"compare_{label}",
         sheet_url=url,
         count=len(row.codes),
         columns=row.columns,
@@ -209,6 +209,6 @@ def _tiles(data: EncodedDataset, key: str, url: str, row: _Row) -> None:
         selected=selection.among(row.codes, selection.applied(data)),
         max_tile_px=84 if row.columns == _ACROSS else 44,
         gap=4 if row.columns == _ACROSS else 0,
-        label=f"{key} of {data.model.info.id}",
+        label=label,
         on_pick=choose,
     )

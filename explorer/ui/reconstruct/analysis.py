@@ -79,7 +79,8 @@ class Analysis:
 def analyse(subject: Subject, data: EncodedDataset) -> Analysis:
     """Prepares and judges a subject, by the steps that a person has chosen, or else by those that suit it."""
     chosen = steps_of(subject, data)
-    key = (subject.ident, subject.own, subject.label, data.key, data.map.kind, data.drawn_as, chosen)
+    model = data.model.info.id  # a copy of a model has codes of the same key
+    key = (subject.ident, subject.own, subject.label, model, data.key, data.map.kind, data.drawn_as, chosen)
     kept: OrderedDict[tuple[object, ...], Analysis] = st.session_state.setdefault(_ANALYSES, OrderedDict())
     if key not in kept:
         kept[key] = _analyse(subject, data, chosen)
