@@ -25,7 +25,7 @@ from explorer.ui.pickers import FIRST_MODEL
 from explorer.ui.selection import Pick
 from explorer.ui.shell import NAVIGATION as APP
 from explorer.ui.wording import nats
-from tests.app.screens import TIMEOUT
+from tests.app.screens import PAGES, TIMEOUT
 from tests.app.test_arithmetic_page import resign
 from tests.app.tiny_runs import AUTOENCODER, CONV, DAMAGED, PLANE, edit_config
 
@@ -243,6 +243,15 @@ def test_the_grid_explains_what_it_lacks():
     plane.set_value("latents").run()
     at.selectbox(key="grid_b").select(at.selectbox(key="grid_a").value).run()
     assert "Choose two different latents" in texts(sound(at).info)
+
+
+def test_the_latents_of_the_grid_stay_through_a_visit_to_another_screen():
+    at = page(model=CONV, plane="latents")
+    up = at.selectbox(key="grid_b")
+    chosen = up.select(up.options[3]).run().selectbox(key="grid_b").value
+    at.switch_page(str(PAGES / "arithmetic.py")).run()
+    sound(at.switch_page(str(PAGES / "explore.py")).run())
+    assert at.selectbox(key="grid_b").value == chosen
 
 
 def corners(**picked: object) -> dict[str, Pick]:

@@ -195,8 +195,8 @@ def _two_latents(data: EncodedDataset, pick: Pick | None) -> _Found | str:
     def name(i: int) -> str:
         return called(i) if kl is None else f"{called(i)} ({float(kl[i]):.2f} nats)"
 
-    a = left.selectbox("Across", order, 0, name, key=_ACROSS)
-    b = right.selectbox("Up", order, 1, name, key=_UP)
+    a = left.selectbox("Across", order, 0, name, key=_ACROSS, persist_state="session")
+    b = right.selectbox("Up", order, 1, name, key=_UP, persist_state="session")
     if a == b:
         return "Choose two different latents."
     centre, spread = data.model.spread
