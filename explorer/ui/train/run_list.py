@@ -80,7 +80,9 @@ def _list(fresh: list[list[RunInfo]]) -> None:
         if not matching:
             st.caption("No run matches your search." if listed else "None of these runs is yours.")
         pages = max(1, -(-len(matching) // _PAGE))
-        page = min(int(st.session_state.get("runs_page", 1)), pages)
+        page = int(st.session_state.get("runs_page", 1))
+        if page > pages:  # which the box below would take for the first
+            page = st.session_state["runs_page"] = pages
         now = datetime.now(UTC)
         if matching:
             st.html(_HEAD)
