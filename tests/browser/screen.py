@@ -32,7 +32,11 @@ _STILL = """([key, asked]) => {
   window.__still = window.__still?.now === now ? { now, frames: window.__still.frames + 1 } : { now, frames: 0 };
   return window.__still.frames >= 3;
 }"""
-_GO = "address => { history.pushState(history.state, '', address); dispatchEvent(new PopStateEvent('popstate')); }"
+_GO = """address => {
+  document.querySelector("[data-testid=stMain]").scrollTo(0, 0);
+  history.pushState(history.state, "", address);
+  dispatchEvent(new PopStateEvent("popstate"));
+}"""
 _WIDE = """limit => {
   const parts = [document.documentElement, document.querySelector("[data-testid=stMain]")];
   return parts.every((e) => e && e.scrollWidth <= (limit ?? e.clientWidth));
@@ -87,7 +91,7 @@ def assert_fits(page: Page, limit: int | None = None) -> None:
 
 
 class Explore:
-    MAP = "map"
+    PATH, MAP = "/", "map"
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -104,8 +108,11 @@ class Explore:
         self.page.goto(f"/?{urlencode(asked)}", wait_until="commit")
 
     def go(self, model: str, **query: str) -> None:
-        """Go to another address in the same session, as Back and Forward do: the page is not loaded anew."""
-        self.page.evaluate(_GO, f"/?{urlencode({'model': model, **query})}")
+        """Go to another address in the same session, as Back and Forward do: the page is not loaded anew.
+
+        It costs a quarter of what another page does.
+        """
+        self.page.evaluate(_GO, f"{self.PATH}?{urlencode({'model': model, **query})}")
 
     def ready(self, timeout: float = WAIT_MS) -> Explore:
         expect(self.page.locator(_DECODED)).to_be_visible(timeout=timeout)

@@ -20,11 +20,11 @@ KINDS = {
 
 
 class Arithmetic(Explore):
-    MAP = "arithmetic_map"
+    PATH, MAP = "/arithmetic", "arithmetic_map"
 
     def open(self, model: str = "", **query: str) -> Arithmetic:
         """Open the screen under an address and wait until it is drawn."""
-        self.page.goto(f"/arithmetic?{urlencode({'model': model, **query} if model else query)}", wait_until="commit")
+        self.page.goto(f"{self.PATH}?{urlencode({'model': model, **query} if model else query)}", wait_until="commit")
         self.map_ready()
         return self
 

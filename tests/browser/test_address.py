@@ -13,8 +13,16 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_shared_address_gives_the_same_view(explore, models, new_page):
-    model = models(CONV)
+    """Two people for all of it: the browser of the second has nothing in its cache at first, which takes time."""
     explore.open(CONV)
+    other = Explore(new_page(profile="somebody else"))
+    a_link_shows_map_spot_and_item(explore, other, models(CONV))
+    explore.go(PLANE)
+    explore.mapped(models(PLANE).latents.mean.numpy())
+    a_link_shows_zoom_selection_grid_samples_and_holes(explore, other)
+
+
+def a_link_shows_map_spot_and_item(explore, other, model):
     explore.choose("projection", "principal components")
     explore.wait_for_query("projection", "pca")
     explore.choose("color_by", "reconstruction error")
@@ -26,7 +34,6 @@ def test_a_shared_address_gives_the_same_view(explore, models, new_page):
     shown = explore.after(lambda: explore.page.mouse.click(*spot))
     explore.page.wait_for_function("new URLSearchParams(location.search).has('spot')")
 
-    other = Explore(new_page(profile="somebody else"))
     other.page.goto(explore.address())
     other.ready()
     assert other.query() == explore.query()
@@ -50,8 +57,7 @@ def test_a_shared_address_gives_the_same_view(explore, models, new_page):
     assert (other.decoded().source, other.decoded().index) == (shown.source, row)
 
 
-def test_a_link_shows_zoom_selection_grid_samples_and_holes(explore, new_page):
-    explore.open(PLANE)
+def a_link_shows_zoom_selection_grid_samples_and_holes(explore, other):
     explore.key("holes").get_by_text("Show holes").click()
     explore.wait_for_query("holes", "1")
     left, top, right, bottom = explore.frame()
@@ -76,7 +82,6 @@ def test_a_link_shows_zoom_selection_grid_samples_and_holes(explore, new_page):
     explore.after(explore.tile("samples", 3).click)
     explore.page.wait_for_function("new URLSearchParams(location.search).has('z')")
 
-    other = Explore(new_page(profile="somebody else"))
     other.page.goto(explore.address())
     other.ready()
     assert other.query() == explore.query()

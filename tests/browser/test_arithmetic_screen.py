@@ -29,9 +29,19 @@ def means(model) -> np.ndarray:
     return np.stack([codes[labels == digit].mean(0) for digit in range(10)])
 
 
-def test_an_expression_is_typed(screen, models):
+def test_expressions(screen, models):
+    """One page for all that is done there: to open another takes as long as most of these steps."""
     model = models(PLANE)
     screen.open(PLANE)
+    an_expression_is_built_by_buttons(screen, model)
+    a_mean_that_is_clicked_is_chosen(screen, model)
+    a_picture_is_uploaded_and_a_broken_one(screen, model)
+    screen.go(PLANE)
+    screen.map_ready()
+    an_expression_is_typed(screen, model)
+
+
+def an_expression_is_typed(screen, model):
     mean = means(model)
     code, shown = screen.after_code("expression", lambda: screen.type("0.5*mean(3) + 0.5*mean(8) - item(42)"))
     np.testing.assert_allclose(code, 0.5 * mean[3] + 0.5 * mean[8] - model.latents.mean[42].numpy(), atol=1e-4)
@@ -64,9 +74,8 @@ def test_an_expression_is_typed(screen, models):
     np.testing.assert_allclose(explore.decoded().code, mean[5], atol=1e-4)
 
 
-def test_an_expression_is_built_by_buttons(screen, models):
-    model = models(PLANE)
-    screen.open(PLANE, e="mean(7) - mean(1) + mean(4)")
+def an_expression_is_built_by_buttons(screen, model):
+    screen.after_code("expression", lambda: screen.go(PLANE, e="mean(7) - mean(1) + mean(4)"))
     mean = means(model)
     screen.after_code("expression", lambda: screen.choose("builder_term_0", "mean(2)"))
     screen.after_code("expression", lambda: screen.choose("builder_term_1", "mean(0)"))
@@ -78,9 +87,8 @@ def test_an_expression_is_built_by_buttons(screen, models):
     assert_decodes(model, code, shown)
 
 
-def test_a_mean_that_is_clicked_is_chosen(screen, models):
-    model = models(PLANE)
-    screen.open(PLANE, e="mean(1)")
+def a_mean_that_is_clicked_is_chosen(screen, model):
+    screen.after_code("expression", lambda: screen.go(PLANE, e="mean(1)"))
     expect(screen.key("means").locator(".lx-tile")).to_have_count(10)
     screen.tile("means_tiles", 6).click()
     screen.wait_for_code(means(model)[6])
@@ -90,8 +98,14 @@ def test_a_mean_that_is_clicked_is_chosen(screen, models):
     np.testing.assert_allclose([chosen["x"], chosen["y"]], means(model)[6], atol=1e-4)
 
 
-def test_a_walk_is_played_and_downloaded(screen, models):
+def test_a_walk_a_traversal_and_sliders(screen, models):
     model = models(CONV)
+    a_walk_is_played_and_downloaded(screen, model)
+    a_traversal_is_clicked(screen, model)
+    a_slider_is_moved_and_the_image_follows(screen, model)
+
+
+def a_walk_is_played_and_downloaded(screen, model):
     screen.open(CONV, tool="walk", steps="12", to="mean(8)", **{"from": "mean(3)"})
     expect(screen.key("walk").locator('.lx-film[data-state="ready"]')).to_be_visible()
     mean = means(model)
@@ -126,9 +140,9 @@ def test_a_walk_is_played_and_downloaded(screen, models):
     assert labels == {str(digit) for digit in range(10)}
 
 
-def test_a_traversal_is_clicked(screen, models):
-    model = models(CONV)
-    screen.open(CONV, tool="traversal", around="mean(7)")
+def a_traversal_is_clicked(screen, model):
+    screen.go(CONV, tool="traversal", around="mean(7)")
+    screen.map_ready()
     tiles = screen.key("traversal_tiles").locator(".lx-tile")
     expect(tiles).to_have_count(8 * 11)
     strongest = int(model.latents.kl_by_latent.argmax())
@@ -139,9 +153,9 @@ def test_a_traversal_is_clicked(screen, models):
     expect(screen.key("traversal")).to_contain_text("collapsed")
 
 
-def test_a_slider_is_moved_and_the_image_follows(screen, models):
-    model = models(CONV)
-    screen.open(CONV, tool="sliders", start="mean(2)")
+def a_slider_is_moved_and_the_image_follows(screen, model):
+    screen.go(CONV, tool="sliders", start="mean(2)")
+    screen.map_ready()
     knob = screen.key("steer").locator("input[type=range]").first
     code, shown = screen.shown("sliders")
     np.testing.assert_allclose(code, means(model)[2], atol=1e-4)
@@ -245,9 +259,9 @@ def _json(value) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def test_a_picture_is_uploaded_and_a_broken_one(screen, models):
-    model = models(PLANE)
-    screen.open(PLANE, e="upload")
+def a_picture_is_uploaded_and_a_broken_one(screen, model):
+    screen.go(PLANE, e="upload")
+    screen.map_ready()
     expect(screen.key("expression").get_by_test_id("stAlert")).to_be_visible()
     picture = np.zeros((28, 28), np.uint8)
     picture[4:24, 12:16] = 255
@@ -264,6 +278,8 @@ def test_a_picture_is_uploaded_and_a_broken_one(screen, models):
     assert np.abs(pixels(data.getvalue()) - picture).max() == 0
     chooser.set_input_files({"name": "torn.png", "mimeType": "image/png", "buffer": data.getvalue()[:50]})
     expect(screen.page.get_by_test_id("stAlert").filter(has_text="torn.png")).to_be_visible()
+    screen.page.keyboard.press("Escape")
+    screen.idle()
 
 
 def test_every_tool_fits_a_phone(new_page):

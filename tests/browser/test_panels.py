@@ -24,9 +24,24 @@ def tiles_of(sheet: np.ndarray, columns: int) -> np.ndarray:
     return gray.reshape(rows, 28, columns, 28).swapaxes(1, 2).reshape(rows * columns, 28, 28)
 
 
-def test_a_tile_of_the_grid_is_picked_everywhere(explore, models):
-    model = models(PLANE)
+def test_the_panels_of_a_plane(explore, models):
+    """One page for all that is done there: to open another takes as long as most of these steps."""
     explore.open(PLANE)
+    a_tile_of_the_grid_is_picked_everywhere(explore, models(PLANE))
+    samples_are_drawn_picked_and_downloaded(explore, models(PLANE))
+    holes_are_shown_and_hidden(explore, "the prior")
+    explore.choose("explore_model", AUTOENCODER)
+    explore.mapped(models(AUTOENCODER).latents.mean.numpy())
+    holes_are_shown_and_hidden(explore, "a Gaussian fitted to the codes")
+    explore.go(PLANE)
+    explore.mapped(models(PLANE).latents.mean.numpy())
+    another_model_shows_the_same_item(explore, models)
+    explore.go(PLANE)
+    explore.mapped(models(PLANE).latents.mean.numpy())
+    other_data_are_encoded_on_the_spot(explore, models(PLANE))
+
+
+def a_tile_of_the_grid_is_picked_everywhere(explore, model):
     axis = norm.ppf(np.linspace(0.05, 0.95, 15))
     expect(explore.key("grid").locator(".lx-tile")).to_have_count(225)
     for row, column in ((0, 0), (4, 11), (14, 2)):
@@ -100,9 +115,7 @@ def test_the_grid_of_more_latents(explore, models):
     np.testing.assert_allclose(shown.code, a + across * (1 + axis[0]) + up * (1 + axis[14]), atol=1e-3)
 
 
-def test_samples(explore, models):
-    model = models(PLANE)
-    explore.open(PLANE)
+def samples_are_drawn_picked_and_downloaded(explore, model):
     panel = explore.key("samples")
     expect(panel).to_contain_text("Seed 0")
     first = tiles_of(explore.sheet("samples"), 8)
@@ -128,9 +141,7 @@ def test_samples(explore, models):
     assert np.abs(saved[0] - model.decode(torch.zeros(1, 2))[0, 0].numpy() * 255).max() <= 1
 
 
-@pytest.mark.parametrize(("ident", "prior"), [(PLANE, "the prior"), (AUTOENCODER, "a Gaussian fitted to the codes")])
-def test_holes(explore, models, ident, prior):
-    explore.open(ident)
+def holes_are_shown_and_hidden(explore, prior):
     explore.key("holes").locator("label").click()
     sentence = explore.page.get_by_text("falls into holes")
     expect(sentence).to_contain_text(f"of what {prior}")
@@ -150,8 +161,7 @@ def test_holes(explore, models, ident, prior):
     expect(overlay).not_to_be_attached()
 
 
-def test_another_model_shows_the_same_item(explore, models):
-    explore.open(PLANE)
+def another_model_shows_the_same_item(explore, models):
     row = explore.lonely_points(models(PLANE).latents.mean.numpy(), 1)[0]
     explore.after(lambda: explore.click_point(row))
     for ident in (AUTOENCODER, CONV, PLANE):
@@ -171,10 +181,8 @@ def test_another_model_shows_the_same_item(explore, models):
     explore.wait_for_query("z", None)
 
 
-def test_other_data_are_encoded_on_the_spot(explore, models):
-    model = models(PLANE)
+def other_data_are_encoded_on_the_spot(explore, model):
     images = torch.cat([datasets.load("mnist-5k", split).images for split in ("train", "test")])
-    explore.open(PLANE)
     explore.choose("map_data", "encoded now")
     explore.page.wait_for_function("window.__latentMaps.map.shown === 5000")
     explore.wait_for_query("data", "mnist-5k")

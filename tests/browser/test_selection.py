@@ -47,11 +47,23 @@ def assert_is_what_was_drawn(selected: list[int], where: np.ndarray, corners: np
     assert chosen.sum() > 30
 
 
-@pytest.mark.parametrize(("tool", "off"), [("select", (-30, 40)), ("lasso", (-30, 40)), ("lasso", (40, 15))])
-def test_an_outline_may_start_beside_the_plot(explore, models, tool, off):
-    """In the margin, where the axis's numbers are: 36 pixels on the left of a map without titles."""
+def test_lasso_and_box(explore, models):
+    """One page for all that is drawn: to open another takes as long as most of these steps."""
+    explore.open(PLANE, index="0")
+    lasso(explore, models(PLANE))
+    explore.go(CONV)
     points = models(CONV).latents.maps["umap"].points.numpy()
-    explore.open(CONV)
+    explore.mapped(points)
+    for tool, off in (("select", (-30, 40)), ("lasso", (-30, 40)), ("lasso", (40, 15))):
+        an_outline_may_start_beside_the_plot(explore, points, tool, off)
+        explore.key("map").locator(".lx-clear").click()
+        expect(explore.key("group")).to_contain_text("Draw a lasso")
+        explore.ready()
+    box_on_a_projection(explore, models(CONV))
+
+
+def an_outline_may_start_beside_the_plot(explore, points, tool, off):
+    """In the margin, where the axis's numbers are: 36 pixels on the left of a map without titles."""
     explore.tool(tool)
     left, top, right, bottom = explore.frame()
     x, y = (left + off[0], top + off[1]) if off[0] < 0 else (left + off[0], bottom + off[1])
@@ -65,10 +77,8 @@ def test_an_outline_may_start_beside_the_plot(explore, models, tool, off):
     assert_is_what_was_drawn(explore.map("selected"), explore.pixels_of_points(points), corners)
 
 
-def test_lasso(explore, models):
-    model = models(PLANE)
+def lasso(explore, model):
     codes = model.latents.mean.numpy()
-    explore.open(PLANE, index="0")
     expect(explore.key("group")).to_contain_text("Draw a lasso")
     explore.tool("lasso")
     left, top, right, bottom = explore.frame()
@@ -139,9 +149,7 @@ def check_downloads(explore, model, selected, ident, tool) -> None:
     np.testing.assert_array_equal(np.isin(np.arange(len(points)), selected)[certain], again[certain])
 
 
-def test_box_on_a_projection(explore, models):
-    model = models(CONV)
-    explore.open(CONV)
+def box_on_a_projection(explore, model):
     explore.tool("select")
     left, top, right, bottom = explore.frame()
     x0, x1 = left + 0.3 * (right - left), left + 0.6 * (right - left)

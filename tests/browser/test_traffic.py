@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -48,12 +49,20 @@ def drawn(messages: list[bytes]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("ident", [PLANE, CONV])
-def test_a_click_on_the_map_redraws_the_pick_alone(explore, models, ident):
+def test_what_is_clicked_redraws_only_what_it_changes(new_page, models):
+    explore = Explore(new_page(viewport={"width": 1280, "height": 1800}))  # of which nothing has to be scrolled
     listener = Listener(explore)
-    explore.open(ident)
-    latents = models(ident).latents
-    points = next(latents.maps[kind].points for kind in ("plane", "umap") if kind in latents.maps).numpy()
+    explore.open(PLANE)
+    plane = models(PLANE).latents.mean.numpy()
+    a_click_on_the_map_redraws_the_pick_alone(explore, listener, plane)
+    a_tile_redraws_its_ring_alone(explore, listener, plane)
+    explore.go(CONV)
+    umap = models(CONV).latents.maps["umap"].points.numpy()
+    explore.mapped(umap)
+    a_click_on_the_map_redraws_the_pick_alone(explore, listener, umap)
+
+
+def a_click_on_the_map_redraws_the_pick_alone(explore: Explore, listener: Listener, points: np.ndarray) -> None:
     explore.after(lambda: explore.click_point(explore.lonely_points(points, 1)[0]))
     for spot in explore.empty_spots(points, 3):
         listener.take()
@@ -64,12 +73,9 @@ def test_a_click_on_the_map_redraws_the_pick_alone(explore, models, ident):
         assert sum(map(len, messages)) <= MOST_BYTES
 
 
-def test_what_else_redraws_what(new_page, models):
+def a_tile_redraws_its_ring_alone(explore: Explore, listener: Listener, points: np.ndarray) -> None:
     """A tile leaves its own grid as it is; a click on the map after it takes the ring away from there, once."""
-    explore = Explore(new_page(viewport={"width": 1280, "height": 1800}))  # of which nothing has to be scrolled
-    listener = Listener(explore)
-    explore.open(PLANE)
-    spots = explore.empty_spots(models(PLANE).latents.mean.numpy(), 2)
+    spots = explore.empty_spots(points, 2)
 
     def sent(action) -> set[str]:
         listener.take()
