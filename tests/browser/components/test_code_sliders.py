@@ -51,8 +51,13 @@ def assert_shows(page: Page, expected: list[float]) -> None:
     np.testing.assert_allclose(numbers, expected, atol=0.006)
 
 
-def test_keys_numbers_and_resets(shown):
+def test_sliders(shown):
     page = shown("sliders")
+    keys_numbers_and_resets(page)
+    python_has_the_last_word_but_not_while_a_finger_is_on_the_knob(page)
+
+
+def keys_numbers_and_resets(page: Page) -> None:
     assert_shows(page, START)
     expect(knob(page, 3)).to_have_attribute("data-faded", "true")
     slider = page.get_by_role("slider", name="z1")
@@ -112,8 +117,7 @@ def test_a_fast_hand_builds_no_queue(shown):
     assert moves < 40
 
 
-def test_python_has_the_last_word_but_not_while_a_finger_is_on_the_knob(shown):
-    page = shown("sliders")
+def python_has_the_last_word_but_not_while_a_finger_is_on_the_knob(page: Page) -> None:
     page.evaluate("window.__codeSliders.sliders.set(1, 2.75)")
     assert_shows(page, [-1, 2, 0, 0.5, 1])  # Python takes nothing above 2
     box = page.get_by_role("slider", name="z0").bounding_box()

@@ -72,8 +72,13 @@ def half_width(line: np.ndarray) -> int:
     return int((line >= 128).sum())
 
 
-def test_strokes_widths_eraser_undo_and_clear(shown):
+def test_a_drawing(shown):
     page = shown("draw")
+    strokes_widths_eraser_undo_and_clear(page)
+    the_drawing_survives_another_page_and_another_square_is_empty(page)
+
+
+def strokes_widths_eraser_undo_and_clear(page: Page) -> None:
     expect(page.locator(".lx-draw-hint")).to_have_text("Draw a digit here")
     assert not settled(page).any()
     for name in ("Undo", "Redo", "Clear"):
@@ -191,8 +196,7 @@ def test_the_drawing_follows_the_hand_without_a_queue(shown):
     assert settled(page)[250, 40:201].min() == 255
 
 
-def test_the_drawing_survives_another_page_and_another_square_is_empty(shown):
-    page = shown("draw")
+def the_drawing_survives_another_page_and_another_square_is_empty(page: Page) -> None:
     drag(page, (40, 40), (200, 220))
     mine = settled(page)
     radios = page.get_by_role("radiogroup", name="Screen")

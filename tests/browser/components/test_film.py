@@ -35,8 +35,17 @@ def assert_shows(page: Page, step: int, count: int = 24, kind: int = 0) -> None:
     assert page.locator('.lx-film-frame[aria-current="true"]').get_attribute("data-step") == str(step)
 
 
-def test_each_step_has_its_picture_and_what_is_said_of_it(shown):
+def test_a_film(shown):
+    """One page for all that is done with it: to open another takes as long as most of these steps."""
     page = shown("film")
+    each_step_has_its_picture_and_what_is_said_of_it(page)
+    the_strip_shows_the_sheet_tile_by_tile(page)
+    keys_pointer_and_strip(page)
+    without_shares_stops_and_use(page)
+    the_step_survives_a_rerun_and_another_walk_starts_anew(page)
+
+
+def each_step_has_its_picture_and_what_is_said_of_it(page: Page) -> None:
     assert_shows(page, 0)
     assert not film(page, "playing")
     for step in (7, 11, 23):
@@ -50,8 +59,7 @@ def test_each_step_has_its_picture_and_what_is_said_of_it(shown):
     assert page.locator(".lx-film-stop").all_inner_texts() == ["mean(3)", "item(1234)", "mean(Ankle boot)"]
 
 
-def test_the_strip_shows_the_sheet_tile_by_tile(shown):
-    page = shown("film")
+def the_strip_shows_the_sheet_tile_by_tile(page: Page) -> None:
     for step in (0, 13):
         face = page.locator(f'.lx-film-frame[data-step="{step}"] .lx-film-face')
         at = face.evaluate(
@@ -100,8 +108,8 @@ def test_there_and_back(shown):
     assert_shows(page, paused, 6)
 
 
-def test_keys_pointer_and_strip(shown):
-    page = shown("film")
+def keys_pointer_and_strip(page: Page) -> None:
+    film(page, "seek(0)")
     scrubber = page.get_by_role("slider", name="Step")
     scrubber.focus()
     for key, step in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", 23), ("Home", 0)):
@@ -129,8 +137,7 @@ def test_keys_pointer_and_strip(shown):
     assert_shows(page, 5)
 
 
-def test_the_step_survives_a_rerun_and_another_walk_starts_anew(shown):
-    page = shown("film")
+def the_step_survives_a_rerun_and_another_walk_starts_anew(page: Page) -> None:
     film(page, "seek(9)")
     page.get_by_role("button", name="Rerun").click()
     idle(page)
@@ -165,8 +172,7 @@ def test_pictures_that_do_not_come_can_be_asked_for_again(shown):
     expect(page.get_by_text("could not be loaded")).to_be_hidden()
 
 
-def test_without_shares_stops_and_use(shown):
-    page = shown("film")
+def without_shares_stops_and_use(page: Page) -> None:
     page.get_by_text("Plain").click()
     idle(page)
     expect(page.get_by_role("button", name="Use this code")).to_be_hidden()
@@ -174,6 +180,8 @@ def test_without_shares_stops_and_use(shown):
     expect(page.locator(".lx-film-stop")).to_have_count(0)
     film(page, "seek(4)")
     assert_shows(page, 4)
+    page.get_by_text("Plain").click()
+    idle(page)
 
 
 def test_a_film_of_one_picture(shown):

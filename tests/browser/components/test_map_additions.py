@@ -44,7 +44,15 @@ def seek(screen: Explore, step: int) -> None:
     )
 
 
-def test_the_dot_follows_the_film(screen):
+def test_dot_marks_and_labels(screen):
+    """One page for all of these, and one for selections: to open another takes as long as most of these steps."""
+    the_dot_follows_the_film(screen)
+    the_dot_moves_without_drawing_the_map_anew(screen)
+    a_click_moves_only_the_selected_mark(screen)
+    labels_lie_neither_on_each_other_nor_on_rings(screen)
+
+
+def the_dot_follows_the_film(screen):
     for step in (0, 8, 23):
         seek(screen, step)
         assert screen.map("followers") == [{"x": TRAIL[step][0], "y": TRAIL[step][1]}]
@@ -69,7 +77,7 @@ def test_nothing_leans_on_what_is_there_for_tests(new_page):
     assert page.evaluate("Object.keys(window).filter((name) => name.startsWith('__l') || name === '__films')") == []
 
 
-def test_the_dot_moves_without_drawing_the_map_anew(screen):
+def the_dot_moves_without_drawing_the_map_anew(screen):
     screen.page.evaluate(
         "window.plots = 0, document.querySelector('.st-key-map .lx-plot').on('plotly_afterplot', () => window.plots++)"
     )
@@ -86,7 +94,7 @@ def test_the_dot_moves_without_drawing_the_map_anew(screen):
     assert screen.map("followers") == [{"x": TRAIL[-1][0], "y": TRAIL[-1][1]}]
 
 
-def test_a_click_moves_only_the_selected_mark(screen):
+def a_click_moves_only_the_selected_mark(screen):
     before = screen.map("marks")
     assert [mark["kind"] for mark in before] == ["result", "ingredient", "ingredient", "selected"]
     spot = screen.empty_spots(drawn.points(), 1)[0]
@@ -98,7 +106,7 @@ def test_a_click_moves_only_the_selected_mark(screen):
     np.testing.assert_allclose([after[3]["x"], after[3]["y"]], screen.place_of(spot), atol=1e-3)
 
 
-def test_labels_lie_neither_on_each_other_nor_on_rings(screen):
+def labels_lie_neither_on_each_other_nor_on_rings(screen):
     boxes = """([labels, rings]) => [...document.querySelectorAll(labels), ...[...document.querySelectorAll(rings)]
       .filter((shape) => shape.getAttribute("d").includes("A"))].map((shape) => {
         const { left, right, top, bottom } = shape.getBoundingClientRect(); return [left, right, top, bottom] })"""
@@ -117,15 +125,20 @@ def test_labels_lie_neither_on_each_other_nor_on_rings(screen):
             assert right <= other[0] or other[1] <= left or bottom <= other[2] or other[3] <= top
 
 
+def told(screen: Explore) -> int:
+    """How often Python was told of a selection."""
+    return int(screen.page.get_by_text("Told:").inner_text().split()[1])
+
+
 def select(screen: Explore, across: float) -> list[int]:
     """Draw a box from the middle up to the right, `across` of the way; the ids inside once Python knows them."""
     screen.map_ready()
-    told = int(screen.page.get_by_text("Told:").inner_text().split()[1])
+    before = told(screen)
     screen.tool("select")
     left, top, right, bottom = screen.frame()
     middle = ((left + right) / 2 + 3, (top + bottom) / 2 + 3)
     screen.drag([middle, (middle[0] + across * (right - left) / 2, top + 5)])
-    expect(screen.page.get_by_text(f"Told: {told + 1}", exact=True)).to_be_visible()
+    expect(screen.page.get_by_text(f"Told: {before + 1}", exact=True)).to_be_visible()
     chosen = screen.map("selected")
     expect(screen.page.get_by_text(f"Selected: {len(chosen)}", exact=True)).to_be_visible()
     return chosen
@@ -138,8 +151,14 @@ def away_and_back(screen: Explore) -> None:
     screen.map_ready()
 
 
-def test_a_selection_comes_back_until_it_is_cleared(screen):
-    chosen = select(screen, 0.5)
+def test_selections(screen):
+    a_selection_belongs_to_its_revision(screen)
+    a_selection_comes_back_until_it_is_cleared(screen)
+
+
+def a_selection_comes_back_until_it_is_cleared(screen):
+    before = told(screen)
+    chosen = select(screen, 0.4)
     assert 30 < len(chosen) < 400
     away_and_back(screen)
     assert screen.map("selected") == chosen
@@ -154,7 +173,7 @@ def test_a_selection_comes_back_until_it_is_cleared(screen):
     assert screen.map("selected") == newer
     screen.key("map").locator(".lx-clear").click()
     expect(screen.page.get_by_text("Selected: None", exact=True)).to_be_visible()
-    expect(screen.page.get_by_text("Told: 3", exact=True)).to_be_visible()
+    expect(screen.page.get_by_text(f"Told: {before + 3}", exact=True)).to_be_visible()
     screen.page.get_by_role("button", name="Rerun").click()
     screen.map_ready()
     assert screen.map("selected") is None
@@ -163,14 +182,17 @@ def test_a_selection_comes_back_until_it_is_cleared(screen):
     expect(screen.page.get_by_text("Selected: None", exact=True)).to_be_visible()
 
 
-def test_a_selection_belongs_to_its_revision(screen):
+def a_selection_belongs_to_its_revision(screen):
+    before = told(screen)
     chosen = select(screen, 0.5)
     radio = screen.page.get_by_role("radiogroup", name="Points")
     radio.get_by_text("1", exact=True).click()
     screen.page.wait_for_function("window.__latentMaps?.map?.figure?.endsWith('points-1.json')")
     expect(screen.page.get_by_text("Selected: None", exact=True)).to_be_visible()
     assert screen.map("selected") is None
-    expect(screen.page.get_by_text("Told: 1", exact=True)).to_be_visible()  # that it is out of sight is no news
+    expect(
+        screen.page.get_by_text(f"Told: {before + 1}", exact=True)
+    ).to_be_visible()  # that it is out of sight is no news
     radio.get_by_text("0", exact=True).click()
     expect(screen.page.get_by_text(f"Selected: {len(chosen)}", exact=True)).to_be_visible()
     screen.page.wait_for_function("window.__latentMaps?.map?.selected?.length")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.screen import assert_fits
+
 pytestmark = pytest.mark.browser
 
 ROWS, ACROSS = 6, 11
@@ -18,9 +20,16 @@ def boxes(page: Page, selector: str) -> list[dict[str, float]]:
     return page.evaluate(BOXES, selector)
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_labels_stand_at_their_rows(shown, width):
-    page = shown("tiles", viewport={"width": width, "height": 900})
+def test_rows_of_tiles(shown):
+    page = shown("tiles")
+    rings_faded_rows_and_picks(page)
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert_fits(page)
+        labels_stand_at_their_rows(page, width)
+
+
+def labels_stand_at_their_rows(page: Page, width: int) -> None:
     labels, tiles = boxes(page, ".lx-row-label"), boxes(page, ".lx-tile")
     assert (len(labels), len(tiles)) == (ROWS, ROWS * ACROSS)
     for row, label in enumerate(labels):
@@ -36,8 +45,7 @@ def test_labels_stand_at_their_rows(shown, width):
     assert page.locator(".lx-row-label").nth(1).inner_text().split() == ["latent", "11", "1.55", "nats"]
 
 
-def test_rings_faded_rows_and_picks(shown):
-    page = shown("tiles")
+def rings_faded_rows_and_picks(page: Page) -> None:
     ringed = page.locator(".lx-tile[data-ring]").evaluate_all("all => all.map(e => Number(e.dataset.index))")
     assert ringed == [row * ACROSS + 3 + row for row in range(ROWS)]
     faded = page.locator(".lx-tile[data-faded]").evaluate_all("all => all.map(e => Number(e.dataset.index))")

@@ -62,5 +62,5 @@ def finished_run(new_run: Callable[..., WatchedRun]) -> Callable[..., WatchedRun
 
 @pytest.fixture
 def view(new_page: Callable[..., Page]) -> Callable[..., View]:
-    """Opens the view of a run; keywords are those of `new_page`."""
-    return lambda run, also=None, **options: View(new_page(**options), run).open(also)
+    """Opens the view of a run, or of several to choose from; keywords are those of `new_page`."""
+    return lambda *runs, **options: View(new_page(**options), runs[0]).open(*runs[1:])

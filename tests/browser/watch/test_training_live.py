@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.screen import RESULTS, assert_fits
+from tests.browser.screen import RESULTS, assert_fits, follow
 from tests.browser.talk import painted
 from tests.browser.watch.view import View
 
@@ -73,16 +73,12 @@ def test_updates_do_not_build_anything_anew(new_run, view):
 
 def test_another_run_in_the_same_place(finished_run, view):
     first, second = finished_run(epochs=6), finished_run(epochs=9, latent=5, image=(3, 16, 20))
-    shown = view(first, also=second).settled(6)
+    shown = view(first, second).settled(6)
     shown.slider.fill("2")
     shown.assert_shows(3)
-    shown.page.get_by_text(second.path.name, exact=True).click()
-    shown.run = second
-    shown.assert_shows(9)
+    shown.choose(second).assert_shows(9)
     assert shown.get("frames") == list(range(1, 10))
-    shown.page.get_by_text(first.path.name, exact=True).click()
-    shown.run = first
-    shown.assert_shows(3)  # as it was left
+    shown.choose(first).assert_shows(3)  # as it was left
 
 
 def test_a_long_history_comes_in_two_parts(new_run, view):
@@ -148,9 +144,10 @@ def test_a_thousand_updates_leave_nothing_behind(finished_run, view):
 def test_themes_and_widths(finished_run, new_page):
     """Screenshots for whoever looks; checked is that nothing sticks out sideways."""
     run = finished_run(epochs=25, latent=32)
+    page = new_page(color_scheme="light", viewport={"width": 1280, "height": 1300})
+    shown = View(page, run).open().settled(25)
     for scheme in ("light", "dark"):
-        page = new_page(color_scheme=scheme, viewport={"width": 1280, "height": 1300})
-        shown = View(page, run).open().settled(25)
+        follow(page, scheme)
         for width in (1280, 390):
             page.set_viewport_size({"width": width, "height": 1300})
             page.wait_for_function(

@@ -14,9 +14,8 @@ from tests.browser.watch.view import View
 pytestmark = pytest.mark.browser
 
 
-def test_the_slider_leaves_with_the_view(finished_run, view):
+def the_slider_leaves_with_the_view(shown: View) -> None:
     """Pushed out of the view's end it lay half below the page's header, over what follows."""
-    shown = view(finished_run())
     player = shown.root.locator(".lx-tv-player")
     shown.page.locator("[data-testid=stMain] .block-container, [data-testid=stMainBlockContainer]").first.evaluate(
         "e => e.append(Object.assign(document.createElement('div'), { style: 'height: 200vh; flex: none' }))"
@@ -27,9 +26,8 @@ def test_the_slider_leaves_with_the_view(finished_run, view):
         expect(player).to_have_css("opacity", opacity)
 
 
-def test_the_slider_moves_everything(finished_run, view):
-    run = finished_run(without=(5, 6))
-    shown = view(run)
+def test_the_slider_moves_everything_and_leaves_with_the_view(finished_run, view):
+    shown = view(finished_run(without=(5, 6)))
     shown.assert_shows(12)
     shown.slider.fill("2")  # the third epoch
     shown.assert_shows(3)
@@ -44,6 +42,7 @@ def test_the_slider_moves_everything(finished_run, view):
     shown.assert_shows(1)
     shown.page.keyboard.press("End")
     shown.assert_shows(12)
+    the_slider_leaves_with_the_view(shown)
 
 
 def test_a_click_on_a_curve_goes_to_its_epoch_and_a_drag_zooms(finished_run, view):
@@ -153,18 +152,27 @@ def test_play_goes_through_the_epochs(finished_run, view):
     assert shown.get("epoch") == stopped
 
 
-@pytest.mark.parametrize(
-    ("latent", "said"),
-    [
-        (1, "No latent is in use: it carries under 0.01 nats."),
-        (2, "1 of 2 latents is in use: the other carries under 0.01 nats"),
-        (7, "3 of 7 latents are in use: the others carry under 0.01 nats"),
-        (500, "249 of 500 latents are in use: the others carry under 0.01 nats"),
-    ],
-)
-def test_bars_say_which_latents_are_active(finished_run, view, latent, said):
-    run = finished_run(epochs=2, latent=latent)
-    shown = view(run).settled(2)
+USED = {
+    1: "No latent is in use: it carries under 0.01 nats.",
+    500: "249 of 500 latents are in use: the others carry under 0.01 nats",
+    7: "3 of 7 latents are in use: the others carry under 0.01 nats",
+    2: "1 of 2 latents is in use: the other carries under 0.01 nats",
+}
+
+
+def test_bars_classes_and_help(finished_run, view):
+    """One page of several runs: to open another takes as long as most of these steps."""
+    runs = [finished_run(epochs=2, latent=latent) for latent in USED]
+    shown = view(*runs)
+    for run, said in zip(runs, USED.values(), strict=True):
+        shown.choose(run).wait_for(f"v.run.startsWith('{run.path.name} ')")
+        bars_say_which_latents_are_active(shown.settled(2), said)
+    a_class_can_be_shown_alone(shown)
+    help_opens_by_keyboard_and_closes(shown)
+
+
+def bars_say_which_latents_are_active(shown: View, said: str) -> None:
+    run, latent = shown.run, shown.run.latent
     bars = shown.get("bars")
     values = [bar["value"] for bar in bars]
     assert values == sorted(values, reverse=True)
@@ -178,6 +186,7 @@ def test_bars_say_which_latents_are_active(finished_run, view, latent, said):
     if latent > 2:
         shown.page.get_by_role("button", name="by index").click()
         assert [bar["latent"] for bar in shown.get("bars")] == list(range(latent))
+        shown.page.get_by_role("button", name="by KL").click()
     paths = [shown.panel("bars").locator(f".lx-tv-{kind}").get_attribute("d") for kind in ("active", "collapsed")]
     assert [path.count("M") for path in paths] == [count, latent - count]
 
@@ -195,8 +204,7 @@ def test_a_plain_autoencoder_has_only_its_reconstruction(finished_run, view):
     assert list(shown.get("figures")) == ["reconstruction", "mse", "seconds"]
 
 
-def test_a_class_can_be_shown_alone(finished_run, view):
-    shown = view(finished_run(epochs=2)).settled(2)
+def a_class_can_be_shown_alone(shown: View) -> None:
     chips = shown.panel("map").locator(".lx-tv-class")
     assert chips.all_inner_texts() == [f"kind {i}" for i in range(4)]
     labels = shown.run.labels().tolist()
@@ -229,8 +237,7 @@ def test_the_neighbours_of_an_epoch_are_fetched_ahead(finished_run, view):
     shown.assert_shows(3)
 
 
-def test_help_opens_by_keyboard_and_closes(finished_run, view):
-    shown = view(finished_run(epochs=2)).settled(2)
+def help_opens_by_keyboard_and_closes(shown: View) -> None:
     mark = shown.panel("bars").get_by_label("What is KL of each latent?")
     mark.focus()
     shown.page.keyboard.press("Enter")

@@ -25,13 +25,19 @@ class View:
     def __init__(self, page: Page, run: WatchedRun) -> None:
         self.page, self.run = page, run
 
-    def open(self, also: WatchedRun | None = None) -> View:
-        """Open the page of the run, or of two to choose from."""
-        names = [run.path.name for run in (self.run, also) if run]
+    def open(self, *others: WatchedRun) -> View:
+        """Open the page of the run, or of several to choose from."""
+        names = [run.path.name for run in (self.run, *others)]
         self.page.goto(f"/?run={','.join(names)}", wait_until="commit")
         expect(self.root).to_be_visible()
         self.page.wait_for_function("window.__trainingViews?.watch_view")
         painted(self.page)
+        return self
+
+    def choose(self, run: WatchedRun) -> View:
+        """Choose another of the page's runs."""
+        self.page.get_by_text(run.path.name, exact=True).click()
+        self.run = run
         return self
 
     @property
