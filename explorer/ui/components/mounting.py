@@ -32,7 +32,7 @@ class Component:
         """
         self._mount = st.components.v2.component(
             folder,
-            html=f'<div class="{root}" data-state="loading"></div>',
+            html=f'<div class="lx {root}" data-state="loading"></div>',
             css=f".{root} {{ {room} }}" if room else None,
             js=script(folder),
             isolate_styles=False,  # in a shadow root it would have neither the page's fonts nor plotly.js' style

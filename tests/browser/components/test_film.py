@@ -61,7 +61,7 @@ def each_step_has_its_picture_and_what_is_said_of_it(page: Page) -> None:
 
 def the_strip_shows_the_sheet_tile_by_tile(page: Page) -> None:
     for step in (0, 13):
-        face = page.locator(f'.lx-film-frame[data-step="{step}"] .lx-film-face')
+        face = page.locator(f'.lx-film-frame[data-step="{step}"] .lx-face')
         at = face.evaluate(
             "e => { const s = getComputedStyle(e); return [s.backgroundPosition, s.backgroundSize, e.clientWidth,"
             " e.clientHeight, s.backgroundImage] }"

@@ -38,7 +38,7 @@ export function createKnob(said, { move, release }) {
   const number = element("input", "lx-knob-number", head, { type: "text", inputmode: "decimal", autocomplete: "off" });
   const track = element("div", "lx-knob-track", box);
   const home = element("div", "lx-knob-home", track);
-  const range = element("input", "lx-knob-range", track, { type: "range", step: "any" });
+  const range = element("input", "lx-range lx-knob-range", track, { type: "range", step: "any" });
   const knob = {
     id: said.id, said, box, name, hint, reset, number, track, home, range, value: said.value,
     touched: 0, // when a person last moved it

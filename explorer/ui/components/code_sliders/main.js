@@ -43,7 +43,7 @@ function createGroup(root, data, answers) {
   const main = element("div", "lx-knobs-main", body);
   const list = element("div", "lx-knobs-list", main, { role: "group" });
   const foot = element("div", "lx-knobs-foot", main);
-  const all = element("button", "lx-knobs-button", foot, { type: "button" }, "Reset all");
+  const all = element("button", "lx-button", foot, { type: "button" }, "Reset all");
   const k = {
     root, data, answers, image, caption, list, foot, all, knobs: /** @type {Map<number, Knob>} */ (new Map()),
     revision: data.revision, picture: "", shown: "", attributes: /** @type {string[]} */ ([]),

@@ -1,6 +1,7 @@
 // The film's elements.
 
 import { element, icon, paintOf, shape } from "../shared/elements.js";
+import { sheetProblem } from "../shared/images.js";
 /** @import { Attributes } from "../shared/elements.js" */
 /** @import { Answers, Common } from "../shared/mount.js" */
 
@@ -58,7 +59,7 @@ export function drawIcon(svg, name) {
  * @param {Attributes} [attributes]
  */
 function buttonOf(parent, className, text, attributes = {}) {
-  const button = element("button", `lx-film-button ${className}`, parent, { type: "button", ...attributes });
+  const button = element("button", `lx-button ${className}`, parent, { type: "button", ...attributes });
   if (text) element("span", "", button, {}, text);
   return button;
 }
@@ -67,8 +68,9 @@ function buttonOf(parent, className, text, attributes = {}) {
  * @param {HTMLElement} root
  * @param {FilmData} data
  * @param {Answers} answers
+ * @param {() => void} load  shows its sheet
  */
-export function createFilm(root, data, answers) {
+export function createFilm(root, data, answers, load) {
   root.replaceChildren();
   const body = element("div", "lx-film-body", root, { role: "group" });
   const stage = element("div", "lx-film-stage", body);
@@ -79,7 +81,7 @@ export function createFilm(root, data, answers) {
   const words = element("div", "lx-film-words", head);
   const count = element("span", "lx-film-count", words);
   const use = buttonOf(head, "lx-film-use", "Use this code");
-  const scrubber = element("input", "lx-film-scrubber", side, {
+  const scrubber = element("input", "lx-range lx-film-scrubber", side, {
     type: "range", min: 0, step: 1, value: 0, "aria-label": "Step",
   });
   const chart = createChart(side);
@@ -91,13 +93,10 @@ export function createFilm(root, data, answers) {
   element("span", "", back, {}, "There and back");
   const speeds = element("div", "lx-film-speeds", foot, { role: "group", "aria-label": "Speed" });
   const strip = element("div", "lx-film-strip", body, { "aria-hidden": "true" }); // the scrubber says all of it
-  const problem = element("div", "lx-film-problem", body, { role: "status" });
-  element("p", "", problem, {}, "The pictures could not be loaded.");
-  const retry = buttonOf(problem, "", "Retry");
-  problem.hidden = true;
+  const problem = sheetProblem(body, load);
   return {
     root, data, answers, body, stage, canvas, paint: paintOf(canvas), side, play, playIcon: icon(play), count,
-    use, scrubber, chart, backButton: back, strip, problem, retry,
+    use, scrubber, chart, backButton: back, strip, problem,
     speeds: new Map(SPEEDS.map(([name, text]) => [
       name, element("button", "", speeds, { type: "button", "data-speed": name }, text),
     ])),

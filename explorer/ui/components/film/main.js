@@ -2,10 +2,9 @@
 
 import { setAttributes } from "../shared/elements.js";
 import { forgetMoved, tellMoved } from "../shared/following.js";
-import { decodedImage, scaleFor, styleUrl } from "../shared/images.js";
+import { loadSheet, scaleFor } from "../shared/images.js";
 import { mount } from "../shared/mount.js";
 import { clamp } from "../shared/numbers.js";
-import { rgbOf } from "../shared/theme.js";
 import { drawChoices, drawStep } from "./drawing.js";
 import { createFilm } from "./layout.js";
 import { listenToFilm, pause, recall, remember, seek } from "./player.js";
@@ -15,30 +14,12 @@ import { buildStrip, fit } from "./strip.js";
 
 const PICTURE_PX = 240;
 
-/**
- * The old sheet stays until the new one is decoded.
- *
- * @param {Film} f
- */
-async function load(f) {
-  const url = f.data.sheet_url;
-  f.url = url;
-  f.problem.hidden = true;
-  f.root.dataset.state = f.image ? "updating" : "loading";
-  try {
-    const image = await decodedImage(url);
-    if (f.url !== url) return;
-    f.image = image;
-    f.strip.style.setProperty("--lx-sheet", styleUrl(url));
+/** @param {Film} f */
+function load(f) {
+  return loadSheet(f, f.data.sheet_url, () => {
     show(f);
-    f.root.dataset.state = "ready";
     tellMoved({ key: f.data.key, step: f.step });
-  } catch {
-    if (f.url !== url) return;
-    f.url = "";
-    f.problem.hidden = false;
-    f.root.dataset.state = "failed";
-  }
+  });
 }
 
 /** @param {Film} f */
@@ -70,21 +51,15 @@ function sizePicture(f) {
   f.canvas.style.imageRendering = scale < 1 ? "auto" : "pixelated";
 }
 
-/** @param {HTMLElement} root */
-function isDark(root) {
-  return rgbOf(getComputedStyle(root).color).reduce((sum, part) => sum + part) > 384; // text is light on dark
-}
-
 /**
  * @param {HTMLElement} root
  * @param {FilmData} data
  * @param {Answers} answers
  */
 function create(root, data, answers) {
-  const f = createFilm(root, data, answers);
+  const f = createFilm(root, data, answers, () => load(f));
   recall(f);
   listenToFilm(f);
-  f.retry.addEventListener("click", () => load(f));
   f.resizer = new ResizeObserver(() => fit(f));
   f.resizer.observe(root);
   return f;
@@ -92,7 +67,6 @@ function create(root, data, answers) {
 
 /** @param {Film} f */
 function update(f) {
-  f.root.dataset.dark = String(isDark(f.root));
   if (f.url !== f.data.sheet_url) {
     if (!f.built) show(f); // the room is taken at once, so that nothing jumps
     load(f);

@@ -2,6 +2,7 @@
 // there is room it wraps, so that the whole walk is seen; else it is one line that scrolls.
 
 import { element } from "../shared/elements.js";
+import { faceOf } from "../shared/images.js";
 import { sizeChart } from "./chart.js";
 /** @import { Film } from "./layout.js" */
 
@@ -22,9 +23,7 @@ export function buildStrip(f) {
   const frames = Array.from({ length: count }, (_, step) => {
     const frame = element("div", "lx-film-frame", null, { "data-step": String(step) });
     frame.title = `Step ${step + 1}`;
-    const face = element("div", "lx-film-face", frame);
-    face.style.setProperty("--c", String(step % columns));
-    face.style.setProperty("--r", String(Math.floor(step / columns)));
+    faceOf(frame, step, columns);
     return frame;
   });
   for (const { step, name } of stops) {

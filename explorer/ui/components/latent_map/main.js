@@ -127,7 +127,6 @@ function update(m) {
   const { data, root } = m;
   m.gd.setAttribute("aria-label", "Map of codes. Arrow keys move the chosen place, Enter selects what is around it, plus and minus zoom.");
   root.style.setProperty("--lx-height", `${data.height}px`);
-  root.style.setProperty("--lx-scheme", readTheme(root).dark ? "dark" : "light");
   if (m.pending && data.ack >= m.pending.t) m.pending = null; // Python has answered this click
   if (m.selectedAt > data.ack && !m.answers.waiting) tellSelection(m); // a new session knows nothing of it
   if (m.figure?.url === data.figure_url && m.drawn) {

@@ -1,8 +1,7 @@
-// A grid of pictures from one sheet. Each tile shows its part of the sheet as a background, so that 1,600 tiles
-// are one decoded image; resizing sets a few CSS variables on the grid, not a style a tile.
+// A grid of pictures from one sheet, up to 1,600 tiles. Resizing sets a few CSS variables on the grid, not a style a tile.
 
 import { closest, element } from "../shared/elements.js";
-import { decodedImage, styleUrl } from "../shared/images.js";
+import { faceOf, loadSheet, sheetProblem } from "../shared/images.js";
 import { mount } from "../shared/mount.js";
 import { KEYS, nextTile, rowOf } from "./geometry.js";
 /** @import { Answers, Common } from "../shared/mount.js" */
@@ -50,20 +49,16 @@ function createGrid(root, data, answers) {
   const tip = element("div", "lx-tip", root);
   tip.hidden = true;
   const tipText = element("span", "", tip);
-  const problem = element("div", "lx-tiles-problem", root, { role: "status" });
-  element("p", "", problem, {}, "The pictures could not be loaded.");
-  const retry = element("button", "", problem, { type: "button" }, "Retry");
-  problem.hidden = true;
+  const problem = sheetProblem(root, () => load(g));
   const g = {
     root, data, answers, sheet, tip, tipText, problem,
     drawn: data, // what the tiles are of: the newest data once its sheet is here
-    image: /** @type {HTMLImageElement | null} */ (null), // held, or the browser may decode it again
+    image: /** @type {HTMLImageElement | null} */ (null),
     imageUrl: "", url: "", built: "", across: 1, active: 0,
     pending: /** @type {{ index: number, t: number } | null} */ (null),
     tiles: /** @type {HTMLElement[]} */ ([]), labels: /** @type {HTMLElement[]} */ ([]),
     resizer: new ResizeObserver(() => fit(g)),
   };
-  retry.addEventListener("click", () => loadSheet(g));
   sheet.addEventListener("click", (event) => pick(g, tileOf(event)));
   sheet.addEventListener("keydown", (event) => onKey(g, event));
   sheet.addEventListener("pointerover", (event) => event.pointerType !== "touch" && showTip(g, tileOf(event)));
@@ -93,9 +88,7 @@ function build(g) {
     const tile = element("div", "lx-tile", null, { role: "option", "aria-label": name, "data-index": index });
     tile.tabIndex = index === g.active ? 0 : -1;
     if (ids) tile.dataset.id = String(ids[index]);
-    const face = element("div", "lx-face", tile);
-    face.style.setProperty("--c", String(index % columns));
-    face.style.setProperty("--r", String(Math.floor(index / columns)));
+    faceOf(tile, index, columns);
     if (captions) element("div", "lx-caption", tile, {}, captions[index]);
     if (faded.includes(Math.floor(index / across))) tile.dataset.faded = "true";
     return tile;
@@ -152,30 +145,12 @@ function fit(g) {
   style.setProperty("--lx-rendering", size * ratio < width ? "auto" : "pixelated"); // smaller than it is: smooth
 }
 
-/**
- * The old sheet stays until the new one is decoded.
- *
- * @param {Grid} g
- */
-async function loadSheet(g) {
-  const url = g.data.revision;
-  g.url = url;
-  g.problem.hidden = true;
-  g.root.dataset.state = g.image ? "updating" : "loading";
-  try {
-    const image = await decodedImage(url);
-    if (g.url !== url) return;
-    g.image = image;
-    g.imageUrl = url;
-    g.root.style.setProperty("--lx-sheet", styleUrl(url));
+/** @param {Grid} g */
+function load(g) {
+  return loadSheet(g, g.data.revision, () => {
+    g.imageUrl = g.url;
     show(g);
-    g.root.dataset.state = "ready";
-  } catch {
-    if (g.url !== url) return;
-    g.url = "";
-    g.problem.hidden = false;
-    g.root.dataset.state = "failed";
-  }
+  });
 }
 
 /** @param {Grid} g */
@@ -264,7 +239,7 @@ function update(g) {
   if (g.pending && g.data.ack >= g.pending.t) g.pending = null; // Python has answered: its choice holds
   if (g.url !== g.data.revision) {
     if (!g.image) show(g); // the room is taken at once, so that nothing jumps
-    loadSheet(g);
+    load(g);
     ringSelected(g);
   } else if (g.root.dataset.state === "ready") {
     show(g);

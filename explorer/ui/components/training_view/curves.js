@@ -37,7 +37,7 @@ export function createCurves(parent, number) {
     shape("path", line, { d: "M1 3H21", class: `lx-tv-line-${kind}` });
     entry.append(kind);
   }
-  const reset = element("button", "lx-tv-button lx-tv-reset", panel.tools, { type: "button" }, "All epochs");
+  const reset = element("button", "lx-button lx-tv-reset", panel.tools, { type: "button" }, "All epochs");
   reset.hidden = true;
   panel.body.classList.add("lx-tv-charts");
   const empty = element("p", "lx-tv-empty", panel.body);

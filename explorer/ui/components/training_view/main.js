@@ -2,7 +2,6 @@
 
 import { paintOf } from "../shared/elements.js";
 import { mount } from "../shared/mount.js";
-import { readTheme } from "../shared/theme.js";
 import { drawBars, listenToBars } from "./bars.js";
 import { drawCurves } from "./curves.js";
 import { listenToCurves } from "./curves_input.js";
@@ -71,7 +70,6 @@ function startAnew(v) {
 /** @param {TrainingView} v */
 function update(v) {
   const { data, root } = v;
-  root.style.setProperty("--lx-scheme", readTheme(root).dark ? "dark" : "light");
   if (data.run !== v.run) startAnew(v);
   const grown = historyNow(v, () => update(v));
   if (grown) {

@@ -12,13 +12,13 @@ const ICONS = {
 /** @param {Element} parent */
 export function createPlayer(parent) {
   const box = element("div", "lx-tv-player", parent, { role: "group", "aria-label": "Epochs of the run" });
-  const play = element("button", "lx-tv-button lx-tv-play", box, { type: "button" });
+  const play = element("button", "lx-button lx-tv-play", box, { type: "button" });
   const sign = shape("path", icon(play));
-  const slider = element("input", "lx-tv-slider", box, {
+  const slider = element("input", "lx-range lx-tv-slider", box, {
     type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": "Epoch",
   });
   const label = element("output", "lx-tv-epoch", box);
-  const live = element("button", "lx-tv-button lx-tv-live", box, { type: "button" });
+  const live = element("button", "lx-button lx-tv-live", box, { type: "button" });
   element("span", "lx-tv-pulse", live);
   const liveText = element("span", "", live);
   const leaving = hideWhereItLeaves(box, parent);
