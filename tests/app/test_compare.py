@@ -81,7 +81,8 @@ def test_a_model_is_told_from_its_copy(own_runs, tmp_path, monkeypatch):
     at = page("compare", models=f"{PLANE},runs/copy", errors="1")
     told = [json.loads(component.proto.json) for component in at.get("bidi_component")]
     labels = [one["label"] for one in told if "label" in one]
-    assert labels[1:] == [f"{what} {ident}" for ident in (PLANE, "runs/copy") for what in ("Test images by", "Errors of")]
+    expected = [f"{what} {ident}" for ident in (PLANE, "runs/copy") for what in ("Test images by", "Errors of")]
+    assert labels[1:] == expected
     at = page("reconstruct", model=PLANE, compare="runs/copy", source="test", index="3")
     assert [text for text in (PLANE, "runs/copy") if f"**{text}**" in texts(at.markdown)] == [PLANE, "runs/copy"]
 
