@@ -16,7 +16,7 @@ import socket
 import tarfile
 import uuid
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -36,6 +36,8 @@ from explorer.images.reading import MAX_FILE_BYTES
 from explorer.runs.dispatcher import connected, cpus_of_a_run, lack, room
 
 PART = 2 * BLOCK  # files
+_ATTEMPTS = 3  # at a part, whose worker has died each time
+_BEGUN = ".begun-"  # ends, with a number, the name of what tells of an attempt
 _ABOUT = "_about.json"  # readers of Parquet leave out what begins so
 
 Make = Callable[[str], Work[Any]]
@@ -71,7 +73,7 @@ def work_over(make: Make, source: str, out: str, *, device: str = "auto", progre
     """
     work, cpus = make("cpu"), cpus_of_a_run()
     source, out = (place if "://" in place else os.path.abspath(place) for place in (source, out))
-    files = _Stored.listed(source)
+    files = _Stored.listed(source, but=out)
     notes = list(files.notes)
     if work.classes:
         layout = arrange(files.entries, source)
@@ -151,16 +153,16 @@ class _Stored(Files):
                 raise DatasetError(f"There is nothing at {source}.")
 
     @classmethod
-    def listed(cls, source: str) -> _Stored:
-        """Lists what is there. Raises DatasetError."""
+    def listed(cls, source: str, but: str = "") -> _Stored:
+        """Lists what is there, but for what is below another place. Raises DatasetError."""
         if source.lower().endswith((".zip", ".tar.gz", ".tgz")):
             raise DatasetError(f"{source} is compressed: unpack it, or make a .tar of the files.")
         if "://" not in source and os.path.isdir(source):
             with open_files(Path(source)) as files:
-                return cls(source, files.entries, files.notes)
+                return cls(source, _outside(files.entries, source, but), files.notes)
         fs, place = _opened(source)
         with _reaching(source):
-            found = _members(fs, place) if _is_tar(source) else _below(fs, place)
+            found = _members(fs, place) if _is_tar(source) else _outside(_below(fs, place), source, but)
             return cls(source, [entry for entry in found if not any(map(hidden, entry.parts))])
 
     def read(self, entry: Entry, most_bytes: int | None = None) -> bytes:
@@ -177,6 +179,13 @@ class _Stored(Files):
                     raise
                 raise ImageError(name, "it is no longer there") from error
         return found
+
+
+def _outside(entries: Iterable[Entry], source: str, but: str) -> list[Entry]:
+    """The files that are not below another place."""
+    fs, folder = _opened(but) if but else (None, "")
+    elsewhere = fs is None or fs != _opened(source)[0]
+    return [entry for entry in entries if elsewhere or not str(entry.key).startswith(f"{folder.rstrip('/')}/")]
 
 
 def _is_tar(source: str) -> bool:
@@ -238,6 +247,9 @@ def _begin(out: str, about: str, count: int) -> list[int]:
                 f"{out} was begun with another model, source or options, or files have changed since: finish that, "
                 "delete the folder, or name another one by --out."
             )
+        for name in there:
+            if _BEGUN in name:
+                fs.rm(f"{folder}/{name}")  # of work that was given up
         fs.pipe_file(f"{folder}/{_ABOUT}", about.encode())
         return [number for number in range(count) if _name(number) not in there]
 
@@ -280,6 +292,16 @@ class _Worker:
         import pyarrow
         from pyarrow import parquet
 
+        fs, folder = _opened(self.out)
+        with _reaching(self.out):
+            attempts = (f"{folder}/_{_name(number)}{_BEGUN}{i}" for i in range(_ATTEMPTS))
+            if (begun := next((name for name in attempts if not fs.exists(name)), None)) is None:
+                first, last = ("/".join(files[i][0]) for i in (0, -1))
+                raise DatasetError(
+                    f"A worker has died {_ATTEMPTS} times at the files from {first} to {last}: give workers more "
+                    "memory, or take out the file that ends them"
+                )
+            fs.pipe_file(begun, b"")
         work = self.work = self.work or self.make(self.device)
         if work.about != self.about:
             raise DatasetError("The model is another one there: it has to lie on a file system that all nodes share.")
@@ -310,7 +332,7 @@ class _Worker:
             labels = {"/".join(parts): label for parts, _, _, label in files}
             arrays["class"] = pyarrow.array([labels[path] for path in columns[0]], "string")
         parquet.write_table(pyarrow.table(arrays), written := io.BytesIO())
-        fs, folder = _opened(self.out)
         with _reaching(self.out):
             fs.pipe_file(made := f"{folder}/_{_name(number)}.{uuid.uuid4().hex}", written.getvalue())
             fs.mv(made, f"{folder}/{_name(number)}")
+            fs.rm(begun)

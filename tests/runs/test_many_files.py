@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tarfile
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -77,6 +78,17 @@ def test_the_files_at_an_address():
         found.read(found.entries[0])
 
 
+@pytest.mark.parametrize("place", ["memory://mixed", "local"])
+def test_a_result_among_the_files_is_none_of_them(place, tmp_path):
+    place = str(tmp_path) if place == "local" else place
+    fs, folder = fsspec.url_to_fs(place)
+    for name in ("a/1.png", "out/part-000000.parquet", "out/_about.json", "outer/2.png"):
+        fs.makedirs(f"{folder}/{name}".rpartition("/")[0], exist_ok=True)
+        fs.pipe_file(f"{folder}/{name}", b"x")
+    found = many_files._Stored.listed(place, but=f"{place}/out")
+    assert [entry.path for entry in found.entries] == ["a/1.png", "outer/2.png"]
+
+
 def test_the_files_of_a_tar(tmp_path):
     path = tmp_path / "cells.tar"
     with path.open("wb") as file:
@@ -124,7 +136,8 @@ def small():
 
 def make_part(source, out, work):
     """What a worker makes of all files at `source`; what it says is wrong."""
-    many_files._begin(str(out), "this", 1)
+    if not out.exists():
+        many_files._begin(str(out), "this", 1)
     worker = many_files._Worker(lambda _: work, "cpu", work.about, str(source), str(out))
     entries = many_files._Stored.listed(str(source)).entries if Path(source).exists() else []
     part = json.dumps([(e.parts, e.size, e.key, e.parts[0]) for e in entries])
@@ -150,6 +163,27 @@ def test_a_worker_that_lacks_the_files_or_the_model_says_so(small, tmp_path):
     assert said == f"There is nothing at {tmp_path / 'elsewhere'} (on {socket.gethostname()})."
     with pytest.raises(DatasetError, match="has 0 rows of 5 files: name a place that all nodes share"):
         many_files._counted(str(tmp_path / "out"), 5)
+
+
+def test_a_part_whose_worker_dies_each_time_is_given_up(small, tmp_path):
+    work, out = ranking.ranking(small, FIRST, 0), tmp_path / "out"
+    source = write(tmp_path / "cells", pictures(3))
+
+    class Died(BaseException):
+        pass
+
+    def die(*_):
+        raise Died
+
+    for _ in range(many_files._ATTEMPTS):
+        with pytest.raises(Died):
+            make_part(source, out, replace(work, measure=die))
+    said = make_part(source, out, work)
+    assert said.startswith("A worker has died 3 times at the files from a/00000.png to b/00001.png: give workers more ")
+    assert not list(out.glob("part-*"))
+    assert many_files._begin(str(out), "this", 1) == [0]  # the command once more tries it again
+    assert make_part(source, out, work) == ""
+    assert sorted(path.name for path in out.iterdir()) == ["_about.json", "part-000000.parquet"]
 
 
 @pytest.mark.parametrize(
@@ -288,6 +322,23 @@ def test_each_file_has_one_row_after_workers_were_killed(one_node, store, small,
         expected = {row["file"]: float(row["elbo"]) for row in csv.DictReader(file)}
     assert {r["file"]: r["elbo"] for r in found if not r["unreadable"]} == pytest.approx(expected, rel=1e-5)
     assert [(r["file"], r["elbo"]) for r in found if r["unreadable"]] == [("a/00002.png", None)]
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_file_that_ends_every_worker_ends_the_work_in_a_sentence(one_node, small, tmp_path, monkeypatch):
+    monkeypatch.setenv("EXPLORER_RAY", one_node)
+    source = write(tmp_path / "cells", pictures(3))
+
+    def make(device):
+        def die(*_):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        return replace(ranking.ranking(explorer.load("mnist-mlp-2d", device=device), FIRST, 0), measure=die)
+
+    with pytest.raises(DatasetError, match=r"A worker has died 3 times at the files from a/00000\.png to b/00001\.png"):
+        many_files.work_over(make, str(source), str(tmp_path / "out"))
 
 
 @pytest.mark.ray
