@@ -59,10 +59,12 @@ def warm() -> None:
 async def ready(app: Any) -> AsyncIterator[None]:
     """Imports what every page needs before the first visitor waits for it, and looks after the queue."""
     import explorer.ui.cache  # noqa: F401
+    from explorer.ui.folder_jobs import remove_old
 
     # The imports leave half a million objects that live as long as the server: no collection need look at them.
     gc.collect()
     gc.freeze()
+    remove_old()
     if said := account.notice():
         _LOG.warning(said)
     tasks = [asyncio.create_task(keep_queue()), asyncio.create_task(asyncio.to_thread(warm))]

@@ -15,7 +15,6 @@ from torch import Tensor
 from explorer.checkpoints.model import Model
 from explorer.errors import DatasetError, ImageError
 from explorer.evaluation.scores import Scores, better_than, score
-from explorer.files.entries import open_files
 from explorer.files.pictures import Decoded, Figures, Named, Pictures, Progress, Work, list_pictures, open_pictures
 from explorer.files.results import Results, own_files, part_of
 from explorer.files.tables import write_table
@@ -268,16 +267,3 @@ def _ranking(
         found.notes,
         found.most,
     )
-
-
-def read_again(source: Path, file: str) -> bytes:
-    """Reads the bytes of one of the ranked files, by its path below the folder or within the zip.
-
-    Raises:
-        DatasetError: it is not there any more, or cannot be read; or several files have names that look the same.
-    """
-    with open_files(source) as files:
-        found = [entry for entry in files.entries if entry.path == file]
-        if len(found) != 1:
-            raise DatasetError(f"{file} is no longer there." if not found else f"Several files are called {file}.")
-        return files.read(found[0])

@@ -133,6 +133,25 @@ def open_files(path: Path | bytes, label: str | None = None, but: Iterable[Path]
         yield Files(entries, label or short, archive, notes)
 
 
+def read_again(source: Path, names: Iterable[str]) -> list[tuple[str, bytes]]:
+    """Reads the bytes of some files, by their paths below the folder or within the zip.
+
+    Raises:
+        DatasetError: one is not there any more, or cannot be read; or several files have names that look the same.
+    """
+    with open_files(source) as files:
+        found: dict[str, list[Entry]] = {name: [] for name in names}
+        for entry in files.entries:
+            if entry.path in found:
+                found[entry.path].append(entry)
+        for name, entries in found.items():
+            if len(entries) != 1:
+                raise DatasetError(
+                    f"{name} is no longer there." if not entries else f"Several files are called {name}."
+                )
+        return [(name, files.read(entry)) for name, (entry,) in found.items()]
+
+
 def stamp(path: Path) -> Hashable:
     """Gives what changes when a file below a folder, or a zip, is added, removed or changed; None for nothing."""
     try:

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 import explorer
 from explorer.evaluation import scores
 from explorer.files import pictures
-from explorer.ui import jobs
+from explorer.ui import folder_jobs, jobs
 from explorer.ui.origin import Origin
 from explorer.ui.reconstruct import ranking
 from explorer.ui.reconstruct.ranking import start
@@ -39,7 +39,7 @@ def origin(tmp_path):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(jobs, "_ASKED", 0.02)
-    monkeypatch.setattr(ranking, "_places", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(folder_jobs, "_places", threading.BoundedSemaphore(2))
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_folder_that_was_ranked_in_part_is_gone_on_with(model, origin, monkeyp
     stopped = start(origin, model)
     stopped.join(TIMEOUT)
     assert stopped.cancelled
-    (left,) = (tmp_path / "runs" / ".ranking").iterdir()
+    (left,) = (tmp_path / "runs" / ".results").iterdir()
     job = start(origin, model)
     job.join(TIMEOUT)
     assert len(scored) == 4

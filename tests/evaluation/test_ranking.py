@@ -15,9 +15,10 @@ from explorer.__main__ import main
 from explorer.checkpoints.model import load
 from explorer.errors import DatasetError, DatasetMissing
 from explorer.evaluation import ranking
-from explorer.evaluation.ranking import COLUMNS, rank, read_again
+from explorer.evaluation.ranking import COLUMNS, rank
 from explorer.evaluation.scores import judge, score
 from explorer.files import pictures
+from explorer.files.entries import read_again
 from explorer.files.tables import table_text
 from explorer.images import memory
 from explorer.images.memory import Room
@@ -125,13 +126,13 @@ def test_names_that_a_spreadsheet_would_run_or_that_look_the_same(model, digits,
 
 
 def test_a_ranked_file_is_read_again_by_its_name(source, tmp_path):
-    assert read_again(source, "sub/noise.png") == (source / "sub" / "noise.png").read_bytes()
+    assert read_again(source, ["sub/noise.png"]) == [("sub/noise.png", (source / "sub" / "noise.png").read_bytes())]
     with pytest.raises(DatasetError, match="no longer there"):
-        read_again(source, "noise.png")
+        read_again(source, ["noise.png"])
     for name in ("a\x01.png", "a\x02.png"):
         (source / name).touch()
     with pytest.raises(DatasetError, match="Several files"):
-        read_again(source, "a?.png")
+        read_again(source, ["a?.png"])
 
 
 def test_large_files_are_not_inflated_all_at_once(model, digits, tmp_path, monkeypatch):

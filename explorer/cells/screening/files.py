@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from explorer.cells.screening.groups import COLUMNS as GROUP_COLUMNS
 from explorer.cells.screening.groups import Group, by_group, group_rows
-from explorer.cells.screening.screener import Screener, Screening, log_odds_of, screener
+from explorer.cells.screening.screener import UNLIKE, Screener, Screening, log_odds_of, screener
 from explorer.cells.screening.verdicts import COLUMNS, Verdict, score_rows, summary, verdicts
 from explorer.files.pictures import Figures, Progress, Work, open_pictures
 from explorer.files.results import Results, own_files, part_of
@@ -54,15 +54,29 @@ class FileScreening:
         """Counts the pictures by patient, or by another part of their paths: see `by_group`. Raises ValueError."""
         return by_group(zip(self.files, verdicts(self.screening), strict=True), pattern)
 
+    def assuming(self, share: float) -> FileScreening:
+        """Gives what screening says where that share of the cells is infected. Raises ValueError for what is none."""
+        return replace(self, screening=self.screening.assuming(share), share=share)
+
+    def likeliest(self, count: int) -> list[str]:
+        """Lists the cells that are likeliest to be infected, at most so many; pictures unlike any cell are none."""
+        chances = self.screening.p_infected.masked_fill(self.screening.typicality < UNLIKE, -1.0)
+        best = chances.topk(min(count, len(chances)))
+        return [self.files[row] for row, p in zip(best.indices.tolist(), best.values.tolist(), strict=True) if p >= 0]
+
+    def rows(self) -> Iterator[list[object]]:
+        """Yields a row a picture, unreadable ones last: see `score_rows`."""
+        found = zip(self.files, verdicts(self.screening), strict=True)
+        return score_rows(found, self.unreadable, share=self.share, model=self.model)
+
     def write_csv(self, path: Path) -> None:
-        """Writes a row a picture, unreadable ones last: see `score_rows`. An old file is replaced, at once.
+        """Writes `rows` as a CSV file. An old file is replaced, at once.
 
         Raises:
             DatasetError: it cannot be written; nothing is left behind then.
         """
         check_place(path)
-        rows = zip(self.files, verdicts(self.screening), strict=True)
-        write_table(path, COLUMNS, score_rows(rows, self.unreadable, share=self.share, model=self.model))
+        write_table(path, COLUMNS, self.rows())
 
 
 def screen_files(
@@ -72,6 +86,8 @@ def screen_files(
     planes: Planes = FIRST,
     device: str = "auto",
     progress: Progress | None = None,
+    results: Results | None = None,
+    label: str | None = None,
 ) -> FileScreening:
     """Screens the pictures in a folder, at any depth, or in a .zip; or a single picture. Not a medical device.
 
@@ -83,6 +99,8 @@ def screen_files(
         planes: which frames and channels of files are screened; not `all` frames.
         device: auto, cpu, cuda or mps.
         progress: called with the number of pictures done and of all, readable or not.
+        results: keeps what becomes of each, with what an earlier process has left; by default memory.
+        label: what sentences call the source, by default its path.
 
     Raises:
         DatasetError: there is nothing at `source`, it cannot be read, holds no pictures, or none can be read.
@@ -90,8 +108,8 @@ def screen_files(
         ValueError: as of `explorer.screen`, or for what is no share.
     """
     opened, share = _asked(share, device)
-    with Results() as results:
-        notes = _screen(source, opened, results, planes, progress)
+    with Results() if results is None else results as results:
+        notes = _screen(source, opened, results, planes, progress, label=label)
         blocks = list(results.figures())
         figures = np.concatenate([block[2] for block in blocks])
         names = [name for _, found, _ in blocks for name in found]
@@ -196,10 +214,11 @@ def _screen(
     planes: Planes,
     progress: Progress | None,
     but: Iterable[Path] = (),
+    label: str | None = None,
 ) -> list[str]:
     """Screens what there is no result of yet, but for some files; gives sentences on files that were left out."""
     task = _task(opened, planes)
-    with open_pictures(source, task, results, planes=planes, most_bytes=_MOST_BYTES, but=but) as found:
+    with open_pictures(source, task, results, planes=planes, most_bytes=_MOST_BYTES, label=label, but=but) as found:
         found.work(_prepared, partial(_figures, opened), progress)
     return found.notes
 

@@ -8,6 +8,7 @@ from explorer.errors import CheckpointError
 from explorer.ui import getting
 from explorer.ui.cells.examination import examined
 from explorer.ui.cells.examples import EXAMPLES, GENERATED, add_examples
+from explorer.ui.cells.folder import folder_panel
 from explorer.ui.cells.overview import DEVICE, overview
 from explorer.ui.cells.report import report_panel
 from explorer.ui.cells.uploads import intake
@@ -31,9 +32,11 @@ def _panel() -> None:
 
 def _drawn() -> None:
     # Each part has a place of its own: while a slow one is drawn, what has been below it must not be seen twice.
-    uploader, undo, problems, note, cells, closer, report = (st.container() for _ in range(7))
+    uploader, folder, undo, problems, note, cells, closer, report = (st.container() for _ in range(8))
     with uploader:
         intake.uploader()
+    with folder:
+        folder_panel()
     state = intake.store.state
     with undo:
         intake.undo()

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-import time
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import streamlit as st
 import torch
 from torch import Tensor
 
-from explorer.checkpoints.folder import runs_folder
 from explorer.checkpoints.model import Model
 from explorer.errors import DatasetError
-from explorer.evaluation.ranking import COLUMNS, RARE, SHOWN, Ranking, rank, read_again
+from explorer.evaluation.ranking import COLUMNS, RARE, SHOWN, Ranking, rank
 from explorer.evaluation.scores import compared
+from explorer.files.entries import read_again
+from explorer.files.pictures import Progress
 from explorer.files.results import Results
 from explorer.files.tables import table_text
 from explorer.images import pictures
 from explorer.images.stacks import FIRST, FRAMES, Planes
-from explorer.ui import html, page_switch, sheets
+from explorer.ui import folder_jobs, html, page_switch, sheets
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.components.tiles.component import tiles
 from explorer.ui.downloads import caption_of, download_menu, panel_of
@@ -38,9 +35,6 @@ _JOB, _OPENED = "reconstruct_rank_job", "reconstruct_rank_opened"
 _ACROSS = 12
 _TILE = 84  # pixels, wide enough for the middle of a name to be left out
 _START, _END = 4, 7  # characters of a long name that are shown under its tile
-
-_LEFT = 7 * 86_400  # seconds after which what was ranked in part is deleted
-_places = threading.BoundedSemaphore(2)  # rankings at once, of all who use this server
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,7 @@ def _panel(data: EncodedDataset) -> None:
     elif running:
         follow(job, "rank", counted=True)
     elif job.cancelled:
-        kept = origin is not None and isinstance(origin.data, Path)
+        kept = folder_jobs.goes_on(origin)
         st.info("Cancelled. **Rank them** goes on from there." if kept else "Cancelled: nothing was ranked.")
     elif job.result is None:
         st.error(plain(job.problem))
@@ -116,28 +110,12 @@ def _origin(*, disabled: bool) -> Origin | None:
 def start(origin: Origin, model: Model, planes: Planes = FIRST) -> Job[Ranked]:
     """Begins to rank what was handed in, at once or when one of the others has ended."""
 
-    def work(job: Job[Ranked]) -> Ranked:
-        with origin.path() as path:
-            results = _results(origin, model, planes)
-            found = rank(path, model, planes=planes, progress=job.report, label=origin.label, results=results)
-            results.discard()
+    def work(path: Path, results: Results, report: Progress) -> Ranked:
+        found = rank(path, model, planes=planes, progress=report, label=origin.label, results=results)
         return Ranked(origin.ident, origin.label, model, found)
 
-    return Job(work, f"Ranking {origin.label}", f"{origin.label} could not be ranked", places=_places, of_session=True)
-
-
-def _results(origin: Origin, model: Model, planes: Planes) -> Results:
-    """Keeps results of a folder on this computer, with what an ended server has left; of uploads in memory alone."""
-    about = f"{origin.ident} {model.info.content} {planes}"
-    place = runs_folder() / ".ranking"
-    if isinstance(origin.data, Path):
-        with contextlib.suppress(OSError, DatasetError):  # nothing can be written there, or another one ranks the same
-            place.mkdir(parents=True, exist_ok=True)
-            for old in place.iterdir():
-                if time.time() - old.stat().st_mtime > _LEFT:
-                    old.unlink()
-            return Results(place / sha256(about.encode()).hexdigest()[:32], about)
-    return Results()
+    about = f"rank {model.info.content} {planes}"
+    return folder_jobs.start(origin, about, work, f"Ranking {origin.label}", f"{origin.label} could not be ranked")
 
 
 def _shown(found: Ranked, origin: Origin | None) -> None:
@@ -205,7 +183,7 @@ def _open(origin: Origin, file: str) -> None:
     name = file.rpartition("/")[2]
     try:
         with origin.path() as path:
-            intake.take([(name, read_again(path, file))])
+            intake.take([(name, data) for _, data in read_again(path, [file])])
         st.session_state[_OPENED] = name
     except (DatasetError, OSError):
         intake.store.add([], [f"{name} could not be read again: {origin.label} has changed, or is gone."])
