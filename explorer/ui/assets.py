@@ -32,6 +32,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from explorer.checkpoints.folder import is_slug, runs_folder
+from explorer.errors import ModelGone
 from explorer.files.regular import read_regular
 from explorer.training.frame_files import frame_file
 from explorer.ui import plotly_js
@@ -264,6 +265,8 @@ async def _serve_blob(request: Request) -> Response:
     try:
         # Shielded: a browser that goes away must not cancel what others are waiting for.
         blob = await asyncio.shield(asyncio.wrap_future(future))
+    except ModelGone as error:
+        return _refusal(str(error), 503)
     except Exception:
         _LOG.exception("Asset %s could not be made", key)
         return _refusal("This asset could not be made.", 500)

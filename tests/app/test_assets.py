@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.applications import Starlette
 
+from explorer.errors import ModelGone
 from explorer.ui import assets
 from explorer.ui.assets import _Recipe, _Store
 
@@ -199,6 +200,16 @@ def test_what_nobody_published_is_not_there(path):
     status, headers, _ = request(path)
     assert status == 404
     assert headers["cache-control"] == "no-store"
+
+
+@pytest.mark.usefixtures("fresh_store")
+def test_pictures_of_a_model_that_has_gone_are_no_fault_of_the_server(caplog):
+    def make() -> bytes:
+        raise ModelGone("Its process has ended.")
+
+    status, headers, body = request(assets.publish("gone.png", make, "image/png"))
+    assert (status, headers["cache-control"], body) == (503, "no-store", b"Its process has ended.")
+    assert not caplog.text
 
 
 @pytest.mark.usefixtures("fresh_store")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +14,8 @@ from scipy.stats import norm
 
 from explorer import datasets
 from tests.app.tiny_runs import AUTOENCODER, CONV, PLANE
-from tests.browser.screen import pixels
+from tests.browser.screen import Explore, pixels
+from tests.browser.tabs import Profile
 
 pytestmark = pytest.mark.browser
 
@@ -194,3 +199,47 @@ def other_data_are_encoded_on_the_spot(explore, model):
     np.testing.assert_allclose(shown.code, codes[row], atol=1e-3)
     shown.assert_decodes(model)
     np.testing.assert_array_equal(explore.original(), images[row, 0])
+
+
+ADOPT_AND_END = """
+import numpy as np
+import explorer
+
+explorer.adopt(
+    lambda x: x.reshape(len(x), -1)[:, 300:302], lambda z: np.zeros((len(z), 1, 28, 28)), "mnist-5k", name="ended"
+)
+"""
+
+
+@pytest.fixture
+def ended(runs, monkeypatch):
+    """A model whose process has ended."""
+    monkeypatch.setenv("EXPLORER_RUNS", str(runs))
+    subprocess.run([sys.executable, "-c", ADOPT_AND_END], check=True)
+    yield "runs/ended"
+    shutil.rmtree(runs / "ended")
+
+
+@pytest.fixture
+def unwatched(browser, server):
+    """A page whose console may complain of pictures that nobody can draw."""
+    profile = Profile(browser, server.url)
+    yield profile.page()
+    profile.context.close()
+
+
+def test_a_pick_is_cleared_below_the_warning_that_its_model_has_ended(unwatched, ended):
+    explore = Explore(unwatched)
+    explore.visit(ended, index="17")
+    warning, clear = explore.key("decoded").get_by_test_id("stAlert"), explore.key("clear_pick").get_by_role("button")
+    for width in (1280, 390):
+        explore.page.set_viewport_size({"width": width, "height": 844})
+        expect(warning).to_contain_text("has ended")
+        expect(clear).to_be_visible()
+        explore.idle()
+        text, button = warning.bounding_box(), clear.bounding_box()
+        assert text
+        assert button
+        assert button["y"] >= text["y"] + text["height"]
+    clear.click()
+    expect(clear).to_have_count(0)
