@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from socket import gaierror
 from typing import Any
+from urllib.error import URLError
 
 import torch
 
@@ -96,11 +99,30 @@ def describe_error(error: BaseException) -> str:
     """Words an exception for a person: one line."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         return "there was not enough memory: choose a smaller batch or a smaller network"
-    if isinstance(error, FileNotFoundError) and error.filename:
-        file = Path(os.fsdecode(error.filename))
-        gone = next((place for place in reversed(file.parents) if not place.exists()), file)
-        return f"{gone} is gone: was it moved or deleted?"
-    if isinstance(error, OSError) and error.strerror:
-        return f"a file could not be written: {error.strerror}" + (f" ({error.filename})" if error.filename else "")
+    if isinstance(error, OSError) and (said := _describe_os_error(error)):
+        return said
     text = " ".join(str(error).split())
     return text if isinstance(error, ValueError | OSError) and text else f"{type(error).__name__}: {text}".strip(": ")
+
+
+def _describe_os_error(error: OSError) -> str:
+    """Says what the system refused; empty where the error's own words are all that is known."""
+    if isinstance(error, URLError) and isinstance(error.reason, OSError):
+        return _describe_os_error(error.reason)
+    files = [Path(os.fsdecode(file)) for file in (error.filename, error.filename2) if isinstance(file, str | bytes)]
+    if isinstance(error, FileNotFoundError):
+        for place in (place for file in files for place in (*reversed(file.parents), file)):
+            if not os.path.exists(place):
+                return f"{place} is gone: was it moved or deleted?"
+    if not error.strerror:
+        return ""
+    if error.errno in _OF_WRITING:
+        return f"a file could not be written: {error.strerror}" + (f" ({files[0]})" if files else "")
+    if files:
+        return f"{files[0]} could not be used: {error.strerror}"
+    connecting = isinstance(error, ConnectionError | TimeoutError | gaierror) or error.errno in _OF_NETWORKS
+    return f"a connection failed: {error.strerror}" if connecting else f"the system reported: {error.strerror}"
+
+
+_OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_OF_NETWORKS = {errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH}
