@@ -21,6 +21,7 @@ TYPES = {
     "latent_map": ("layout.js", "MapData"),
     "folder_drop": ("main.js", "FolderDropData"),
     "picture_drop": ("main.js", "PasteData"),
+    "into_view": ("main.js", "IntoViewData"),
     "pulse": ("main.js", "PulseData"),
     "remember": ("main.js", "RememberData"),
     "tiles": ("main.js", "TilesData"),
@@ -57,11 +58,13 @@ def map_with_pictures() -> None:
     )
 
 
-def remembering_and_dropping() -> None:
+def unseen() -> None:
     from explorer.ui.components.folder_drop.component import folder_drop
+    from explorer.ui.components.into_view.component import into_view
     from explorer.ui.components.remember.component import remember
 
     folder_drop("folders")
+    into_view("view", "part", "panel")
     remember("cookie", "name", "value")
 
 
@@ -75,11 +78,7 @@ def sent(app: AppTest) -> list[tuple[str, str]]:
 @pytest.mark.skipif(DENO is None, reason="there is no deno here")
 @pytest.mark.slow
 def test_what_is_sent_is_what_the_browser_takes(tmp_path):
-    found = [
-        one
-        for page in (run_view, map_with_pictures, remembering_and_dropping)
-        for one in sent(AppTest.from_function(page))
-    ]
+    found = [one for page in (run_view, map_with_pictures, unseen) for one in sent(AppTest.from_function(page))]
     for show in ("film", "sliders", "map", "tiles", "draw", "paste", "pulse"):
         app = AppTest.from_file(str(ROOT / "tests" / "browser" / "components" / "page.py"))
         app.query_params["show"] = show

@@ -253,12 +253,18 @@ def begin(screen: Explore, name: str) -> None:
     screen.idle()
 
 
+IN_SIGHT = """key => {
+  const [part, panel] = [key, "tour_panel"].map((k) => document.querySelector(`.st-key-${k}`)?.getBoundingClientRect());
+  return part && part.top >= panel.bottom && (part.bottom <= innerHeight || part.top < panel.bottom + 20);
+}"""
+
+
 def walk(screen: Explore, name: str) -> None:
-    """Do what each step says: it is not done before, and is after."""
+    """Do what each step says: it is not done before, and is after. What it then speaks of is in sight."""
     begin(screen, name)
     steps = TOURS[name].steps
     panel = screen.key("tour_panel")
-    for number, (_, deed) in enumerate(zip(steps, DEEDS[name], strict=True), 1):
+    for number, (step, deed) in enumerate(zip(steps, DEEDS[name], strict=True), 1):
         expect(panel).to_contain_text(f"{number} of {len(steps)}")
         expect(panel).to_contain_text("Do it, and this panel goes on.")
         if screen.key("tour_there").count():
@@ -267,6 +273,8 @@ def walk(screen: Explore, name: str) -> None:
         deed(screen)
         expect(panel.get_by_test_id("stAlert")).to_be_visible(timeout=BUSY_MS)
         screen.idle(BUSY_MS)
+        if step.shows:
+            screen.page.wait_for_function(IN_SIGHT, arg=step.shows)
         expect(screen.key("tour_next")).to_contain_text("Next" if number < len(steps) else "Finish")
         press(screen, "tour_next", name)
         screen.idle(BUSY_MS)

@@ -1,6 +1,7 @@
 """Adding digits: class means, 7 - 1 + 4, and where a mean is no digit."""
 
 from explorer.ui.arithmetic.expression import KEY
+from explorer.ui.arithmetic.walk import FILM
 from explorer.ui.page_switch import ARITHMETIC, ARITHMETIC_TOOL
 from explorer.ui.tours.conditions import MODEL, PICK, every, model_is, on, picked, state_is, text_is, without
 from explorer.ui.tours.tour import Step, Tour
@@ -19,6 +20,7 @@ TOUR = Tour(
             "An average of pixels would be a blur. An average of codes is a code, and it decodes to a plain seven.",
             _HERE,
             gone=without("mnist-conv-100"),
+            shows="expression",
         ),
         Step(
             ARITHMETIC,
@@ -29,6 +31,7 @@ TOUR = Tour(
             _HERE,
             "Larsen et al. 2016, arXiv:1512.09300, add and subtract such means as attribute vectors.",
             without("mnist-conv-100"),
+            shows="expression",
         ),
         Step(
             ARITHMETIC,
@@ -38,6 +41,7 @@ TOUR = Tour(
             "of a class need not be one of its kind.",
             {ARITHMETIC_TOOL: "expression"},
             gone=without("mnist-mlp-2d"),
+            shows="means",
         ),
         Step(
             ARITHMETIC,
@@ -45,6 +49,7 @@ TOUR = Tour(
             every(on(ARITHMETIC), state_is(ARITHMETIC_TOOL, "walk")),
             "Each image is a code on the straight line between the two, decoded. Where a third digit comes up, its "
             "codes lie between them.",
+            shows=FILM,
         ),
         Step(
             ARITHMETIC,

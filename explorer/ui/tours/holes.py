@@ -1,6 +1,6 @@
 """Why a plane has holes: an autoencoder against a VAE."""
 
-from explorer.ui.arithmetic.walk import FROM
+from explorer.ui.arithmetic.walk import FILM, FROM
 from explorer.ui.page_switch import ARITHMETIC, ARITHMETIC_TOOL, COMPARE, EXPLORE
 from explorer.ui.tours.conditions import (
     HOLES,
@@ -33,6 +33,7 @@ TOUR = Tour(
             "An autoencoder minimises the reconstruction error alone, $\\lVert x - d(e(x)) \\rVert^2$ or its like: "
             "nothing in it speaks of where codes lie.",
             without("mnist-ae-2d"),
+            shows="map",
         ),
         Step(
             EXPLORE,
@@ -42,6 +43,7 @@ TOUR = Tour(
             "training image has a code near that spot.",
             {MODEL: "mnist-ae-2d", HOLES: True, PICK: None},
             gone=without("mnist-ae-2d"),
+            shows="decoded",
         ),
         Step(
             ARITHMETIC,
@@ -51,6 +53,7 @@ TOUR = Tour(
             "film says how many real images lie in still emptier places: none, until then.",
             {MODEL: "mnist-ae-2d", ARITHMETIC_TOOL: "expression", FROM: "here"},
             gone=without("mnist-ae-2d"),
+            shows=FILM,
         ),
         Step(
             EXPLORE,
@@ -62,6 +65,7 @@ TOUR = Tour(
             "$$\\mathrm{ELBO} = \\mathbb{E}_{q(z|x)}[\\log p(x|z)] - \\mathrm{KL}(q(z|x)\\,\\|\\,p(z))$$ "
             "Kingma & Welling 2014, arXiv:1312.6114, eq. 3. The prior is $p(z) = \\mathcal{N}(0, I)$.",
             without("mnist-mlp-2d"),
+            shows="map",
         ),
         Step(
             COMPARE,

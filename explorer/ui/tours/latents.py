@@ -21,6 +21,7 @@ TOUR = Tour(
             "A latent is active where its posterior mean varies over images by more than 0.01: Burda et al. 2016, "
             "arXiv:1509.00519, section 5.2. Its KL is $\\tfrac12(\\mu^2 + \\sigma^2 - \\log\\sigma^2 - 1)$.",
             without("mnist-conv-100"),
+            shows="used_latents_chart",
         ),
         Step(
             ARITHMETIC,
@@ -35,6 +36,7 @@ TOUR = Tour(
             "to do without these latents.",
             {MODEL: "mnist-conv-100", ARITHMETIC_TOOL: "expression", "traversal_all": False},
             gone=without("mnist-conv-100"),
+            shows="traversal",
         ),
         Step(
             ARITHMETIC,
@@ -58,6 +60,7 @@ TOUR = Tour(
             "likelihoods have other units, so no one can say by them which is better.",
             {"compare_models": ["mnist-conv-100"], "compare_part": "pictures"},
             gone=without("mnist-mlp-2d", "mnist-conv-100"),
+            shows="compare_measures",
         ),
         Step(
             TRAIN,

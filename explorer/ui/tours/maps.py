@@ -22,6 +22,7 @@ TOUR = Tour(
             {MODEL: "mnist-conv-100", "projection": "umap", "explore_selection": None},
             "McInnes et al. 2018, arXiv:1802.03426. Trustworthiness and continuity under the map: Venna & Kaski 2001.",
             without("mnist-conv-100"),
+            shows="group",
         ),
         Step(
             EXPLORE,
@@ -31,6 +32,7 @@ TOUR = Tour(
             "so that unlike digits lie on each other. Neither map is wrong.",
             {MODEL: "mnist-conv-100", "projection": "umap"},
             gone=without("mnist-conv-100"),
+            shows="map",
         ),
         Step(
             COMPARE,

@@ -9,6 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from explorer.ui import address, page_switch
+from explorer.ui.components.into_view.component import into_view
 from explorer.ui.components.pulse.component import pulse
 from explorer.ui.components.remember.component import remember
 from explorer.ui.markdown import plain
@@ -70,6 +71,8 @@ def _panel() -> None:
         elif done:
             st.markdown(step.do)
             st.success(step.seen, icon=":material/check:")
+            if step.shows:
+                into_view(f"tour_{tour.name}_{number}", step.shows, below="tour_panel")
         else:
             st.markdown(f"{step.do} :small[:gray[Do it, and this panel goes on.]]")
     if not done:

@@ -39,6 +39,7 @@ TOUR = Tour(
             "promise that the encoder does not quite keep.",
             {HOLES: False, MODEL: "mnist-mlp-2d"},
             gone=without("mnist-mlp-2d"),
+            shows="map",
         ),
         Step(
             EXPLORE,
@@ -49,6 +50,7 @@ TOUR = Tour(
             {MODEL: "mnist-mlp-2d", HOLES: True},
             "$$p(z) = \\frac1K \\sum_k q(z \\mid u_k)$$ Tomczak & Welling 2018, arXiv:1705.07120, eq. 9.",
             without("mnist-vamp-2d"),
+            shows="map",
         ),
     ),
 )

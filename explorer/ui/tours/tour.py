@@ -20,6 +20,7 @@ class Step:
         choices: by a widget's key, what that screen has to show for it.
         formula: what lies behind it, in Markdown with LaTeX; shown a click away.
         gone: a sentence where what the step is about is not on this machine, else nothing.
+        shows: key of the part of the screen that `seen` speaks of; it is scrolled into sight.
     """
 
     page: Path
@@ -29,6 +30,7 @@ class Step:
     choices: Mapping[str, Any] = field(default_factory=dict)
     formula: str = ""
     gone: Callable[[], str] = str
+    shows: str = ""
 
 
 @dataclass(frozen=True)

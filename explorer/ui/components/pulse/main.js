@@ -5,6 +5,7 @@
 // instant as one, and runs only the fragment of the first.
 
 import { mount } from "../shared/mount.js";
+import { busy } from "../shared/script_state.js";
 /** @import { Answers, Common } from "../shared/mount.js" */
 
 /** @typedef {Common & { seconds: number }} PulseData */
@@ -24,12 +25,6 @@ function listen() {
   page.listens = true;
   const note = () => (page.deed = performance.now());
   for (const deed of DEEDS) addEventListener(deed, note, { capture: true, passive: true });
-}
-
-function busy() {
-  const app = /** @type {HTMLElement | null} */ (document.querySelector('[data-testid="stApp"]'));
-  const { testScriptState: script = "notRunning", testConnectionState: connection = "CONNECTED" } = app?.dataset ?? {};
-  return ["running", "rerunRequested"].includes(script) || connection !== "CONNECTED";
 }
 
 function isInputPending() {
