@@ -25,7 +25,7 @@ def place_on_map(
         name: what it is called.
         color: of the real ones.
     """
-    cells = go.Scattergl(
+    cells = go.Scatter(
         x=np.asarray(points[:, 0], np.float32),
         y=np.asarray(points[:, 1], np.float32),
         customdata=None if patients is None else [escaped(patient) for patient in patients],
@@ -106,6 +106,7 @@ def calibration(bins: Sequence[tuple[float, float, int]]) -> go.Figure:
             mode="lines+markers",
             line={"color": PALETTE[0], "width": 2},
             marker={"size": [6 + 12 * (count / largest) ** 0.5 for count in counts], "opacity": 1},
+            cliponaxis=False,  # most cells are at the ends, and their marks the largest
             hovertemplate="of %{customdata:,} cells with a probability of about %{x:.0%}, %{y:.0%} are infected"
             "<extra></extra>",
         )

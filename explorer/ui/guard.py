@@ -87,8 +87,9 @@ def is_allowed(host: str, allowed: Collection[str]) -> bool:
 def security_headers(embed_in: Collection[str] = ()) -> dict[str, str]:
     """Lists the headers of every answer.
 
-    The policy allows what Streamlit and plotly.js need: components come as modules in `blob:` addresses, scripts set
-    styles, a style sheet contains a font, and plotly.js compiles the programs of its WebGL plots with `Function`.
+    The policy allows what Streamlit needs: components come as modules in `blob:` addresses, scripts set styles, and a
+    style sheet contains a font. It refuses `eval` and `Function`, by which plotly.js compiles the programs of its WebGL
+    plots: no figure here is one.
 
     Args:
         embed_in: origins whose pages may show the app in a frame, such as `https://moodle.example.org`.
@@ -97,7 +98,7 @@ def security_headers(embed_in: Collection[str] = ()) -> dict[str, str]:
     inline = " ".join(_hash(script) for script in [*_INLINE.findall(page), AT_SCREEN, ON_ERROR])
     policy = {
         "default-src": "'none'",
-        "script-src": f"'self' blob: 'unsafe-eval' 'unsafe-hashes' {inline}",
+        "script-src": f"'self' blob: 'unsafe-hashes' {inline}",
         "style-src": "'self' 'unsafe-inline'",
         "img-src": "'self' data: blob:",
         "font-src": "'self' data:",

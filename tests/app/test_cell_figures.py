@@ -39,7 +39,7 @@ def test_evidence_is_red_where_it_is_and_has_a_line_at_the_edge():
 def test_a_cell_on_a_map():
     points = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     figure = figures.place_on_map(points, ["C1"] * 50, (0.5, -1.0), "<b> %{x}", color="#123456")
-    assert [trace.type for trace in figure.data] == ["scattergl", "scatter"]
+    assert [trace.type for trace in figure.data] == ["scatter", "scatter"]
     assert (figure.data[1].x[0], figure.data[1].y[0]) == (0.5, -1.0)
     assert figure.data[1].hovertemplate.startswith("&lt;b> % {x}")
     assert figures.place_on_map(points, None, (0, 0), "x", color="red").data[0].hoverinfo == "skip"
@@ -49,6 +49,7 @@ def test_calibration_and_roc():
     figure = figures.calibration([(0.1, 0.12, 400), (0.9, 0.85, 100)])
     assert list(figure.data[1].y) == [0.12, 0.85]
     assert list(figure.data[1].marker.size) == pytest.approx([18, 12])
+    assert figure.data[1].cliponaxis is False  # or the mark at 100% would be cut off
     assert len(figures.calibration([]).data[1].x) == 0
     figure = figures.roc({"a": ((0, 0.2, 1), (0, 0.9, 1)), "b": ((0, 1), (0, 1))})
     assert [trace.name for trace in figure.data] == ["guessing", "a", "b"]

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from benchmarks.serving import ROOT, Server, serve
 from explorer.ui.guard import security_headers
-from tests.browser.talk import BUSY_MS
+from tests.browser.talk import BUSY_MS, idle
 
 pytestmark = pytest.mark.browser
 
@@ -71,3 +71,24 @@ def test_a_fault_shows_nothing_of_the_server(new_page, faulty):
     text = shown.inner_text()
     assert not [word for word in ("secret", "app.py", "Traceback", "FileNotFound") if word in text]
     assert "secret" in faulty.log_tail()
+
+
+DRAWN = {
+    "/": ".st-key-map .lx-map[data-state=ready]",
+    "/arithmetic?tool=walk": ".st-key-walk_film canvas",
+    "/cells": ".st-key-cells_hue_healthy .js-plotly-plot",
+    "/cells?part=init": ".st-key-cells_init_curves .js-plotly-plot",
+    "/reconstruct": ".st-key-draw canvas",
+    "/compare?models=mnist-mlp-2d,mnist-ae-2d&part=curves": ".st-key-compare_curves .js-plotly-plot",
+    "/compare?models=mnist-mlp-2d,mnist-ae-2d&part=maps": ".lx-map[data-state=ready]",
+    "/train": ".st-key-train_form_box",
+}
+
+
+def test_every_screen_draws_where_scripts_may_compile_none(new_page):
+    """No page may log an error at the end, so neither that of a script that has called `eval` or `Function`."""
+    page = new_page()
+    for path, drawn in DRAWN.items():
+        page.goto(path)
+        expect(page.locator(drawn).first).to_be_visible(timeout=BUSY_MS)
+        idle(page, BUSY_MS)
