@@ -130,7 +130,7 @@ def _show(data: EncodedDataset, path: Tensor, names: list[str], stops: Tensor, o
     if shares is not None:
         sparsest = min(range(len(path)), key=shares.__getitem__)
         st.caption(
-            f"Emptiest at step {sparsest + 1} of {len(path)}: there in an emptier region than "
+            f"Step {sparsest + 1} of {len(path)} is the emptiest: it lies in an emptier region than "
             f"{html.most(1 - shares[sparsest])} of the real images.",
             help=meaning("Emptier region"),
         )
