@@ -78,6 +78,10 @@ def test_it_fits_a_phone(new_page):
     screen.page.goto("/cells?kind=conv")
     expect(screen.tile("cells_infected", 35)).to_be_visible()
     assert_fits(screen.page, 390)
+    for kind in screen.key("cells_kind").get_by_role("radio").all():
+        box = kind.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= 390
     screen.key("cells_part").get_by_text("Gems").click()
     gems = screen.key("cells_gems").get_by_alt_text("60 generated gems")
     gems.scroll_into_view_if_needed(timeout=BUSY_MS)
