@@ -316,6 +316,17 @@ def test_what_is_guessed_can_be_changed(tmp_path):
         own.preview(tmp_path / "cells.npz", roles=Roles(label="x"))
 
 
+def test_a_label_is_no_group(tmp_path):
+    """Else the test set would be of classes that are not in the training set."""
+    classes = np.array(["cat", "dog", "owl"] * 10)
+    np.savez(tmp_path / "by_name.npz", images=PIXELS, lesion_class=classes)
+    np.savez(tmp_path / "asked.npz", images=PIXELS, animal=classes)
+    assert own.preview(tmp_path / "by_name.npz").roles == Roles("images", "lesion_class", "", "", False)
+    assert own.preview(tmp_path / "asked.npz", roles=Roles(label="animal")).roles.group == ""
+    asked = own.preview(tmp_path / "by_name.npz", roles=Roles(group="lesion_class"))
+    assert (asked.roles.label, asked.roles.group) == ("", "lesion_class")
+
+
 def test_groups_are_kept_together(tmp_path):
     patients = np.array([f"P{i}" for i in np.repeat(np.arange(10), 3)])
     np.savez(tmp_path / "cells.npz", images=PIXELS, label=LABELS, patient=patients)
@@ -423,6 +434,31 @@ def test_columns_of_one_name(tmp_path):
     table = pa.Table.from_arrays([pa.array(LABELS), *columns * 2, pa.array(LABELS)], ["y", *"abcdefgh" * 2, "y"])
     pq.write_table(table, tmp_path / "it.parquet")
     refused(tmp_path / "it.parquet", "holds no images")
+
+
+def test_a_column_that_is_called_as_another_would_be(tmp_path):
+    with (tmp_path / "it.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*(f"pixel{i}" for i in range(64)), "a", "a", "a.2", "", "column67"])
+        writer.writerows([*row, i, 2 * i, 3 * i, "x", "y"] for i, row in enumerate(PIXELS[:, :8].reshape(30, 64)))
+    fields = ["a", "a.2", "a.2.2", "column67", "column67.2"]
+    assert list(own.preview(tmp_path / "it.csv").fields)[1:] == fields
+    for data in made(tmp_path / "it.csv").values():
+        rows = np.array([int(name[7:9]) for name in data.items.names])
+        assert [data.items.columns[name].tolist() for name in fields[:3]] == [(k * rows).tolist() for k in (1, 2, 3)]
+
+
+def test_the_columns_that_are_kept_are_those_of_both_splits(tmp_path):
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    for name, rows in {"train": range(20), "test": range(20, 30)}.items():
+        with (folder / f"{name}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([*(f"pixel{i}" for i in range(64)), *(f"{a}{b}" for a in "abcdef" for b in "abcdefghij")])
+            writer.writerows([*PIXELS[i, :8].reshape(-1), *[i] * 60] for i in rows)
+    for split, data in made(folder).items():
+        rows = [int(name[-3:-1]) + (20 if split == "test" else 0) for name in data.items.names]
+        assert [column.tolist() for column in data.items.columns.values()] == [rows] * 50
 
 
 def backwards(data: bytes) -> bytes:

@@ -77,6 +77,16 @@ def test_folders_stay_classes_unless_another_label_is_asked_for(write_tree, pict
     assert {about["group"] for about in found.values()} == {None}
 
 
+def test_columns_of_lists_and_pictures_are_no_column_of_numbers(write_tree, picture, tmp_path):
+    place, names = tmp_path / "about.parquet", [f"{i:02}.png" for i in range(12)]
+    boxes, small = [[9 * i, 9 * i + 1, 9 * i + 2, 9 * i + 3] for i in range(12)], [picture()] * 12
+    columns = {"file": names, "box": boxes, "small": small, "age": list(range(12)), "label": ["u", "v"] * 6}
+    parquet.write_table(pyarrow.table(columns), place)
+    found = loaded(write_tree({name: picture((0, i, 0), (12, 12)) for i, name in enumerate(names)}), place)
+    assert [found[name]["age"] for name in names] == list(range(12))
+    assert set(found[names[0]]) == {"split", "label", "group", "n", "age"}
+
+
 def test_names_that_come_twice_are_told_by_their_folders(write_tree, picture):
     files = {f"{'ab'[i % 2]}/{i // 2}.png": picture((0, i, 0), (12, 12)) for i in range(12)}
     path = write_tree({**files, "about.csv": table(rows_of([f"{'ab'[i % 2]}/{i // 2}.png" for i in range(12)]))})

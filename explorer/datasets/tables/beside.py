@@ -20,6 +20,7 @@ def describe(layout: Layout, fields: Sequence[Field], asked: Roles, called: str)
 
     Their folders stay their classes unless the label is asked for, and their splits unless a column has them.
     """
+    fields = [field for field in fields if field.is_column]
     entries = [entry for entry, _ in layout.everything]
     found = max(((_rows_of(entries, field), field) for field in fields), key=lambda pair: len(pair[0]), default=None)
     if found is None or len(found[0]) < _LEAST_SHARE * min(len(entries), len(found[1])) or not found[0]:

@@ -398,8 +398,11 @@ def _unique(names: list[str]) -> list[str]:
     found = []
     for i, name in enumerate(names):
         name = name or f"column{i}"
-        seen[name] = seen.get(name, 0) + 1
-        found.append(name if seen[name] == 1 else f"{name}.{seen[name]}")
+        count = seen.get(name, 0) + 1
+        while (shown := name if count == 1 else f"{name}.{count}") in seen:  # a column may be called a.2
+            count += 1
+        seen |= {name: count, shown: 1}
+        found.append(shown)
     return found
 
 

@@ -79,7 +79,8 @@ def records(fields: Sequence[Field], asked: Roles, called: str) -> tuple[RecordF
             given = split_of(split[i]) if split else image.split
             rows.append(Row(entry, (labels[i] or None) if labels else None, group[i] if group else "", given))
         for field in beside:
-            if field.is_column and field.name not in (roles.label, roles.split) and len(columns) < kept:
+            wanted = field.is_column and field.name not in (roles.label, roles.split)
+            if wanted and (field.name in columns or len(columns) < kept):
                 _keep(columns[field.name], field, entries)
     layout = assemble(rows, columns, roles, called, notes)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from explorer.datasets.tables.fields import MOST_LABELS, Field, split_of
@@ -44,16 +44,18 @@ def guess(fields: Sequence[Field], asked: Roles, called: str) -> Roles:
     """
     _check(fields, asked, called)
     image = asked.image or _image(fields, called)
-    columns = [field for field in fields if field.is_column and field.name != image]
+    columns = [field for field in fields if field.is_column and field.name not in (image, asked.group)]
     turned = "emnist" in called.lower() if asked.turned is None else asked.turned
-    return _filled(columns, asked, image, lambda: _label(columns, fields), turned)
+    label = _label(columns, fields) if asked.label is None else asked.label
+    return _filled(columns, asked, image, label, turned)
 
 
 def describing(fields: Sequence[Field], asked: Roles, called: str, *, classes: bool) -> Roles:
     """The same of a table beside pictures: without an image, and with a label only where folders are no `classes`."""
     _check(fields, replace(asked, image=NONE), f"The table of {called}")
-    columns = [field for field in fields if field.is_column]
-    return _filled(columns, asked, NONE, lambda: NONE if classes else _label(columns, columns), False)
+    columns = [field for field in fields if field.is_column and field.name != asked.group]
+    label = (NONE if classes else _label(columns, columns)) if asked.label is None else asked.label
+    return _filled(columns, asked, NONE, label, False)
 
 
 def _check(fields: Sequence[Field], asked: Roles, called: str) -> None:
@@ -64,11 +66,11 @@ def _check(fields: Sequence[Field], asked: Roles, called: str) -> None:
             raise DatasetError(f"{called} has no array or column {name!r}: it has {listed[:500]}.")
 
 
-def _filled(columns: Sequence[Field], asked: Roles, image: str, label: Callable[[], str], turned: bool) -> Roles:
-    group = next((field.name for field in columns if field.words & _GROUP), NONE)
+def _filled(columns: Sequence[Field], asked: Roles, image: str, label: str, turned: bool) -> Roles:
+    group = next((field.name for field in columns if field.words & _GROUP and field.name != label), NONE)
     return Roles(
         image,
-        label() if asked.label is None else asked.label,
+        label,
         group if asked.group is None else asked.group,
         _split(columns) if asked.split is None else asked.split,
         turned,
