@@ -29,7 +29,6 @@ from explorer.evaluation.subject import Progress, Subject
 from explorer.files.journal import NEW, new_folder
 from explorer.files.owner import NOBODY, Owner, write_owner
 from explorer.files.trash import sweep
-from explorer.images import pictures
 from explorer.latents import Latents, map_latents
 from explorer.models import Adopted
 from explorer.models.evaluation import Evaluation, evaluate
@@ -191,9 +190,7 @@ def _functions(
     encode: Callable[..., Any], decode: Callable[..., Any], about: dict[str, Any], root: Path | None, *, told: bool
 ) -> Pair:
     """A pair of functions that this process answers for."""
-    shape = about.get("image_shape") or datasets.load(about["dataset"], "test", root=root).image_shape
-    if about.get("layout") == "NHWC":
-        shape = (*shape[1:], shape[0])
+    shape = _shape(about, root)
     low, _ = about.get("range", (0, 1))
     try:
         found = encode(np.full((2, *shape), low, np.float32))
@@ -202,6 +199,12 @@ def _functions(
         raise CheckpointError(f"encode fails for images of {[2, *shape]}: {type(error).__name__}: {why}") from error
     outputs = ["mean", "logvar"] if isinstance(found, tuple) and len(found) == 2 else ["mean"]
     return Pair(*offer(encode, decode, outputs, told=told), about, "python")
+
+
+def _shape(about: dict[str, Any], root: Path | None) -> tuple[int, ...]:
+    """The shape of an image as the encoder takes it."""
+    c, h, w = about.get("image_shape") or datasets.load(about["dataset"], "test", root=root).image_shape
+    return (h, w, c) if about.get("layout") == "NHWC" else (c, h, w)
 
 
 def _make_way(name: str, *, own_images: bool, root: Path | None) -> None:
@@ -217,8 +220,7 @@ def _write_pair(
     folder: Path, encode: nn.Module, decode: nn.Module, about: dict[str, Any], root: Path | None, *, told: bool
 ) -> None:
     """Writes encoder and decoder as ONNX, and `adopt.json`."""
-    shape = about.get("image_shape") or datasets.load(about["dataset"], "test", root=root).image_shape
-    example = torch.zeros(2, *shape)
+    example = torch.zeros(2, *_shape(about, root))
     with torch.no_grad():
         code = encode(example)
     mean = code[0] if isinstance(code, tuple | list) else code
@@ -250,17 +252,11 @@ def _kept(
     """Keeps images as a data set of a person's own, and gives its name."""
     if images.dtype != torch.uint8 or images.ndim != 4:
         raise ValueError(f"images are uint8 [N, C, H, W], not {images.dtype} {list(images.shape)}")
-    numbers = [] if labels is None else torch.as_tensor(labels).tolist()
-    if numbers and len(numbers) != len(images):
-        raise ValueError(f"there are {len(numbers):,} labels for {len(images):,} images")
-    with tempfile.TemporaryDirectory() as folder:
-        for i, image in enumerate(images):
-            place = Path(folder)
-            if numbers:
-                place /= classes[numbers[i]] if classes else str(numbers[i])
-                place.mkdir(exist_ok=True)
-            pictures.single(image).save(place / f"{i:07}.png")
-        own.create(name, Path(folder), size=(images.shape[2], images.shape[3]), channels=images.shape[1], root=root)
+    own.Wanted(size=(images.shape[2], images.shape[3]), channels=images.shape[1])  # refuses what cannot be
+    numbers = None if labels is None else torch.as_tensor(labels).long()
+    names = list(classes or map(str, range(int(numbers.max()) + 1))) if numbers is not None else []
+    data = ImageDataset("the images", "all", images, numbers, names)
+    own.derive(name, data, keep=torch.ones(len(images), dtype=torch.bool), classes={}, root=root)
     return f"own:{name}"
 
 

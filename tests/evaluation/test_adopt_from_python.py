@@ -125,6 +125,44 @@ def test_a_decoder_that_is_told_the_class(kind):
         explorer.adopt(*pair, np.zeros((60, 1, 28, 28), np.uint8), name="none")
 
 
+@pytest.mark.slow
+def test_classes_may_be_called_anything_and_keep_their_order():
+    """Fashion-MNIST has the class T-shirt/top."""
+    labels = np.arange(60) % 3
+    images = np.repeat(100 * labels, 64).reshape(60, 1, 8, 8).astype(np.uint8)
+    classes = ["train", "T-shirt/top", "1"]
+
+    def draw(codes: np.ndarray, told: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(told[:, None, None, None] * (100 / 255), (len(told), 1, 8, 8))
+
+    model = explorer.adopt(lambda x: x[:, 0, 0, :2], draw, images, labels, name="told", classes=classes)
+    assert model.classes == classes
+    test = explorer.dataset("own:told")
+    assert torch.equal(test.images[:, 0, 0, 0], 100 * test.labels.to(torch.uint8))
+    torch.testing.assert_close(model.reconstruct(test.images, test.labels), test.images / 255, atol=1e-5, rtol=0)
+    with pytest.raises(explorer.DatasetError, match="59 labels for 60 images"):
+        explorer.adopt(lambda x: x[:, 0, 0, :2], draw, images, labels[1:], name="other")
+
+
+class ChannelsLast(nn.Module):
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert x.shape[1:] == (28, 28, 1)
+        return self.part(x.permute(0, 3, 1, 2))
+
+
+@pytest.mark.slow
+def test_modules_that_take_channels_last():
+    theirs = Theirs(784, (28, 28, 1))
+    theirs.forward = theirs.decode
+    model = explorer.adopt(ChannelsLast(Corner()), theirs, "mnist-5k", name="last", layout="NHWC")
+    test = explorer.dataset("mnist-5k")
+    torch.testing.assert_close(model.latents.mean, test.images[:, 0, 12:14, 14] / 255, atol=1e-6, rtol=0)
+
+
 def test_functions_that_fail_say_why():
     def fails(images):
         raise ValueError(f"found an array of {images.ndim} dimensions")
