@@ -117,22 +117,22 @@ def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 def to_markdown(names: Sequence[str], figures: Sequence[Figure]) -> str:
     """Writes the table in Markdown: a row a model, the best in bold, what is not ranked in brackets."""
     rows = [["model", *(figure.title for figure in figures)], ["---"] + ["---:"] * len(figures)]
-    rows += [[_bar(name), *cells] for name, cells in zip(names, _cells(names, figures, "**{}**"), strict=True)]
+    rows += [[_bar(name), *(_cell(figure, i, "**{}**") for figure in figures)] for i, name in enumerate(names)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def to_latex(names: Sequence[str], figures: Sequence[Figure]) -> str:
     """Writes the table in LaTeX for the package booktabs: as `to_markdown`, with minus signs of mathematics."""
-    rows = [["model", *(figure.title for figure in figures)]]
-    rows += [[name, *cells] for name, cells in zip(names, _cells(names, figures, "BEST{}"), strict=True)]
-    lines = [" & ".join(_latex(cell) for cell in row) + r" \\" for row in rows]
+    head = " & ".join(map(_latex, ["model", *(figure.title for figure in figures)]))
+    rows = [
+        " & ".join([_latex(name), *(_cell(figure, i, r"\textbf{{{}}}").replace("−", "$-$") for figure in figures)])
+        for i, name in enumerate(names)
+    ]
+    body = "\n".join(rf"{row} \\" for row in rows)
     columns = "l" + "r" * len(figures)
-    body = "\n".join([lines[0], r"\midrule", *lines[1:]])
-    return f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{body}\n\\bottomrule\n\\end{{tabular}}\n"
-
-
-def _cells(names: Sequence[str], figures: Sequence[Figure], bold: str) -> list[list[str]]:
-    return [[_cell(figure, i, bold) for figure in figures] for i in range(len(names))]
+    return (
+        f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{head} \\\\\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\n"
+    )
 
 
 def _cell(figure: Figure, i: int, bold: str) -> str:
@@ -150,11 +150,14 @@ def _bar(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-_LATEX = {"\\": r"\textbackslash{}", "−": "$-$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_LATEX: dict[str, str | int | None] = {
+    "\\": r"\textbackslash{}",
+    "−": "$-$",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
 _LATEX |= {character: f"\\{character}" for character in "&%$#_{}"}
 
 
 def _latex(text: str) -> str:
-    best = text.startswith("BEST")
-    escaped = "".join(_LATEX.get(character, character) for character in text.removeprefix("BEST"))
-    return f"\\textbf{{{escaped}}}" if best else escaped
+    return text.translate(str.maketrans(_LATEX))

@@ -78,7 +78,7 @@ def test_tables_for_papers():
     models = [
         model("my_model|a", {"elbo": -150.25, "active_units": 2}),
         model("50% & more", {"elbo": -90.5, "active_units": 14}),
-        model("other", {"elbo": -400.0}, likelihood="gaussian"),
+        model("BEST", {"elbo": -400.0}, likelihood="gaussian"),
     ]
     figures = [found for found in compare(models) if found.name in ("elbo", "active_units")]
     names = [one.id for one in models]
@@ -87,7 +87,7 @@ def test_tables_for_papers():
         "| --- | ---: | ---: |",
         "| my_model\\|a | −150.25 | 2 |",
         "| 50% & more | **−90.5** | 14 |",
-        "| other | (−400) |  |",
+        "| BEST | (−400) |  |",
     ]
     assert to_latex(names, figures).splitlines() == [
         r"\begin{tabular}{lrr}",
@@ -96,7 +96,7 @@ def test_tables_for_papers():
         r"\midrule",
         r"my\_model|a & $-$150.25 & 2 \\",
         r"50\% \& more & \textbf{$-$90.5} & 14 \\",
-        r"other & ($-$400) &  \\",
+        r"BEST & ($-$400) &  \\",
         r"\bottomrule",
         r"\end{tabular}",
     ]
