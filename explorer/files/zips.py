@@ -78,7 +78,7 @@ def members(archive: zipfile.ZipFile, label: str, limit: int) -> tuple[list[Memb
     total = sum(info.file_size for info in infos)
     if total > limit:
         raise DatasetError(
-            f"{label} would unpack to {total / 2**30:,.1f} GB, more than the limit of {limit >> 30}: "
+            f"{label} would unpack to {total / 2**30:,.1f} GB, more than the limit of {limit / 2**30:.2g}: "
             "make the pictures smaller first, or add a part of them."
         )
     found: dict[tuple[str, ...], zipfile.ZipInfo] = {}
