@@ -94,6 +94,14 @@ def test_everybody_has_their_own_tags(place):
     assert not list((place / "own" / ".tags").iterdir())
 
 
+@pytest.mark.parametrize("changes", [{3: "o" * 41}, {3: "a\0"}, {-1: "odd"}])
+def test_tags_that_could_not_be_read_again_are_refused(place, changes):
+    own.change_tags("", "mnist/test", {4: "odd"})
+    with pytest.raises(DatasetError, match=r"The tags could not be kept: .*(tag|images) must be"):
+        own.change_tags("", "mnist/test", changes)
+    assert own.read_tags("", "mnist/test") == {4: "odd"}
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"tags": 3}', '{"tags": {"a": [-1]}}', '{"tags": {"a\\u0000": [1]}}'])
 def test_damaged_tags_are_said_and_not_written_over(place, text):
     own.change_tags("", "mnist/test", {3: "odd"})

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from explorer.datasets.own.catalog import folder
 from explorer.errors import DatasetError
@@ -67,7 +68,7 @@ def change_tags(
     """Gives images other tags, or none where they are empty; returns what they had, by which it is undone.
 
     Raises:
-        DatasetError: the file is damaged, or cannot be written.
+        DatasetError: a tag or an image cannot be one, or the file is damaged or cannot be written.
     """
     with _lock:
         before, file = read_tags(owner, items, root), _file(owner, items, root)
@@ -76,6 +77,7 @@ def change_tags(
             if tag:
                 kept.setdefault(tag, []).append(index)
         try:
+            _check(kept)
             file.parent.mkdir(parents=True, exist_ok=True)
             if kept:
                 text = json.dumps({"owner": owner, "items": items, "tags": kept}, separators=(",", ":"))
@@ -84,6 +86,8 @@ def change_tags(
                 file.unlink(missing_ok=True)
         except OSError as error:
             raise DatasetError(f"The tags could not be kept: {error.strerror or error}.") from error
+        except ValueError as error:
+            raise DatasetError(f"The tags could not be kept: {error}.") from error
     return {index: before.get(index, "") for index in changes}
 
 
@@ -98,7 +102,11 @@ def _read(file: Path, stamp: tuple[int, int, int]) -> Mapping[int, str]:
     found = read_json(file).get("tags")
     if not isinstance(found, dict):
         raise ValueError("tags must be an object")
-    for name, rows in found.items():
-        _CHECK_NAME("tag", name)
-        _CHECK_ROWS("images", rows)
+    _check(found)
     return MappingProxyType({index: name for name, rows in found.items() for index in rows})
+
+
+def _check(tags: Mapping[str, Any]) -> None:
+    for name, rows in tags.items():
+        _CHECK_NAME("a tag", name)
+        _CHECK_ROWS("images", rows)
