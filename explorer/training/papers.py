@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from explorer.training.config import Recipe
-from explorer.training.write_ups import CLAY, FRAMEWORK, Preset
+from explorer.training.write_ups import CLAY, FRAMEWORK, SIXTEEN, Preset
 
 _LADDER = Recipe(
     family="ladder",
@@ -36,17 +36,6 @@ _VAMP = Recipe(
     epochs=100,
     warmup_epochs=20,
     init="xavier",
-)
-_SHAPES = Recipe(
-    latent=16,
-    encoder=(512, 256),
-    decoder=(256, 512),
-    likelihood="bernoulli",
-    optimizer="adam",
-    learning_rate=1e-3,
-    batch_size=128,
-    epochs=30,
-    init="kaiming",
 )
 _VQ = "van den Oord, Vinyals & Kavukcuoglu 2017, “Neural discrete representation learning”, arXiv:1711.00937"
 _VQ_RECIPE = Recipe(
@@ -153,7 +142,7 @@ PAPERS = (
         summary="A VAE whose posteriors have heavy tails: Student's t with five degrees of freedom.",
         source=f"{FRAMEWORK}, which names it",
         published="no figures: named as a variant",
-        recipe=replace(_SHAPES, posterior="student-t"),
+        recipe=replace(SIXTEEN, posterior="student-t"),
         notes=(
             "The write-up gives neither degrees of freedom nor network: these are ours. Mean and variance are the "
             "distribution's own, and the KL has a closed form. --degrees 1000 is a Gaussian again."
@@ -164,7 +153,7 @@ PAPERS = (
         summary="A VAE whose posteriors end: Gaussians cut at two standard deviations on either side.",
         source=f"{FRAMEWORK}, which names it",
         published="no figures: named as a variant",
-        recipe=replace(_SHAPES, posterior="truncated-normal"),
+        recipe=replace(SIXTEEN, posterior="truncated-normal"),
         notes=(
             "The write-up does not say where it cuts, or by which network: these are ours. Mean and variance are "
             "those of what is left, and the KL has a closed form. --truncation 8 is a Gaussian again."
@@ -337,7 +326,7 @@ PAPERS = (
         summary="A VAE that learns its beta: the KL weighs as much as a target for the squared error lets it.",
         source=f"Rezende & Viola 2018, “Taming VAEs”, arXiv:1810.00597; {CLAY}, which asks for a learnt beta",
         published="no figures for digits: a method",
-        recipe=replace(_SHAPES, likelihood="gaussian", noise_variance=0.5, target_mse=0.015),
+        recipe=replace(SIXTEEN, likelihood="gaussian", noise_variance=0.5, target_mse=0.015),
         notes=(
             "The paper multiplies the constraint and leaves the KL alone; here beta is one over that multiplier, "
             "which is the same balance with the loss in the units of conv-100: squared errors + beta · KL. The "
