@@ -21,17 +21,35 @@ Votes = list[tuple[str, float]]
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """N pictures under a model, float32 on the CPU.
+class Scores:
+    """The terms of the ELBO of N pictures.
+
+    Attributes:
+        posterior: mean and logvar [N, D].
+        log_likelihood: log p(x|z) in nats [N] at one draw of z, the ELBO's reconstruction term; see `score`. Where the
+            likelihood is not known, the sum of squared errors, negative.
+        kl: in nats [N]; zero for a model without an ELBO.
+        condition: the class that a conditional decoder was given for each, int64 [N]; None for other models.
+    """
+
+    posterior: Posterior
+    log_likelihood: Float[Tensor, " n"]
+    kl: Float[Tensor, " n"]
+    condition: Int[Tensor, " n"] | None
+
+    @property
+    def elbo(self) -> Float[Tensor, " n"]:
+        """The ELBO in nats [N]; of a model that has none, whose KL is zero here, the reconstruction term."""
+        return self.log_likelihood - self.kl
+
+
+@dataclass(frozen=True)
+class Judgement(Scores):
+    """N pictures under a model, float32 on the CPU: their scores, and how these compare with those of the test set.
 
     Attributes:
         images: what was judged, uint8 [N, C, H, W].
         reconstruction: the decoder's image at the posterior's mean, [N, C, H, W] in [0, 1].
-        posterior: mean and logvar [N, D].
-        condition: the class that a conditional decoder was given for each, int64 [N]; None for other models.
-        log_likelihood: log p(x|z) in nats [N] at one draw of z, the ELBO's reconstruction term; see `score`. Where the
-            likelihood is not known, the sum of squared errors, negative.
-        kl: in nats [N]; zero for a model without an ELBO.
         own: of a picture of the test set its row among the stored items, of which all that follows is without that
             one; int64 [N], -1 for others.
         better_than: the share of stored test items whose score is smaller, [N] in [0, 1]; see `score`. NaN where there
@@ -45,10 +63,6 @@ class Judgement:
 
     images: UInt8[Tensor, "n c h w"]
     reconstruction: Float[Tensor, "n c h w"]
-    posterior: Posterior
-    condition: Int[Tensor, " n"] | None
-    log_likelihood: Float[Tensor, " n"]
-    kl: Float[Tensor, " n"]
     own: Int[Tensor, " n"]
     better_than: Float[Tensor, " n"]
     code_share: Float[Tensor, " n"] | None
@@ -61,32 +75,9 @@ class Judgement:
         """The posterior's means, [N, D]."""
         return self.posterior.mean
 
-    @property
-    def elbo(self) -> Float[Tensor, " n"]:
-        """The ELBO in nats [N]; of a model that has none the reconstruction term alone."""
-        return self.log_likelihood - self.kl
-
     def sentence(self, row: int = 0) -> str:
         """Says how one of the pictures compares, for the screen."""
         return sentence(float(self.better_than[row]), self.test_items, own=bool(self.own[row] >= 0))
-
-
-@dataclass(frozen=True)
-class Scores:
-    """The terms of the ELBO of N pictures in nats [N], and their posterior [N, D].
-
-    `condition`, int64 [N], is the class that a conditional decoder was given.
-    """
-
-    posterior: Posterior
-    log_likelihood: Float[Tensor, " n"]
-    kl: Float[Tensor, " n"]
-    condition: Int[Tensor, " n"] | None
-
-    @property
-    def elbo(self) -> Float[Tensor, " n"]:
-        """The ELBO in nats [N]; of a model that has none, whose KL is zero here, the reconstruction term."""
-        return self.log_likelihood - self.kl
 
 
 def judge(
@@ -131,10 +122,7 @@ def judge(
     return Judgement(
         images=images,
         reconstruction=model.decode(code, found.condition),
-        posterior=found.posterior,
-        condition=found.condition,
-        log_likelihood=found.log_likelihood,
-        kl=found.kl,
+        **vars(found),
         own=own,
         better_than=better_than(model, found.elbo, own),
         code_share=None if density is None else density.share(code, own),
