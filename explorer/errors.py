@@ -38,6 +38,11 @@ class RunError(ValueError):
     """What was asked of a run cannot be done; the message is one sentence for a person."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of another library's message, of at most 300 characters."""
+    return str(error).strip().partition("\n")[0][:300]
+
+
 _ARRAYS = re.compile(r"\.(npy|npz|csv|tsv|parquet)$|idx\d?(-ubyte)?(\.gz)?$", re.IGNORECASE)
 """How the names of files of arrays and tables end."""
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from explorer.checkpoints.folder import MAPPED, CheckpointInfo, find, read_tensors, read_tensors_and_metadata
 from explorer.checkpoints.schema import check_kl, check_latents, check_weights
-from explorer.errors import CheckpointError, ModelGone
+from explorer.errors import CheckpointError, ModelGone, first_line
 from explorer.images import pictures
 from explorer.images.habits import habits
 from explorer.images.preparation import Prepared, Steps, prepare
@@ -398,7 +398,7 @@ def load(name: str | Path, device: str = "auto") -> Model:
         except (CheckpointError, RuntimeError, MemoryError) as error:
             known, info = info, find(name)
             if info is known:
-                reason = error if isinstance(error, CheckpointError) else f"it cannot be run ({_first_line(error)})"
+                reason = error if isinstance(error, CheckpointError) else f"it cannot be run ({first_line(error)})"
                 raise CheckpointError(f"checkpoint {str(name)[:200]!r} cannot be opened: {reason}") from error
             # Else a run has saved meanwhile, and what was read is of two saves.
     raise CheckpointError(f"checkpoint {str(name)[:200]!r} cannot be opened: it is saved again and again")
@@ -414,7 +414,3 @@ def _open(info: CheckpointInfo, where: torch.device) -> Model:
     model = Model(info, network.to(where).eval().requires_grad_(False), where)
     model.check()
     return model
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:200]

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.errors import ModelGone
+from explorer.errors import ModelGone, first_line
 from explorer.models.functions import Functions
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Graph:
         except ModelGone:
             raise
         except Exception as error:  # onnxruntime has a dozen, without a base of their own
-            raise RuntimeError(f"{self._who} says: {_first_line(error)}") from error
+            raise RuntimeError(f"{self._who} says: {first_line(error)}") from error
         for about, array in zip(self.outputs, found, strict=True):
             if not isinstance(array, np.ndarray) or array.ndim < 1 or len(array) != len(given[0]):
                 shape = list(getattr(array, "shape", []))
@@ -162,8 +162,4 @@ def _session(data: bytes) -> InferenceSession:
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise RuntimeError(f"onnxruntime says: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:300]
+        raise RuntimeError(f"onnxruntime says: {first_line(error)}") from error

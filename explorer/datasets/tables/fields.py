@@ -113,12 +113,17 @@ class Field:
 
 def make_field(name: str, shape: tuple[int, ...], kind: Any, load: Callable[[], Any], **more: Any) -> Field:
     """Makes a field, whose split is taken from its name: `x_train` is `x`, of the split `train`."""
-    found = _SPLIT.search(name)
-    split, rest = "", name
-    if found is not None:
-        split = next(s for s, part in zip(("train", "val", "test"), found.groups(), strict=True) if part)
-        rest = (name[: found.start()] + name[found.end() :]).strip(" _./-") or name
+    split, rest = split_off(name)
     return Field(rest, split, shape, kind, load, name, **more)
+
+
+def split_off(name: str) -> tuple[str, str]:
+    """Takes from a name what says the split: `train`, `val`, `test` or empty for none, and what is left of it."""
+    found = _SPLIT.search(name)
+    if found is None:
+        return "", name
+    split = next(s for s, part in zip(("train", "val", "test"), found.groups(), strict=True) if part)
+    return split, (name[: found.start()] + name[found.end() :]).strip(" _./-") or name
 
 
 def split_of(value: str) -> str:

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from explorer.datasets.idx import read_stream
-from explorer.datasets.tables.fields import MOST_ROWS, Blobs, Field, make_field
-from explorer.errors import DatasetError, about_arrays
+from explorer.datasets.tables.fields import MOST_ROWS, Blobs, Field, make_field, split_off
+from explorer.errors import DatasetError, about_arrays, first_line
 from explorer.files.zips import members, open_zip, printable, read_member
 
 _MAGIC, _PARQUET = b"\x93NUMPY", b"PAR1"
@@ -176,7 +176,9 @@ def _parse_csv(name: str, data: bytes, encoding: str, delimiter: str, names: lis
     except MemoryError:
         raise
     except (pa.ArrowException, UnicodeError) as error:
-        raise DatasetError(f"{name} is no table that can be read: {_first_line(error)}.") from error
+        raise DatasetError(
+            f"{name} is no table that can be read: {printable(first_line(error)).rstrip('.')}."
+        ) from error
 
 
 def _parquet(name: str, data: bytes, limit: int) -> list[Field]:
@@ -200,7 +202,9 @@ def _parquet(name: str, data: bytes, limit: int) -> list[Field]:
     except (MemoryError, DatasetError):
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DatasetError(f"{name} is no Parquet file that can be read: {_first_line(error)}.") from error
+        raise DatasetError(
+            f"{name} is no Parquet file that can be read: {printable(first_line(error)).rstrip('.')}."
+        ) from error
     return _of_arrow(name, table.select([c for c in table.column_names if not c.startswith("__index")]), classes)
 
 
@@ -245,8 +249,7 @@ def _of_arrow(name: str, table: Any, classes: dict[str, list[str]]) -> list[Fiel
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    stem = re.sub(r"\.\w+$", "", name)
-    split = make_field(stem, (), "number", list).split
+    split, _ = split_off(re.sub(r"\.\w+$", "", name))
 
     def add(column: str, shape: tuple[int, ...], kind: str, load: Callable[[], Any], **more: Any) -> Field:
         return Field(column, split, shape, kind, load, name, **more)  # type: ignore[arg-type]
@@ -270,15 +273,8 @@ def _of_arrow(name: str, table: Any, classes: dict[str, list[str]]) -> list[Fiel
             fields.append(add(column, (n,), "text", partial(_objects, texts)))
         elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
             numbers.append(column)
-            fields.append(
-                add(
-                    column,
-                    (n,),
-                    "number",
-                    pc.cast(values, pa.float64(), safe=False).to_numpy,
-                    classes=classes.get(column, ()),
-                )
-            )
+            load = pc.cast(values, pa.float64(), safe=False).to_numpy
+            fields.append(add(column, (n,), "number", load, classes=classes.get(column, ())))
         else:
             with contextlib.suppress(pa.ArrowException):
                 texts = values.cast(pa.string()).fill_null("")
@@ -287,7 +283,7 @@ def _of_arrow(name: str, table: Any, classes: dict[str, list[str]]) -> list[Fiel
     if not pixels:
         return fields
 
-    def load() -> np.ndarray:
+    def image() -> np.ndarray:
         columns = [table[column] for column in pixels]
         whole = all(pa.types.is_integer(column.type) for column in columns)
         kind = np.int64 if whole and not any(column.null_count for column in columns) else np.float64
@@ -297,8 +293,8 @@ def _of_arrow(name: str, table: Any, classes: dict[str, list[str]]) -> list[Fiel
         return found
 
     inside = set(pixels)
-    image = add(f"{pixels[0]} … {pixels[-1]}", (n, len(pixels)), "number", load)
-    return [image, *(field for field in fields if field.name not in inside)]
+    joined = add(f"{pixels[0]} … {pixels[-1]}", (n, len(pixels)), "number", image)
+    return [joined, *(field for field in fields if field.name not in inside)]
 
 
 def _encoded(add: Callable[..., Field], column: str, values: Any, paths: list[str | None]) -> Field:
@@ -404,7 +400,3 @@ def _unique(names: list[str]) -> list[str]:
         seen |= {name: count, shown: 1}
         found.append(shown)
     return found
-
-
-def _first_line(error: Exception) -> str:
-    return printable(str(error).partition("\n")[0])[:200].rstrip(".")

@@ -96,11 +96,10 @@ def _samples(name: str, paths: Sequence[tuple[str, ...]], members: Blobs) -> lis
     names = list(dict.fromkeys(key for row in rows for key in row))
     if not names:
         return []
-    split = Field("", "", (), "text", list, name).split
     shown = members.pick(pictures)
     n = len(pictures)
     fields = [
-        Field("image", split, (n,), "picture", lambda: shown, name, paths=["/".join(paths[i]) for i in pictures]),
+        Field("image", "", (n,), "picture", lambda: shown, name, paths=["/".join(paths[i]) for i in pictures]),
     ]
     for key in names[:100]:
         values = [row.get(key) for row in rows]
@@ -110,7 +109,7 @@ def _samples(name: str, paths: Sequence[tuple[str, ...]], members: Blobs) -> lis
             if numeric
             else np.array(["" if value is None else str(value) for value in values], object)
         )
-        fields.append(Field(key, split, (n,), "number" if numeric else "text", partial(np.asarray, found), name))
+        fields.append(Field(key, "", (n,), "number" if numeric else "text", partial(np.asarray, found), name))
     return fields
 
 
