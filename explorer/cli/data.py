@@ -101,13 +101,7 @@ def add(args: argparse.Namespace) -> int:
     roles = own.Roles(args.image, args.label, args.group, args.split, args.turned)
     wanted = own.Wanted(args.size, args.channels, planes_of(args), roles, args.table)
     with progress_bar(name, **_BYTES) as show:
-        info = own.create(
-            name,
-            args.source,
-            wanted,
-            progress=show,
-            root=args.data_root,
-        )
+        info = own.create(name, args.source, wanted, progress=show, root=args.data_root)
     found = own.details(name, args.data_root)
     notes = [*own.few_note(sum(found.counts.values())), *(note for split in found.notes.values() for note in split)]
     for note in dict.fromkeys(notes):

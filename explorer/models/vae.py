@@ -52,16 +52,14 @@ class VAE(LatentModel):
     def check(cls, settings: ModelSettings) -> None:
         super().check(settings)
         prior = PRIORS[settings.prior]
-        if prior is not None and prior.of_posteriors and settings.batch_norm:
+        if prior is None or not prior.of_posteriors:
+            return
+        if settings.batch_norm:
             raise ValueError(
                 f"batch_norm would count the pseudo-inputs of the prior {settings.prior} as images: set batch_norm to "
                 "false, or prior to mixture"
             )
-        if (
-            prior is not None
-            and prior.of_posteriors
-            and issubclass(POSTERIORS[settings.posterior](settings), TruncatedNormal)
-        ):
+        if issubclass(POSTERIORS[settings.posterior](settings), TruncatedNormal):
             raise ValueError(
                 f"a prior {settings.prior} of components that end gives most codes no probability: set posterior to "
                 "gaussian, or prior to mixture"

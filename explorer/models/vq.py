@@ -81,7 +81,6 @@ class VQVAE(LatentModel):
     @classmethod
     def check(cls, settings: ModelSettings) -> None:
         super().check(settings)
-        """Raises ValueError, one sentence, for settings that cannot be."""
         if settings.network != "conv":
             raise ValueError("a VQ-VAE has a grid of codes, which convolutions make: set network to conv")
         if len(settings.encoder) != len(settings.decoder):
