@@ -21,14 +21,31 @@ def digits():
     return datasets.load("mnist-5k", "test")
 
 
-def test_plotly_still_has_what_the_map_uses_of_its_private_parts(explore):
-    explore.open(PLANE)
-    assert explore.map("missingParts()") == [], "see latent_map/plotly_private.js"
-
-
-def test_a_point_shows_its_own_image(explore, models, digits):
+def test_the_map_of_a_plane(explore, models, digits):
+    """One page for all that is done there: to open another takes as long as most of these steps."""
     model = models(PLANE)
     explore.open(PLANE)
+    assert explore.map("missingParts()") == [], "see latent_map/plotly_private.js"
+    a_point_shows_its_own_image(explore, model, digits)
+    the_keyboard_moves_over_the_map(explore, model)
+    an_empty_spot_is_the_code_of_that_spot(explore, model)
+    the_pointer_draws_the_plane_and_names_the_points(explore, model)
+    the_legend_hides_classes(explore, model)
+    explore.after(lambda: explore.go(PLANE))
+    explore.ready()
+    zoom_and_selection_survive_clicks_and_the_four_colourings(explore, model)
+    explore.go(AUTOENCODER)
+    explore.mapped(models(AUTOENCODER).latents.mean.numpy())
+    an_empty_spot_is_the_code_of_that_spot(explore, models(AUTOENCODER))
+
+
+def test_the_maps_of_more_latents(explore, models, digits):
+    explore.open(CONV)
+    a_umap_map_says_that_its_codes_are_estimates(explore, models(CONV), digits)
+    a_pca_map_decodes_its_plane(explore, models(CONV))
+
+
+def a_point_shows_its_own_image(explore, model, digits):
     expect(explore.key("decoded")).to_contain_text("centre of the prior")
     explore.decoded().assert_decodes(model)
     for row in explore.lonely_points(model.latents.mean.numpy(), 3):
@@ -52,12 +69,10 @@ def test_a_point_shows_its_own_image(explore, models, digits):
     explore.key("clear_pick").get_by_role("button").click()
     expect(explore.key("decoded")).to_contain_text("centre of the prior")
     explore.wait_for_query("index", None)
+    explore.ready()
 
 
-@pytest.mark.parametrize("ident", [PLANE, AUTOENCODER])
-def test_an_empty_spot_is_the_code_of_that_spot(explore, models, ident):
-    model = models(ident)
-    explore.open(ident)
+def an_empty_spot_is_the_code_of_that_spot(explore, model):
     for spot in explore.empty_spots(model.latents.mean.numpy(), 2):
         shown = explore.after(lambda spot=spot: explore.page.mouse.click(*spot))
         assert shown.index is None
@@ -70,11 +85,9 @@ def test_an_empty_spot_is_the_code_of_that_spot(explore, models, ident):
     expect(explore.key("decoded")).not_to_contain_text("estimated")
 
 
-def test_a_umap_map_says_that_its_codes_are_estimates(explore, models, digits):
-    model = models(CONV)
+def a_umap_map_says_that_its_codes_are_estimates(explore, model, digits):
     layout = model.latents.maps["umap"].points.double().numpy()
     codes = model.latents.mean.double().numpy()
-    explore.open(CONV)
     expect(explore.box("projection")).to_have_value("UMAP")
     expect(explore.page.get_by_text("trustworthiness")).to_contain_text("continuity")
     row = explore.lonely_points(layout, 1)[0]
@@ -99,10 +112,8 @@ def test_a_umap_map_says_that_its_codes_are_estimates(explore, models, digits):
     np.testing.assert_allclose([mark["x"], mark["y"]], explore.place_of(spot), atol=1e-2)
 
 
-def test_a_pca_map_decodes_its_plane(explore, models):
-    model = models(CONV)
+def a_pca_map_decodes_its_plane(explore, model):
     codes = model.latents.mean.double().numpy()
-    explore.open(CONV)
     explore.choose("projection", "principal components")
     explore.wait_for_query("projection", "pca")
     points = model.latents.maps["pca"].points.numpy()
@@ -120,9 +131,9 @@ def test_a_pca_map_decodes_its_plane(explore, models):
     assert explore.after(lambda: explore.click_point(row)).index == row
 
 
-def test_the_keyboard_moves_over_the_map(explore, models):
-    model = models(PLANE)
-    explore.open(PLANE, z="0.5,-0.25")
+def the_keyboard_moves_over_the_map(explore, model):
+    explore.after(lambda: explore.go(PLANE, z="0.5,-0.25"))
+    explore.ready()
     view = explore.map("view")
     step = 0.02 * np.array([view["x"][1] - view["x"][0], view["y"][1] - view["y"][0]])
     plot = explore.key("map").locator(".lx-plot")
@@ -141,10 +152,8 @@ def test_the_keyboard_moves_over_the_map(explore, models):
     explore.page.wait_for_function("x => Math.abs(window.__latentMaps.map.view.x[0] - x) < 1e-6", arg=view["x"][0])
 
 
-def test_the_pointer_draws_the_plane_and_names_the_points(explore, models):
-    model = models(PLANE)
+def the_pointer_draws_the_plane_and_names_the_points(explore, model):
     points = model.latents.mean.numpy()
-    explore.open(PLANE)
     card = explore.key("map").locator(".lx-card")
     canvas = card.locator("canvas")
 
@@ -177,9 +186,8 @@ def test_the_pointer_draws_the_plane_and_names_the_points(explore, models):
     expect(card).to_be_hidden()
 
 
-def test_the_legend_hides_classes(explore, models):
-    labels = models(PLANE).latents.labels.numpy()
-    explore.open(PLANE)
+def the_legend_hides_classes(explore, model):
+    labels = model.latents.labels.numpy()
     everything = len(labels)
     chip = explore.key("map").locator('.lx-chip[data-class="3"]')
     expect(chip).to_contain_text(str((labels == 3).sum()))
@@ -191,7 +199,7 @@ def test_the_legend_hides_classes(explore, models):
     assert explore.map(f"pointOf({hidden})") is None
     # The row that a click means does not shift when a class before it is hidden.
     shown_rows = np.flatnonzero(labels != 3)
-    points = models(PLANE).latents.mean.numpy()
+    points = model.latents.mean.numpy()
     row = int(shown_rows[explore.lonely_points(points[shown_rows], 1)[0]])
     assert explore.after(lambda: explore.click_point(row)).index == row
     assert explore.map("shown") == (labels != 3).sum()
@@ -203,9 +211,8 @@ def test_the_legend_hides_classes(explore, models):
     explore.page.wait_for_function("n => window.__latentMaps.map.shown === n", arg=everything)
 
 
-def test_zoom_and_selection_survive_clicks_and_the_four_colourings(explore, models):
-    points = models(PLANE).latents.mean.numpy()
-    explore.open(PLANE)
+def zoom_and_selection_survive_clicks_and_the_four_colourings(explore, model):
+    points = model.latents.mean.numpy()
     explore.tool("select")
     left, top, right, bottom = explore.frame()
     middle = ((left + right) / 2, (top + bottom) / 2)

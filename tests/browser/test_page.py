@@ -34,7 +34,7 @@ def test_damaged_checkpoints_are_listed_with_their_reasons(explore):
 def test_visitors_at_once_see_each_their_own(new_page, models):
     visitors = []
     for number, ident in enumerate((PLANE, AUTOENCODER, CONV, PLANE)):
-        visitor = Explore(new_page(profile=f"people-{number % 2}", viewport={"width": 1000, "height": 1100}))
+        visitor = Explore(new_page(profile="another" if number % 2 else "", viewport={"width": 1000, "height": 1100}))
         visitor.visit(ident)
         visitors.append((visitor, ident))
     clicks = []

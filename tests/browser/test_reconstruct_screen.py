@@ -40,10 +40,10 @@ _HAND = """([kind, selector, name, bytes]) => {
 
 
 class Reconstruct(Explore):
-    MAP = "reconstruct_map"
+    PATH, MAP = "/reconstruct", "reconstruct_map"
 
     def start(self, **query: str) -> Reconstruct:
-        self.page.goto("/reconstruct?" + "&".join(f"{name}={value}" for name, value in query.items()))
+        self.page.goto(f"{self.PATH}?" + "&".join(f"{name}={value}" for name, value in query.items()))
         self.map_ready()
         places = {"draw": ".lx-draw", "upload": ".lx-paste", "test": ".lx-knobs"}
         expect(self.page.locator(f'{places[query.get("source", "draw")]}[data-state="ready"]')).to_be_visible()
@@ -176,8 +176,7 @@ def test_pictures_good_and_broken(new_page: Callable[..., Page], models: Callabl
     assert "z" in explore.query()
 
 
-def test_a_slider_is_followed_and_said_in_the_address(new_page: Callable[..., Page], models: Callable[[str], Model]):
-    screen = Reconstruct(new_page()).start(model=PLANE, source="test", data="mnist-5k", index="20")
+def a_slider_is_followed_and_said_in_the_address(screen: Reconstruct) -> None:
     picture = screen.key("spoil").locator(".lx-knobs-picture img")
     expect(picture).to_have_attribute("data-noise", "0")
     clean = pixels_of(picture.get_attribute("src") or "")
@@ -207,8 +206,17 @@ def test_on_a_phone_with_quick_strokes(new_page: Callable[..., Page], models: Ca
     assert_fits(screen.page, 390)
 
 
-def test_a_test_image_in_two_models(new_page: Callable[..., Page], models: Callable[[str], Model]):
-    screen = Reconstruct(new_page()).start(model=PLANE, source="test", data="mnist-5k", index="20")
+def test_a_test_image_with_noise_and_in_two_models(new_page: Callable[..., Page], models: Callable[[str], Model]):
+    of_the_set = {"source": "test", "data": "mnist-5k", "index": "20"}
+    screen = Reconstruct(new_page()).start(model=PLANE, **of_the_set)
+    a_slider_is_followed_and_said_in_the_address(screen)
+    screen.go(PLANE, **of_the_set)
+    screen.wait_for_query("noise", None)
+    screen.map_ready()
+    a_test_image_in_two_models(screen, models)
+
+
+def a_test_image_in_two_models(screen: Reconstruct, models: Callable[[str], Model]) -> None:
     images, number = digits(), screen.key("test_index").get_by_role("spinbutton")
     np.testing.assert_array_equal(screen.seen(), images[20])
 
