@@ -126,6 +126,10 @@ def hand_over(ray: Any, cpus: float, attempts: Counter[str], asked: dict[str, tu
     most = {"CPU": room(ray, cpus), "GPU": room(ray, cpus, 1)}
     free = dict(most)
     runs = [info for info in active() if cluster.on_cluster(info.device)]
+    waiting = {str(info.path.absolute()) for info in runs if _waits(info)}
+    for name in {*attempts, *asked} - waiting:  # it has begun; once it waits again it is tried as often as others
+        del attempts[name]
+        asked.pop(name, None)
     for info in runs:
         free[_kind(info, there)] -= str(info.path.absolute()) in actors
     for info in runs:

@@ -4,8 +4,10 @@ import os
 import re
 import shlex
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +15,8 @@ import explorer
 from explorer import runs
 from explorer.checkpoints.folder import read_tensors
 from explorer.runs import cluster, dispatcher
+from explorer.training.run_folder import RunFiles
+from explorer.training.run_state import RunState
 from tests.background import config, python, state, trains, until
 
 pytestmark = pytest.mark.slow
@@ -97,6 +101,34 @@ def test_what_a_cluster_lacks_is_said_and_costs_no_run(nodes, folder, monkeypatc
 def test_a_node_that_does_not_see_the_runs_folder_says_so(tmp_path):
     watcher = dispatcher._watcher()(str(tmp_path / "runs" / "first"), "", "", {})
     assert watcher.problem().startswith(f"{tmp_path}/runs/first is not there on ")
+
+
+def test_a_run_that_had_begun_is_tried_as_often_as_others(folder, monkeypatch):
+    """Ray is one here of which every process ends at once, before the run has begun."""
+    monkeypatch.setenv("EXPLORER_RAY", "127.0.0.1:1")
+    monkeypatch.setattr(cluster, "dispatch", list)
+    runs.submit(config(), "first")
+    actor = SimpleNamespace(problem=SimpleNamespace(remote=lambda: None))
+    ray = SimpleNamespace(
+        cluster_resources=lambda: {"CPU": 1.0},
+        nodes=lambda: [{"Alive": True, "Resources": {"CPU": 1.0}}],
+        util=SimpleNamespace(list_named_actors=lambda **_: []),
+        remote=lambda _: SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda *_: actor)),
+        wait=lambda *_, **_all: ([], []),
+    )
+    files, attempts, asked = RunFiles(folder / "first"), Counter(), {}
+
+    def states(count):
+        for _ in range(count):
+            dispatcher.hand_over(ray, 1, attempts, asked)
+        return state("first")
+
+    assert states(3) == "queued"
+    files.change_status(RunState.INTERRUPTED)
+    assert states(1) == "interrupted"
+    files.change_status(RunState.QUEUED)
+    assert states(3) == "queued"
+    assert states(1) == "failed"
 
 
 @pytest.mark.parametrize("place", ["127.0.0.1:1", ""], ids=["unreachable", "unset"])
