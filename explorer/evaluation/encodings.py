@@ -5,7 +5,9 @@ A file is named by what was encoded by what, so it is never out of date; it lies
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -128,6 +130,8 @@ def kept(file: Path, model: Model, images: ImageDataset) -> Latents | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    with contextlib.suppress(OSError):  # another person's
+        os.utime(file)
     return _with_maps(codes, model, {kind: tensors[f"map_{kind}"] for kind in kinds}, quality, images)
 
 

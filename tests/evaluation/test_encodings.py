@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -60,6 +62,17 @@ def test_kept_codes_are_the_same_ones(model, images, codes, tmp_path):
     for i in range(12):
         encodings.keep(file.with_name(f"{i}.safetensors"), codes)
     assert len(list(file.parent.iterdir())) == 8
+
+
+def test_codes_of_the_models_that_were_looked_at_last_are_kept(model, images, codes, tmp_path):
+    files = [tmp_path / f"{i}.safetensors" for i in range(8)]
+    for i, file in enumerate(files):
+        encodings.keep(file, codes)
+        os.utime(file, (i, i))
+    assert encodings.kept(files[0], model, images) is not None
+    encodings.keep(tmp_path / "new.safetensors", codes)
+    assert files[0].exists()
+    assert not files[1].exists()
 
 
 def test_codes_go_with_the_data_that_they_are_of(images, tmp_path, monkeypatch):
