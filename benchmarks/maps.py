@@ -29,7 +29,6 @@ from explorer.evaluation import encodings
 from explorer.files.owner import Owner
 from explorer.latents.maps import Map
 from explorer.models import Posterior
-from explorer.ui.cache import digest
 
 MODEL = "mnist-mlp-2d"
 _BLOCK = 10_000
@@ -91,7 +90,7 @@ def keep_codes(images: ImageDataset) -> None:
         labels=images.labels,
         maps={"plane": Map("plane", codes.clone(), codes)},
     )
-    encodings.keep(encodings.encodings_file(digest(model.info), images), latents)
+    encodings.keep(encodings.encodings_file(model.info.content, images), latents)
 
 
 def _open(page: Page, url: str) -> str:

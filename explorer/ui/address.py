@@ -54,8 +54,8 @@ def restore_choice(
     """Before a widget of that key is made: start it from the URL, and say so when the URL asks for what is not there.
 
     A value that the session has but the options no longer do gives way to the default. `names` are the options' on the
-    screen, which a mapping of options has itself; the URL may say these, too. `usual` is the default of a widget that
-    has none of its own.
+    screen, which a mapping of options has itself; the URL may say these, too. `usual` is the default, which the session
+    then has; without it the widget has one of its own.
     """
     if isinstance(options, Mapping):
         names, options = options, list(options)
@@ -70,12 +70,10 @@ def restore_choice(
         st.session_state[key] = wanted
     elif first and _went_back():
         st.session_state.pop(key, None)
-        if usual is not None:
-            st.session_state[key] = usual
     if key in st.session_state and st.session_state[key] not in options:
         del st.session_state[key]
-        if usual is not None:  # which has to be said: the browser would go on showing the old one
-            st.session_state[key] = usual
+    if usual is not None:  # in place of an old one it has to be said: the browser would go on showing that
+        st.session_state.setdefault(key, usual)
 
 
 def restore_pick(data: EncodedDataset) -> None:

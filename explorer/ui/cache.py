@@ -32,14 +32,9 @@ def all_checkpoints() -> list[CheckpointInfo]:
     return checkpoints()
 
 
-def digest(info: CheckpointInfo) -> str:
-    """Names a checkpoint's content, for caches and URLs of what is computed from it."""
-    return info.content
-
-
 @st.cache_resource(max_entries=12, show_spinner="Opening the model …")
 def open_model(ident: str, content: str) -> Model:
-    """The model of that id; `content` is its digest, so that a run that went on is opened again."""
+    """The model of that id; `content` is the checkpoint's, so that a run that went on is opened again."""
     return load(ident)
 
 
@@ -108,13 +103,15 @@ class EncodedDataset:
             return f"The images of {self.source} on this machine are not those that the model was trained on."
         return _joined(*splits)
 
+    def images_of(self, rows: Tensor) -> Tensor | None:
+        """The uint8 images [M, C, H, W] of some rows int64 [M], or None when their data set is not on this machine."""
+        data, index = self.originals(), self.latents.index[rows]
+        return None if isinstance(data, str) or int(index.max()) >= len(data) else data.images[index]
+
     def original(self, row: int) -> Tensor | None:
-        """The uint8 image [C, H, W] of a row, or None when its data set is not on this machine."""
-        data = self.originals()
-        index = int(self.latents.index[row])
-        if isinstance(data, str) or index >= len(data) or data.image_shape != self.model.image_shape:
-            return None
-        return data.images[index]
+        """The image [C, H, W] of a row, or None as of several."""
+        found = self.images_of(torch.tensor([row]))
+        return None if found is None else found[0]
 
     def decode(self, codes: Tensor) -> Tensor:
         """The decoder's images of codes [N, D] that are no items', float32 [N, C, H, W]."""

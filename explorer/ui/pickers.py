@@ -52,7 +52,6 @@ def pick_one(
     """
     default = default or next(iter(names))
     address.restore_choice(param, key, names, what, usual=default)
-    st.session_state.setdefault(key, default)
     chosen = st.segmented_control(
         label,
         list(names),
@@ -90,7 +89,6 @@ def pick_model() -> cache.Model:
     first = first_of(order)
     _follow_model(usable, first, damaged)
     address.restore_choice("model", "explore_model", order, "the model", usual=first)
-    st.session_state.setdefault("explore_model", first)
     whose = {i: "" if usable[i].shipped else access.caption(usable[i].owner) for i in order}
     names = {i: f"{usable[i].trained_on} · {i} — {usable[i].traits}" for i in order}
     labels = {i: " · ".join(filter(None, (names[i], whose[i]))) for i in order}
@@ -107,7 +105,7 @@ def pick_model() -> cache.Model:
     following.remember("explore_model", usable)
     _show_damaged(damaged, len(usable))
     try:
-        model = cache.open_model(chosen, cache.digest(usable[chosen]))
+        model = cache.open_model(chosen, usable[chosen].content)
         model.mapped  # noqa: B018 - read here, so that a damaged file is said in this sentence and not later
         return model
     except (CheckpointError, OSError) as error:
@@ -196,7 +194,7 @@ def pick_color(data: EncodedDataset, on_change: Callable[[], None]) -> None:
 def chosen_color(data: EncodedDataset) -> str:
     """What was chosen to colour the map, here or on Explore, or what the address says."""
     address.restore_choice("color", "color_by", colors(data), "the colouring", usual="class")
-    return str(st.session_state.get("color_by", "class"))
+    return str(st.session_state["color_by"])
 
 
 def pick_data(model: cache.Model, controls: DeltaGenerator, *, widths: tuple[int, int] = (185, 215)) -> EncodedDataset:
@@ -238,7 +236,7 @@ def pick_data(model: cache.Model, controls: DeltaGenerator, *, widths: tuple[int
         on_change=partial(st.session_state.pop, _INSTEAD, None),
     )
     try:
-        found = encoded_dataset(model.info.id, cache.digest(model.info), data, projection)
+        found = encoded_dataset(model.info.id, model.info.content, data, projection)
     except (DatasetError, CheckpointError, ValueError, OSError) as error:
         _look_again_if_gone(model.info)
         st.error(sentence(error))

@@ -99,10 +99,9 @@ def open_several(chosen: Sequence[CheckpointInfo]) -> list[EncodedDataset]:
 
 
 def _opened(info: CheckpointInfo) -> EncodedDataset:
-    content = cache.digest(info)
-    model = cache.open_model(info.id, content)
+    model = cache.open_model(info.id, info.content)
     kinds = cache.projections(model)
     if not kinds:
         raise CheckpointError(f"{info.id} has no map of its codes: train it again")
-    found = cache.encoded_dataset(info.id, content, STORED, kinds[0])
+    found = cache.encoded_dataset(info.id, info.content, STORED, kinds[0])
     return replace(found, drawn_as=0) if model.conditional else found

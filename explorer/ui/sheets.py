@@ -110,7 +110,7 @@ def _as(labels: Tensor | int | None) -> str:
 
 def rows_sheet(data: EncodedDataset, rows: Tensor, columns: int) -> str:
     """URL of pictures of some rows: originals when they are here, else reconstructions."""
-    here = _originals_of(data, rows) is not None
+    here = data.images_of(rows) is not None
     name = f"{data.key}-rows-{hashed(rows)}{_as(data.drawn_as)}"
     return assets.publish(
         f"{name}-{columns}-{int(here)}.webp", lambda: image_sheet(row_images(data, rows), columns), "image/webp"
@@ -119,20 +119,13 @@ def rows_sheet(data: EncodedDataset, rows: Tensor, columns: int) -> str:
 
 def row_images(data: EncodedDataset, rows: Tensor) -> Tensor:
     """The images [M, C, H, W] of some rows, uint8, or else their reconstructions, float in [0, 1]."""
-    found = _originals_of(data, rows)
+    found = data.images_of(rows)
     return data.decode_rows(rows) if found is None else found
-
-
-def _originals_of(data: EncodedDataset, rows: Tensor) -> Tensor | None:
-    originals, index = data.originals(), data.latents.index[rows]
-    if isinstance(originals, str) or int(index.max()) >= len(originals):
-        return None
-    return originals.images[index]
 
 
 def error_sheet(data: EncodedDataset, rows: Tensor, columns: int) -> str | None:
     """URL of how far some rows' reconstructions are off, from black to white; None where the originals are not here."""
-    if (images := _originals_of(data, rows)) is None:
+    if (images := data.images_of(rows)) is None:
         return None
 
     def make() -> bytes:

@@ -144,7 +144,7 @@ def test_a_walk_that_another_model_has_not_finds_a_way_back():
 
 def test_a_mean_that_is_drawn_as_another_class_is_said():
     info = explorer.load(PLANE).info
-    data = cache.encoded_dataset(PLANE, cache.digest(info), "mnist-5k", "plane")
+    data = cache.encoded_dataset(PLANE, info.content, "mnist-5k", "plane")
     means = computed.class_means(data)
     drawn = computed.drawn_as_another(data, means)
     well = next(i for i in range(10) if i not in drawn)

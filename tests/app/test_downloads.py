@@ -57,7 +57,7 @@ def test_explore(files):
     at = explore()
     at.selectbox(key="explore_model").select(PLANE).run()
     info = next(info for info in cache.all_checkpoints() if info.id == PLANE)
-    data = cache.encoded_dataset(PLANE, cache.digest(info), cache.STORED, "plane")
+    data = cache.encoded_dataset(PLANE, info.content, cache.STORED, "plane")
     at.session_state["explore_selection"] = Selected(list(range(30)), "lasso", [[0.0, 0.0]], data.map_key, 1)
     at.session_state["used_latents"] = True
     sound(at.run())

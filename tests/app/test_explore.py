@@ -271,7 +271,7 @@ def test_a_plane_through_the_code_of_an_own_picture_stays_in_the_session(monkeyp
         at.session_state["grid_plane"] = kind
         for picked, start in (({}, "data:image/"), ({"xy": (0.0, 0.0)}, "assets/")):
             at.session_state["explore_pick"] = Pick(CONV, code, **picked)
-            at.session_state[f"grid_corners_{cache.digest(find(CONV))}"] = corners(**{"xy": None, **picked})
+            at.session_state[f"grid_corners_{find(CONV).content}"] = corners(**{"xy": None, **picked})
             before = set(assets._store._recipes)
             assert not sound(at.run()).error
             assert drawn.pop().startswith(start), (kind, picked)
@@ -292,7 +292,7 @@ def test_a_tile_of_the_grid_is_a_pick_for_its_own_controls(monkeypatch):
     at.run()  # the page as a whole, of which only some panels were drawn
     at.button(key="clear_pick").click().run()
     at.run()
-    at.session_state[f"grid_corners_{cache.digest(find(CONV))}"] = corners()
+    at.session_state[f"grid_corners_{find(CONV).content}"] = corners()
     at.get_by_key("grid_plane").set_value("points").run()
     assert sound(at).button(key="grid_corner_A").disabled
     at.button(key="grid_tiles_3").click().run()

@@ -43,7 +43,7 @@ def folder(tmp_path_factory):
 def stored(folder):
     with screens.runs_in(folder):
         info = next(info for info in cache.all_checkpoints() if info.id == "runs/mine")
-        yield cache.encoded_dataset("runs/mine", cache.digest(info), "test", "plane")
+        yield cache.encoded_dataset("runs/mine", info.content, "test", "plane")
 
 
 def test_items_are_called_by_their_files(stored):
@@ -192,7 +192,7 @@ def test_what_takes_long_is_encoded_by_a_job(folder, monkeypatch):
         (file,) = (folder / "own" / "cells" / "codes").iterdir()
         info = next(info for info in cache.all_checkpoints() if info.id == "runs/mine")
         whole = explorer.load("runs/mine").encode(cache.encodable("own:cells", (28, 28), 1).images).mean
-        found = cache.encoded_dataset("runs/mine", cache.digest(info), "own:cells", "plane")
+        found = cache.encoded_dataset("runs/mine", info.content, "own:cells", "plane")
         torch.testing.assert_close(found.latents.mean, whole)
         assert found.before_test == 32
         file.unlink()

@@ -88,7 +88,7 @@ def test_a_selection_says_how_many_patients_it_spans():
     at = page(BOTH)
     found = explorer.load(BOTH)
     _, ids = found.latents.groups
-    revision = f"{cache.digest(found.info)}-test-umap"
+    revision = f"{found.info.content}-test-umap"
     one = torch.nonzero(ids == 3).flatten().tolist()
     at.session_state["explore_selection"] = Selected(one, "lasso", [[0.0, 0.0]], revision, 1)
     at.run()

@@ -425,7 +425,7 @@ def test_what_to_rank_of_stacks_is_asked_once_there_are_some():
 def test_a_test_image_is_known_to_any_model_of_its_data_however_it_is_prepared():
     """As another model's subject, too, beside which it is compared: none of its nearest images is itself."""
     info = next(info for info in cache.all_checkpoints() if info.id == PLANE)
-    data = cache.encoded_dataset(PLANE, cache.digest(info), cache.STORED, "plane")
+    data = cache.encoded_dataset(PLANE, info.content, cache.STORED, "plane")
     picture = pictures.single(data.original(5))
     index = int(data.latents.index[5])
     subject = Subject("5", "test image 5", "5", picture, own="another model", source="mnist-5k", test_index=index)

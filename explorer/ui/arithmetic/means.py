@@ -40,12 +40,10 @@ def means_panel(data: EncodedDataset) -> ClassMeans | None:
         have = [i for i, count in enumerate(found.counts.tolist()) if count]
         doubtful = found.doubtful.tolist()
         another = computed.drawn_as_another(data, found)
-        names = [data.classes[i] for i in have]
+        names, condition = [data.classes[i] for i in have], data.conditions(torch.tensor(have))
         tiles(
             key="means_tiles",
-            sheet_url=sheets.decoded_sheet(
-                f"{data.key}-means", data.model, found.codes[have], _ACROSS, data.conditions(torch.tensor(have))
-            ),
+            sheet_url=sheets.decoded_sheet(f"{data.key}-means", data.model, found.codes[have], _ACROSS, condition),
             count=len(have),
             columns=_ACROSS,
             tile=sheets.tile_size(data.model),
@@ -61,7 +59,6 @@ def means_panel(data: EncodedDataset) -> ClassMeans | None:
             label="Class means, decoded",
             on_pick=lambda i: selection.choose_code(data, found.codes[have[i]], f"mean of {names[i]}"),
         )
-        condition = data.conditions(torch.tensor(have))
         sheet_menu(
             "means",
             f"{data.model.info.name}-means",

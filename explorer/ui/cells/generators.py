@@ -84,6 +84,6 @@ def _told_by_prior(info: CheckpointInfo) -> bool:
 def open_pair(kind: str) -> Pair:
     """Opens the models of a kind. Raises CheckpointError or OSError."""
     infos = {c.id: c for c in cache.all_checkpoints()}
-    content = [cache.digest(infos[name]) for name in _models(kind)]
+    content = [infos[name].content for name in _models(kind)]
     models = [cache.open_model(name, digest) for name, digest in zip(_models(kind), content, strict=True)]
     return Pair(kind, "-".join(dict.fromkeys(content)), *models)

@@ -97,7 +97,7 @@ def _decoder(found: Comparison, init: str, moment: str) -> tuple[str, Callable[[
                 f"The model checkpoints/{found.checkpoint}, which comes with the program, is missing or damaged, so "
                 f"that there is nothing to draw the cells of {NAMES[init]} with."
             )
-        content = cache.digest(infos[found.checkpoint])
+        content = infos[found.checkpoint].content
         return content, cache.open_model(found.checkpoint, content).decode
     name = f"{found.decoder_sha256[:20]}-{moment}-{init}"
     return name, partial(initialisation.decode, _network(init, moment))

@@ -81,8 +81,6 @@ def drawn_as_another(data: EncodedDataset, means: ClassMeans) -> dict[int, int]:
     labels, index = data.latents.labels, data.latents.index
     if isinstance(originals, str) or labels is None or int(index.max()) >= len(originals):
         return {}
-    if originals.image_shape != data.model.image_shape:
-        return {}
     return _drawn_as_another(data, originals, means)
 
 

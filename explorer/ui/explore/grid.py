@@ -31,7 +31,6 @@ def restore(data: EncodedDataset) -> None:
     if data.model.latent < 3 or abilities.why_no_plane(data.model):
         return
     address.restore_choice("plane", _PLANE, _PLANES, "the plane", usual="pca")
-    st.session_state.setdefault(_PLANE, "pca")
     latents = {latent: str(latent) for latent in _latents(data)}
     address.restore_choice("across", _ACROSS, latents, "the latent")
     address.restore_choice("up", _UP, latents, "the latent")

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
 
 import streamlit as st
 
@@ -190,9 +189,5 @@ def _not_here(data: EncodedDataset, why: str) -> None:
     if (instead := getting.stand_in(data.source)) is None:
         return
     st.markdown(f"Similar images are here: those of {plain(instead)}.")
-
-    def use() -> None:
-        changes: dict[str, Any] = {"map_data": instead}
-        st.session_state.update(changes)
-
-    st.button(f"Use {plain(instead)}", key="test_instead", on_click=use)
+    chosen = {"map_data": instead}
+    st.button(f"Use {plain(instead)}", key="test_instead", on_click=st.session_state.update, args=(chosen,))

@@ -56,7 +56,7 @@ def picked_in_a_hole(model: str) -> Condition:
             return False
         chosen = st.session_state.get("map_data", cache.STORED)
         try:
-            data = cache.encoded_dataset(model, cache.digest(info), chosen, "plane")
+            data = cache.encoded_dataset(model, info.content, chosen, "plane")
         except (CheckpointError, DatasetError, cache.NotEncodedError, OSError):
             return False
         return sheets.in_hole(data, *pick.place(data))

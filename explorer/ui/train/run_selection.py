@@ -40,7 +40,6 @@ def restore(found: list[RunInfo]) -> None:
         for name in names:
             st.session_state[pick_key(name)] = name in asked
     address.restore_choice("curve", _METRIC, _METRICS, "the curve", usual="elbo")
-    st.session_state.setdefault(_METRIC, "elbo")
 
 
 def query(found: list[RunInfo]) -> dict[str, str]:
