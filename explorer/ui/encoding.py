@@ -29,7 +29,6 @@ def encoded_dataset(ident: str, content: str, data: str, projection: str) -> Enc
 def _wait_for(waiting: NotEncodedError) -> NoReturn:
     images, ident = waiting.images, str(waiting.file)
     job = _jobs.get(ident)
-    begins = job is None
     if job is None:
         name = images.name
         job = _jobs[ident] = Job(
@@ -40,8 +39,9 @@ def _wait_for(waiting: NotEncodedError) -> NoReturn:
     if job.running:
         st.info("The map is here once its images are encoded. Their codes are kept, so it opens at once from then on.")
         follow(job, "encoding", counted=True)
-    elif begins and not job.problem:
-        st.rerun()  # it is done already
+    elif not (job.problem or job.cancelled):  # it was done between two looks
+        _forget(ident)
+        st.rerun()
     else:
         if job.problem:
             st.error(plain(job.problem))

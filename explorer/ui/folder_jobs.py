@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
+import streamlit as st
+
 from explorer.checkpoints.folder import runs_folder
 from explorer.errors import DatasetError
 from explorer.files.pictures import Progress
@@ -21,6 +23,13 @@ _LEFT = 7 * 86_400  # seconds after which what was done in part is deleted
 _places = threading.BoundedSemaphore(2)  # such jobs at once, of all who use this server
 
 Done = TypeVar("Done")
+
+
+def begin(key: str, origin: Origin | None, starts: Callable[[Origin], Job[Done]]) -> None:
+    """As a callback: lets a session have a job, unless its last one is on its way, as after a double click."""
+    job: Job[Done] | None = st.session_state.get(key)
+    if origin is not None and (job is None or not job.running):
+        st.session_state[key] = starts(origin)
 
 
 def start(

@@ -196,6 +196,17 @@ def test_what_takes_long_is_encoded_by_a_job(folder, monkeypatch):
         torch.testing.assert_close(found.latents.mean, whole)
         assert found.before_test == 32
         file.unlink()
+        cache.encoded_dataset.clear()
+        cache._encode.clear()
+        job.join()  # the codes that it wrote are gone by the next look, as the job's end may be missed
+        encoding._jobs[str(file)] = job
+        at.run()
+        (again,) = encoding._jobs.values()
+        assert again is not job
+        again.join(240)
+        at.run()
+        assert not at.info
+        assert "40 images of own" in texts(at.caption)
     cache.encoded_dataset.clear()
     cache._encode.clear()
 

@@ -64,6 +64,20 @@ def held(monkeypatch):
     go_on.set()
 
 
+def test_a_double_click_begins_one(model, origin, held, monkeypatch):
+    go_on, counts = held
+    monkeypatch.setattr(folder_jobs.st, "session_state", {})  # of a visitor, whose clicks these are
+    begun = []
+    for _ in range(2):
+        folder_jobs.begin("job", origin, lambda origin: begun.append(start(origin, model)) or begun[-1])
+    go_on.set()
+    begun[0].join(TIMEOUT)
+    assert begun == [folder_jobs.st.session_state["job"]]
+    folder_jobs.begin("job", origin, lambda origin: begun.append(start(origin, model)) or begun[-1])
+    begun[1].join(TIMEOUT)
+    assert counts.most == 1
+
+
 def test_the_third_waits_and_can_be_cancelled_meanwhile(model, origin, held):
     go_on, counts = held
     started = [start(origin, model) for _ in range(4)]

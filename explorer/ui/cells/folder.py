@@ -55,8 +55,8 @@ def folder_panel() -> None:
             key="cells_folder_start",
             type="primary",
             disabled=running,
-            on_click=_begin,
-            args=(origin,),
+            on_click=folder_jobs.begin,
+            args=(_JOB, origin, start),
         )
     if job is None:
         return
@@ -68,11 +68,6 @@ def folder_panel() -> None:
         st.error(plain(job.problem))
     else:
         _shown(job.result)
-
-
-def _begin(origin: Origin) -> None:
-    """As a callback: screens it."""
-    st.session_state[_JOB] = start(origin)
 
 
 def start(origin: Origin) -> Job[Screened]:

@@ -67,7 +67,8 @@ def _panel(data: EncodedDataset) -> None:
         key="rank_start",
         type="primary",
         disabled=running or origin is None,
-        on_click=lambda: st.session_state.update({_JOB: start(origin, data.model, planes)}) if origin else None,
+        on_click=folder_jobs.begin,
+        args=(_JOB, origin, lambda origin: start(origin, data.model, planes)),
     )
     if job is None:
         st.caption(
