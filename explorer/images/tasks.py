@@ -102,14 +102,13 @@ class ReadArray(Task[Arrays]):
 
     def do(self, data: bytes, name: str, granted: int) -> Answer:
         if self.frames == "all":
-            found = [
-                (picture, to_array(picture.image, self.size, self.channels))
-                for picture in read_frames(data, name, granted, self.frames, self.channel)
-            ]
+            pictures: Iterable[Picture] = read_frames(data, name, granted, self.frames, self.channel)
         else:
-            picture = read(data, name, granted, at_least=self.at_least, frames=self.frames, channel=self.channel)
-            found = [(picture, to_array(picture.image, self.size, self.channels))]
-        return {**_said(found[0][0]), "count": len(found)}, (pixels.tobytes() for _, pixels in found)
+            pictures = [read(data, name, granted, at_least=self.at_least, frames=self.frames, channel=self.channel)]
+        pixels: list[bytes] = []
+        for picture in pictures:  # of which memory holds one or two
+            pixels.append(to_array(picture.image, self.size, self.channels).tobytes())
+        return {**_said(picture), "count": len(pixels)}, pixels
 
     def result(self, values: dict[str, Any], take: Take) -> Arrays:
         pixels = np.stack([_array(self.size, self.channels, take) for _ in range(values["count"])])

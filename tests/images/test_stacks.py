@@ -1,5 +1,6 @@
 """Frames and channels of files, and the numbers of scientific TIFFs."""
 
+import gc
 import io
 import tarfile
 import zipfile
@@ -18,6 +19,7 @@ from explorer.errors import ImageError
 from explorer.files.pictures import open_pictures
 from explorer.files.results import Results
 from explorer.images.decoding import read_one
+from explorer.images.reading import Picture
 from explorer.images.stacks import Planes, open_stack
 from explorer.images.tasks import ReadArray, ReadPicture
 from tests.hostile import saved
@@ -116,6 +118,13 @@ def test_frames_of_animations():
         assert _read(data)[1].frames == 3
         assert np.unique(_read(data, frames="mean")[0]).tolist() == [30]
         assert np.unique(_read(data, frames="max")[0]).tolist() == [60]
+
+
+def test_frames_that_are_done_are_let_go_of():
+    data = _tiff(np.zeros((9, 8, 8), np.uint8), photometric="minisblack")
+    values, _pieces = ReadArray(8, 1, frames="all").do(data, "it", 1 << 20)
+    assert values["count"] == 9
+    assert not [found for found in gc.get_objects() if type(found) is Picture]
 
 
 def test_sums_of_deep_frames_are_scaled_by_all_of_them():
