@@ -32,10 +32,11 @@ _LEAST_THINNING = 0.5  # plain Gaussian classes of 50 members stay above 0.7
 class ClassMeans:
     """The mean code [C, D] and the number of members of each class, with three signs of a mean that decodes badly.
 
-    `own`: the share of the 15 codes nearest to the mean that are of the class. `typical`: the share of the members
-    that lie in a sparser place of their class than the mean does. `thinning`: the class's density in the gap between
-    its two halves, over the density on the side of the gap where it is lower: near 0 for two clusters apart, 1 for
-    one cluster. Rows and figures are NaN where a class has no members; `typical` and `thinning` with fewer than 20.
+    `own`: the share of the 15 codes nearest to the mean, or of as many as a smaller class has members, that are of the
+    class. `typical`: the share of the members that lie in a sparser place of their class than the mean does.
+    `thinning`: the class's density in the gap between its two halves, over the density on the side of the gap where it
+    is lower: near 0 for two clusters apart, 1 for one cluster. Rows and figures are NaN where a class has no members;
+    `typical` and `thinning` with fewer than 20.
     """
 
     codes: Float[Tensor, "c d"]
@@ -77,7 +78,7 @@ def class_means(codes: Float[Tensor, "n d"], labels: Int[Tensor, " n"], classes:
     for label in labels.unique().tolist():
         members = codes[labels == label]
         means[label] = members.double().mean(0)
-        _, index = nearest(means[label][None], codes, NEIGHBOURS)
+        _, index = nearest(means[label][None], codes, min(NEIGHBOURS, len(members)))
         own[label] = (labels[index[0]] == label).float().mean()
         if len(members) >= _FEWEST:
             order = torch.randperm(len(members), generator=torch.Generator().manual_seed(0))

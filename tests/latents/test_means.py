@@ -107,6 +107,14 @@ def test_a_mean_among_other_classes_is_doubtful():
     assert found.reason(0) == "most of the codes around the mean are of other classes"
 
 
+@pytest.mark.parametrize("n", [1, 3, 6])
+def test_a_small_class_apart_from_others_is_not_doubtful(n):
+    codes = torch.cat([normal(100, 4), 50 + 0.1 * normal(n, 4, seed=1)])
+    found = class_means(codes, torch.tensor([0] * 100 + [1] * n), 2)
+    assert found.own.tolist() == [1.0, 1.0]
+    assert found.doubtful.tolist() == [False, False]
+
+
 @pytest.mark.parametrize("n", [1, 19, 20, 60])
 def test_members_that_are_all_the_same_are_one_cluster(n):
     found = one_class(torch.ones(n, 3))
