@@ -81,9 +81,12 @@ def _conditions(info: CheckpointInfo, name: str) -> dict[str, Any]:
     if name in _NATS:
         likelihood = LIKELIHOODS[model["likelihood"]]
         conditions["another kind of likelihood"] = (likelihood.binary, likelihood.eight_bit)
-    if name == "log_likelihood":
+    if name in _NATS or name == "bits_per_dim":
+        conditions["images whose class is known against images alone"] = bool(model.get("classes"))
+    if name in ("log_likelihood", "bits_per_dim"):
         measures = info.metrics.get("measures")
-        conditions["another number of draws"] = measures.get("k") if isinstance(measures, Mapping) else None
+        by_elbo = 1 if name == "bits_per_dim" else None  # a bound by one draw is the ELBO on average
+        conditions["another number of draws"] = measures.get("k", by_elbo) if isinstance(measures, Mapping) else None
     return conditions
 
 

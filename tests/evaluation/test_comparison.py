@@ -12,10 +12,10 @@ from explorer.evaluation.comparison import Figure, compare, to_latex, to_markdow
 
 
 def model(ident: str, metrics: dict[str, Any], *, likelihood: str = "bernoulli", **data: Any) -> CheckpointInfo:
-    binarise = data.pop("binarise", False)
+    binarise, classes = data.pop("binarise", False), data.pop("classes", 0)
     config = {
         "dataset": {"name": "mnist", **data},
-        "model": {"likelihood": likelihood, "binarise": binarise, "image_shape": [1, 28, 28]},
+        "model": {"likelihood": likelihood, "binarise": binarise, "classes": classes, "image_shape": [1, 28, 28]},
     }
     return CheckpointInfo(ident, Path(ident), shipped=True, config=config, metrics={"n": 100, **metrics})
 
@@ -42,6 +42,7 @@ def test_the_best_of_what_may_be_ranked():
         (model("b", {"elbo": -9.0, "n": 50}), "other test images"),
         (model("b", {"elbo": -9.0}, test_sha256="other"), "other images of that name"),
         (model("b", {"elbo": -9.0}, binarise=True), "grey pixels against binarised ones"),
+        (model("b", {"elbo": -9.0}, classes=10), "images whose class is known against images alone"),
     ],
 )
 def test_what_cannot_be_compared_is_never_ranked(other, why):
@@ -66,6 +67,13 @@ def test_bounds_by_other_numbers_of_draws_are_apart():
     models = [model("abc"[i], {"measures": {"log_likelihood": -i, "k": k}}) for i, k in enumerate((10, 500, 10))]
     found = figure(models, "log_likelihood")
     assert (found.best, found.unranked) == ({0}, {1: "another number of draws"})
+
+
+def test_bits_of_the_importance_weighted_bound_are_apart_from_those_of_the_elbo():
+    counts = ({"k": 500}, {"k": 1}, {})  # a bound by one draw is the ELBO on average
+    models = [model("abc"[i], {"measures": {"bits_per_dim": 6.0 + i, **k}}) for i, k in enumerate(counts)]
+    found = figure(models, "bits_per_dim")
+    assert (found.best, found.unranked) == ({1}, {0: "another number of draws"})
 
 
 @pytest.mark.parametrize("damage", [{"elbo": "low"}, {"elbo": None}, {"elbo": float("nan")}, {"measures": [1]}, {}])
