@@ -66,6 +66,7 @@ def _concentration(importances: np.ndarray) -> float:
 
 
 def _binned(z: np.ndarray) -> np.ndarray:
+    z = z.astype(np.float64)  # bins of a latent that hardly varies are narrower than float32 can tell
     return np.digitize(z, np.histogram_bin_edges(z, BINS)[1:-1])
 
 

@@ -38,6 +38,12 @@ def test_a_factor_that_does_not_vary_has_no_gap():
     assert mig(factors().astype(np.float32), v) == pytest.approx(1, abs=0.01)
 
 
+def test_a_latent_that_hardly_varies_has_a_gap_like_any_other():
+    v = factors()
+    dead = (0.01 + np.spacing(np.float32(0.01)) * (v[:, 0] % 2)).astype(np.float32)
+    assert mig(np.column_stack([v.astype(np.float32), dead]), v[:, 1:]) == pytest.approx(1, abs=0.01)
+
+
 def test_disentanglement_and_completeness_of_known_importances():
     assert disentanglement_and_completeness(np.eye(3)) == pytest.approx((1, 1))
     assert disentanglement_and_completeness(np.ones((4, 3))) == pytest.approx((0, 0))
