@@ -21,6 +21,7 @@ from explorer.files.regular import json_object, read_json
 from explorer.files.tensors import Header, read_header
 from explorer.latents.items import Items
 from explorer.models import FAMILIES, LatentModel, ModelConfig, build
+from explorer.models.base import MOST_GROUPS
 
 SCHEMA = 1
 _MOST_CLASSES = 65_536
@@ -84,7 +85,7 @@ _METRICS = must_be.table(
         "mse": must_be.nothing_or(must_be.number(0)),
         "active_units": _COUNT,
         "n": _COUNT,
-        "kl_by_latent": must_be.listed(_NATS, 4096),
+        "kl_by_latent": must_be.listed(_NATS, MOST_GROUPS),
         "figures": must_be.mapping(_NATS),
         "measured_on": must_be.mapping(must_be.either(_COUNT, must_be.text(5000))),
         "measures": _MEASURES,
@@ -97,7 +98,7 @@ _LINE = must_be.table(
         "epoch": must_be.whole(1, 10**9),
         **dict.fromkeys(("train", "test"), must_be.nothing_or(must_be.mapping(_METRIC))),
         **dict.fromkeys(("seconds", "images_per_second", "learning_rate", "beta", "noise_variance"), _METRIC),
-        "kl_by_latent": must_be.listed(_METRIC, 4096),
+        "kl_by_latent": must_be.listed(_METRIC, MOST_GROUPS),
         "figures": must_be.mapping(_METRIC),
         "warning": must_be.text(1000),
     },

@@ -23,6 +23,7 @@ NORMAL = "N(0, I)"  # the prior, in words
 BALANCE_MEMORY = 100  # steps that the squared error is averaged over: Rezende & Viola's 0.99
 BALANCE_RANGE = 1e-3, 1e3  # of the KL's weight against that of the start: at first no weight meets the target
 BALANCE_RATE = 0.01  # by how much the KL's weight moves in a step at most, as a share
+MOST_GROUPS = 1 << 16  # of latents: every epoch's line of history has a KL for each
 NOISE_WINDOW = 2000  # images over which a learnt noise variance is averaged: it is then known to about 1%
 
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.models.base import LatentGroup, LatentModel, place_name, register
+from explorer.models.base import MOST_GROUPS, LatentGroup, LatentModel, place_name, register
 from explorer.models.config import ModelConfig, ModelSettings
 from explorer.models.ladder_networks import DenseLadder, Ladder, ResidualLadder
 from explorer.models.networks import initialise
@@ -115,6 +115,8 @@ class LadderVAE(LatentModel):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         self.body: Ladder = _KINDS[config.network](config)
+        if (latents := sum(self.body.sizes)) > MOST_GROUPS:
+            raise ValueError(f"layers and grids make {latents:,} latents: take at most {MOST_GROUPS:,}")
         initialise(self, config.init)
 
     @property

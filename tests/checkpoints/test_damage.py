@@ -45,11 +45,11 @@ INDEX = {
 }
 
 
-def write(path, family="vae", latent=2, network="dense", seed=0):
+def write(path, family="vae", latent=2, network="dense", seed=0, **more):
     """A small checkpoint whose parts fit together, of an untrained model, with the files of a run beside."""
     torch.manual_seed(seed)
     settings = {"family": family, "network": network, "latent": latent, "encoder": [4], "decoder": [4]}
-    settings |= {"likelihood": "sigma", "batch_norm": network == "conv"}
+    settings |= {"likelihood": "sigma", "batch_norm": network == "conv", **more}
     model_config = ModelConfig.from_json(
         {**settings, "image_shape": [1, 8, 8], "classes": len(CLASSES) if family == "cvae" else 0}
     )
@@ -80,7 +80,13 @@ def write(path, family="vae", latent=2, network="dense", seed=0):
         "versions": {"python": "3.11"},
     }
     history = [
-        {"epoch": i, "seconds": 1.0 * i, "train": {"elbo": -1.0}, "test": metrics, "kl_by_latent": [0.1] * latent}
+        {
+            "epoch": i,
+            "seconds": 1.0 * i,
+            "train": {"elbo": -1.0},
+            "test": metrics,
+            "kl_by_latent": [0.1] * network_.latent,
+        }
         for i in (1, 2)
     ]
     for row in history:
@@ -299,6 +305,12 @@ NUMBERS = {
     "mean_average": (put(0, float("nan")), "mean_average has values that cannot be"),
     "kept_latents": (put(0, -1), "kept_latents runs from -1 to 1, and there are 2 latents"),
 }
+
+
+def test_a_ladder_of_many_latents_opens(place):
+    write(place / "tall", family="ladder", layers=[4096, 4])
+    assert load("runs/tall", device="cpu").latent == 4100
+    assert [len(line["kl_by_latent"]) for line in read_history(place / "tall")] == [4100, 4100]
 
 
 @pytest.mark.parametrize("name", NUMBERS)

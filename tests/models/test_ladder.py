@@ -182,6 +182,7 @@ def test_a_residual_ladders_layers_are_grids():
         ({"grids": (1, 7)}, "grids must have a side for each of the 3 layers of a residual ladder, not 2"),
         ({"grids": (7, 4, 1)}, "grids must have the top layer's side first"),
         ({"grids": (1, 4, 15)}, "grids of 28 x 28 images have at most 14 places a side, not 15"),
+        ({"layers": (1, 9, 4000), "grids": (1, 2, 7)}, "layers and grids make 196,037 latents: take at most 65,536"),
         ({"network": "dense", "layers": (4,)}, "encoder must have a width, or at most one for each of the 1 layers"),
         ({"network": "conv"}, "network must be dense or residual for a ladder, not conv"),
     ],
