@@ -138,7 +138,7 @@ class Pair:
         network = Adopted(config).eval()
         network.encoder = torch.frombuffer(bytearray(self.encoder), dtype=torch.uint8)
         network.decoder = torch.frombuffer(bytearray(self.decoder), dtype=torch.uint8)
-        network.decode(torch.from_numpy(codes).flatten(1).float())  # says what is wrong with it
+        network.decode(torch.from_numpy(codes).reshape(len(codes), -1).float())  # says what is wrong with it
         most = torch.zeros(at_once(config.pixels), *shape)  # in the process that adopts, which has bounded memory
         network.decode(network.posterior(most).mean)
         return network

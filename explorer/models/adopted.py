@@ -117,10 +117,17 @@ class Adopted(LatentModel):
         if config.layout == "NHWC":
             images = images.permute(0, 2, 3, 1)
         found = self._encode(images.numpy())
-        mean = torch.from_numpy(found[config.mean_output]).flatten(1).float().to(x.device)
+        mean = self._codes(found, config.mean_output).to(x.device)
         if not self.has_prior:
             return PointPosterior(mean, torch.full_like(mean, -torch.inf))
-        return GaussianPosterior(mean, torch.from_numpy(found[config.logvar_output]).flatten(1).float().to(x.device))
+        return GaussianPosterior(mean, self._codes(found, config.logvar_output).to(x.device))
+
+    def _codes(self, found: list[np.ndarray], which: int) -> Float[Tensor, "n d"]:
+        """One of the encoder's outputs as vectors. Raises RuntimeError where it is none of such codes."""
+        if which >= len(found) or found[which][0].size != self.latent:
+            shapes = " and ".join(str(list(array.shape)) for array in found)
+            raise RuntimeError(f"the encoder gives no {self.latent:,} numbers an image as output {which}: {shapes}")
+        return torch.from_numpy(found[which]).reshape(len(found[which]), -1).float()
 
     def logits(self, z: Float[Tensor, "n d"], labels: Int[Tensor, " n"] | None = None) -> Float[Tensor, "n p h w"]:
         config = self.config

@@ -86,6 +86,8 @@ class Graph:
                 raise RuntimeError(
                     f"{about.name} is {shape} for {len(given[0])} rows: export it with a batch of any size"
                 )
+            if array.dtype.kind not in "biuf":
+                raise RuntimeError(f"{about.name} is no array of numbers, but of the type {array.dtype}")
         return found
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,20 @@ def test_a_config_cannot_pass_one_off_as_trained_here(tmp_path):
         check_config({**config, "recipe": {}})
 
 
+def test_a_code_of_one_number_may_come_without_an_axis(tmp_path):
+    pair = Pair(tmp_path / "pair", latent=1)
+    model = onnx.load(pair.folder / "encoder.onnx")
+    for output in model.graph.output:
+        model.graph.node.append(onnx.helper.make_node("Flatten", [output.name], [f"{output.name}_"], axis=0))
+        model.graph.node.append(onnx.helper.make_node("Squeeze", [f"{output.name}_"], [f"{output.name}_flat"]))
+        output.name = f"{output.name}_flat"
+        del output.type.tensor_type.shape.dim[1:]
+    onnx.save(model, pair.folder / "encoder.onnx")
+    found = network(pair).posterior(IMAGES)
+    for got, wanted in zip(found, pair.encode(IMAGES.numpy()), strict=True):
+        np.testing.assert_allclose(got.numpy(), wanted, rtol=1e-4, atol=1e-6)
+
+
 # --- what is refused -----------------------------------------------------------------------------------------------
 
 
@@ -256,6 +271,29 @@ def test_a_decoder_of_other_images(tmp_path):
         explorer.CheckpointError, match=r"the decoder gives \[2, 1, 14, 14\] for 2 codes, not images of"
     ):
         network(pair)
+
+
+@pytest.mark.parametrize("half", ["encoder", "decoder"])
+def test_a_graph_that_gives_no_numbers(tmp_path, half):
+    pair = Pair(tmp_path / "pair")
+    model = onnx.load(pair.folder / f"{half}.onnx")
+    last = model.graph.output[0]
+    model.graph.node.append(onnx.helper.make_node("Cast", [last.name], ["words"], to=onnx.TensorProto.STRING))
+    last.name, last.type.tensor_type.elem_type = "words", onnx.TensorProto.STRING
+    onnx.save(model, pair.folder / f"{half}.onnx")
+    with pytest.raises(explorer.CheckpointError, match="words is no array of numbers"):
+        network(pair)
+
+
+@pytest.mark.parametrize(
+    "change", [{"mean_output": 7}, {"logvar_output": 7}, {"latent": LATENT - 1, "code_shape": (LATENT - 1,)}]
+)
+def test_a_config_that_its_encoder_does_not_fit(tmp_path, change):
+    sound = network(Pair(tmp_path / "pair"))
+    model = Adopted(replace(sound.config, **change)).eval()
+    model.encoder, model.decoder = sound.encoder, sound.decoder
+    with pytest.raises(RuntimeError, match="the encoder gives no"):
+        model.posterior(IMAGES)
 
 
 # --- weights in further files --------------------------------------------------------------------------------------
