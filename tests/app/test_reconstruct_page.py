@@ -336,6 +336,12 @@ def test_the_code_goes_on_to_arithmetic_and_to_explore():
     np.testing.assert_allclose(codes_shown(sound(at))[-1], code, rtol=1e-3, atol=1e-4)
 
 
+def test_the_first_test_image_is_shown_on_explore_though_nobody_picked_it():
+    at = page(source="test")
+    press(at, "to_explore")
+    assert at.query_params["index"] == "0"
+
+
 def test_a_model_of_one_class_names_none():
     """Its neighbours are healthy whatever the picture is: a parasitized cell, too."""
     cell = Image.new("RGB", (64, 64))

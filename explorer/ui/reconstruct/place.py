@@ -93,8 +93,12 @@ def _ways_on(one: Analysis) -> None:
         page_switch.go(page_switch.ARITHMETIC, **{page_switch.ARITHMETIC_TOOL: "expression", expression.KEY: "upload"})
 
     def to_explore() -> None:
-        if not one.subject.slot.startswith("test image"):  # a test image is the pick already
+        index = one.subject.index
+        row = None if index is None else one.data.row_of(index)
+        if row is None:
             selection.choose_code(one.data, one.judgement.code[0], f"Reconstruct: {one.subject.name}")
+        else:
+            selection.choose_row(one.data, row, "Reconstruct")
         page_switch.go(page_switch.EXPLORE)
 
     st.caption("Go on with its code")
