@@ -158,6 +158,19 @@ def test_what_is_wrong_with_a_view_is_said(wrong):
     assert dict(at.query_params) == {"model": CONV}
 
 
+@pytest.mark.parametrize(
+    ("screen", "query", "key", "named"),
+    [
+        ("explore", {"model": CONV, "plane": "latents", "up": "99"}, "grid_b", "{}"),
+        ("arithmetic", {"model": PLANE, "tool": "directions", "b": "class:none"}, "direction_to", "class {}"),
+    ],
+)
+def test_what_is_shown_instead_is_named(screen, query, key, named):
+    at = page(screen, **query)
+    shown = str(at.selectbox(key=key).value).removeprefix("class:")
+    assert f"showing {named.format(shown)}." in texts(at.warning)
+
+
 @pytest.mark.parametrize(("tool", "picture"), [("sliders", "steer"), ("directions", "direction_knob")])
 def test_what_sliders_of_arithmetic_say(tool, picture):
     at = page("arithmetic", model=PLANE, tool=tool, moves="0:1.75,1:-0.5,7:3,x:1")

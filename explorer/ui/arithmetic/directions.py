@@ -57,11 +57,10 @@ def _pair(data: EncodedDataset) -> tuple[Source, Source, Method] | None:
         else f"class {source.name}"
         for ident, source in found.items()
     }
-    address.restore_choice("a", FROM, options, "the group", labels)
-    address.restore_choice("b", TO, options, "the group", labels)
     groups = [ident for ident in options if ident.startswith("group:")]
-    st.session_state.setdefault(FROM, groups[0] if len(groups) > 1 else options[0])
-    st.session_state.setdefault(TO, groups[1] if len(groups) > 1 else options[1])
+    usual = groups if len(groups) > 1 else options
+    address.restore_choice("a", FROM, options, "the group", labels, usual=usual[0])
+    address.restore_choice("b", TO, options, "the group", labels, usual=usual[1])
     left, right = st.columns(2)
     start = left.selectbox(
         "From", options, format_func=labels.__getitem__, key=FROM, persist_state="session", help=_GROUPS_HELP

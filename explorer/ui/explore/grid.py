@@ -31,9 +31,9 @@ def restore(data: EncodedDataset) -> None:
     if data.model.latent < 3 or abilities.why_no_plane(data.model):
         return
     address.restore_choice("plane", _PLANE, _PLANES, "the plane", usual="pca")
-    latents = {latent: str(latent) for latent in _latents(data)}
-    address.restore_choice("across", _ACROSS, latents, "the latent")
-    address.restore_choice("up", _UP, latents, "the latent")
+    across, up, *others = _latents(data)
+    for param, key, order in (("across", _ACROSS, (across, up, *others)), ("up", _UP, (up, across, *others))):
+        address.restore_choice(param, key, {latent: str(latent) for latent in order}, "the latent")  # its default first
 
     def corners(text: str) -> dict[str, Pick]:
         codes = zip(_CORNERS, (compact.read_code(part, data.model.latent) for part in text.split("~")), strict=False)
