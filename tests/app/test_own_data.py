@@ -411,7 +411,13 @@ def test_from_arrays_to_a_data_set(data):
     assert boxes["label"].options == ["none", "x (numbers 9 × 9)", "y (numbers)", "stage (numbers)"]
     assert at.toggle(key="own_role_turned").value is False
     at.selectbox(key="own_role_label").select("stage").run()
-    at = added(at)
+    again = io.BytesIO()
+    np.savez(again, **{name: 1 - values for name, values in arrays.items()})
+    at.file_uploader(key="own_upload").upload("Others.npz", again.getvalue(), "application/zip").run()
+    assert looked_at(at).selectbox(key="own_role_label").value == "y"
+    at.file_uploader(key="own_upload").upload("Cells.npz", out.getvalue(), "application/zip").run()
+    looked_at(at).selectbox(key="own_role_label").select("stage").run()
+    at = added(looked_at(at))
     assert "8 images to train on, 4 to test on" in said(at.success)
     assert datasets.load("own:cells", "train").classes == ["0", "1", "2", "3"]
     at.button(key="own_more").click().run()

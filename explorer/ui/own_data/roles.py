@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer.datasets.own import Preview, Roles
 from explorer.datasets.tables.roles import NONE
+from explorer.ui.widget_binding import bind
 
 _CHOSEN = "own_roles"
 _LABELS = {"image": "Images", "label": "Class", "group": "Keep together", "split": "Split"}
@@ -44,11 +45,11 @@ def pick_roles(found: Preview, *, disabled: bool) -> None:
                     return f"{name} ({found.fields[name]})"
                 return "by folders" if beside and role == "label" else "by names" if role == "split" else "none"
 
+            bind(f"own_role_{role}", now)
             column.selectbox(
                 _LABELS[role],
                 options,
-                options.index(now),
-                named,
+                format_func=named,
                 key=f"own_role_{role}",
                 help=_HELP[role],
                 disabled=disabled,
@@ -56,9 +57,9 @@ def pick_roles(found: Preview, *, disabled: bool) -> None:
                 args=(role,),
             )
         if not beside:
+            bind("own_role_turned", bool(found.roles.turned))
             st.toggle(
                 "Swap rows and columns",
-                bool(found.roles.turned),
                 key="own_role_turned",
                 help="EMNIST's images are stored on their side. Switch it if the images below do not stand upright.",
                 disabled=disabled,
