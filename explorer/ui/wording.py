@@ -68,8 +68,13 @@ def ago(then: datetime, now: datetime) -> str:
     return "1 min ago"
 
 
+def counted(count: int, noun: str) -> str:
+    """1 image, 2,000 images."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def epochs_text(count: int) -> str:
-    return "1 epoch" if count == 1 else f"{count:,} epochs"
+    return counted(count, "epoch")
 
 
 def progress_share(info: RunInfo) -> float:

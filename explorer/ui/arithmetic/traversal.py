@@ -153,8 +153,10 @@ def _summary(data: EncodedDataset, dead: int, latent: int) -> str:
             "first. The ring marks the image nearest to the code; click an image to choose its code."
         )
     if dead:
+        have, them = ("has", "it") if dead == 1 else ("have", "them")
         count = (
-            f"{dead} of {latent} latents have collapsed (grey, with a KL below 0.01 nats): the decoder ignores them. "
+            f"{dead} of {latent} latents {have} collapsed (grey, with a KL below 0.01 nats): the decoder ignores "
+            f"{them}. "
         )
     else:
         count = f"None of the {latent} latents has collapsed. "

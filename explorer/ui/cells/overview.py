@@ -18,6 +18,7 @@ from explorer.ui.components.tiles.component import tiles
 from explorer.ui.downloads import download_menu, panel_of
 from explorer.ui.markdown import sentence
 from explorer.ui.uploads.store import Uploads
+from explorer.ui.wording import counted
 
 DEVICE = "Not a medical device"
 _COLUMNS = 20  # of the sheet; on the screen as many as fit
@@ -49,7 +50,7 @@ def overview(state: Uploads[UploadedCell]) -> None:
         download_menu(
             "cells_upload",
             "scores",
-            f"{len(cells):,} uploaded cells with their figures and verdicts, the likeliest to be infected first; "
+            f"{counted(len(cells), 'uploaded cell')} with figures and verdicts, the likeliest to be infected first; "
             f"probabilities assume that {assumption()} of the cells are infected. {DEVICE}.",
             figure=lambda: [panel_of(_images(cells), min(_COLUMNS, len(cells)))],
             table=partial(as_csv, state, assumed()),

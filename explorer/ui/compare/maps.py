@@ -20,6 +20,7 @@ from explorer.ui.compare.models import model_line
 from explorer.ui.components.latent_map.component import Click, Selected
 from explorer.ui.markdown import plain
 from explorer.ui.panels import follow, panel
+from explorer.ui.wording import counted
 
 LINKED = "compare_linked"
 _JUDGED = 2000  # items that agreement is measured on: a second
@@ -103,7 +104,7 @@ def _map(number: int, info: CheckpointInfo, data: EncodedDataset, color: str) ->
 
 def _say_selected() -> None:
     if count := len(_linked().indices):
-        st.caption(f"**{count:,} images selected**, shown on every map of the same images.")
+        st.caption(f"**{counted(count, 'image')} selected**, shown on every map of the same images.")
     else:
         st.caption("Draw a lasso or a box on one map: the same images light up on the others. Hover and click follow.")
 

@@ -25,7 +25,7 @@ from explorer.ui.downloads import File, caption_of, download_menu, sheet_menu
 from explorer.ui.explore.tagging import tag_field
 from explorer.ui.markdown import plain
 from explorer.ui.panels import follow
-from explorer.ui.wording import GROUPS
+from explorer.ui.wording import GROUPS, counted
 
 _TYPICAL = 24
 _ACROSS = 8
@@ -56,7 +56,7 @@ def group_panel(data: EncodedDataset) -> None:
         codes = data.latents.mean[members.typical]
         selection.show_codes("typical", codes)
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"##### {len(rows):,} images selected", width="content", help=_HELP)
+            st.markdown(f"##### {counted(len(rows), 'image')} selected", width="content", help=_HELP)
             with st.container(horizontal=True, width="content"):
                 tag_field(data, members)
                 _keep(data, members)

@@ -57,4 +57,6 @@ def _why(model: Model, collapsed: int) -> str:
     )
     if not collapsed:
         return f"Each latent tells something about an image. {price}"
+    if collapsed == 1:
+        return f"1 latent (grey) has collapsed: it tells nothing, and the decoder ignores it. {price}"
     return f"{collapsed:,} latents (grey) have collapsed: they tell nothing, and the decoder ignores them. {price}"

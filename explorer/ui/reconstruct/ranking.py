@@ -29,7 +29,7 @@ from explorer.ui.origin import Origin, may_name_folders, name_folder, upload_fol
 from explorer.ui.planes import choose_planes, chosen_planes
 from explorer.ui.reconstruct.uploads import intake
 from explorer.ui.uploads.intake import list_problems
-from explorer.ui.wording import fit, fit_name
+from explorer.ui.wording import counted, fit, fit_name
 
 _JOB, _OPENED = "reconstruct_rank_job", "reconstruct_rank_opened"
 _ACROSS = 12
@@ -127,14 +127,16 @@ def _shown(found: Ranked, origin: Origin | None) -> None:
     name = fit_name(model)
     what = (name if model.has_elbo else name.lower()) + (" in nats" if model.has_likelihood else "")
     st.markdown(
-        f"**{count:,} {'picture' if count == 1 else 'pictures'}** of {plain(found.label)} ranked by "
+        f"**{counted(count, 'picture')}** of {plain(found.label)} ranked by "
         f"{plain(model.info.id)}, which explains {unusual} of them worse than {1 - RARE:.0%} of its test images."
     )
     stem = Path(found.label).stem or "pictures"
     download_menu(
         "rank",
         f"{stem}-ranked",
-        caption_of(model.info, f"{count:,} pictures of {found.label}, ranked by {what}, the most unusual first"),
+        caption_of(
+            model.info, f"{counted(count, 'picture')} of {found.label}, ranked by {what}, the most unusual first"
+        ),
         figure=lambda: [panel_of(_images(ranking, order[:SHOWN]), min(_ACROSS, len(order)))],
         table=lambda: table_text(COLUMNS, ranking.rows()),
     )

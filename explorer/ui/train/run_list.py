@@ -19,7 +19,7 @@ from explorer.ui.downloads import download_menu
 from explorer.ui.markdown import plain
 from explorer.ui.train import run_form
 from explorer.ui.train.run_selection import pick_key, run_selection
-from explorer.ui.wording import ago, duration, number
+from explorer.ui.wording import ago, counted, duration, number
 
 _PAGE = 10
 _MINE, _ALL = "Mine", "All"
@@ -93,7 +93,7 @@ def _list(fresh: list[list[RunInfo]]) -> None:
         download_menu(
             "run_list",
             "runs",
-            f"{len(matching):,} runs with their test figures in nats an image.",
+            f"{counted(len(matching), 'run')} with their test figures in nats an image.",
             table=lambda: _csv(matching),
         )
         run_selection(found, _delete_all)
