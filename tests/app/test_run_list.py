@@ -131,6 +131,13 @@ def test_rename(three):
     assert "run_rename_save" not in keys(at)
 
 
+def test_the_field_for_a_new_name_is_of_the_run_that_is_renamed(three):
+    at = act(train(run="two"), "two", "rename")
+    at.text_input(key="run_new_name").input("typed")
+    act(at, "one", "rename")
+    assert at.text_input(key="run_new_name").value == "one"
+
+
 def test_delete_and_undo(three):
     at = act(train(), "three", "delete")
     assert listed(at) == ["two", "one"]

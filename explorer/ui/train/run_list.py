@@ -49,6 +49,7 @@ _HEAD = (
 )
 # What is being renamed; what was deleted last, and the token that brings it back, by name; what went wrong.
 _RENAMING, _DELETED, _PROBLEM = "run_renaming", "run_deleted", "run_problem"
+_NEW_NAME = "run_new_name"
 
 
 def run_list(found: list[RunInfo]) -> None:
@@ -245,7 +246,7 @@ def _act(info: RunInfo) -> None:
     action, name = st.session_state[f"run_menu_{info.name}"], info.name
     st.session_state.pop(_RENAMING, None)
     if action == "rename":
-        st.session_state[_RENAMING] = name
+        st.session_state[_RENAMING] = st.session_state[_NEW_NAME] = name
         return
     with _problem_shown():
         if action == "explore":
@@ -281,7 +282,8 @@ def _rename(info: RunInfo) -> None:
         st.form(f"run_rename_{info.name}", border=False),  # in which Enter means Rename
         st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"),
     ):
-        st.text_input("New name", info.name, key="run_new_name", max_chars=64)
+        st.session_state.setdefault(_NEW_NAME, info.name)
+        st.text_input("New name", key=_NEW_NAME, max_chars=64)
         st.form_submit_button("Rename", key="run_rename_save", type="primary", on_click=_renamed, args=(info.name,))
         st.form_submit_button("Keep the name", key="run_rename_cancel", on_click=_keep_name)
 
@@ -291,7 +293,7 @@ def _keep_name() -> None:
 
 
 def _renamed(old: str) -> None:
-    new = str(st.session_state["run_new_name"]).strip()
+    new = str(st.session_state[_NEW_NAME]).strip()
     with _problem_shown():
         access.rename(old, new)
         st.session_state.pop(_RENAMING, None)
