@@ -13,10 +13,10 @@ import torch
 import explorer
 from explorer.datasets import own
 from explorer.errors import DatasetError
-from explorer.ui import cache, selection
+from explorer.ui import access, cache, selection
 from explorer.ui.codes.item_files import items_csv
 from explorer.ui.components.latent_map.component import Selected
-from tests.app.screens import explore, press, sound, texts
+from tests.app.screens import explore, keys, press, sound, texts
 from tests.app.tiny_runs import PLANE
 
 pytestmark = [pytest.mark.usefixtures("own_runs"), pytest.mark.slow]
@@ -73,6 +73,37 @@ def test_tags_survive_a_reload_and_get_other_names(tagged):
     press(at, "tag_undo")
     press(at, "tag_undo")
     assert own.read_tags("", selection.items_of(data)) == dict.fromkeys(data.latents.index[:30].tolist(), "odd one")
+
+
+def test_to_tag_again_is_nothing_to_undo(tagged):
+    at, _ = tagged
+    sound(at.run())
+    press(at, "tag_put")
+    sound(at.run())
+    press(at, "tag_undo")
+    sound(at.run())
+    assert "odd one" not in texts(at.markdown)
+
+
+def test_the_map_of_other_images_has_nothing_to_undo(tagged):
+    at, _ = tagged
+    sound(at.run())
+    at.selectbox(key="explore_model").select("fashion-mlp-2d")
+    sound(at.run())
+    assert "tag_undo" not in keys(at)
+    at.selectbox(key="explore_model").select(PLANE)
+    sound(at.run())
+    assert "**odd one** 30" in texts(at.markdown)
+    press(at, "tag_undo")
+    sound(at.run())
+    assert "odd one" not in texts(at.markdown)
+
+
+def test_one_image_is_one(tagged):
+    at, data = tagged
+    at.session_state["explore_selection"] = Selected([3], "lasso", [[0.0, 0.0]], data.map_key, 2)
+    sound(at.run())
+    assert "##### 1 image selected" in texts(at.markdown)
 
 
 def test_a_tag_with_control_characters_is_refused(tagged):
@@ -133,6 +164,16 @@ def test_a_data_set_of_classes_by_tags_can_be_trained_on(tagged):
     assert counts[splits[0].classes.index("odd one")] == 30
     assert counts.sum() == len(data.latents)
     press(at, "tag_train")
+
+
+def test_a_data_set_that_was_removed_is_not_here(tagged):
+    at, _ = tagged
+    at.text_input(key="tag_name").input("mine").run()
+    press(at, "tag_make")
+    assert "own:mine" in texts(at.markdown)
+    access.remove_data("mine")
+    sound(at.run())
+    assert "own:mine" not in texts(at.markdown)
 
 
 def images(n: int = 20) -> explorer.ImageDataset:

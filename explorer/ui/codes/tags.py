@@ -56,7 +56,9 @@ def put(data: EncodedDataset, indices: Iterable[int], tag: str) -> None:
             f"“{UNTAGGED}”."
         )
     items = selection.items_of(data)
-    _remember(items, own.change_tags(people.here().ident, items, dict.fromkeys(map(int, indices), tag)))
+    before = own.change_tags(people.here().ident, items, dict.fromkeys(map(int, indices), tag))
+    if changed := {index: had for index, had in before.items() if had != tag}:
+        _remember(items, changed)
 
 
 def rename(data: EncodedDataset, old: str, new: str) -> None:
@@ -64,17 +66,22 @@ def rename(data: EncodedDataset, old: str, new: str) -> None:
     put(data, [index for index, tag in of(data).items() if tag == old], new)
 
 
-def undo() -> None:
-    """Takes the last change back. Raises DatasetError: tags cannot be kept."""
-    if steps := st.session_state.get(_STEPS):
-        items, before = steps[-1]
+def undo(data: EncodedDataset) -> None:
+    """Takes the last change of the data's tags back. Raises DatasetError: tags cannot be kept."""
+    if found := _steps_of(data):
+        items, before = found[-1]
         own.change_tags(people.here().ident, items, before)
-        st.session_state[_STEPS] = steps[:-1]
+        st.session_state[_STEPS] = [step for step in st.session_state[_STEPS] if step is not found[-1]]
 
 
-def can_undo() -> bool:
-    """Says whether there is anything to take back."""
-    return bool(st.session_state.get(_STEPS))
+def can_undo(data: EncodedDataset) -> bool:
+    """Says whether there is anything of the data's tags to take back."""
+    return bool(_steps_of(data))
+
+
+def _steps_of(data: EncodedDataset) -> list[_Step]:
+    items = selection.items_of(data)
+    return [step for step in st.session_state.get(_STEPS, []) if step[0] == items]
 
 
 def _remember(items: str, before: dict[int, str]) -> None:

@@ -12,7 +12,7 @@ from explorer import runs
 from explorer.datasets import own
 from explorer.errors import DatasetError, RunError
 from explorer.latents import Selection
-from explorer.ui import getting, page_switch, people
+from explorer.ui import access, getting, page_switch, people
 from explorer.ui.cache import EncodedDataset
 from explorer.ui.codes import tags
 from explorer.ui.markdown import plain
@@ -75,7 +75,7 @@ def tags_panel(data: EncodedDataset) -> None:
     found = tags.counts(data)
     if problem := st.session_state.pop(_PROBLEM, "") or tags.problem(data):
         st.error(plain(problem))
-    if not found and not tags.can_undo():
+    if not found and not tags.can_undo(data):
         return
     with st.container(key="tags", border=True):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -86,7 +86,7 @@ def tags_panel(data: EncodedDataset) -> None:
                     key="tag_undo",
                     icon=":material/undo:",
                     shortcut="U",
-                    disabled=not tags.can_undo(),
+                    disabled=not tags.can_undo(data),
                     on_click=_undo,
                     args=(data,),
                 )
@@ -97,7 +97,7 @@ def tags_panel(data: EncodedDataset) -> None:
                         _form(data, found)
         st.markdown(" · ".join(f"**{plain(name)}** {count:,}" for name, count in found.items()) or "Nothing is tagged.")
         st.caption("Tags stay here, for you, until you delete them.")
-        if made := st.session_state.get(_MADE):
+        if (made := st.session_state.get(_MADE)) and access.data_set(f"own:{made}"):  # not removed since
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f":green[**own:{plain(made)}** is here.]", width="content")
                 st.button("Train on it", key="tag_train", on_click=_train, args=(made,))
@@ -131,7 +131,7 @@ def _without_tags(data: EncodedDataset) -> None:
 
 
 def _undo(data: EncodedDataset) -> None:
-    _try(tags.undo)
+    _try(lambda: tags.undo(data))
     _without_tags(data)
     follow("tags")
 
