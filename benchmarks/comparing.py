@@ -117,7 +117,7 @@ def taken(seconds: float, before: tuple[float, float], traffic: Traffic) -> Take
 
 
 def new_page(browser: Browser) -> tuple[Page, Traffic]:
-    page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
+    page = browser.new_context(bypass_csp=True, viewport={"width": 1280, "height": 1000}).new_page()
     traffic = Traffic()
     page.on("websocket", traffic.listen)
     return page, traffic

@@ -104,14 +104,14 @@ def _open(page: Page, url: str) -> str:
 def measure(browser: Browser, folder: Path) -> None:
     """Prints what opening took, and how the map moves."""
     with serve(folder / "log", EXPLORER_RUNS=str(folder / "runs"), EXPLORER_DATA=str(folder)) as server:
-        first = browser.new_page()
+        first = browser.new_page(bypass_csp=True)
         first.goto(f"{server.url}/?model={MODEL}", wait_until="commit")  # PyTorch and the model are loaded by then
         first.wait_for_selector('.lx-map[data-state="ready"]', timeout=120_000)
         first.close()
-        page, sizes = browser.new_page(viewport={"width": 1280, "height": 1000}), [0]
+        page, sizes = browser.new_page(bypass_csp=True, viewport={"width": 1280, "height": 1000}), [0]
         page.on("response", lambda answer: sizes.append(int(answer.headers.get("content-length", 0))))
         print(f"opened by a server's first visitor: {_open(page, server.url)}")
-        other = browser.new_page(viewport={"width": 1280, "height": 1000})
+        other = browser.new_page(bypass_csp=True, viewport={"width": 1280, "height": 1000})
         print(f"opened by the next: {_open(other, server.url)}")
         other.close()
         page.wait_for_timeout(2000)

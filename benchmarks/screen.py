@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def opened(browser: Browser, url: str) -> Page:
-    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page = browser.new_context(bypass_csp=True, viewport={"width": 1280, "height": 900}).new_page()
     page.goto(url, wait_until="commit")
     page.locator(".st-key-train_start button").wait_for(timeout=60_000)
     page.wait_for_timeout(3000)

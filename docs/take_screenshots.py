@@ -102,7 +102,7 @@ def main() -> None:
             shoot_drawing(browser, server.url, name, width, scheme)
         shoot(browser, f"{server.url}/reconstruct", "reconstruct-compare-light", COMPARED, 1280, "light")
         for name in HOLES:
-            page = browser.new_page(viewport={"width": 1280, "height": 1000})
+            page = browser.new_page(bypass_csp=True, viewport={"width": 1280, "height": 1000})
             page.goto(f"{server.url}/?model={name}")
             settle(page)
             page.locator(".st-key-holes label").first.click()
@@ -118,7 +118,7 @@ def main() -> None:
 @contextmanager
 def whole_page(browser: Browser, name: str, width: int, scheme: str, settled: Callable[[Page], None]) -> Iterator[Page]:
     """A page whose picture is taken in the end, all of it at once: the window is made as high as the page."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    context = browser.new_context(bypass_csp=True, viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     yield page
     settled(page)
@@ -164,7 +164,7 @@ def shoot_drawing(browser: Browser, url: str, name: str, width: int, scheme: str
 
 def shoot_training(browser: Browser, url: str) -> None:
     """The Train screen and the sidebar, while a model trains and after."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = browser.new_page(bypass_csp=True, viewport={"width": 1280, "height": 900})
     page.goto(url)
     settle(page)
     page.locator(".st-key-train_start button").click()

@@ -34,7 +34,9 @@ def attempt(place: Path, rng: Random) -> str:
     """Opens all sessions before it looks at any, then gives each another code."""
     model = load(_MODEL, device="cpu")
     with browsing("--process-per-site") as (browser, server):
-        profiles = [browser.new_context(viewport={"width": 900, "height": 900}) for _ in range(_PROFILES)]
+        profiles = [
+            browser.new_context(bypass_csp=True, viewport={"width": 900, "height": 900}) for _ in range(_PROFILES)
+        ]
         pages = [profiles[number % _PROFILES].new_page() for number in range(_SESSIONS)]
         for turn in range(2):
             codes = [[round(rng.uniform(-2, 2), 3) for _ in range(model.latent)] for _ in pages]

@@ -17,7 +17,8 @@ class Profile:
 
     def __init__(self, browser: Browser, base_url: str, **options: object) -> None:
         self.complaints: list[str] = []
-        options = {"viewport": {"width": 1280, "height": 1400}, "base_url": base_url, **options}
+        # Playwright's `wait_for_function` calls `eval` in the page, which the app's policy refuses.
+        options = {"viewport": {"width": 1280, "height": 1400}, "base_url": base_url, "bypass_csp": True, **options}
         self.context = browser.new_context(**options)  # type: ignore[arg-type]
         self.context.set_default_timeout(WAIT_MS)
         self.context.on("page", lambda page: page.on("websocket", self._connected))

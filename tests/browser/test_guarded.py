@@ -87,7 +87,7 @@ DRAWN = {
 
 def test_every_screen_draws_where_scripts_may_compile_none(new_page):
     """No page may log an error at the end, so neither that of a script that has called `eval` or `Function`."""
-    page = new_page()
+    page = new_page(bypass_csp=False)
     for path, drawn in DRAWN.items():
         page.goto(path)
         expect(page.locator(drawn).first).to_be_visible(timeout=BUSY_MS)
