@@ -24,6 +24,7 @@ TOOLS = {  # which `make`, pytest and Streamlit run without an import of ours
     "httpx",
     "import-linter",
     "mypy",
+    "pytest-rerunfailures",
     "pytest-timeout",
     "pytest-xdist",
     "ruff",

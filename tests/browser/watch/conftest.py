@@ -38,7 +38,8 @@ def new_run(folder: Path, request: pytest.FixtureRequest) -> Iterator[Callable[.
 
     def make(**options: Any) -> WatchedRun:
         name = re.sub(r"[^a-z0-9]+", "-", request.node.name)[:50]
-        made.append(WatchedRun(folder, f"{name}-{len(made)}", **options))
+        number = len(list(folder.glob(f"{name}-*")))  # a test that is tried once more has some already
+        made.append(WatchedRun(folder, f"{name}-{number}", **options))
         return made[-1]
 
     yield make
