@@ -23,15 +23,15 @@ def measures_panel(models: Sequence[CheckpointInfo]) -> dict[str, str]:
     figures = compare(models)
     names = [info.id for info in models]
     frame = pd.DataFrame({figure.title: figure.values for figure in figures}, index=names, dtype=float)
-    st.dataframe(
-        _marked(frame, figures),
-        key="compare_measures",
-        placeholder="–",
-        column_config={
-            figure.title: st.column_config.NumberColumn(format=_format(figure), help=_help(figure))
-            for figure in figures
-        },
-    )
+    with st.container(key="compare_table"):
+        st.dataframe(
+            _marked(frame, figures),
+            placeholder="–",
+            column_config={
+                figure.title: st.column_config.NumberColumn(format=_format(figure), help=_help(figure))
+                for figure in figures
+            },
+        )
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.caption(
             "**Best in bold**, among models that may be ranked; the others are grey. Click a column's name to sort.",

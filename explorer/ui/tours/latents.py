@@ -60,7 +60,7 @@ TOUR = Tour(
             "likelihoods have other units, so no one can say by them which is better.",
             {"compare_models": ["mnist-conv-100"], "compare_part": "pictures"},
             gone=without("mnist-mlp-2d", "mnist-conv-100"),
-            shows="compare_measures",
+            shows="compare_table",
         ),
         Step(
             TRAIN,
