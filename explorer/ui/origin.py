@@ -59,6 +59,11 @@ class Origin:
             _unlink_at_exit.discard(name)
 
 
+def uploaded(file: UploadedFile | None) -> Origin | None:
+    """What an uploader for one file has, once there is one."""
+    return None if file is None else Origin(f"upload {file.file_id}", file.name, file.getvalue())
+
+
 _PREFIX = "latent-explorer-upload-"
 _unlink_at_exit: set[str] = set()
 

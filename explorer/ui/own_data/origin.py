@@ -7,7 +7,16 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer.files.shipped import command
-from explorer.ui.origin import DIRECTORY, PATH, Origin, choose_way, may_name_folders, name_folder, upload_folder
+from explorer.ui.origin import (
+    DIRECTORY,
+    PATH,
+    Origin,
+    choose_way,
+    may_name_folders,
+    name_folder,
+    upload_folder,
+    uploaded,
+)
 
 _TABLES = ["csv", "tsv", "parquet"]
 _TYPES = ["zip", "tar", "gz", "tgz", "npz", "npy", *_TABLES]
@@ -50,7 +59,7 @@ def choose_origin(*, disabled: bool, on_change: Callable[[], None], on_again: Ca
         "A zip of images, arrays or a table", type=_TYPES, key="own_upload", on_change=on_change, disabled=disabled
     )
     st.caption(larger)
-    return None if upload is None else Origin(f"upload {upload.file_id}", upload.name, upload.getvalue())
+    return uploaded(upload)
 
 
 def choose_table(*, disabled: bool, on_change: Callable[[], None]) -> Origin | None:
@@ -63,7 +72,7 @@ def choose_table(*, disabled: bool, on_change: Callable[[], None]) -> Origin | N
             on_change=on_change,
             disabled=disabled,
         )
-    return None if upload is None else Origin(f"upload {upload.file_id}", upload.name, upload.getvalue())
+    return uploaded(upload)
 
 
 def _folder(disabled: bool, on_change: Callable[[], None], on_again: Callable[[], None]) -> Origin | None:

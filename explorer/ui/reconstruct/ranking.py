@@ -25,7 +25,7 @@ from explorer.ui.components.tiles.component import tiles
 from explorer.ui.downloads import caption_of, download_menu, panel_of
 from explorer.ui.jobs import Job, follow
 from explorer.ui.markdown import plain
-from explorer.ui.origin import Origin, may_name_folders, name_folder, upload_folder
+from explorer.ui.origin import Origin, may_name_folders, name_folder, upload_folder, uploaded
 from explorer.ui.planes import choose_planes, chosen_planes
 from explorer.ui.reconstruct.uploads import intake
 from explorer.ui.uploads.intake import list_problems
@@ -95,7 +95,7 @@ def _origin(*, disabled: bool) -> Origin | None:
     with folder:
         found = upload_folder("Or a folder", "rank_directory", disabled=disabled)
     if file is not None:
-        return Origin(f"upload {file.file_id}", file.name, file.getvalue())
+        return uploaded(file)
     if found is not None:
         return found
     if not may_name_folders():

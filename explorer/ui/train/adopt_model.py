@@ -15,7 +15,16 @@ from explorer.runs.adopting import adopt_apart
 from explorer.ui import access, address, getting, notifications, page_switch, people
 from explorer.ui.jobs import Job, follow
 from explorer.ui.markdown import plain, sentence
-from explorer.ui.origin import DIRECTORY, PATH, Origin, choose_way, may_name_folders, name_folder, upload_folder
+from explorer.ui.origin import (
+    DIRECTORY,
+    PATH,
+    Origin,
+    choose_way,
+    may_name_folders,
+    name_folder,
+    upload_folder,
+    uploaded,
+)
 
 _JOB, _LOOKED, _PROBLEM = "adopt_job", "adopt_looked", "adopt_problem"
 
@@ -69,7 +78,7 @@ def _choose_origin(*, disabled: bool) -> Origin | None:
     if not files:
         return None
     if len(files) == 1 and not files[0].name.endswith((".onnx", ".json")):
-        return Origin(f"upload {files[0].file_id}", files[0].name, files[0].getvalue())
+        return uploaded(files[0])
     ident = sha256("".join(sorted(file.file_id for file in files)).encode()).hexdigest()
     return Origin(f"upload {ident}", "your files", tuple(files))
 
