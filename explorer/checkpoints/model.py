@@ -27,6 +27,7 @@ from explorer.models import LatentGroup, LatentModel, ModelConfig, Posterior, bu
 from explorer.models.conditional import cycle_labels
 from explorer.models.devices import choose_device
 from explorer.models.evaluation import Evaluation, check_labels, evaluate, likeliest_classes, to_float
+from explorer.models.networks import laid_out
 
 _BATCH = 1024  # images at a time: bounds the memory of a decode of any size
 _LOOKED_AT = 64  # stored codes, about, that are decoded to tell what a model's images are like
@@ -411,6 +412,7 @@ def _open(info: CheckpointInfo, where: torch.device) -> Model:
     weights = read_tensors(info.path / "model.safetensors")
     check_weights(weights)
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True)
-    model = Model(info, network.to(where).eval().requires_grad_(False), where)
+    network = laid_out(network.to(where), network.config.network)
+    model = Model(info, network.eval().requires_grad_(False), where)
     model.check()
     return model
