@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from explorer.models.config import ModelConfig, ModelSettings
 from explorer.models.layers import BatchNorm1d, halved_sides
-from explorer.models.residual import Block, activation
+from explorer.models.residual import Block, activation, pixels
 
 Moments = tuple[Tensor, Tensor]
 """Mean and logarithm of the variance of a layer's latents, [N, size] each."""
@@ -140,9 +140,7 @@ class ResidualLadder(Ladder):
 
     A width of `encoder` and `decoder` is a level: the first of the encoder and the last of the decoder have half the
     image's sides, the next half of those. Smaller levels have the width of the smallest that has one. The image's own
-    sides would take most of the time: a pixel's logit is one of the four of its place in the largest level (Shi et al.
-    2016, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural network",
-    arXiv:1609.05158).
+    sides would take most of the time, so a pixel's logit is one of the four of its place in the largest level.
     """
 
     @staticmethod
@@ -159,7 +157,6 @@ class ResidualLadder(Ladder):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.image_shape = config.image_shape
         sides = halved_sides(config, math.ceil(math.log2(max(config.image_shape[1:]))), all_halve=False)
         at = _halvings(config, sides)
         levels = sorted({*range(1, 1 + len(config.encoder)), *at})
@@ -197,11 +194,7 @@ class ResidualLadder(Ladder):
                 if level > after or after == 0:  # a layer's own block comes with it
                     step.append(_block(config, down[level], larger))
             self.steps.append(nn.Sequential(*step))
-        self.out = nn.Sequential(
-            *activation(config, down[0]),
-            nn.Conv2d(down[0], 4 * config.logits_shape[0], 3, padding=1),
-            nn.PixelShuffle(2),
-        )
+        self.out = nn.Sequential(*activation(config, down[0]), *pixels(config, down[0], 2))
 
     def upward(self, x: Float[Tensor, "n c h w"]) -> tuple[Tensor, ...]:
         state, found = self.stem(x), []
@@ -225,8 +218,7 @@ class ResidualLadder(Ladder):
         return below
 
     def pixels(self, state: Tensor) -> Float[Tensor, "n p h w"]:
-        _, h, w = self.image_shape
-        logits: Tensor = self.out(state).float()[:, :, :h, :w]
+        logits: Tensor = self.out(state).float()
         return logits
 
 

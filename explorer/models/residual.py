@@ -45,9 +45,17 @@ class Block(nn.Module):
 
 
 class Residual:
-    """Residual blocks of convolutions; the sides are halved and doubled where the width changes."""
+    """Residual blocks of convolutions; the sides are halved and doubled where the width changes.
+
+    With `halved`, blocks see half the image's sides at most, in a quarter of the time: a pixel's logit is one of the
+    four of its place there (Shi et al. 2016, "Real-time single image and video super-resolution using an efficient
+    sub-pixel convolutional neural network", arXiv:1609.05158).
+    """
 
     convolves = True
+
+    def __init__(self, *, halved: bool = False) -> None:
+        self.stride = 2 if halved else 1
 
     def check(self, settings: ModelSettings) -> None:
         if _changes(settings.encoder) != _changes(settings.decoder):
@@ -57,9 +65,9 @@ class Residual:
             )
 
     def encoder(self, config: ModelConfig, outputs: int) -> nn.Module:
-        neck = (NECK, *halved_sides(config, _changes(config.encoder))[-1])
+        neck = (NECK, *self._sides(config, config.encoder)[-1])
         widths = config.encoder
-        layers: list[nn.Module] = [nn.Conv2d(config.image_shape[0], widths[0], 3, padding=1)]
+        layers: list[nn.Module] = [nn.Conv2d(config.image_shape[0], widths[0], 3, stride=self.stride, padding=1)]
         for before, width in pairwise((widths[0], *widths)):
             if width != before:
                 layers += [*activation(config, before), nn.Conv2d(before, width, 3, stride=2, padding=1)]
@@ -69,7 +77,7 @@ class Residual:
 
     def decoder(self, config: ModelConfig, inputs: int) -> nn.Module:
         widths = config.decoder
-        *larger, smallest = halved_sides(config, _changes(widths))
+        *larger, smallest = self._sides(config, widths)
         neck = (NECK, *smallest)
         layers: list[nn.Module] = [nn.Linear(inputs, math.prod(neck)), nn.Unflatten(1, neck)]
         layers += [*activation(config, NECK), nn.Conv2d(NECK, widths[0], 1)]
@@ -79,7 +87,30 @@ class Residual:
                 layers.append(nn.Conv2d(before, width, 3, padding=1))
             layers.append(Block(config, width))
         layers += activation(config, widths[-1])
-        return nn.Sequential(*layers, nn.Conv2d(widths[-1], config.logits_shape[0], 3, padding=1))
+        return nn.Sequential(*layers, *pixels(config, widths[-1], self.stride))
+
+    def _sides(self, config: ModelConfig, widths: tuple[int, ...]) -> list[tuple[int, int]]:
+        """The sides that blocks see, from the image on."""
+        return halved_sides(config, self.stride - 1 + _changes(widths))[self.stride - 1 :]
+
+
+class Crop(nn.Module):
+    """The upper left of a picture whose sides were odd before they were halved."""
+
+    def __init__(self, sides: tuple[int, int]) -> None:
+        super().__init__()
+        self.sides = sides
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, w = self.sides
+        return x[:, :, :h, :w]
+
+
+def pixels(config: ModelConfig, width: int, stride: int) -> list[nn.Module]:
+    """Makes the logits from so many channels, at the image's sides divided by `stride`."""
+    channels, *sides = config.logits_shape
+    last = nn.Conv2d(width, stride**2 * channels, 3, padding=1)
+    return [last] if stride == 1 else [last, nn.PixelShuffle(stride), Crop((sides[0], sides[1]))]
 
 
 def activation(config: ModelConfig, width: int) -> list[nn.Module]:

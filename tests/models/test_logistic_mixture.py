@@ -168,7 +168,12 @@ def config(family="vae", network="dense", shape=(3, 8, 12), **changes):
 @pytest.mark.parametrize("shape", [(1, 8, 12), (3, 8, 12)])
 @pytest.mark.parametrize(
     ("family", "network"),
-    [*product(ONE_CODE, ("dense", "conv", "residual")), ("ladder", "dense"), ("ladder", "residual"), ("vq", "conv")],
+    [
+        *product(ONE_CODE, ("dense", "conv", "residual", "residual-half")),
+        ("ladder", "dense"),
+        ("ladder", "residual"),
+        ("vq", "conv"),
+    ],
 )
 def test_every_family_and_network_puts_out_what_it_needs(family, network, shape):
     torch.manual_seed(0)

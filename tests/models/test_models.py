@@ -11,7 +11,7 @@ from explorer.models.likelihoods import Bernoulli, Gaussian
 from explorer.models.residual import Block
 from tests.models.one_code import ONE_CODE
 
-NETWORKS = ("dense", "conv", "residual")
+NETWORKS = ("dense", "conv", "residual", "residual-half")
 
 
 def config(family="vae", network="dense", **changes):
@@ -135,7 +135,8 @@ def test_a_deterministic_code_is_its_own_draw():
         ({"network": "conv", "decoder": (8,)}, "same number of layers"),
         *(
             ({"network": network, "encoder": (), "decoder": ()}, "encoder must be a list of one or more whole numbers")
-            for network in ("conv", "residual")
+            for network in NETWORKS
+            if network != "dense"
         ),
     ],
 )

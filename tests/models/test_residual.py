@@ -14,7 +14,9 @@ WIDTHS = (8, 8, 12, 16)
 
 def config(family="vae", **changes):
     sizes = {"image_shape": (1, 28, 28), "latent": 3, "encoder": WIDTHS, "decoder": WIDTHS[::-1]}
-    return ModelConfig(family=family, network="residual", likelihood="gaussian", **{**sizes, **changes})
+    return ModelConfig(
+        **{"family": family, "network": "residual", "likelihood": "gaussian", **sizes, **changes},
+    )
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 64), (3, 12, 20)])
@@ -30,6 +32,24 @@ def test_sides_are_halved_where_a_width_changes(shape):
     assert sides == [(h, w), (h, w), (h // 2, w // 2), (h // 4, w // 4)]
     assert x.shape == (2, 6)
     assert model.logits(torch.zeros(2, 3)).shape == (2, *shape)
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 13, 21)])
+def test_half_the_sides_are_the_largest_that_blocks_of_the_half_size_network_see(shape):
+    model = build(config(network="residual-half", image_shape=shape))
+    _, h, w = shape
+    first, second, third = ((-(-h // n), -(-w // n)) for n in (2, 4, 8))
+    for body, x, expected in (
+        (model.encoder, torch.rand(2, *shape), [first, first, second, third]),
+        (model.decoder, torch.zeros(2, 3), [third, second, first, first]),
+    ):
+        sides = []
+        for layer in body:
+            x = layer(x)
+            if isinstance(layer, Block):
+                sides.append(tuple(x.shape[2:]))
+        assert sides == expected
+    assert x.shape == (2, *shape)
 
 
 @pytest.mark.parametrize("init", ["pytorch", "xavier", "kaiming"])
@@ -59,6 +79,7 @@ def test_batch_norm_is_before_every_nonlinearity():
         ({"image_shape": (1, 30, 2)}, "2 layers that halve the sides need more than 2 pixels a side, not 30 x 2"),
         ({"decoder": (16, 8, 8, 8)}, "must change their width equally often in a residual network, not 2 and 1 times"),
         ({"encoder": (8,), "decoder": (8, 16)}, "not 0 and 1 times"),
+        ({"network": "residual-half", "image_shape": (1, 8, 4)}, "3 layers that halve the sides need more than 4"),
         ({"encoder": (8, 16, 16, 8), "decoder": (8, 8)}, "not 2 and 0 times"),
     ],
 )
@@ -67,9 +88,10 @@ def test_sizes_that_do_not_fit_are_said(changes, message):
         build(config(**changes))
 
 
-def test_it_learns_and_comes_back(small_train):
+@pytest.mark.parametrize("network", ["residual", "residual-half"])
+def test_it_learns_and_comes_back(small_train, network):
     run = small_train(
-        network="residual",
+        network=network,
         encoder=(8, 12, 16),
         decoder=(16, 12, 8),
         batch_norm=True,

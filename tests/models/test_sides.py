@@ -8,11 +8,12 @@ from torch import nn
 
 from explorer.models import ModelConfig, build
 
-convolutional = pytest.mark.parametrize("network", ["conv", "residual"])
+convolutional = pytest.mark.parametrize("network", ["conv", "residual", "residual-half"])
 
 
 def config(network, shape, halvings=2, **changes):
-    widths = tuple(range(4, 5 + halvings)) if network == "residual" else (4,) * halvings
+    changes_of_width = {"conv": 0, "residual": halvings, "residual-half": halvings - 1}[network]
+    widths = tuple(range(4, 5 + changes_of_width)) if network != "conv" else (4,) * halvings
     return ModelConfig(
         family="vae",
         network=network,
@@ -40,15 +41,16 @@ def test_an_image_of_any_sides_comes_back_in_them(network, data):
         if x.ndim == 4:
             sides.append(tuple(x.shape[2:]))
     on_the_way = list(dict.fromkeys(sides))
-    assert len(on_the_way) == halvings + 1
+    assert len(on_the_way) == halvings + (network != "residual-half")  # whose first layer halves the sides
     assert on_the_way[-1] == tuple(-(-side // 2**halvings) for side in shape[1:])
     x = torch.zeros(1, 3)
     back = []
-    for layer in model.decoder:
+    for layer in list(model.decoder)[: -2 if network == "residual-half" else None]:  # its last two make the pixels
         x = layer(x)
         if x.ndim == 4:
             back.append(tuple(x.shape[2:]))
     assert list(dict.fromkeys(back)) == on_the_way[::-1]  # each layer up gives what its layer down was given
+    x = model.decoder(torch.zeros(1, 3))
     assert x.shape == (1, *shape)
 
 
