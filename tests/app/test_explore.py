@@ -262,8 +262,13 @@ def corners(**picked: object) -> dict[str, Pick]:
 
 def test_a_plane_through_the_code_of_an_own_picture_stays_in_the_session(monkeypatch):
     """Reconstruct hands such a code over; of an item, and of a spot of the map, the grid is the server's."""
-    drawn = []
-    monkeypatch.setattr(grid, "tiles", lambda *, sheet_url, **shown: drawn.append(sheet_url))
+    drawn, tiles = [], grid.tiles
+
+    def noted(*, sheet_url, **shown):
+        drawn.append(sheet_url)
+        tiles(sheet_url=sheet_url, **shown)
+
+    monkeypatch.setattr(grid, "tiles", noted)
     at = sound(page(model=CONV))
     assert drawn.pop().startswith("assets/")
     code = tuple(torch.eye(8)[0].tolist())
