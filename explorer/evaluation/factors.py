@@ -37,6 +37,7 @@ def mig(codes: np.ndarray, factors: np.ndarray) -> float:
 
     arXiv:1802.04942. The information of a latent, in BINS bins of equal width, and a factor is that of their joint
     histogram; the gap between the largest and the next is a share of the factor's entropy, averaged over factors.
+    Raises NotMeasured where no factor varies.
     """
     informations = np.array([[_information(_binned(z), v) for z in codes.T] for v in factors.T])  # [F, D]
     if informations.shape[1] == 1:
@@ -44,6 +45,8 @@ def mig(codes: np.ndarray, factors: np.ndarray) -> float:
     ordered = np.sort(informations, 1)
     entropies = np.array([_information(v, v) for v in factors.T])
     varies = entropies > 1e-9
+    if not varies.any():
+        raise NotMeasured("No factor of these images varies.")
     return float(((ordered[:, -1] - ordered[:, -2])[varies] / entropies[varies]).mean())
 
 

@@ -53,8 +53,8 @@ def categories(latents: Latents, color: str) -> figures.Groups | None:
     column = _column(latents, color)
     if column is None or isinstance(column, Tensor):
         return None
-    names, ids = sorted_places(column)
-    return figures.Groups([name or "unknown" for name in names], ids.numpy(), color.removeprefix(_COLUMN), colored=True)
+    names, ids = sorted_places([value or "unknown" for value in column])
+    return figures.Groups(names, ids.numpy(), color.removeprefix(_COLUMN), colored=True)
 
 
 def tag_groups(tags: Mapping[int, str], index: Sequence[int]) -> figures.Groups:

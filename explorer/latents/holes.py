@@ -85,6 +85,7 @@ def find_holes(posterior: Posterior, model: LatentModel | None, *, size: int = 1
 def _bandwidth(codes: Float[Tensor, "n 2"]) -> float:
     """Finds the kernel's width, in standard deviations, under which half the codes predict the others best."""
     codes = codes / codes.std(0, correction=0).clamp_min(1e-9)
+    codes = codes[torch.randperm(len(codes), generator=torch.Generator().manual_seed(0))]  # classes may come in turn
     known, held_out = codes[::2][:4000], codes[1::2][:2000]
     squared = torch.cdist(held_out, known).square()
     widths = torch.logspace(-2, 0, 17, dtype=torch.float64)

@@ -89,7 +89,11 @@ def class_means(codes: Float[Tensor, "n d"], labels: Int[Tensor, " n"], classes:
 
 
 def image_votes(
-    pictures: Float[Tensor, "c ch h w"], images: UInt8[Tensor, "n ch h w"], labels: Int[Tensor, " n"], classes: int
+    pictures: Float[Tensor, "c ch h w"],
+    images: UInt8[Tensor, "n ch h w"],
+    labels: Int[Tensor, " n"],
+    classes: int,
+    voters: Int[Tensor, " c"] | None = None,
 ) -> Int[Tensor, "c k"]:
     """Counts how many of the 15 images nearest to each picture, by squared differences of pixels, are of each class.
 
@@ -97,11 +101,16 @@ def image_votes(
     models it names the 4 of mnist-mlp-2d, which is drawn as a 9, the 4 and the 8 of mnist-ae-2d, the 5 of
     mnist-mlp-2d-mse and the sandals that are drawn as sneakers. To encode the decoded mean again and look among which
     codes it lands names, for those, 5, 6, 7 and 9 that look well, and not that 4.
+
+    `voters` says of how many images at most for each picture: a class of fewer than 15 could not win otherwise.
     """
     index = torch.cat([_nearest_images(some, images) for some in pictures.flatten(1).split(_PICTURES)])
     # Fifteen fit into a byte, and classes may be ten thousand.
     votes = torch.zeros(len(index), classes, dtype=torch.int8)
-    return votes.scatter_add_(1, labels[index], torch.ones_like(index, dtype=torch.int8))
+    counts = torch.ones_like(index, dtype=torch.int8)
+    if voters is not None:
+        counts *= torch.arange(index.shape[1]) < voters[:, None]  # the nearest come first
+    return votes.scatter_add_(1, labels[index], counts)
 
 
 def _nearest_images(wanted: Float[Tensor, "c p"], images: UInt8[Tensor, "n ch h w"]) -> Int[Tensor, "c k"]:

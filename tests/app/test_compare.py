@@ -116,6 +116,18 @@ def test_curves_over_time_and_settings():
     assert "data set" in same.index
 
 
+def test_a_curve_that_no_model_has_is_said(own_runs, tmp_path, monkeypatch):
+    for name in ("one", "other"):
+        shutil.copytree(own_runs / AUTOENCODER.removeprefix("runs/"), tmp_path / "two" / name)
+    monkeypatch.setenv("EXPLORER_RUNS", str(tmp_path / "two"))
+    cache.all_checkpoints.clear()
+    at = page("compare", models="runs/one,runs/other", part="curves")
+    assert "None of these models has a curve of ELBO over epoch" in texts(at.info)
+    assert not at.get("plotly_chart")
+    at = page("compare", models="runs/one,runs/other", part="curves", curve="mse")
+    assert len(at.get("plotly_chart")) == 1
+
+
 def test_a_legend_says_what_differs_where_a_name_does_not(own_runs):
     known = find(PLANE)
     other = replace(known, id="runs/x", config={**known.config, "recipe": {**known.config["recipe"], "beta": 10.0}})

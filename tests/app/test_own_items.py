@@ -161,6 +161,12 @@ def test_columns_colour_the_map(described):
     assert (trace.meta["by_group"], trace.meta["group_names"]) == (True, ["a", "b"])
 
 
+def test_values_that_are_missing_and_those_that_say_unknown_are_one_category(described):
+    described.latents.items.columns["slide"] = ["", "unknown", "a", "unknown"] * (len(described.latents) // 4)
+    slides = colouring.categories(described, "column:slide")
+    assert (slides.names, slides.ids.tolist()[:4]) == (["a", "unknown"], [1, 1, 0, 1])
+
+
 def test_a_column_of_which_nothing_is_known_is_no_colour(described):
     columns = described.latents.items.columns
     columns["weight"] = torch.full((len(described.latents),), torch.nan)

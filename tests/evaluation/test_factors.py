@@ -6,6 +6,7 @@ from scipy.stats import entropy
 from sklearn.metrics import mutual_info_score
 
 from explorer.evaluation.factors import BINS, disentanglement_and_completeness, mig
+from explorer.evaluation.subject import NotMeasured
 
 SIZES = (4, 3, 5)
 
@@ -36,6 +37,11 @@ def test_the_gap_is_that_of_scikit_learns_information():
 def test_a_factor_that_does_not_vary_has_no_gap():
     v = np.column_stack([factors()[:, 0], np.zeros(2000, int)])
     assert mig(factors().astype(np.float32), v) == pytest.approx(1, abs=0.01)
+
+
+def test_factors_of_which_none_varies_have_no_gap():
+    with pytest.raises(NotMeasured, match="No factor of these images varies"):
+        mig(factors().astype(np.float32), np.zeros((2000, 2), int))
 
 
 def test_a_latent_that_hardly_varies_has_a_gap_like_any_other():

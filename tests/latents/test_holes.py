@@ -116,3 +116,14 @@ def test_a_learnt_prior_has_holes_only_where_it_draws():
     level = network.log_prior(drawn).quantile(1 - HOLE_REACH)
     y, x = found.hole.nonzero().T
     assert network.log_prior(torch.stack([found.x[x], found.y[y]], 1).double()).min() > level - 0.5
+
+
+def test_the_order_of_the_codes_does_not_matter():
+    """A folder's images come class after class: the first thousands would be of one cluster."""
+    n = 12_000
+    mean = torch.cat([0.05 * normal(9000, 2), normal(3000, 2, seed=2) + torch.tensor([5.0, 0.0])])
+    mixed = mean[torch.randperm(n, generator=torch.Generator().manual_seed(1))]
+    masses = [
+        find_holes(Posterior(codes, torch.full((n, 2), -torch.inf)), None, size=60).mass for codes in (mean, mixed)
+    ]
+    assert masses[0] == pytest.approx(masses[1], abs=0.02)

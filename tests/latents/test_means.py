@@ -158,6 +158,16 @@ def test_votes_of_the_nearest_images_are_scikit_learns():
     np.testing.assert_allclose(image_votes(drawn, images, labels, 3), 15 * votes)
 
 
+def test_a_class_of_few_images_is_not_outvoted_by_the_number_of_others():
+    images = torch.full((40, 1, 2, 2), 255, dtype=torch.uint8)
+    images[:3] = 0  # a class of three, and what is drawn of it is exactly like them
+    labels = (torch.arange(40) >= 3).long()
+    drawn = torch.tensor([0.0, 1.0])[:, None, None, None].expand(2, 1, 2, 2)
+    assert image_votes(drawn, images, labels, 2).tolist() == [[3, 12], [0, 15]]
+    voters = torch.bincount(labels)
+    assert image_votes(drawn, images, labels, 2, voters).tolist() == [[3, 0], [0, 15]]
+
+
 @pytest.mark.parametrize("label", [-1, 2])
 def test_labels_beyond_the_classes(label):
     with pytest.raises(ValueError, match="labels of 2 classes run from 0 to 1"):

@@ -93,11 +93,13 @@ _OF_MEANS: Hashes = {
 
 @st.cache_resource(max_entries=24, show_spinner=False, hash_funcs=_OF_MEANS)
 def _drawn_as_another(data: EncodedDataset, originals: ImageDataset, means: ClassMeans) -> dict[int, int]:
-    assert data.latents.labels is not None
+    labels = data.latents.labels
+    assert labels is not None
     have = torch.nonzero(means.counts).flatten()
     drawn = data.model.decode(means.codes[have], data.conditions(have))
     images = originals.images[data.latents.index]
-    votes = latents.image_votes(drawn, images, data.latents.labels, len(means.counts))
+    members = torch.bincount(labels, minlength=len(means.counts))
+    votes = latents.image_votes(drawn, images, labels, len(means.counts), members[have])
     own = votes[torch.arange(len(have)), have]
     return {int(have[i]): int(votes[i].argmax()) for i in torch.nonzero(votes.amax(1) > own).flatten().tolist()}
 

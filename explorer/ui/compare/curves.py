@@ -62,7 +62,10 @@ def curves_panel(models: Sequence[CheckpointInfo]) -> dict[str, str]:
         names = legend_names(models)
         named = {names[ident]: rows for ident, rows in histories.items()}
         figure = learning_curves(named, metric, axis=axis, smoothing=smoothing)
-        st.plotly_chart(figure, key="compare_curves", config={"displayModeBar": False})
+        if figure.data:
+            st.plotly_chart(figure, key="compare_curves", config={"displayModeBar": False})
+        else:
+            st.info(f"None of these models has a curve of {METRICS[metric]} over {_AXES[axis]}: choose another.")
         download_menu(
             "compare_curves",
             "comparison-curves",
