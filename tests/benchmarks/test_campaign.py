@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_small_part_of_the_campaign(tmp_path, capsys):
-    few = {"pictures": 20, "archives": 4, "disk": 1}
+    few = {"pictures": 8, "archives": 2, "disk": 1}
     for part, count in few.items():
         assert faults.main([part, "--count", str(count), "--out", str(tmp_path)]) == 0, capsys.readouterr().out
     trials = read_trials(tmp_path)
