@@ -57,7 +57,7 @@ COMPARE = {
     "compare-light": ("?models=mnist-mlp-2d,mnist-conv-100,mnist-ladder&errors=1", 1280, "light", _TILES),
     "compare-maps-dark": ("?models=mnist-mlp-2d,mnist-conv-100,mnist-ladder,mnist-ae-2d&part=maps", 1280, "dark", _MAP),
     "compare-measures-light": (
-        "?models=mnist-mlp-2d,mnist-mlp-2d-mse,mnist-conv-100,mnist-conv-mixture&part=measures",
+        "?models=mnist-mlp-2d,mnist-mlp-2d-mse,mnist-conv-100,mnist-residual-mixture&part=measures",
         1280,
         "light",
         "[data-testid=stDataFrame]",
