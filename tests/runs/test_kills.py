@@ -19,6 +19,7 @@ from explorer import runs
 from explorer.files.locks import is_locked
 from explorer.runs import queue
 from explorer.training import lifecycle
+from explorer.training.run_folder import RunFiles
 from tests import warm_worker
 from tests.background import until
 
@@ -158,14 +159,14 @@ def test_an_app_that_is_killed_costs_no_run_anything(folder, tmp_path):
     for name in names:
         lifecycle.create_run(folder / name, config("dense"), turn=1)
 
-    def anybody():
-        return [info for info in runs.active() if info.state == "running"]
+    def begun():  # by the worker's own word: until then the server holds the run
+        return [info for info in runs.active() if info.state == "running" and RunFiles(info.path).status().pid]
 
     with serve(tmp_path / "server-0.log", EXPLORER_RUNS=str(folder)) as server:
-        until(anybody)
+        until(begun)
         os.kill(server.pid, signal.SIGKILL)
-    for info in anybody():
-        assert is_locked(info.path), "the run died with the app"
+    (info,) = begun()
+    assert is_locked(info.path), "the run died with the app"
     assert runs.run("second").state == "queued"
     with serve(tmp_path / "server-1.log", EXPLORER_RUNS=str(folder)):
         until(lambda: not runs.active())
