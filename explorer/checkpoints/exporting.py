@@ -54,7 +54,7 @@ _Part = type[_Encoder] | type[_Decoder] | type[_ConditionalDecoder]
 
 def _half(part: _Part, network: LatentModel, example: tuple[Tensor, ...]) -> nn.Module:
     """A `part` of a network without the modules that it does without, so that a file holds no more than its half."""
-    module = part(copy.deepcopy(network))
+    module = part(copy.deepcopy(network).to(memory_format=torch.contiguous_format))  # which all readers of it know
     for name, child in list(module.network.named_children()):
         delattr(module.network, name)
         try:
