@@ -1,9 +1,10 @@
-"""Writes `families.md`, the table of what was measured of each model that ships.
+"""Writes `families.md`, the table of what was measured of each model that ships, and of some whose weights do not.
 
     python -m explorer evaluate NAME --k 100 --save   # measures one
     python -m benchmarks families                     # writes the table anew from what was measured
 
-It reads `metrics.json` and `config.json`. What was not measured, or what a model has not, is an empty cell.
+It reads `metrics.json` and `config.json`, and both of models without weights in `results/`. What was not measured, or
+what a model has not, is an empty cell.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from explorer.models import ModelConfig, build
 from explorer.training.presets import Recipe, TrainConfig, preset
 
 TABLE = Path(__file__).with_suffix(".md")
+RESULTS = Path(__file__).with_name("results")
 COLUMNS = {
     "log_likelihood": ("log-likelihood", ",.1f"),
     "bits_per_dim": ("bits/dim", ".3f"),
@@ -42,12 +44,18 @@ COLUMNS = {
 """Names of measures, and how the table writes them; one that no model has is no column."""
 
 
+def measured() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Config and metrics of each model by its name, which ends in a dagger where its weights do not ship."""
+    found = {f.name: (read_json(f / "config.json"), read_json(f / "metrics.json")) for f in SHIPPED.iterdir()}
+    for file in RESULTS.glob("*.json"):
+        stored = read_json(file)
+        found[f"{file.stem} †"] = stored["config"], stored["metrics"]
+    return found
+
+
 def rows() -> list[dict[str, str]]:
     """A row a model, by column, those of one data set together."""
-    found = []
-    for folder in SHIPPED.iterdir():
-        config, metrics = read_json(folder / "config.json"), read_json(folder / "metrics.json")
-        found.append((config["dataset"]["name"], folder.name, _row(folder.name, config, metrics)))
+    found = [(config["dataset"]["name"], name, _row(name, config, of)) for name, (config, of) in measured().items()]
     return [row for _, _, row in sorted(found, key=lambda one: one[:2])]
 
 
@@ -56,8 +64,9 @@ def _row(name: str, config: dict[str, Any], metrics: dict[str, Any]) -> dict[str
     images = ", ".join(filter(None, (data["name"], data.get("only"))))
     with torch.device("meta"):
         latents = build(ModelConfig.from_json(config["model"])).latent
+    name, *dagger = name.split()
     row = {
-        "model": f"`{name}`",
+        "model": " ".join([f"`{name}`", *dagger]),
         "family": config["model"]["family"],
         "data": images + (", binarised" if config["model"].get("binarise") else ""),
         "latents": f"{latents:,}",
@@ -146,11 +155,11 @@ def text() -> str:
     assert usage is not None
     return f"""# Families and measures
 
-Each model that ships, and what was measured of it on its test set. [What the numbers mean](../docs/measures.md). ELBO,
-log-likelihood and information are nats an image; *k* is the number of draws for the log-likelihood, and *training* is
-wall-clock time on a shared machine. An empty cell was not measured, or is nothing that this model has. Likelihoods can
-be compared among rows of the same data and the same kind of likelihood only, Fréchet distances among rows of the same
-data.
+Each model that ships, and some whose weights do not (†; their settings and figures are in [results](results)), with
+what was measured of it on its test set. [What the numbers mean](../docs/measures.md). ELBO, log-likelihood and
+information are nats an image; *k* is the number of draws for the log-likelihood, and *training* is wall-clock time on
+a shared machine. An empty cell was not measured, or is nothing that this model has. Likelihoods can be compared among
+rows of the same data and the same kind of likelihood only, Fréchet distances among rows of the same data.
 
 {table(rows())}
 

@@ -1,14 +1,12 @@
 """The table of families is what its command writes, and its commands train what ships."""
 
 import argparse
-import json
 import shlex
 from dataclasses import replace
 
 import pytest
 
-from benchmarks.families import TABLE, command, commands, text
-from explorer.checkpoints.folder import SHIPPED
+from benchmarks.families import TABLE, command, commands, measured, text
 from explorer.cli import training
 from explorer.training.presets import Recipe, TrainConfig
 
@@ -17,9 +15,9 @@ def test_the_table_is_that_of_the_models_that_ship():
     assert TABLE.read_text("utf-8") == text(), "python -m benchmarks families"
 
 
-@pytest.mark.parametrize("name", sorted(folder.name for folder in SHIPPED.iterdir()))
-def test_the_command_asks_for_the_recipe(name, monkeypatch):
-    config = json.loads((SHIPPED / name / "config.json").read_text())
+@pytest.mark.parametrize("name", sorted(measured()))
+def test_the_command_asks_for_the_recipe(name):
+    config, _ = measured()[name]
     parser = argparse.ArgumentParser()
     training.add_to(parser.add_subparsers())
     asked = training._config(parser.parse_args(shlex.split(command(config))[3:]))
