@@ -124,6 +124,7 @@ def test_a_curve_that_no_model_has_is_said(own_runs, tmp_path, monkeypatch):
     at = page("compare", models="runs/one,runs/other", part="curves")
     assert "None of these models has a curve of ELBO over epoch" in texts(at.info)
     assert not at.get("plotly_chart")
+    assert not at.get("download_button")  # of an empty figure
     at = page("compare", models="runs/one,runs/other", part="curves", curve="mse")
     assert len(at.get("plotly_chart")) == 1
 

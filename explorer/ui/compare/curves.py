@@ -64,15 +64,15 @@ def curves_panel(models: Sequence[CheckpointInfo]) -> dict[str, str]:
         figure = learning_curves(named, metric, axis=axis, smoothing=smoothing)
         if figure.data:
             st.plotly_chart(figure, key="compare_curves", config={"displayModeBar": False})
+            download_menu(
+                "compare_curves",
+                "comparison-curves",
+                f"{METRICS[metric]} of {', '.join(histories)} on their test sets.",
+                figure=lambda: [figure],
+                table=lambda: history_csv(histories),
+            )
         else:
             st.info(f"None of these models has a curve of {METRICS[metric]} over {_AXES[axis]}: choose another.")
-        download_menu(
-            "compare_curves",
-            "comparison-curves",
-            f"{METRICS[metric]} of {', '.join(histories)} on their test sets.",
-            figure=lambda: [figure],
-            table=lambda: history_csv(histories),
-        )
     if without:
         st.caption(f"No history came with {plain(', '.join(without))}.")
     usual = {"curve": "elbo", "over": "epoch", "smooth": "0"}
