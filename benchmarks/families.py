@@ -45,11 +45,11 @@ COLUMNS = {
 
 
 def measured() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
-    """Config and metrics of each model by its name, which ends in a dagger where its weights do not ship."""
+    """Config and metrics of each model by its name."""
     found = {f.name: (read_json(f / "config.json"), read_json(f / "metrics.json")) for f in SHIPPED.iterdir()}
     for file in RESULTS.glob("*.json"):
         stored = read_json(file)
-        found[f"{file.stem} †"] = stored["config"], stored["metrics"]
+        found[file.stem] = stored["config"], stored["metrics"]
     return found
 
 
@@ -64,9 +64,8 @@ def _row(name: str, config: dict[str, Any], metrics: dict[str, Any]) -> dict[str
     images = ", ".join(filter(None, (data["name"], data.get("only"))))
     with torch.device("meta"):
         latents = build(ModelConfig.from_json(config["model"])).latent
-    name, *dagger = name.split()
     row = {
-        "model": " ".join([f"`{name}`", *dagger]),
+        "model": f"`{name}`" + ("" if (SHIPPED / name).is_dir() else " †"),
         "family": config["model"]["family"],
         "data": images + (", binarised" if config["model"].get("binarise") else ""),
         "latents": f"{latents:,}",

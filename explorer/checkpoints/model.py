@@ -412,7 +412,6 @@ def _open(info: CheckpointInfo, where: torch.device) -> Model:
     weights = read_tensors(info.path / "model.safetensors")
     check_weights(weights)
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True)
-    network = laid_out(network.to(where), network.config.network)
-    model = Model(info, network.eval().requires_grad_(False), where)
+    model = Model(info, laid_out(network.to(where)).eval().requires_grad_(False), where)
     model.check()
     return model

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from explorer.models.base import LatentModel
 from explorer.models.config import ModelConfig, ModelSettings
 from explorer.models.layers import BatchNorm1d, BatchNorm2d, halved_sides
 from explorer.models.registry import INITIALISATIONS, NETWORKS
 from explorer.models.residual import Residual
-
-Made = TypeVar("Made", bound=nn.Module)
 
 
 class Network(Protocol):
@@ -121,12 +120,12 @@ def _norm(config: ModelConfig, kind: type[nn.BatchNorm1d] | type[nn.BatchNorm2d]
     return [kind(features)] if config.batch_norm else []
 
 
-def laid_out(model: Made, network: str) -> Made:
+def laid_out(model: LatentModel) -> LatentModel:
     """Moves a model's weights to the memory layout that is quickest for its network; figures change by rounding.
 
     Convolutions run 1.5 to 3 times as fast with the channels of a pixel side by side.
     """
-    return model.to(memory_format=torch.channels_last) if NETWORKS[network].convolves else model
+    return model.to(memory_format=torch.channels_last) if NETWORKS[model.config.network].convolves else model
 
 
 def initialise(module: nn.Module, how: str) -> None:
